@@ -1,0 +1,184 @@
+"""What each customer gets, decided: `lay_out(fleet)` turns a validated fleet into names, places and waves.
+
+It is pure, and each customer's layout depends on that customer's own entry and on the fleet's settings alone, never
+on the other customers.  So adding, removing or reordering customers changes nothing for the rest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+
+from clawdet_infra.model import (
+    Customer,
+    Fleet,
+    Limits,
+    Plan,
+    Release,
+    ServerChoice,
+    ServerPlan,
+    SharedHost,
+    decide_server,
+    slug_of,
+)
+
+SERVER_ROOT = "/srv/clawdet"
+LONGEST_LABEL_VALUE = 63
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomerLayout:
+    """What one customer gets.
+
+    `slug` is the Compose project; `server_name` the server, which for a free customer is the shared host's;
+    `images` have the fleet's image prefix already; `server` is None for customers of shared hosts, `host_id` is None
+    for all others; `wave` counts from 0; `user` is the name for basic auth; `protect` says whether what holds the
+    customer's data refuses to be deleted; `browser_limits` is None where the plan has no browser.
+    """
+
+    customer: Customer
+    plan: Plan
+    limits: Limits
+    browser_limits: Limits | None
+    images: Release
+    fqdn: str
+    url: str
+    slug: str
+    server_name: str
+    server: ServerPlan | None
+    labels: Mapping[str, str]
+    host_id: str | None
+    directory: str
+    wave: int
+    user: str
+    protect: bool
+
+    @property
+    def id(self) -> str:
+        """The customer's id, which all of Pulumi's names for the customer's resources begin with."""
+        return self.customer.id
+
+    @property
+    def subdomain(self) -> str:
+        """The name of the customer's DNS records in the fleet's zone."""
+        return self.customer.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostLayout:
+    """A server that free customers share.  It knows no tenant, so that tenants come and go without changing it."""
+
+    host: SharedHost
+    server_name: str
+    server: ServerPlan
+    labels: Mapping[str, str]
+    images: Release
+    directory: str
+    project: str
+    protect: bool
+
+    @property
+    def id(self) -> str:
+        """The host's id."""
+        return self.host.id
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """The whole fleet as decided; customers and hosts are sorted by id, whatever the order in the file."""
+
+    fleet: Fleet
+    customers: tuple[CustomerLayout, ...]
+    shared_hosts: tuple[HostLayout, ...]
+    server_selector: str
+    """The label selector that finds exactly this fleet's servers; the firewall is applied to it."""
+
+    @property
+    def waves(self) -> tuple[tuple[CustomerLayout, ...], ...]:
+        """The customers by rollout wave, from the first to the last, without waves that nobody is in."""
+        numbers = sorted({customer.wave for customer in self.customers})
+        return tuple(tuple(one for one in self.customers if one.wave == number) for number in numbers)
+
+    def tenants(self, host_id: str) -> tuple[CustomerLayout, ...]:
+        """Return the customers of a shared host."""
+        return tuple(customer for customer in self.customers if customer.host_id == host_id)
+
+
+def lay_out(fleet: Fleet) -> Layout:
+    """Decide what each customer and each shared host of a fleet gets."""
+    images = fleet.release.behind(fleet.cloud.image_prefix)
+    plans = {name: fleet.plan(name) for name in ("free", "pro", "enterprise")}
+    customers = (_customer(fleet, customer, plans[customer.plan], images) for customer in fleet.customers)
+    hosts = (_host(fleet, host, images) for host in fleet.shared_hosts)
+    return Layout(
+        fleet=fleet,
+        customers=tuple(sorted(customers, key=lambda customer: customer.id)),
+        shared_hosts=tuple(sorted(hosts, key=lambda host: host.id)),
+        server_selector=f"clawdet-fleet={fleet_label(fleet.domain)}",
+    )
+
+
+def _customer(fleet: Fleet, customer: Customer, plan: Plan, images: Release) -> CustomerLayout:
+    slug = slug_of(customer.id)
+    fqdn = f"{customer.name}.{fleet.domain}"
+    host_id = None if plan.dedicated else customer.host or fleet.shared_hosts[0].id
+    protect = fleet.protect and plan.paying if customer.protect is None else customer.protect
+    if customer.release is not None:
+        images = fleet.release.override(customer.release).behind(fleet.cloud.image_prefix)
+    return CustomerLayout(
+        customer=customer,
+        plan=plan,
+        limits=plan.limits.override(customer.limits),
+        browser_limits=plan.browser_limits,
+        images=images,
+        fqdn=fqdn,
+        url=f"https://{fqdn}",
+        slug=slug,
+        server_name=slug_of(host_id) if host_id else slug,
+        server=decide_server(fleet.server, plan.server, customer.server) if plan.dedicated else None,
+        labels=_labels(fleet, "customer", customer.id) | {"clawdet-plan": plan.name},
+        host_id=host_id,
+        directory=f"{SERVER_ROOT}/{slug}",
+        wave=wave_of(customer, fleet.rollout.waves),
+        user=slug,
+        protect=protect,
+    )
+
+
+def _host(fleet: Fleet, host: SharedHost, images: Release) -> HostLayout:
+    choice = ServerChoice(type=host.type, location=host.location)
+    return HostLayout(
+        host=host,
+        server_name=slug_of(host.id),
+        server=ServerPlan(image=fleet.server.image, choices=(choice,)),
+        labels=_labels(fleet, "shared-host", host.id),
+        images=images,
+        directory=f"{SERVER_ROOT}/clawdet-edge",
+        project="clawdet-edge",
+        protect=fleet.protect,
+    )
+
+
+def wave_of(customer: Customer, waves: tuple[int, ...]) -> int:
+    """Return the rollout wave of a customer: the one it names, else one drawn by a hash of its id.
+
+    The hash makes the choice stable: it is the same on every machine and does not depend on who else is there.
+    `waves` are percentages that sum to 100.
+    """
+    if customer.wave is not None:
+        return customer.wave
+    draw = int.from_bytes(hashlib.sha256(customer.id.encode()).digest()[:8], "big") % 100
+    return next(number for number, end in enumerate(accumulate(waves)) if draw < end)
+
+
+def fleet_label(domain: str) -> str:
+    """Return the value of the label that marks a fleet's servers: its domain, shortened where labels cannot hold it."""
+    if len(domain) <= LONGEST_LABEL_VALUE:
+        return domain
+    return f"{domain[:46].rstrip('.-')}-{hashlib.sha256(domain.encode()).hexdigest()[:16]}"
+
+
+def _labels(fleet: Fleet, role: str, name: str) -> dict[str, str]:
+    return {"clawdet-fleet": fleet_label(fleet.domain), "clawdet-role": role, "clawdet-id": name}

@@ -1,0 +1,56 @@
+"""The configuration as a value: frozen records, and every rule that they must obey.
+
+Nothing here knows Pulumi.  `load_fleet` turns the raw configuration into a `Fleet` or tells all that is wrong with
+it; `check_file` does the same for a stack file, without the engine, and says the lines.
+"""
+
+from clawdet_infra.model.access import AcmeAccess, CloudAccess, SshAccess
+from clawdet_infra.model.customer import Customer
+from clawdet_infra.model.fleet import Fleet, Rollout, SharedHost
+from clawdet_infra.model.images import Image, Release, ReleaseOverride, parse_image
+from clawdet_infra.model.loading import dump_fleet, load_fleet
+from clawdet_infra.model.names import slug_of
+from clawdet_infra.model.plan import PLANS, Limits, LimitsOverride, Plan, PlanName, PlanOverride, PlanOverrides
+from clawdet_infra.model.problems import ConfigurationError, Problem
+from clawdet_infra.model.servers import (
+    SERVER_TYPES,
+    ServerChoice,
+    ServerDefaults,
+    ServerPlan,
+    ServerType,
+    ServerWish,
+    decide_server,
+)
+
+__all__ = [
+    "PLANS",
+    "SERVER_TYPES",
+    "AcmeAccess",
+    "CloudAccess",
+    "ConfigurationError",
+    "Customer",
+    "Fleet",
+    "Image",
+    "Limits",
+    "LimitsOverride",
+    "Plan",
+    "PlanName",
+    "PlanOverride",
+    "PlanOverrides",
+    "Problem",
+    "Release",
+    "ReleaseOverride",
+    "Rollout",
+    "ServerChoice",
+    "ServerDefaults",
+    "ServerPlan",
+    "ServerType",
+    "ServerWish",
+    "SharedHost",
+    "SshAccess",
+    "decide_server",
+    "dump_fleet",
+    "load_fleet",
+    "parse_image",
+    "slug_of",
+]

@@ -1,0 +1,125 @@
+"""How the fleet is reached: the cloud, its ACME server, and who may use SSH."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from ipaddress import IPv4Network, IPv6Network
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator
+
+from clawdet_infra.model.base import NonEmpty, Record
+from clawdet_infra.model.images import parse_image
+from clawdet_infra.model.names import text
+from clawdet_infra.model.problems import describe, wrong
+from clawdet_infra.model.secrets import CloudToken
+
+_URL = re.compile(r"https?://[^\s/?#@]+(?:/[^\s?#]*)?")
+
+
+def _url(value: str) -> str:
+    if not _URL.fullmatch(value):
+        raise wrong(
+            f"{describe(value)} is not an address of a service.",
+            "Write http:// or https://, a host and a path; no user, password or query.",
+        )
+    return value
+
+
+def _https(value: str) -> str:
+    if not value.startswith("https://"):
+        raise wrong(f"{describe(value)} is not an https:// address; ACME is spoken over HTTPS only.")
+    return value
+
+
+def _resolver(value: str) -> str:
+    host, colon, port = value.rpartition(":")
+    try:
+        ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+        good = bool(colon) and port.isascii() and port.isdigit() and 0 < int(port) < 65536
+    except ValueError:
+        good = False
+    if not good:
+        raise wrong(f"{describe(value)} is not an address and a port.", "Write for example `127.0.0.1:8453`.")
+    return value
+
+
+def _image_prefix(value: str) -> str:
+    if not value:
+        return value
+    if not value.endswith("/"):
+        raise wrong(f"{describe(value)} does not end with a slash.", f"Write `{value}/`.")
+    try:
+        parse_image(f"{value}library/example:1")
+    except ValueError:
+        raise wrong(
+            f"{describe(value)} cannot begin an image reference.", "Write for example `10.1.0.1:5000/`."
+        ) from None
+    return value
+
+
+def _network(value: Any) -> Any:
+    if isinstance(value, IPv4Network | IPv6Network):
+        return value
+    written = str(text(value))
+    if "/" not in written:
+        raise wrong(
+            f"{describe(value)} is not a network.", f"Write the prefix length too, such as `{_with_prefix(written)}`."
+        )
+    try:
+        return ipaddress.ip_network(written)
+    except ValueError:
+        pass
+    try:
+        meant = ipaddress.ip_network(written, strict=False)
+    except ValueError:
+        raise wrong(f"{describe(value)} is not a network.", "Write for example `203.0.113.7/32`.") from None
+    raise wrong(f"{describe(value)} is an address inside a network.", f"Write `{meant}`.")
+
+
+def _with_prefix(written: str) -> str:
+    try:
+        return str(ipaddress.ip_network(written))
+    except ValueError:
+        return "203.0.113.7/32"
+
+
+Url = Annotated[str, AfterValidator(_url), BeforeValidator(text)]
+HttpsUrl = Annotated[Url, AfterValidator(_https)]
+Resolver = Annotated[str, AfterValidator(_resolver), BeforeValidator(text)]
+ImagePrefix = Annotated[str, AfterValidator(_image_prefix), BeforeValidator(text)]
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
+
+
+class AcmeAccess(Record):
+    """An ACME server other than the public one: its directory, and the PEM file of the CA that signs its HTTPS."""
+
+    directory: HttpsUrl
+    root: str | None = None
+
+
+class CloudAccess(Record):
+    """How the cloud is reached.
+
+    With a token alone this is Hetzner Cloud.  A local cloud has an `endpoint` of its own and what its servers need
+    in place of public services: a DNS `resolver` (address:port), a PEM bundle of its CAs (`ca_bundle`, and
+    `ca_directory` in the form of SSL_CERT_DIR), a registry under `image_prefix` that mirrors all others, an ACME
+    server, and the Docker daemon (`docker_host`) that its machines run on.
+    """
+
+    token: CloudToken
+    endpoint: Url | None = None
+    resolver: Resolver | None = None
+    ca_bundle: str | None = None
+    ca_directory: str | None = None
+    image_prefix: ImagePrefix = ""
+    acme: AcmeAccess | None = None
+    docker_host: str | None = None
+
+
+class SshAccess(Record):
+    """Who may reach port 22: networks in CIDR form.  The whole internet only where `open_to_world` says so."""
+
+    sources: NonEmpty[Network]
+    open_to_world: bool = False

@@ -1,0 +1,111 @@
+"""Secrets: their shapes, checked without ever quoting a value.
+
+Where a stack file is read without the engine, a `{secure: …}` value is still encrypted.  It is there, but its shape
+is unknown: `Encrypted` stands for it and every shape rule lets it pass.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, SecretStr
+
+from clawdet_infra.model.problems import wrong
+
+_ANTHROPIC = re.compile(r"sk-ant-[A-Za-z0-9_-]{20,300}")
+_TELEGRAM = re.compile(r"[0-9]{6,16}:[A-Za-z0-9_-]{30,64}")
+_HEX = re.compile(r"[0-9a-f]{64}")
+FEWEST_DISTINCT_DIGITS = 6
+"""64 random hexadecimal digits have fewer distinct ones about once in 10**25."""
+
+
+class Encrypted(SecretStr):
+    """A secret that is present but still encrypted, so that nothing can be said about its shape."""
+
+    def __init__(self) -> None:
+        super().__init__("[encrypted]")
+
+
+def _opened(value: Any, what: str) -> str:
+    """Return the text of a secret, after the rules that all secrets share."""
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    if value is None or value == "":
+        raise wrong(f"is empty; a {what} is needed.")
+    if not isinstance(value, str):
+        raise wrong(f"must be text, but YAML reads this {what} as something else.", "Put it in quotes.")
+    if value != value.strip():
+        raise wrong(
+            f"is a {what} that begins or ends with white space.",
+            "Often a line break came along with the copy; set it again from `printf %s`.",
+        )
+    return value
+
+
+def _anthropic(value: Any) -> SecretStr:
+    if isinstance(value, Encrypted):
+        return value
+    key = _opened(value, "key")
+    if not _ANTHROPIC.fullmatch(key):
+        begins = (
+            "does not begin with `sk-ant-`" if not key.startswith("sk-ant-") else "is cut off or has odd characters"
+        )
+        raise wrong(
+            f"is not an Anthropic API key: it {begins} (the value is not shown).",
+            "It has the form `sk-ant-` and at least 20 letters, digits, hyphens or underscores.",
+        )
+    return SecretStr(key)
+
+
+def _telegram(value: Any) -> SecretStr:
+    if isinstance(value, Encrypted):
+        return value
+    token = _opened(value, "token")
+    if not _TELEGRAM.fullmatch(token):
+        raise wrong(
+            "is not a Telegram bot token (the value is not shown).",
+            "It has the form DIGITS:LETTERS, as BotFather prints it.",
+        )
+    return SecretStr(token)
+
+
+def _gateway(value: Any) -> SecretStr:
+    if isinstance(value, Encrypted):
+        return value
+    token = _opened(value, "token")
+    hint = "Make one with `openssl rand -hex 32`, or leave it out and the program makes one."
+    if not _HEX.fullmatch(token):
+        if _HEX.fullmatch(token.lower()):
+            raise wrong("has upper-case digits (the value is not shown); write them in lower case.", hint)
+        raise wrong(
+            f"is not 64 lower-case hexadecimal digits: it has {len(token)} characters (the value is not shown).", hint
+        )
+    if len(set(token)) < FEWEST_DISTINCT_DIGITS:
+        raise wrong("is a placeholder: a random token would not repeat so few digits (the value is not shown).", hint)
+    return SecretStr(token)
+
+
+def _hcloud(value: Any) -> SecretStr:
+    if isinstance(value, Encrypted):
+        return value
+    token = _opened(value, "token")
+    if len(token) != 64 or not token.isalnum() or not token.isascii():
+        raise wrong(
+            f"is not a Hetzner Cloud token: it has {len(token)} characters (the value is not shown).",
+            "A token is 64 letters and digits; make one in the Hetzner Console, Security, API tokens.",
+        )
+    return SecretStr(token)
+
+
+AnthropicApiKey = Annotated[SecretStr, BeforeValidator(_anthropic)]
+"""A key of the Anthropic API, `sk-ant-…`."""
+
+TelegramBotToken = Annotated[SecretStr, BeforeValidator(_telegram)]
+"""A token of a Telegram bot, `123456789:…`."""
+
+GatewayToken = Annotated[SecretStr, BeforeValidator(_gateway)]
+"""A gateway's secret token: 64 lower-case hexadecimal digits, which is 32 random bytes."""
+
+CloudToken = Annotated[SecretStr, BeforeValidator(_hcloud)]
+"""A token of the Hetzner Cloud API: 64 letters and digits."""

@@ -1,0 +1,170 @@
+"""Servers: the types that Hetzner sells, where, and what a fleet asks for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from clawdet_infra.model.base import Listed, Record
+from clawdet_infra.model.names import text
+from clawdet_infra.model.problems import describe, listed, nearest, wrong
+
+_EUROPE = ("fsn1", "nbg1", "hel1")
+_AMERICA = ("ash", "hil")
+_ASIA = ("sin",)
+LOCATIONS = _EUROPE + _AMERICA + _ASIA
+
+
+@dataclass(frozen=True)
+class ServerType:
+    """What one type of server has: cores, memory in GiB, and the locations that sell it."""
+
+    cores: int
+    memory_gib: int
+    locations: tuple[str, ...]
+
+    @property
+    def memory(self) -> int:
+        """Memory in MiB."""
+        return self.memory_gib * 1024
+
+
+SERVER_TYPES = {
+    # Shared Intel and AMD cores.
+    "cx23": ServerType(2, 4, _EUROPE),
+    "cx33": ServerType(4, 8, _EUROPE),
+    "cx43": ServerType(8, 16, _EUROPE),
+    "cx53": ServerType(16, 32, _EUROPE),
+    # Shared Ampere cores (arm64).
+    "cax11": ServerType(2, 4, _EUROPE),
+    "cax21": ServerType(4, 8, _EUROPE),
+    "cax31": ServerType(8, 16, _EUROPE),
+    "cax41": ServerType(16, 32, _EUROPE),
+    # Shared AMD cores, the older generation outside Europe.
+    "cpx11": ServerType(2, 2, _AMERICA + _ASIA),
+    "cpx21": ServerType(3, 4, _AMERICA + _ASIA),
+    "cpx31": ServerType(4, 8, _AMERICA + _ASIA),
+    "cpx41": ServerType(8, 16, _AMERICA + _ASIA),
+    "cpx51": ServerType(16, 32, _AMERICA + _ASIA),
+    "cpx12": ServerType(1, 2, _EUROPE + _ASIA),
+    "cpx22": ServerType(2, 4, _EUROPE + _ASIA),
+    "cpx32": ServerType(4, 8, _EUROPE + _ASIA),
+    "cpx42": ServerType(8, 16, _EUROPE + _ASIA),
+    "cpx52": ServerType(12, 24, _EUROPE + _ASIA),
+    "cpx62": ServerType(16, 32, _EUROPE + _ASIA),
+    # Cores of one's own.
+    "ccx13": ServerType(2, 8, LOCATIONS),
+    "ccx23": ServerType(4, 16, LOCATIONS),
+    "ccx33": ServerType(8, 32, LOCATIONS),
+    "ccx43": ServerType(16, 64, LOCATIONS),
+    "ccx53": ServerType(32, 128, LOCATIONS),
+    "ccx63": ServerType(48, 192, LOCATIONS),
+}
+"""The types as of 2026; a type that Hetzner adds is one line here."""
+
+_IMAGE = re.compile(r"[a-z][a-z0-9]*(?:[.-][a-z0-9]+)*")
+
+
+def _known_type(name: str) -> str:
+    if name not in SERVER_TYPES:
+        near = nearest(name, SERVER_TYPES)
+        did_you_mean = f"Did you mean `{near}`? " if near else ""
+        raise wrong(
+            f"{describe(name)} is no server type that this program knows.",
+            f"{did_you_mean}Known are {listed(tuple(SERVER_TYPES))}.",
+        )
+    return name
+
+
+def _known_location(name: str) -> str:
+    if name not in LOCATIONS:
+        near = nearest(name, LOCATIONS)
+        did_you_mean = f"Did you mean `{near}`? " if near else ""
+        raise wrong(f"{describe(name)} is no location of Hetzner.", f"{did_you_mean}Known are {listed(LOCATIONS)}.")
+    return name
+
+
+def _debian_image(name: str) -> str:
+    if not _IMAGE.fullmatch(name):
+        raise wrong(f"{describe(name)} is not the name of a server image.", "Write for example `debian-13`.")
+    return name
+
+
+ServerTypeName = Annotated[str, AfterValidator(_known_type), BeforeValidator(text)]
+LocationName = Annotated[str, AfterValidator(_known_location), BeforeValidator(text)]
+ServerImage = Annotated[str, AfterValidator(_debian_image), BeforeValidator(text)]
+
+
+class ServerChoice(Record):
+    """A type of server at a location."""
+
+    type: ServerTypeName
+    location: LocationName
+
+
+class ServerDefaults(Record):
+    """What servers are made from where nothing else is said.
+
+    `alternatives` are tried in order where Hetzner has none of the first choice left.
+    """
+
+    image: ServerImage = "debian-13"
+    type: ServerTypeName
+    location: LocationName
+    alternatives: Listed[ServerChoice] = ()
+
+
+class ServerWish(Record):
+    """What one plan or customer wants instead of the defaults; what is left out stays as it was."""
+
+    type: ServerTypeName | None = None
+    location: LocationName | None = None
+    alternatives: Listed[ServerChoice] | None = None
+
+
+class ServerPlan(Record):
+    """A server as decided: its image, and the choices in the order in which they are tried (at least one)."""
+
+    image: str
+    choices: Annotated[tuple[ServerChoice, ...], Field(min_length=1)]
+
+    @property
+    def type(self) -> str:
+        """The type of the first choice."""
+        return self.choices[0].type
+
+    @property
+    def location(self) -> str:
+        """The location of the first choice."""
+        return self.choices[0].location
+
+
+def decide_server(defaults: ServerDefaults, *wishes: ServerWish | None) -> ServerPlan:
+    """Apply wishes to the defaults, the later over the earlier.
+
+    A wish for another type or location drops the alternatives of what it replaces: they were chosen for that.
+    """
+    kind, location, alternatives = defaults.type, defaults.location, defaults.alternatives
+    for wish in wishes:
+        if wish is None:
+            continue
+        if wish.type is not None or wish.location is not None:
+            alternatives = ()
+        kind = wish.type or kind
+        location = wish.location or location
+        alternatives = alternatives if wish.alternatives is None else wish.alternatives
+    return ServerPlan(
+        image=defaults.image, choices=(ServerChoice.model_construct(type=kind, location=location), *alternatives)
+    )
+
+
+def unsold(choices: tuple[ServerChoice, ...]) -> Iterator[tuple[ServerChoice, tuple[str, ...]]]:
+    """Yield each choice whose location does not sell its type, with the locations that do."""
+    for choice in choices:
+        sold_at = SERVER_TYPES[choice.type].locations
+        if choice.location not in sold_at:
+            yield choice, sold_at
