@@ -34,21 +34,18 @@ class SSHKey:
         return f"SSHKey(public={self.public!r})"
 
 
-def ssh_key_from_seed(seed_base64: str) -> SSHKey:
-    """The key pair of a seed.
+def ssh_key_from_seed(seed_hex: str) -> SSHKey:
+    """The key pair of a seed: 32 bytes, as 64 hexadecimal digits.
 
-    `seed_base64` is 32 bytes in base64, as `random.RandomBytes(length=32).base64` gives them.  Raises ValueError
-    where it is not; the message does not show it.
+    Raises ValueError where it is something else; the message does not show it.
     """
     try:
-        seed = base64.b64decode(seed_base64, validate=True)
+        seed = bytes.fromhex(seed_hex)
     except ValueError:
-        raise ValueError("the seed of an SSH key has to be base64") from None
+        raise ValueError("the seed of an SSH key has to be hexadecimal") from None
     if len(seed) != SEED_BYTES:
         raise ValueError(f"the seed of an SSH key has to be {SEED_BYTES} bytes, not {len(seed)}")
-    public = (
-        Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    )
+    public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     blob = _string(_ALGORITHM) + _string(public)
     return SSHKey(
         private=_private_pem(seed, public, blob),

@@ -1,0 +1,67 @@
+"""`clawdet demo`: the main job on the local cloud, from nothing to a table of working gateways."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import typer
+
+from clawdet_infra.cli import fleet_table, project, recover
+from clawdet_infra.cli.project import ROOT, CommandError, Exit
+
+STACK = "local"
+
+app = typer.Typer(help="Run three customers on the local cloud.", no_args_is_help=True)
+
+
+@app.command("up")
+def up() -> None:
+    """Start the local cloud, bring the stack `local` up, and show where its customers answer.
+
+    Example: clawdet demo up
+    """
+    started = time.monotonic()
+    _step("Local cloud", [sys.executable, "-m", "localcloud", "up"])
+    _step("Stack", ["pulumi", "stack", "select", "--create", "--stack", STACK])
+    recover.recover(stack=STACK, json_output=False)
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "events.json"
+        code = project.run(
+            ["pulumi", "up", "--stack", STACK, "--yes", "--skip-preview", "--event-log", str(log)],
+            env={"PULUMI_DEBUG_COMMANDS": "true"},
+        )
+        seconds = fleet_table.seconds_by_customer(log.read_text(encoding="utf-8")) if log.exists() else {}
+    if code != Exit.OK:
+        raise typer.Exit(code)
+    healthy = fleet_table.show(STACK, seconds)
+    typer.echo(f"\n{time.monotonic() - started:.0f} s in all. Look around with: . ./activate")
+    raise typer.Exit(Exit.OK if healthy else Exit.RESOURCE)
+
+
+@app.command("down")
+def down() -> None:
+    """Remove the local cloud and the state of the stack `local`, and nothing else.
+
+    Example: clawdet demo down
+    """
+    code = project.run([sys.executable, "-m", "localcloud", "destroy"])
+    try:
+        stacks = project.capture_json(["pulumi", "stack", "ls", "--json"])
+        if any(stack["name"] == STACK for stack in stacks):
+            # The servers went with their cloud, so there is nothing left to destroy one by one.
+            project.capture(["pulumi", "stack", "rm", STACK, "--force", "--yes", "--preserve-config"])
+    except CommandError as error:
+        typer.echo(f"error: {error}", err=True)
+        code = code or Exit.ERROR
+    raise typer.Exit(code)
+
+
+def _step(name: str, argv: list[str]) -> None:
+    code = project.run(argv, env={"CLAWDET_ROOT": str(ROOT), "PATH": os.environ["PATH"]})
+    if code != Exit.OK:
+        typer.echo(f"error: {name}: `{' '.join(argv)}` ended with {code}", err=True)
+        raise typer.Exit(Exit.ERROR)

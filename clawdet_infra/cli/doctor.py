@@ -1,0 +1,118 @@
+"""`clawdet doctor`: what is there, where it came from, and what to do about what is missing."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+from dataclasses import asdict, dataclass
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from clawdet_infra.cli import project
+from clawdet_infra.cli.project import ROOT, CommandError, Exit, capture_json
+
+_PACKAGES = ("pulumi", "pulumi-hcloud", "pulumi-docker", "pulumi-command", "pulumi-random")
+_PROGRAMS = {
+    "docker": "the local cloud's servers are containers",
+    "docker-registry": "the local cloud's image registry",
+    "mmdebstrap": "builds the images of the local cloud",
+    "nft": "the firewalls of the local cloud",
+    "ssh": "`clawdet` logs in to servers with it",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked for.  `advice` says what to do, and is empty where all is well."""
+
+    name: str
+    found: bool
+    version: str
+    source: str
+    advice: str = ""
+
+
+def doctor(json_output: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False) -> None:
+    """Say what is there, where it came from, which version, and what to do about each thing that is missing.
+
+    Example: clawdet doctor
+    """
+    findings = [*_engine(), *_python(), *_programs(), _local_cloud(), _backend(), _passphrase()]
+    if json_output:
+        project.print_json([asdict(finding) for finding in findings])
+    else:
+        _show(findings)
+    raise typer.Exit(Exit.OK if all(finding.found for finding in findings) else Exit.ERROR)
+
+
+def _engine() -> list[Finding]:
+    try:
+        parts = capture_json([sys.executable, "-m", "engine", "status", "--json"])
+    except CommandError as error:
+        return [Finding("engine", False, "", "", str(error))]
+    return [
+        Finding(part["name"], part["source"] != "missing", part["version"], part["source"], part["advice"])
+        for part in parts
+    ]
+
+
+def _python() -> list[Finding]:
+    findings = [Finding("python", True, platform.python_version(), sys.prefix)]
+    for name in _PACKAGES:
+        try:
+            findings.append(Finding(name, True, importlib.metadata.version(name), "Python package"))
+        except importlib.metadata.PackageNotFoundError:
+            findings.append(Finding(name, False, "", "", "run: make setup"))
+    return findings
+
+
+def _programs() -> list[Finding]:
+    findings = []
+    for name, use in _PROGRAMS.items():
+        path = shutil.which(name)
+        advice = "" if path else f"{use}; run: scripts/system-packages"
+        findings.append(Finding(name, path is not None, "", f"system ({path})" if path else "", advice))
+    return findings
+
+
+def _local_cloud() -> Finding:
+    try:
+        info = capture_json([sys.executable, "-m", "localcloud", "info", "--json"])
+    except CommandError:
+        return Finding("local cloud", True, "", "not running", "for a demo, run: clawdet cloud up")
+    return Finding("local cloud", True, "", info["endpoint"])
+
+
+def _backend() -> Finding:
+    backend = os.environ.get("PULUMI_BACKEND_URL", "")
+    if backend:
+        return Finding("state", True, "", backend)
+    return Finding("state", True, "", "the backend of `pulumi login`")
+
+
+def _passphrase() -> Finding:
+    if os.environ.get("PULUMI_CONFIG_PASSPHRASE") is not None or os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE"):
+        return Finding("passphrase", True, "", "environment")
+    return Finding(
+        "passphrase",
+        False,
+        "",
+        "",
+        f"the example stacks are encrypted with one; run: . {ROOT}/activate, or set PULUMI_CONFIG_PASSPHRASE_FILE",
+    )
+
+
+def _show(findings: list[Finding]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("", "part", "version", "from", "what to do"):
+        table.add_column(heading, overflow="fold")
+    for finding in findings:
+        mark = "[green]ok[/]" if finding.found else "[red]missing[/]"
+        table.add_row(mark, finding.name, finding.version, finding.source, finding.advice)
+    Console().print(table)

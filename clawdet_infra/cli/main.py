@@ -1,0 +1,21 @@
+"""The `clawdet` command."""
+
+from __future__ import annotations
+
+import typer
+
+from clawdet_infra.cli import cloud, demo, doctor, recover, up, validate
+
+app = typer.Typer(
+    name="clawdet",
+    help="Make and run a fleet of private OpenClaw gateways.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("doctor")(doctor.doctor)
+app.command("validate")(validate.validate)
+app.command("up", context_settings=up.CONTEXT)(up.up)
+app.command("recover")(recover.recover)
+app.command("cloud", context_settings=cloud.CONTEXT)(cloud.cloud)
+app.add_typer(demo.app, name="demo")

@@ -1,0 +1,62 @@
+"""Where the checkout is, and how the commands of other programs are run from here."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(os.environ.get("CLAWDET_ROOT") or Path(__file__).resolve().parents[2])
+"""The folder of Pulumi.yaml: what `activate` says, else the checkout that this file is part of."""
+
+
+class Exit(IntEnum):
+    """Pulumi's exit codes, as far as these commands use them."""
+
+    OK = 0
+    ERROR = 1
+    CONFIGURATION = 2
+    RESOURCE = 4
+
+
+class CommandError(Exception):
+    """A program that was called said no; the text is the call and what it printed."""
+
+
+def run(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
+    """Run a program in the project's folder on this terminal, and return its exit code."""
+    try:
+        return subprocess.run(argv, cwd=ROOT, env={**os.environ, **(env or {})}, check=False).returncode
+    except FileNotFoundError:
+        print(_not_found(argv[0]), file=sys.stderr)
+        return Exit.ERROR
+
+
+def capture(argv: Sequence[str]) -> str:
+    """What a program prints.  Raises CommandError where it exits with anything but 0."""
+    try:
+        done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise CommandError(_not_found(argv[0])) from None
+    if done.returncode != 0:
+        raise CommandError(f"`{' '.join(argv)}` ended with {done.returncode}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def capture_json(argv: Sequence[str]) -> Any:
+    """What a program prints, as JSON."""
+    return json.loads(capture(argv))
+
+
+def print_json(value: Any) -> None:
+    """Print a result for programs."""
+    print(json.dumps(value, indent=2, default=str))
+
+
+def _not_found(program: str) -> str:
+    return f"{program} is not on PATH. In the checkout, run: . ./activate (and before the first time: make setup)"

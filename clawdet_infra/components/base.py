@@ -1,0 +1,89 @@
+"""What all customers of a cell share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_hcloud as hcloud
+
+from clawdet_infra.components.key import KeyPair
+
+_ANYWHERE = ("0.0.0.0/0", "::/0")
+
+
+@dataclass(frozen=True)
+class BaseArgs:
+    """The zone, who may reach port 22, and the labels by which the firewall finds the servers.
+
+    With `manage_zone` the zone is made and owned by this stack; else it has to be there.  `cell` tells this stack's
+    things from those of others in the same Hetzner project.
+    """
+
+    cell: str
+    domain: str
+    manage_zone: bool
+    zone_ttl: int
+    ssh_sources: Sequence[str]
+    labels: dict[str, str]
+    server_selector: str
+    protect: bool
+
+
+class Base(pulumi.ComponentResource):
+    """The DNS zone, the firewall that every server of the cell is under, and the key deployments log in with.
+
+    Outputs: `zone` (its name), `ssh_key` (id at Hetzner), `login` (the key pair).
+    """
+
+    zone: pulumi.Output[str]
+    ssh_key: pulumi.Output[str]
+    login: KeyPair
+    firewall: hcloud.Firewall
+
+    def __init__(self, name: str, args: BaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("clawdet:index:Base", name, {}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        self.login = KeyPair(f"{name}-login", opts=child)
+        self.ssh_key = hcloud.SshKey(
+            f"{name}-login",
+            name=f"clawdet-{args.cell}",
+            public_key=self.login.public,
+            labels=args.labels,
+            opts=child,
+        ).id
+        self.zone = self._zone(name, args)
+        self.firewall = hcloud.Firewall(
+            f"{name}-firewall",
+            name=f"clawdet-{args.cell}",
+            labels=args.labels,
+            apply_tos=[hcloud.FirewallApplyToArgs(label_selector=args.server_selector)],
+            rules=[
+                _inbound("tcp", "22", args.ssh_sources, "SSH, for deployments"),
+                _inbound("tcp", "80", _ANYWHERE, "HTTP, for ACME and the redirect to HTTPS"),
+                _inbound("tcp", "443", _ANYWHERE, "HTTPS"),
+                _inbound("icmp", None, _ANYWHERE, "Ping and path MTU discovery"),
+            ],
+            opts=child,
+        )
+        self.register_outputs({"zone": self.zone, "loginKey": self.login.public})
+
+    def _zone(self, name: str, args: BaseArgs) -> pulumi.Output[str]:
+        if not args.manage_zone:
+            return hcloud.get_zone_output(name=args.domain, opts=pulumi.InvokeOutputOptions(parent=self)).name
+        return hcloud.Zone(
+            f"{name}-zone",
+            name=args.domain,
+            mode="primary",
+            ttl=args.zone_ttl,
+            labels=args.labels,
+            delete_protection=args.protect,
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+        ).name
+
+
+def _inbound(protocol: str, port: str | None, sources: Sequence[str], description: str) -> hcloud.FirewallRuleArgs:
+    return hcloud.FirewallRuleArgs(
+        direction="in", protocol=protocol, port=port, source_ips=list(sources), description=description
+    )

@@ -1,0 +1,178 @@
+"""One customer: a server or a place on a shared one, a name, secrets, a deployment and its health check."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+
+from clawdet_infra import render
+from clawdet_infra.components.base import Base
+from clawdet_infra.components.deployment import Deployment, DeploymentArgs
+from clawdet_infra.components.dns import DnsRecords, DnsRecordsArgs
+from clawdet_infra.components.health import HealthCheck, HealthCheckArgs
+from clawdet_infra.components.images import ImagePins
+from clawdet_infra.components.server import Server, ServerArgs
+from clawdet_infra.components.shared_host import SharedHost
+from clawdet_infra.components.token import GatewayToken, GatewayTokenArgs
+from clawdet_infra.layout import CustomerLayout
+from clawdet_infra.model import Fleet, Release
+
+RECORD_TTL_SECONDS = 300
+
+# From the outside, after the deployment has already seen the gateway ready: what is left is ACME and DNS.
+_HEALTH_DEADLINE_SECONDS = 180
+
+
+@dataclass(frozen=True)
+class CustomerArgs:
+    """What was decided for the customer, and what it shares with others.
+
+    `host` is None for a customer with a server of its own.  The deployment waits for `after`, the health checks of
+    the rollout wave before; the server and its records do not.
+    """
+
+    layout: CustomerLayout
+    fleet: Fleet
+    base: Base
+    host: SharedHost | None
+    images: ImagePins
+    after: Sequence[pulumi.Resource] = ()
+
+
+class Customer(pulumi.ComponentResource):
+    """A customer's private gateway, at its own HTTPS address.
+
+    `facts` are the customer's public outputs and `secrets` its secret ones; `health` is what later waves wait for.
+    """
+
+    server: Server
+    server_name: str
+    owns_server: bool
+    health: HealthCheck
+    facts: dict[str, Any]
+    secrets: dict[str, pulumi.Output[str]]
+
+    def __init__(self, name: str, args: CustomerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("clawdet:index:Customer", name, {}, opts)
+        layout = args.layout
+        child = pulumi.ResourceOptions(parent=self)
+        self.server_name = layout.server_name
+        self.owns_server = args.host is None
+        self.server = args.host.server if args.host else self._server(name, args)
+        records = DnsRecords(
+            f"{name}-dns",
+            DnsRecordsArgs(
+                zone=args.base.zone,
+                name=layout.subdomain,
+                ipv4=self.server.ipv4,
+                ipv6=self.server.ipv6,
+                ttl=RECORD_TTL_SECONDS,
+                labels=dict(layout.labels),
+            ),
+            child,
+        )
+        token = GatewayToken(f"{name}-token", _token_args(layout), child)
+        images = _pinned(layout, args.images)
+        deployment = self._deployment(name, args, token, images, records)
+        self.health = HealthCheck(
+            f"{name}-health",
+            HealthCheckArgs(
+                customer=name,
+                url=layout.url,
+                ipv4=self.server.ipv4,
+                user=layout.user,
+                password=token.password,
+                gateway_token=token.token,
+                deadline=_HEALTH_DEADLINE_SECONDS,
+                guards=[deployment.report],
+                resolver=args.fleet.cloud.resolver,
+                ca_bundle=args.fleet.cloud.ca_bundle,
+            ),
+            child,
+        )
+        self.facts = {
+            "url": layout.url,
+            "ipv4": self.server.ipv4,
+            "plan": layout.plan.name,
+            "host": layout.server_name,
+            "image": images["gateway"],
+            "user": layout.user,
+        }
+        self.secrets = {"gateway_token": token.token, "auth_password": token.password}
+        self.register_outputs(self.facts)
+
+    def _server(self, name: str, args: CustomerArgs) -> Server:
+        wish = args.layout.server
+        if wish is None:
+            raise ValueError(f"customer {name}: a plan with a server of its own came without one")
+        return Server(
+            f"{name}-server",
+            ServerArgs(
+                server_name=args.layout.server_name,
+                server_type=wish.type,
+                location=wish.location,
+                image=wish.image,
+                labels=dict(args.layout.labels),
+                ssh_key=args.base.ssh_key,
+                login=args.base.login,
+                protect=args.layout.protect,
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+
+    def _deployment(
+        self,
+        name: str,
+        args: CustomerArgs,
+        token: GatewayToken,
+        images: dict[str, pulumi.Output[str]],
+        records: DnsRecords,
+    ) -> Deployment:
+        layout, acme = args.layout, args.fleet.cloud.acme
+
+        def bundle(pinned: dict[str, str]) -> render.Bundle:
+            return render.bundle(layout, images=Release(**pinned), acme=acme, acme_email=args.fleet.acme_email)
+
+        def payload(values: dict[str, Any]) -> str:
+            secrets = render.environment(
+                layout.customer, gateway_token=values["token"], auth_password=values["password"]
+            )
+            return render.payload(layout, bundle(values["images"]), secrets)
+
+        pinned = pulumi.Output.all(**images)
+        shared = args.host is not None
+        return Deployment(
+            f"{name}-deployment",
+            DeploymentArgs(
+                connection=self.server.connection,
+                summary=pinned.apply(lambda values: render.summary(layout, bundle(values))),
+                payload=pulumi.Output.all(images=pinned, token=token.token, password=token.password).apply(payload),
+                remove_with=None if shared else self.server.resource,
+                facts={"plan": layout.plan.name, "limits": layout.limits.model_dump(), "images": images},
+            ),
+            pulumi.ResourceOptions(
+                parent=self,
+                # Records first: an ACME client that sees a wrong answer waits minutes before it tries again.
+                depends_on=[*records.ready, *args.after, *([args.host.edge] if args.host else [])],
+            ),
+        )
+
+
+def _token_args(layout: CustomerLayout) -> GatewayTokenArgs:
+    customer = layout.customer
+    return GatewayTokenArgs(
+        version=customer.token_version,
+        independent_password=customer.auth_password == "independent",  # noqa: S105 -- a mode, no password
+        given=customer.gateway_token.get_secret_value() if customer.gateway_token else None,
+    )
+
+
+def _pinned(layout: CustomerLayout, images: ImagePins) -> dict[str, pulumi.Output[str]]:
+    """The customer's images by role; the browser's only where the plan has one, so that nobody needs its registry."""
+    wanted = {"gateway": layout.images.gateway, "proxy": layout.images.proxy}
+    pinned = {role: images.pin(reference) for role, reference in wanted.items()}
+    browser = images.pin(layout.images.browser) if layout.plan.browser else pulumi.Output.from_input("")
+    return {**pinned, "browser": browser}

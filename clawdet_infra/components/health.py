@@ -1,0 +1,69 @@
+"""The health gate: an update that leaves a customer unreachable fails."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_command as command
+
+# The environment that runs the program has the probe; where the shell was not activated it is in .venv.
+_PROBE = 'PATH="$PWD/.venv/bin:$PATH" exec python3 -m clawdet_infra.fleet.probe'
+
+
+@dataclass(frozen=True)
+class HealthCheckArgs:
+    """Where to look, with which credentials, and what is guarded.
+
+    The probe runs again only when one of the inputs differs from the last time: `guards` holds what the deployment
+    said of itself, so that a new release is probed and an untouched customer is not.  `resolver` (address:port) and
+    `ca_bundle` (path of a PEM file) are None where the system's own are meant.  `deadline` is in seconds.
+    """
+
+    customer: str
+    url: str
+    ipv4: pulumi.Input[str]
+    user: str
+    password: pulumi.Input[str]
+    gateway_token: pulumi.Input[str]
+    deadline: int
+    guards: Sequence[pulumi.Input[str]]
+    resolver: str | None = None
+    ca_bundle: str | None = None
+
+
+class HealthCheck(pulumi.ComponentResource):
+    """Probes a customer from outside: DNS, TLS chain, `/healthz`, `/readyz`, basic auth, the gateway's API.
+
+    It fails, and the update with it, when a probe has not passed by the deadline; the error names the customer, the
+    probe and the last answer.  `result` is the probe's report: JSON without secrets.
+    """
+
+    result: pulumi.Output[str]
+
+    def __init__(self, name: str, args: HealthCheckArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("clawdet:index:HealthCheck", name, {}, opts)
+        request = {
+            "customer": args.customer,
+            "url": args.url,
+            "ipv4": args.ipv4,
+            "user": args.user,
+            "password": args.password,
+            "gateway_token": args.gateway_token,
+            "deadline_seconds": args.deadline,
+            "resolver": args.resolver,
+            "ca_bundle": args.ca_bundle,
+        }
+        probe = command.local.Command(
+            name,
+            create=f"# Probe {args.url} for up to {args.deadline} s.\n{_PROBE}",
+            stdin=pulumi.Output.secret(pulumi.Output.all(**request).apply(lambda fields: json.dumps(fields))),
+            environment={"CLAWDET_GUARDS": pulumi.Output.all(*args.guards).apply(lambda guards: "\n".join(guards))},
+            add_previous_output_in_env=False,
+            logging=command.local.Logging.NONE,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.result = probe.stdout
+        self.register_outputs({"url": args.url, "result": self.result})

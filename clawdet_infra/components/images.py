@@ -1,0 +1,35 @@
+"""Image references pinned to digests, so that what runs is what the preview showed."""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_docker as docker
+
+from clawdet_infra.model import parse_image
+
+
+class ImagePins:
+    """Pins image references; each reference is looked up once an update, however many customers use it.
+
+    A tag is resolved by its registry to `name:tag@sha256:…`, so a tag that moved shows in the preview.  A reference
+    with a digest is pinned already and is not looked up.
+    """
+
+    def __init__(self) -> None:
+        self._pinned: dict[str, pulumi.Output[str]] = {}
+        # Registries are asked directly; a machine that reviews previews needs no Docker.
+        self._registry = docker.Provider("registry", disable_docker_daemon_check=True)
+
+    def pin(self, reference: str) -> pulumi.Output[str]:
+        """The pinned form of a reference."""
+        if reference not in self._pinned:
+            self._pinned[reference] = self._resolve(reference)
+        return self._pinned[reference]
+
+    def _resolve(self, reference: str) -> pulumi.Output[str]:
+        if parse_image(reference).digest is not None:
+            return pulumi.Output.from_input(reference)
+        found = docker.get_registry_image_output(
+            name=reference, opts=pulumi.InvokeOutputOptions(provider=self._registry)
+        )
+        return found.sha256_digest.apply(lambda digest: f"{reference}@{digest}")

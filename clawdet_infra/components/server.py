@@ -1,0 +1,89 @@
+"""A virtual server that is reached by SSH with a host key known beforehand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_command as command
+import pulumi_hcloud as hcloud
+
+from clawdet_infra import render
+from clawdet_infra.components.key import KeyPair
+
+# A new server answers on port 22 after 2 (local cloud) to 60 seconds (Hetzner); a failed dial is tried again after up
+# to 3 seconds.
+_DIAL_TRIES = 60
+_DIAL_TIMEOUT_SECONDS = 15
+
+
+@dataclass(frozen=True)
+class ServerArgs:
+    """What is rented, and who may log in.
+
+    `login` is the key pair that deployments connect with and `ssh_key` its id at Hetzner.  A `protect`ed server is
+    deleted neither by Pulumi nor in Hetzner's console before an update has taken the protection away.
+    """
+
+    server_name: str
+    server_type: str
+    location: str
+    image: str
+    labels: dict[str, str]
+    ssh_key: pulumi.Input[str]
+    login: KeyPair
+    protect: bool
+
+
+class Server(pulumi.ComponentResource):
+    """A server with a pinned SSH host key and the static cloud-init of every server of the fleet.
+
+    Outputs: `ipv4`, `ipv6`, `host_key` (public), and `connection`, with which pulumi-command reaches it.
+    """
+
+    resource: hcloud.Server
+    ipv4: pulumi.Output[str]
+    ipv6: pulumi.Output[str]
+    host_key: pulumi.Output[str]
+    connection: command.remote.ConnectionArgs
+
+    def __init__(self, name: str, args: ServerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("clawdet:index:Server", name, {}, opts)
+        host_key = KeyPair(f"{name}-host-key", opts=pulumi.ResourceOptions(parent=self))
+        self.resource = hcloud.Server(
+            name,
+            name=args.server_name,
+            server_type=args.server_type,
+            location=args.location,
+            image=args.image,
+            labels=args.labels,
+            ssh_keys=[args.ssh_key],
+            user_data=pulumi.Output.all(host_key.private, host_key.public).apply(
+                lambda pair: render.cloud_init(host_key_private=pair[0], host_key_public=pair[1])
+            ),
+            public_nets=[hcloud.ServerPublicNetArgs(ipv4_enabled=True, ipv6_enabled=True)],
+            delete_protection=args.protect,
+            rebuild_protection=args.protect,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                protect=args.protect,
+                # A change of any of these would replace the server and lose its data; what has to change on a
+                # running server travels with the deployment.
+                ignore_changes=["userData", "sshKeys", "image"],
+                additional_secret_outputs=["userData"],
+                # A server's name is unique in a project.
+                delete_before_replace=True,
+            ),
+        )
+        self.ipv4 = self.resource.ipv4_address
+        self.ipv6 = self.resource.ipv6_address
+        self.host_key = host_key.public
+        self.connection = command.remote.ConnectionArgs(
+            host=self.ipv4,
+            user="root",
+            private_key=args.login.private,
+            host_key=host_key.public,
+            dial_error_limit=_DIAL_TRIES,
+            per_dial_timeout=_DIAL_TIMEOUT_SECONDS,
+        )
+        self.register_outputs({"ipv4": self.ipv4, "ipv6": self.ipv6, "hostKey": self.host_key})

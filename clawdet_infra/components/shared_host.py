@@ -1,0 +1,73 @@
+"""A server that free customers share, and the proxy at its edge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+
+from clawdet_infra import render
+from clawdet_infra.components.base import Base
+from clawdet_infra.components.deployment import Deployment, DeploymentArgs
+from clawdet_infra.components.images import ImagePins
+from clawdet_infra.components.server import Server, ServerArgs
+from clawdet_infra.layout import HostLayout
+from clawdet_infra.model import Fleet
+
+
+@dataclass(frozen=True)
+class SharedHostArgs:
+    """What was decided for the host.  It knows no tenants, so that they come and go without changing it."""
+
+    layout: HostLayout
+    fleet: Fleet
+    base: Base
+    images: ImagePins
+
+
+class SharedHost(pulumi.ComponentResource):
+    """A server whose edge proxy terminates TLS for all tenants; each tenant is a deployment of its own.
+
+    `edge` is what a tenant's deployment waits for.
+    """
+
+    server: Server
+    server_name: str
+    edge: Deployment
+
+    def __init__(self, name: str, args: SharedHostArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("clawdet:index:SharedHost", name, {}, opts)
+        layout = args.layout
+        self.server_name = layout.server_name
+        self.server = Server(
+            f"{name}-server",
+            ServerArgs(
+                server_name=layout.server_name,
+                server_type=layout.server.type,
+                location=layout.server.location,
+                image=layout.server.image,
+                labels=dict(layout.labels),
+                ssh_key=args.base.ssh_key,
+                login=args.base.login,
+                protect=layout.protect,
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+
+        def bundle(proxy: str) -> render.Bundle:
+            fleet = args.fleet
+            return render.host_bundle(layout, proxy=proxy, acme=fleet.cloud.acme, acme_email=fleet.acme_email)
+
+        proxy = args.images.pin(layout.images.proxy)
+        self.edge = Deployment(
+            f"{name}-edge",
+            DeploymentArgs(
+                connection=self.server.connection,
+                summary=proxy.apply(lambda image: render.host_summary(layout, bundle(image))),
+                payload=proxy.apply(lambda image: render.host_payload(layout, bundle(image))),
+                remove_with=self.server.resource,
+                facts={"image": proxy},
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+        self.register_outputs({"ipv4": self.server.ipv4, "image": proxy})

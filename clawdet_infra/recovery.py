@@ -1,0 +1,142 @@
+"""What an update that was killed leaves behind, and how the next one takes it up.
+
+A killed `pulumi up` leaves three kinds of traces:
+
+- its lock, which has no expiry in the file backend;
+- operations that the state calls pending;
+- things at Hetzner that such an operation had made already, and that the state does not know.  Made again under the
+  same name they are refused, so the stack would be stuck; left alone they would be paid for and forgotten.
+
+The functions here find them.  `clawdet recover` acts on what they find, with Pulumi's own commands.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from socket import gethostname
+from typing import Any
+
+import psutil
+from hcloud import Client
+
+# A process that began this long after a lock was written cannot be the one that wrote it: the number was used again.
+_CLOCK_SLACK_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class PendingCreate:
+    """A creation that was under way when the update died.
+
+    `name` is what the thing is called at Hetzner, and `zone` and `record_type` are set for record sets only.
+    """
+
+    urn: str
+    type: str
+    name: str
+    zone: str = ""
+    record_type: str = ""
+
+    @property
+    def logical_name(self) -> str:
+        """The last part of the URN, which begins with the customer's id."""
+        return self.urn.rpartition("::")[2]
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A lock of the file backend: which process took it, where, and when."""
+
+    path: Path
+    pid: int
+    hostname: str
+    taken: datetime
+
+    @property
+    def dead(self) -> bool:
+        """True where the process is known to be gone; False where it lives, or ran on another machine."""
+        if self.hostname != gethostname():
+            return False
+        try:
+            started = psutil.Process(self.pid).create_time()
+        except psutil.NoSuchProcess:
+            return True
+        return started > self.taken.timestamp() + _CLOCK_SLACK_SECONDS
+
+
+def read_locks(backend: str, project: str, stack: str) -> list[Lock]:
+    """The locks of a stack in a `file://` backend; an empty list for any other backend, whose locks are not files."""
+    if not backend.startswith("file://"):
+        return []
+    root = Path(backend.removeprefix("file://")).expanduser()
+    folder = root / ".pulumi" / "locks" / "organization" / project / stack
+    return [_read_lock(path) for path in sorted(folder.glob("*.json"))]
+
+
+def _read_lock(path: Path) -> Lock:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    # Go writes nanoseconds, which Python reads from 3.11 on only after they were cut to microseconds.
+    taken = datetime.fromisoformat(content["timestamp"].replace("Z", "+00:00"))
+    return Lock(path=path, pid=int(content["pid"]), hostname=content["hostname"], taken=taken.astimezone(UTC))
+
+
+def pending_creates(exported: Mapping[str, Any]) -> list[PendingCreate]:
+    """The creations at Hetzner that `pulumi stack export` calls pending.
+
+    Pending creations of other providers need no care: a random value nobody has seen is made anew, and commands are
+    written to be run again.
+    """
+    operations = exported.get("deployment", {}).get("pending_operations") or []
+    return [
+        PendingCreate(
+            urn=operation["resource"]["urn"],
+            type=operation["resource"]["type"],
+            name=inputs.get("name", ""),
+            zone=inputs.get("zone", ""),
+            record_type=inputs.get("type", "") if operation["resource"]["type"] == _RECORD_SET else "",
+        )
+        for operation in operations
+        if operation["type"] == "creating" and operation["resource"]["type"] in _FINDERS
+        for inputs in [operation["resource"].get("inputs", {})]
+    ]
+
+
+def find_made(client: Client, creates: Sequence[PendingCreate], labels: Mapping[str, str]) -> dict[str, str]:
+    """Which of the creations did happen: URN → the id by which the provider reads the thing.
+
+    Only things that carry all of `labels` count: something of another owner that happens to have the same name is
+    left alone, and the next update says that the name is taken.
+    """
+    found: dict[str, str] = {}
+    for create in creates:
+        thing = _FINDERS[create.type](client, create)
+        if thing is not None and labels.items() <= (thing.labels or {}).items():
+            found[create.urn] = _identifier(create, thing)
+    return found
+
+
+def _identifier(create: PendingCreate, thing: Any) -> str:
+    if create.type == _RECORD_SET:
+        return f"{create.zone}/{create.name}/{create.record_type}"
+    return str(thing.id)
+
+
+def _find_record_set(client: Client, create: PendingCreate) -> Any:
+    zones = client.zones.get_all(name=create.zone)
+    if not zones:
+        return None
+    record_sets = client.zones.get_rrset_all(zones[0], name=create.name, type=[create.record_type])  # type: ignore[list-item]
+    return record_sets[0] if record_sets else None
+
+
+_RECORD_SET = "hcloud:index/zoneRrset:ZoneRrset"
+_FINDERS: dict[str, Callable[[Client, PendingCreate], Any]] = {
+    "hcloud:index/server:Server": lambda client, create: client.servers.get_by_name(create.name),
+    "hcloud:index/sshKey:SshKey": lambda client, create: client.ssh_keys.get_by_name(create.name),
+    "hcloud:index/firewall:Firewall": lambda client, create: client.firewalls.get_by_name(create.name),
+    "hcloud:index/zone:Zone": lambda client, create: next(iter(client.zones.get_all(name=create.name)), None),
+    _RECORD_SET: _find_record_set,
+}
