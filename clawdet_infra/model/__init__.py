@@ -6,12 +6,14 @@ it; `check_file` does the same for a stack file, without the engine, and says th
 
 from clawdet_infra.model.access import AcmeAccess, CloudAccess, SshAccess
 from clawdet_infra.model.customer import Customer
-from clawdet_infra.model.fleet import Fleet, Rollout, SharedHost
+from clawdet_infra.model.fleet import Fleet
+from clawdet_infra.model.hosts import SharedHost
 from clawdet_infra.model.images import Image, Release, ReleaseOverride, parse_image
 from clawdet_infra.model.loading import dump_fleet, load_fleet
 from clawdet_infra.model.names import slug_of
 from clawdet_infra.model.plan import PLANS, Limits, LimitsOverride, Plan, PlanName, PlanOverride, PlanOverrides
 from clawdet_infra.model.problems import ConfigurationError, Problem
+from clawdet_infra.model.rollout import Rollout
 from clawdet_infra.model.servers import (
     SERVER_TYPES,
     ServerChoice,

@@ -9,10 +9,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator
 
-from clawdet_infra.model.base import NonEmpty, Record
+from clawdet_infra.model.base import NonEmpty, Record, Text, Truth, text
 from clawdet_infra.model.images import parse_image
-from clawdet_infra.model.names import text
-from clawdet_infra.model.problems import describe, wrong
+from clawdet_infra.model.problems import quoted, wrong
 from clawdet_infra.model.secrets import CloudToken
 
 _URL = re.compile(r"https?://[^\s/?#@]+(?:/[^\s?#]*)?")
@@ -21,7 +20,7 @@ _URL = re.compile(r"https?://[^\s/?#@]+(?:/[^\s?#]*)?")
 def _url(value: str) -> str:
     if not _URL.fullmatch(value):
         raise wrong(
-            f"{describe(value)} is not an address of a service.",
+            f"{quoted(value)} is not an address of a service.",
             "Write http:// or https://, a host and a path; no user, password or query.",
         )
     return value
@@ -29,7 +28,7 @@ def _url(value: str) -> str:
 
 def _https(value: str) -> str:
     if not value.startswith("https://"):
-        raise wrong(f"{describe(value)} is not an https:// address; ACME is spoken over HTTPS only.")
+        raise wrong(f"{quoted(value)} is not an https:// address; ACME is spoken over HTTPS only.")
     return value
 
 
@@ -41,7 +40,7 @@ def _resolver(value: str) -> str:
     except ValueError:
         good = False
     if not good:
-        raise wrong(f"{describe(value)} is not an address and a port.", "Write for example `127.0.0.1:8453`.")
+        raise wrong(f"{quoted(value)} is not an address and a port.", "Write for example `127.0.0.1:8453`.")
     return value
 
 
@@ -49,12 +48,12 @@ def _image_prefix(value: str) -> str:
     if not value:
         return value
     if not value.endswith("/"):
-        raise wrong(f"{describe(value)} does not end with a slash.", f"Write `{value}/`.")
+        raise wrong(f"{quoted(value)} does not end with a slash.", f"Write `{value}/`.")
     try:
         parse_image(f"{value}library/example:1")
     except ValueError:
         raise wrong(
-            f"{describe(value)} cannot begin an image reference.", "Write for example `10.1.0.1:5000/`."
+            f"{quoted(value)} cannot begin an image reference.", "Write for example `10.1.0.1:5000/`."
         ) from None
     return value
 
@@ -65,7 +64,7 @@ def _network(value: Any) -> Any:
     written = str(text(value))
     if "/" not in written:
         raise wrong(
-            f"{describe(value)} is not a network.", f"Write the prefix length too, such as `{_with_prefix(written)}`."
+            f"{quoted(written)} is not a network.", f"Write the prefix length too, such as `{_with_prefix(written)}`."
         )
     try:
         return ipaddress.ip_network(written)
@@ -74,8 +73,8 @@ def _network(value: Any) -> Any:
     try:
         meant = ipaddress.ip_network(written, strict=False)
     except ValueError:
-        raise wrong(f"{describe(value)} is not a network.", "Write for example `203.0.113.7/32`.") from None
-    raise wrong(f"{describe(value)} is an address inside a network.", f"Write `{meant}`.")
+        raise wrong(f"{quoted(written)} is not a network.", "Write for example `203.0.113.7/32`.") from None
+    raise wrong(f"{quoted(written)} is an address inside a network.", f"Write `{meant}`.")
 
 
 def _with_prefix(written: str) -> str:
@@ -85,18 +84,19 @@ def _with_prefix(written: str) -> str:
         return "203.0.113.7/32"
 
 
-Url = Annotated[str, AfterValidator(_url), BeforeValidator(text)]
+Url = Annotated[Text, AfterValidator(_url)]
 HttpsUrl = Annotated[Url, AfterValidator(_https)]
-Resolver = Annotated[str, AfterValidator(_resolver), BeforeValidator(text)]
-ImagePrefix = Annotated[str, AfterValidator(_image_prefix), BeforeValidator(text)]
-Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
+Resolver = Annotated[Text, AfterValidator(_resolver)]
+ImagePrefix = Annotated[Text, AfterValidator(_image_prefix)]
+AnyNetwork = IPv4Network | IPv6Network
+Network = Annotated[AnyNetwork, BeforeValidator(_network)]
 
 
 class AcmeAccess(Record):
     """An ACME server other than the public one: its directory, and the PEM file of the CA that signs its HTTPS."""
 
     directory: HttpsUrl
-    root: str | None = None
+    root: Text | None = None
 
 
 class CloudAccess(Record):
@@ -111,15 +111,15 @@ class CloudAccess(Record):
     token: CloudToken
     endpoint: Url | None = None
     resolver: Resolver | None = None
-    ca_bundle: str | None = None
-    ca_directory: str | None = None
+    ca_bundle: Text | None = None
+    ca_directory: Text | None = None
     image_prefix: ImagePrefix = ""
     acme: AcmeAccess | None = None
-    docker_host: str | None = None
+    docker_host: Text | None = None
 
 
 class SshAccess(Record):
     """Who may reach port 22: networks in CIDR form.  The whole internet only where `open_to_world` says so."""
 
     sources: NonEmpty[Network]
-    open_to_world: bool = False
+    open_to_world: Truth = False

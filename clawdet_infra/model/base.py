@@ -1,13 +1,17 @@
-"""The one shape of every record of the model: frozen, strict, closed, and silent about its inputs."""
+"""The one shape of every record of the model, and the kinds of plain values that records are made of.
+
+Records are frozen, strict, closed, and silent about their inputs.  The kinds do what pydantic's own types do, with
+messages that say what was found and what to write instead.
+"""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
 from pydantic.alias_generators import to_camel
 
-from clawdet_infra.model.problems import describe, wrong
+from clawdet_infra.model.problems import did_you_mean, listed, quoted, shown, wrong
 
 
 class Record(BaseModel):
@@ -28,15 +32,71 @@ class Record(BaseModel):
     )
 
 
+def text(value: Any) -> Any:
+    """Refuse what YAML did not read as text, and say which spelling it does."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        hint = f'Put it in quotes: "{str(value).lower()}".'
+        raise wrong(f"must be text, but YAML reads it as {shown(value)}.", hint)
+    if isinstance(value, int | float):
+        raise wrong(f"must be text, but YAML reads it as {shown(value)}.", f'Put it in quotes: "{value}".')
+    if value is None:
+        raise wrong("is empty.", "Write a value, or leave the line out where it is optional.")
+    if isinstance(value, SecretStr):
+        raise wrong("is encrypted, but must be readable: it is no secret, and reviewers have to see it.")
+    raise wrong(f"must be text, but is {shown(value)}.")
+
+
+def whole(low: int, high: int, unit: str = "") -> BeforeValidator:
+    """Accept whole numbers from `low` to `high`; `unit` is what they count, in the plural."""
+
+    def check(value: Any) -> Any:
+        if isinstance(value, bool) or not isinstance(value, int):
+            hint = "Write it without quotes and without a unit."
+            raise wrong(f"must be a whole number{unit and f' of {unit}'}, but is {shown(value)}.", hint)
+        if not low <= value <= high:
+            raise wrong(f"is {value}; it must be from {low} to {high}{unit and f' {unit}'}.")
+        return value
+
+    return BeforeValidator(check)
+
+
+def one_of(what: str, *known: str) -> BeforeValidator:
+    """Accept exactly the known words; the message names all of them and the nearest."""
+
+    def check(value: Any) -> Any:
+        if text(value) in known:
+            return value
+        raise wrong(f"{quoted(value)} is no {what}.", f"{did_you_mean(value, known)}Known are {listed(known)}.")
+
+    return BeforeValidator(check)
+
+
+def _truth(value: Any) -> Any:
+    if isinstance(value, bool):
+        return value
+    raise wrong(f"must be true or false, but is {shown(value)}.", "Write true or false, without quotes.")
+
+
 def _as_tuple(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return tuple(value)
-    raise wrong(f"must be a list, but is {describe(value)}.", "In YAML each entry begins with `- ` on its own line.")
+    raise wrong(f"must be a list, but is {shown(value)}.", "In YAML, begin each entry with `- ` on its own line.")
+
+
+def _some(value: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not value:
+        raise wrong("is an empty list; at least one entry is needed.")
+    return value
 
 
 T = TypeVar("T")
+
+Text = Annotated[str, BeforeValidator(text)]
+Truth = Annotated[bool, BeforeValidator(_truth)]
 Listed = Annotated[tuple[T, ...], BeforeValidator(_as_tuple)]
 """A list in YAML, an immutable tuple here."""
 
-NonEmpty = Annotated[Listed[T], Field(min_length=1)]
+NonEmpty = Annotated[tuple[T, ...], BeforeValidator(lambda value: _some(_as_tuple(value)))]
 """A list that must have at least one entry."""

@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
-
-from clawdet_infra.model.base import Record
+from clawdet_infra.model.base import Record, Truth, one_of, whole
 from clawdet_infra.model.images import ReleaseOverride
 from clawdet_infra.model.names import CustomerId, Subdomain
 from clawdet_infra.model.plan import KnownPlan, LimitsOverride
-from clawdet_infra.model.problems import describe, listed, nearest, wrong
+from clawdet_infra.model.rollout import MOST_WAVES
 from clawdet_infra.model.secrets import AnthropicApiKey, GatewayToken, TelegramBotToken
 from clawdet_infra.model.servers import ServerWish
 
 AuthPassword = Literal["derived", "independent"]
-
-
-def _one_of(*known: str) -> BeforeValidator:
-    """Accept exactly the known words; the message names them and the nearest."""
-
-    def check(value: Any) -> Any:
-        if value in known and isinstance(value, str):
-            return value
-        near = nearest(value, known) if isinstance(value, str) else None
-        did_you_mean = f"Did you mean `{near}`? " if near else ""
-        raise wrong(f"is {describe(value)}.", f"{did_you_mean}Possible are {listed(known, 'or')}.")
-
-    return BeforeValidator(check)
 
 
 class Customer(Record):
@@ -46,14 +31,14 @@ class Customer(Record):
     anthropic_api_key: AnthropicApiKey
     telegram_bot_token: TelegramBotToken | None = None
     gateway_token: GatewayToken | None = None
-    token_version: int = Field(default=1, ge=1, le=1_000_000)
-    auth_password: Annotated[AuthPassword, _one_of("derived", "independent")] = "derived"  # noqa: S105
+    token_version: Annotated[int, whole(1, 1_000_000)] = 1
+    auth_password: Annotated[AuthPassword, one_of("kind of password", "derived", "independent")] = "derived"  # noqa: S105
     server: ServerWish | None = None
     host: CustomerId | None = None
     limits: LimitsOverride | None = None
-    wave: int | None = Field(default=None, ge=0)
+    wave: Annotated[int, whole(0, MOST_WAVES - 1)] | None = None
     release: ReleaseOverride | None = None
-    protect: bool | None = None
+    protect: Truth | None = None
 
     @property
     def name(self) -> str:

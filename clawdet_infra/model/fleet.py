@@ -4,51 +4,65 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import model_validator
 
 from clawdet_infra.model.access import CloudAccess, SshAccess
-from clawdet_infra.model.base import Listed, NonEmpty, Record
+from clawdet_infra.model.base import Listed, Record, Truth, one_of
+from clawdet_infra.model.claims import Claims, Entry
 from clawdet_infra.model.customer import Customer
+from clawdet_infra.model.hosts import SharedHost
 from clawdet_infra.model.images import Release
-from clawdet_infra.model.names import CustomerId, DomainName, Email
-from clawdet_infra.model.plan import PLANS, Limits, Plan, PlanOverrides
-from clawdet_infra.model.servers import LocationName, ServerDefaults, ServerTypeName
+from clawdet_infra.model.names import DomainName, Email
+from clawdet_infra.model.plan import Limits, Plan, PlanName, PlanOverrides
+from clawdet_infra.model.problems import ConfigurationError
+from clawdet_infra.model.rollout import Rollout
+from clawdet_infra.model.rules import broken_rules
+from clawdet_infra.model.servers import ServerDefaults
 
-
-class Rollout(Record):
-    """How a change goes through the fleet: the percentage of customers in each wave, from the first to the last."""
-
-    waves: NonEmpty[int]
-
-
-class SharedHost(Record):
-    """A server that several free customers share; `capacity` is the most customers that it may hold."""
-
-    id: CustomerId
-    type: ServerTypeName
-    location: LocationName
-    capacity: Annotated[int, Field(ge=1, le=200)]
+Zone = Annotated[Literal["manage", "existing"], one_of("way to treat a zone", "manage", "existing")]
 
 
 class Fleet(Record):
-    """A validated configuration.  Build one with `load_fleet`, which tells all problems at once."""
+    """A validated configuration.
+
+    Build one with `load_fleet`, which tells all problems at once.  The constructor holds the same rules; it raises
+    pydantic's ValidationError for what concerns one value and ConfigurationError for what concerns several.
+    """
 
     domain: DomainName
-    zone: Literal["manage", "existing"] = "manage"
+    zone: Zone = "manage"
     cloud: CloudAccess
     acme_email: Email
     release: Release
-    server: ServerDefaults
+    server: ServerDefaults = ServerDefaults(type="cx23", location="fsn1")
     ssh: SshAccess
     rollout: Rollout = Rollout(waves=(5, 20, 75))
     shared_hosts: Listed[SharedHost] = ()
     plans: PlanOverrides = PlanOverrides()
-    customers: Listed[Customer] = ()
-    protect: bool = True
+    customers: Listed[Customer]
+    protect: Truth = True
 
-    def plan(self, name: str) -> Plan:
+    @model_validator(mode="after")
+    def _hold_together(self) -> Fleet:
+        problems = broken_rules(
+            Claims(
+                domain=self.domain,
+                server=self.server,
+                ssh_sources=self.ssh.sources,
+                ssh_open_to_world=self.ssh.open_to_world,
+                rollout=self.rollout,
+                plans=self.plans,
+                hosts=tuple(Entry("sharedHosts", position, host) for position, host in enumerate(self.shared_hosts)),
+                customers=tuple(Entry("customers", position, one) for position, one in enumerate(self.customers)),
+            )
+        )
+        if problems:
+            raise ConfigurationError(problems)
+        return self
+
+    def plan(self, name: PlanName) -> Plan:
         """Return a plan as this fleet has it: the built-in one with the fleet's changes."""
-        return PLANS[name].override(getattr(self.plans, name))
+        return self.plans.plan(name)
 
     def limits(self, customer: Customer) -> Limits:
         """Return the limits of a customer's gateway: the plan's, with the customer's own changes."""

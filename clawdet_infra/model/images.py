@@ -8,8 +8,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from clawdet_infra.model.base import Record
-from clawdet_infra.model.problems import describe, wrong
+from clawdet_infra.model.base import Record, Text
+from clawdet_infra.model.problems import quoted, wrong
 
 DEFAULT_REGISTRY = "docker.io"
 LONGEST_REPOSITORY = 255
@@ -72,7 +72,7 @@ def _pinned(reference: str) -> str:
     try:
         image = parse_image(reference)
     except ValueError:
-        raise wrong(f"{describe(reference)} is not an image reference.", example) from None
+        raise wrong(f"{quoted(reference)} is not an image reference.", example) from None
     if image.digest is not None and not _SHA256.fullmatch(image.digest):
         raise wrong("has a digest that is not `sha256:` and 64 lower-case hexadecimal digits.", example)
     if image.digest is None and image.tag is None:
@@ -86,7 +86,7 @@ def _pinned(reference: str) -> str:
     return reference
 
 
-ImageReference = Annotated[str, AfterValidator(_pinned)]
+ImageReference = Annotated[Text, AfterValidator(_pinned)]
 """An image reference with a tag other than `latest`, or with a digest."""
 
 

@@ -2,17 +2,216 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import re
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_network
+from typing import Any, TypeVar, get_args
 
+from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from clawdet_infra.model.base import Record
+from clawdet_infra.model.claims import Claims, Entry
+from clawdet_infra.model.customer import Customer
 from clawdet_infra.model.fleet import Fleet
+from clawdet_infra.model.hosts import SharedHost
+from clawdet_infra.model.plan import PlanOverrides
+from clawdet_infra.model.problems import (
+    ConfigurationError,
+    Problem,
+    did_you_mean,
+    listed,
+    nearest,
+    quoted,
+    shown,
+)
+from clawdet_infra.model.rollout import Rollout
+from clawdet_infra.model.rules import broken_rules
+from clawdet_infra.model.secrets import Encrypted
+from clawdet_infra.model.servers import ServerDefaults
+
+Location = tuple[int | str, ...]
+R = TypeVar("R", bound=Record)
+
+_PLAIN_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,39}")
+_MISSING = {
+    "anthropicApiKey": "Set it with `pulumi config set --secret --path 'clawdet:{path}'`.",
+    "id": "It names the customer for ever.",
+    "plan": "Known are free, pro and enterprise.",
+    "customers": "Write `[]` for a fleet without customers.",
+    "ssh": "Write `sources:` with the networks that may log in, such as [203.0.113.0/24].",
+    "token": "Set it with `pulumi config set --secret hcloud:token`.",
+    "cloud": "Set the token of your project with `pulumi config set --secret hcloud:token`.",
+}
 
 
 def load_fleet(raw: Mapping[str, Any]) -> Fleet:
-    """Return the fleet that a raw configuration (camelCase keys, no namespace) describes."""
-    return Fleet.model_validate(dict(raw), by_alias=True, by_name=False)
+    """Return the fleet that a raw configuration describes (keys as in YAML, without `clawdet:`).
+
+    Raises ConfigurationError with all problems of the configuration, not only the first.
+    """
+    try:
+        return Fleet.model_validate(dict(raw), by_alias=True, by_name=False)
+    except ValidationError as error:
+        mistakes = error.errors(include_url=False)
+    problems = list(_told(mistakes, raw))
+    problems += broken_rules(_claims(raw, [mistake["loc"] for mistake in mistakes]))
+    raise ConfigurationError(problems)
 
 
 def dump_fleet(fleet: Fleet) -> dict[str, Any]:
-    """Return the raw configuration of a fleet, secrets in plain text; `load_fleet` makes the same fleet of it."""
-    raise NotImplementedError
+    """Return the raw configuration of a fleet, secrets in plain text; `load_fleet` makes an equal fleet of it."""
+
+    def plain(value: Any) -> Any:
+        match value:
+            case BaseModel():
+                fields = type(value).model_fields.items()
+                pairs = ((field.alias or name, getattr(value, name)) for name, field in fields)
+                return {name: plain(item) for name, item in pairs if item is not None}
+            case tuple():
+                return [plain(item) for item in value]
+            case SecretStr():
+                return value.get_secret_value()
+            case str() | int() | float():
+                return value
+        return str(value)
+
+    raw: dict[str, Any] = plain(fleet)
+    return raw
+
+
+def _told(mistakes: Iterable[ErrorDetails], raw: Mapping[str, Any]) -> Iterable[Problem]:
+    """Translate what pydantic found; what it says of a missing key that is there misspelt is left out."""
+    mistakes = list(mistakes)
+    missing = {mistake["loc"] for mistake in mistakes if mistake["type"] == "missing"}
+    broken = {mistake["loc"] for mistake in mistakes}
+    for mistake in mistakes:
+        if mistake["type"] == "extra_forbidden":
+            place, key = mistake["loc"][:-1], mistake["loc"][-1]
+            meant = nearest(key, _keys(place))
+            missing.discard((*place, meant or ""))
+    for mistake in mistakes:
+        loc = mistake["loc"]
+        message, hint = _sentence(mistake)
+        if mistake["type"] == "missing" and loc not in missing:
+            continue
+        yield Problem(customer=_customer(loc, raw, broken), field=_path(loc), message=message, hint=hint)
+
+
+def _sentence(mistake: ErrorDetails) -> tuple[str, str]:
+    loc, kind = mistake["loc"], mistake["type"]
+    if kind == "rule":
+        context = mistake["ctx"]
+        return context["message"], context["hint"]
+    if kind == "missing":
+        return "is missing.", _MISSING.get(str(loc[-1]), "").format(path=_path(loc))
+    if kind == "extra_forbidden":
+        known = _keys(loc[:-1])
+        return "is not a known key.", f"{did_you_mean(loc[-1], known)}Known are {listed(known)}."
+    if kind == "model_type":
+        return f"must be a mapping, but is {shown(mistake['input'])}.", f"Its keys are {listed(_keys(loc))}."
+    return f"{mistake['msg']}.", ""
+
+
+def _path(loc: Location) -> str:
+    path = ""
+    for part in loc:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        else:
+            safe = bool(_PLAIN_KEY.fullmatch(part)) and part in quoted(part)
+            path += f"{path and '.'}{part if safe else '(a key that is not shown)'}"
+    return path
+
+
+def _customer(loc: Location, raw: Mapping[str, Any], broken: set[Location]) -> str | None:
+    """Return how to call the customer that a location lies in."""
+    if len(loc) < 2 or loc[0] != "customers" or not isinstance(loc[1], int):
+        return None
+    entry = raw["customers"][loc[1]]
+    if isinstance(entry, Mapping) and ("customers", loc[1], "id") not in broken and "id" in entry:
+        return str(entry["id"])
+    return f"#{loc[1] + 1}"
+
+
+def _keys(loc: Location) -> list[str]:
+    """Return the keys that the mapping at a location may have, as written in YAML."""
+    model: type[BaseModel] = Fleet
+    for part in loc:
+        if isinstance(part, str):
+            field = next(field for name, field in model.model_fields.items() if part in (name, field.alias))
+            model = _record(field) or model
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _record(field: FieldInfo) -> type[BaseModel] | None:
+    """Return the record that a field holds, also as an option or in a list."""
+
+    def search(annotation: Any) -> type[BaseModel] | None:
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            return annotation
+        return next((found for part in get_args(annotation) if (found := search(part))), None)
+
+    return search(field.annotation)
+
+
+def _claims(raw: Mapping[str, Any], broken: list[Location]) -> Claims:
+    """Return what a configuration with mistakes claims where it has none."""
+
+    def fields(*place: int | str) -> frozenset[str]:
+        depth = len(place)
+        return frozenset(str(loc[depth]) for loc in broken if loc[:depth] == place and len(loc) > depth)
+
+    def part(model: type[R], section: str) -> R | None:
+        if any(loc[0] == section for loc in broken) or section not in raw:
+            return None
+        return model.model_validate(raw[section], by_alias=True, by_name=False)
+
+    def whole(section: str) -> list[tuple[int, Mapping[str, Any]]]:
+        listed = raw.get(section)
+        entries = enumerate(listed) if isinstance(listed, list | tuple) else ()
+        return [(position, entry) for position, entry in entries if isinstance(entry, Mapping)]
+
+    written = raw.get("ssh")
+    ssh: Mapping[str, Any] = written if isinstance(written, Mapping) else {}
+    sources = ssh.get("sources", ()) if ("ssh", "sources") not in broken else ()
+    hosts = [
+        Entry("sharedHosts", at, _rest(SharedHost, entry, fields("sharedHosts", at)), fields("sharedHosts", at))
+        for at, entry in whole("sharedHosts")
+    ]
+    hosts_known = ("sharedHosts",) not in broken and all(host.sound("id") for host in hosts)
+    return Claims(
+        domain=None if ("domain",) in broken else raw.get("domain"),
+        server=part(ServerDefaults, "server") if "server" in raw else Fleet.model_fields["server"].default,
+        ssh_sources=tuple(
+            None if ("ssh", "sources", at) in broken else ip_network(source) for at, source in enumerate(sources)
+        ),
+        ssh_open_to_world=ssh.get("openToWorld") is True,
+        rollout=part(Rollout, "rollout") if "rollout" in raw else Fleet.model_fields["rollout"].default,
+        plans=part(PlanOverrides, "plans") if "plans" in raw else PlanOverrides(),
+        hosts=tuple(hosts) if hosts_known and len(hosts) == len(raw.get("sharedHosts", ())) else None,
+        customers=tuple(
+            Entry("customers", at, _rest(Customer, entry, fields("customers", at)), fields("customers", at))
+            for at, entry in whole("customers")
+        ),
+    )
+
+
+def _rest(model: type[R], entry: Mapping[str, Any], broken: frozenset[str]) -> R:
+    """Return an entry without its broken fields; stand-ins, which no rule looks at, take the place of needed ones."""
+    stand_ins: dict[str, Any] = {
+        "id": "unknown",
+        "plan": "free",
+        "anthropicApiKey": Encrypted(),
+        "type": "cx23",
+        "location": "fsn1",
+        "capacity": 1,
+    }
+    rest = {key: value for key, value in entry.items() if key not in broken}
+    rest |= {key: stand_ins[key] for key in broken & stand_ins.keys() if key in _aliases(model)}
+    return model.model_validate(rest, by_alias=True, by_name=False)
+
+
+def _aliases(model: type[Record]) -> set[str]:
+    return {field.alias or name for name, field in model.model_fields.items()}

@@ -9,9 +9,10 @@ import re
 import unicodedata
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator
 
-from clawdet_infra.model.problems import describe, quoted, wrong
+from clawdet_infra.model.base import Text
+from clawdet_infra.model.problems import quoted, wrong
 
 LONGEST_LABEL = 63
 LONGEST_DOMAIN = 253
@@ -42,26 +43,26 @@ _RESERVED_NUMBERED = re.compile(r"(?:ns|mx|dns|smtp|mail|www|api|imap|pop)-?[0-9
 def _complain_about_label(label: str, whole: str) -> None:
     """Raise the problem of one label of a name, if it has one."""
     if not label:
-        raise wrong(f"{describe(whole)} begins or ends with a dot, or has two in a row.")
+        raise wrong(f"{quoted(whole)} begins or ends with a dot, or has two in a row.")
     for character in label:
         if not character.isascii():
             name = unicodedata.name(character, "a character without a name").lower()
             raise wrong(
-                f"{describe(whole)} has a character outside a-z, 0-9 and the hyphen: {name}.",
+                f"{quoted(whole)} has a character outside a-z, 0-9 and the hyphen: {name}.",
                 "Letters of other scripts can look like Latin ones; write the name in a-z.",
             )
     if label != label.lower():
-        raise wrong(f"{describe(whole)} has upper-case letters.", f"Write {quoted(whole.lower())}.")
+        raise wrong(f"{quoted(whole)} has upper-case letters.", f"Write {quoted(whole.lower())}.")
     if len(label) > LONGEST_LABEL:
-        raise wrong(f"{describe(whole)} has a part of {len(label)} characters; DNS allows {LONGEST_LABEL}.")
+        raise wrong(f"{quoted(whole)} has a part of {len(label)} characters; DNS allows {LONGEST_LABEL}.")
     if not _LABEL.fullmatch(label):
         raise wrong(
-            f"{describe(whole)} is not a host name.",
+            f"{quoted(whole)} is not a host name.",
             "Use a-z, 0-9 and hyphens; begin and end each part with a letter or a digit.",
         )
     if label[2:4] == "--":
         raise wrong(
-            f"{describe(whole)} has `--` after two characters, which DNS reserves: `xn--` names show letters of other "
+            f"{quoted(whole)} has `--` after two characters, which DNS reserves: `xn--` names show letters of other "
             "scripts, and can look like another customer's name.",
             "Choose a name without `--` there.",
         )
@@ -71,7 +72,7 @@ def _check_labels(name: str) -> str:
     if not name:
         raise wrong("is empty.")
     if name != name.strip():
-        raise wrong(f"{describe(name)} begins or ends with white space.", f"Write {quoted(name.strip())}.")
+        raise wrong(f"{quoted(name)} begins or ends with white space.", f"Write {quoted(name.strip())}.")
     for label in name.split("."):
         _complain_about_label(label, name)
     return name
@@ -85,63 +86,60 @@ def _check_id(name: str) -> str:
             "Names of at most 63 characters are made from it.",
         )
     if name == "clawdet" or name.startswith(("clawdet-", "clawdet.")):
-        raise wrong(f"{describe(name)} begins with `clawdet`, which marks the fleet's own parts on a server.")
+        raise wrong(f"{quoted(name)} begins with `clawdet`, which marks the fleet's own parts on a server.")
     return name
+
+
+def reserved_part(name: str) -> str | None:
+    """Return the reserved word that a subdomain is or lies below, or None.
+
+    What counts is the part next to the domain: `alice.api` would be a page below the company's own `api`.
+    """
+    top = name.rsplit(".", 1)[-1]
+    return top if top in RESERVED or _RESERVED_NUMBERED.fullmatch(top) else None
 
 
 def _check_subdomain(name: str) -> str:
     _check_labels(name)
-    nearest_to_zone = name.rsplit(".", 1)[-1]
-    if nearest_to_zone in RESERVED or _RESERVED_NUMBERED.fullmatch(nearest_to_zone):
-        raise wrong(f"{describe(name)} is reserved: {describe(nearest_to_zone)} belongs to the company.")
+    reserved = reserved_part(name)
+    if reserved == name:
+        raise wrong(f"'{name}' is reserved for the company.", "Choose another subdomain.")
+    if reserved:
+        raise wrong(
+            f"'{name}' lies below '{reserved}', which is reserved for the company.", "Choose another subdomain."
+        )
     return name
 
 
 def _check_domain(name: str) -> str:
     _check_labels(name)
     if "." not in name:
-        raise wrong(f"{describe(name)} is not a domain: it has no dot.", "Write for example `clawdet.com`.")
+        raise wrong(f"{quoted(name)} is not a domain: it has no dot.", "Write for example `clawdet.com`.")
     if len(name) > LONGEST_DOMAIN:
         raise wrong(f"has {len(name)} characters; DNS allows {LONGEST_DOMAIN}.")
     if name.rsplit(".", 1)[-1].isdigit():
-        raise wrong(f"{describe(name)} ends with a number, so it reads as an address.")
+        raise wrong(f"{quoted(name)} ends with a number, so it reads as an address.")
     return name
 
 
 def _check_email(address: str) -> str:
     match = _EMAIL.fullmatch(address)
     if match is None:
-        raise wrong(f"{describe(address)} is not an e-mail address.", "Write for example `ops@clawdet.com`.")
+        raise wrong(f"{quoted(address)} is not an e-mail address.", "Write for example `ops@clawdet.com`.")
     _check_domain(match["domain"])
     return address
 
 
-def text(value: object) -> object:
-    """Refuse what YAML did not read as text, and say which spelling it does."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        raise wrong(
-            f"must be text, but YAML reads it as {describe(value)}.",
-            "Put it in quotes: yes, no, on, off, true and false without quotes can be truth values.",
-        )
-    if isinstance(value, int | float):
-        raise wrong(f"must be text, but YAML reads it as {describe(value)}.", f'Put it in quotes: "{value}".')
-    if value is None:
-        raise wrong("is empty.", "Write a value, or leave the line out where it is optional.")
-    raise wrong(f"must be text, but is {describe(value)}.")
-
-
-CustomerId = Annotated[str, AfterValidator(_check_id), BeforeValidator(text)]
+CustomerId = Annotated[Text, AfterValidator(_check_id)]
 """What names a customer for ever: Pulumi's resources, directories and labels are made from it."""
 
-Subdomain = Annotated[str, AfterValidator(_check_subdomain), BeforeValidator(text)]
+Subdomain = Annotated[Text, AfterValidator(_check_subdomain)]
 """The part of a customer's host name before the fleet's domain; it may have dots."""
 
-DomainName = Annotated[str, AfterValidator(_check_domain), BeforeValidator(text)]
+DomainName = Annotated[Text, AfterValidator(_check_domain)]
 """A domain such as `clawdet.com`, in lower case, without a dot at its end."""
 
-Email = Annotated[str, AfterValidator(_check_email), BeforeValidator(text)]
+Email = Annotated[Text, AfterValidator(_check_email)]
 """An e-mail address."""
 
 

@@ -12,9 +12,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator
 
-from clawdet_infra.model.base import Record
-from clawdet_infra.model.names import text
-from clawdet_infra.model.problems import describe, listed, nearest, wrong
+from clawdet_infra.model.base import Record, one_of, whole
+from clawdet_infra.model.problems import shown, wrong
 from clawdet_infra.model.servers import ServerWish
 
 LEAST_GATEWAY_MEMORY = 2048
@@ -30,70 +29,27 @@ PlanName = Literal["free", "pro", "enterprise"]
 
 def _cpus(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise wrong(f"must be a number of processor cores, but is {describe(value)}.", "Write for example 1.5.")
+        raise wrong(f"must be a number of processor cores, but is {shown(value)}.", "Write for example 1.5.")
     if not LEAST_CPUS <= value <= MOST_CPUS:
-        raise wrong(f"{value} cores are outside {LEAST_CPUS} to {MOST_CPUS:g}.")
+        raise wrong(f"is {value}; it must be from {LEAST_CPUS} to {MOST_CPUS:g} processor cores.")
     return float(value)
-
-
-def _whole(value: Any, unit: str, example: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise wrong(
-            f"must be a whole number of {unit}, but is {describe(value)}.",
-            f"Write for example {example}, without quotes or unit.",
-        )
-    return value
-
-
-def _memory(value: Any) -> Any:
-    amount = _whole(value, "MiB", 3072)
-    if amount > MOST_MEMORY:
-        raise wrong(f"{amount} MiB are more than any server has.", "The unit is MiB, so 3 GiB are 3072.")
-    if amount <= 0:
-        raise wrong(f"{amount} MiB is no amount of memory.")
-    return amount
-
-
-def _pids(value: Any) -> Any:
-    amount = _whole(value, "processes", 512)
-    if not LEAST_PIDS <= amount <= MOST_PIDS:
-        raise wrong(
-            f"{amount} processes are outside {LEAST_PIDS} to {MOST_PIDS}.",
-            "Threads count too, and Node starts dozens of them.",
-        )
-    return amount
 
 
 def _gateway_memory(amount: int) -> int:
     if amount < LEAST_GATEWAY_MEMORY:
         raise wrong(
-            f"{amount} MiB are under the minimum of {LEAST_GATEWAY_MEMORY} MiB.",
-            "A gateway takes almost 1 GiB when idle and dies in use with a heap under about 1.5 GB.",
+            f"{amount} MiB are under the minimum of {LEAST_GATEWAY_MEMORY} MiB for a gateway.",
+            "It takes almost 1 GiB when idle, and dies in use with a heap under about 1.5 GB. The unit is MiB.",
         )
     return amount
 
 
-def _browser_memory(amount: int) -> int:
-    if amount < LEAST_BROWSER_MEMORY:
-        raise wrong(f"{amount} MiB are under the {LEAST_BROWSER_MEMORY} MiB that a browser needs.")
-    return amount
-
-
-def _plan_name(value: Any) -> Any:
-    name = text(value)
-    if name not in PLANS:
-        near = nearest(str(name), PLANS)
-        did_you_mean = f"Did you mean `{near}`? " if near else ""
-        raise wrong(f"{describe(name)} is no plan.", f"{did_you_mean}Known are {listed(tuple(PLANS))}.")
-    return name
-
-
 Cpus = Annotated[float, BeforeValidator(_cpus)]
-Memory = Annotated[int, BeforeValidator(_memory)]
+Memory = Annotated[int, whole(1, MOST_MEMORY, "MiB")]
 GatewayMemory = Annotated[Memory, AfterValidator(_gateway_memory)]
-BrowserMemory = Annotated[Memory, AfterValidator(_browser_memory)]
-Pids = Annotated[int, BeforeValidator(_pids)]
-KnownPlan = Annotated[PlanName, BeforeValidator(_plan_name)]
+BrowserMemory = Annotated[int, whole(LEAST_BROWSER_MEMORY, MOST_MEMORY, "MiB")]
+Pids = Annotated[int, whole(LEAST_PIDS, MOST_PIDS, "processes")]
+KnownPlan = Annotated[PlanName, one_of("plan", "free", "pro", "enterprise")]
 
 
 class Limits(Record):
@@ -143,6 +99,10 @@ class PlanOverrides(Record):
     free: PlanOverride = PlanOverride()
     pro: PlanOverride = PlanOverride()
     enterprise: PlanOverride = PlanOverride()
+
+    def plan(self, name: PlanName) -> Plan:
+        """Return the built-in plan of this name with the changes to it."""
+        return PLANS[name].override(getattr(self, name))
 
 
 class Plan(Record):

@@ -1,7 +1,7 @@
 """What is wrong with a configuration, told so that the reader can mend it.
 
 Every rule reports a `Problem`; a `ConfigurationError` carries all problems of a configuration at once.  A problem
-never quotes what may be a secret: `describe` is the only way that a value gets into a message.
+never quotes what may be a secret: `shown` and `quoted` are the only ways that a value gets into a message.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any
 
+from pydantic import SecretStr
 from pydantic_core import PydanticCustomError
 
-LONGEST_QUOTE = 60
-_SECRET_LOOKING = re.compile(r"sk-ant-|[0-9A-Fa-f]{24}|\d{6}:[A-Za-z0-9_-]{20}|PRIVATE KEY|[A-Za-z0-9+/_-]{40}")
+LONGEST_QUOTE = 63
+_SECRET_LOOKING = re.compile(r"sk-ant-|[0-9A-Fa-f]{24}|\d{6}:[A-Za-z0-9_-]{20}|PRIVATE KEY|[A-Za-z0-9+/_]{40}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +26,7 @@ class Problem:
     `customer` is the customer's id, or its position ("#3", counted from 1) where it has no usable id, or None where
     no customer is concerned.  `field` is the path as written in the stack file, such as
     `customers[2].limits.memory`, positions counted from 0 as `pulumi config set --path` counts them.  `file`, `line`
-    and `column` (from 1) are known only when the problem was found in a file.
+    and `column` (from 1) are known only when the problem was found in a file.  A `warning` does not stop anything.
     """
 
     field: str
@@ -34,6 +36,7 @@ class Problem:
     file: str | None = None
     line: int | None = None
     column: int | None = None
+    warning: bool = False
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}: " if self.file and self.line else ""
@@ -46,10 +49,15 @@ class ConfigurationError(Exception):
     """A configuration breaks rules; `problems` has all of them, in the order of the configuration."""
 
     def __init__(self, problems: Iterable[Problem]):
-        self.problems = tuple(sorted(set(problems), key=_order))
+        self.problems = tuple(in_order(problems))
         count = len(self.problems)
         head = f"The configuration has {count} problem{'' if count == 1 else 's'}:"
         super().__init__("\n".join([head, *(f"  - {problem}" for problem in self.problems)]))
+
+
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """Return problems without repetitions, by line where there is one, else by path, positions as numbers."""
+    return sorted(set(problems), key=_order)
 
 
 def wrong(message: str, hint: str = "") -> PydanticCustomError:
@@ -57,21 +65,23 @@ def wrong(message: str, hint: str = "") -> PydanticCustomError:
     return PydanticCustomError("rule", "{message}", {"message": message, "hint": hint})
 
 
-def describe(value: object) -> str:
+def shown(value: Any) -> str:
     """Say what a value is, quoting it only where it is short and cannot be a secret."""
     match value:
         case None:
-            return "nothing"
+            return "empty"
         case bool():
             return f"the truth value {str(value).lower()}"
         case int() | float():
             return f"the number {value}" if len(str(value)) <= 20 else "a long number"
         case str():
-            return quoted(value)
+            return quoted(value) if value else "an empty text"
         case list() | tuple():
-            return f"a list of {len(value)}"
+            return "a list"
         case dict():
             return "a mapping"
+        case SecretStr():
+            return "an encrypted value"
     return f"a value of type {type(value).__name__}"
 
 
@@ -84,12 +94,19 @@ def quoted(text: str) -> str:
     return ascii(text)
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
+def nearest(word: Any, known: Iterable[str]) -> str | None:
     """Return the known word that a mistyped one most likely means, or None where nothing is near."""
-    by_fold = {item.casefold().replace("_", ""): item for item in known}
-    folded = word.casefold().replace("_", "").replace("-", "")
-    found = get_close_matches(folded, by_fold, n=1, cutoff=0.6)
+    if not isinstance(word, str):
+        return None
+    by_fold = {_fold(item): item for item in known}
+    found = get_close_matches(_fold(word), by_fold, n=1, cutoff=0.55)
     return by_fold[found[0]] if found else None
+
+
+def did_you_mean(word: Any, known: Iterable[str]) -> str:
+    """Return the sentence that names the nearest known word, with a space after it, or nothing."""
+    near = nearest(word, known)
+    return f"Did you mean `{near}`? " if near else ""
 
 
 def listed(words: Sequence[str], joint: str = "and") -> str:
@@ -99,9 +116,12 @@ def listed(words: Sequence[str], joint: str = "and") -> str:
     return f"{', '.join(words[:-1])} {joint} {words[-1]}"
 
 
+def _fold(word: str) -> str:
+    return word.casefold().replace("_", "").replace("-", "")
+
+
 def _order(problem: Problem) -> tuple[object, ...]:
-    """Sort by line where there is one, else by path, with list positions compared as numbers."""
     path = tuple(
-        (0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"[.\[\]]+", problem.field)
+        (0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"[.\[\]]+", problem.field)
     )
     return (problem.file or "", problem.line or 0, path, problem.customer or "", problem.message)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
-from clawdet_infra.model.base import Listed, Record
-from clawdet_infra.model.names import text
-from clawdet_infra.model.problems import describe, listed, nearest, wrong
+from clawdet_infra.model.base import Listed, Record, Text
+from clawdet_infra.model.problems import did_you_mean, listed, quoted, wrong
 
 _EUROPE = ("fsn1", "nbg1", "hel1")
 _AMERICA = ("ash", "hil")
@@ -71,32 +69,27 @@ _IMAGE = re.compile(r"[a-z][a-z0-9]*(?:[.-][a-z0-9]+)*")
 
 def _known_type(name: str) -> str:
     if name not in SERVER_TYPES:
-        near = nearest(name, SERVER_TYPES)
-        did_you_mean = f"Did you mean `{near}`? " if near else ""
-        raise wrong(
-            f"{describe(name)} is no server type that this program knows.",
-            f"{did_you_mean}Known are {listed(tuple(SERVER_TYPES))}.",
-        )
+        hint = f"{did_you_mean(name, SERVER_TYPES)}Known are {listed(tuple(SERVER_TYPES))}."
+        raise wrong(f"{quoted(name)} is no server type that this program knows.", hint)
     return name
 
 
 def _known_location(name: str) -> str:
     if name not in LOCATIONS:
-        near = nearest(name, LOCATIONS)
-        did_you_mean = f"Did you mean `{near}`? " if near else ""
-        raise wrong(f"{describe(name)} is no location of Hetzner.", f"{did_you_mean}Known are {listed(LOCATIONS)}.")
+        hint = f"{did_you_mean(name, LOCATIONS)}Known are {listed(LOCATIONS)}."
+        raise wrong(f"{quoted(name)} is no location of Hetzner.", hint)
     return name
 
 
 def _debian_image(name: str) -> str:
     if not _IMAGE.fullmatch(name):
-        raise wrong(f"{describe(name)} is not the name of a server image.", "Write for example `debian-13`.")
+        raise wrong(f"{quoted(name)} is not the name of a server image.", "Write for example `debian-13`.")
     return name
 
 
-ServerTypeName = Annotated[str, AfterValidator(_known_type), BeforeValidator(text)]
-LocationName = Annotated[str, AfterValidator(_known_location), BeforeValidator(text)]
-ServerImage = Annotated[str, AfterValidator(_debian_image), BeforeValidator(text)]
+ServerTypeName = Annotated[Text, AfterValidator(_known_type)]
+LocationName = Annotated[Text, AfterValidator(_known_location)]
+ServerImage = Annotated[Text, AfterValidator(_debian_image)]
 
 
 class ServerChoice(Record):
@@ -160,11 +153,3 @@ def decide_server(defaults: ServerDefaults, *wishes: ServerWish | None) -> Serve
     return ServerPlan(
         image=defaults.image, choices=(ServerChoice.model_construct(type=kind, location=location), *alternatives)
     )
-
-
-def unsold(choices: tuple[ServerChoice, ...]) -> Iterator[tuple[ServerChoice, tuple[str, ...]]]:
-    """Yield each choice whose location does not sell its type, with the locations that do."""
-    for choice in choices:
-        sold_at = SERVER_TYPES[choice.type].locations
-        if choice.location not in sold_at:
-            yield choice, sold_at

@@ -1,0 +1,209 @@
+"""The rules about several parts of a configuration at once; rules about one value are with the value's type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import SecretStr
+
+from clawdet_infra.model.claims import Claims, Entry
+from clawdet_infra.model.customer import Customer
+from clawdet_infra.model.names import LONGEST_DOMAIN, reserved_part, slug_of
+from clawdet_infra.model.placement import misplaced
+from clawdet_infra.model.plan import PLANS
+from clawdet_infra.model.problems import Problem
+from clawdet_infra.model.secrets import Encrypted
+from clawdet_infra.model.sizing import oversized
+
+MOST_SOURCES = 100
+"""Hetzner takes no more networks in one rule of a firewall."""
+
+
+def broken_rules(claims: Claims) -> list[Problem]:
+    """Return all problems that concern more than one value."""
+    return [
+        *_names(claims),
+        *_shared_tokens(claims),
+        *_settings_without_effect(claims),
+        *_waves(claims),
+        *_ssh(claims),
+        *misplaced(claims),
+        *oversized(claims),
+    ]
+
+
+def _names(claims: Claims) -> Iterator[Problem]:
+    """Yield ids, subdomains and names made from them that two customers, or a customer and a host, would share."""
+    told: set[int] = set()
+    slugs: dict[str, Entry[Customer]] = {}
+    for entry in claims.customers:
+        if not entry.sound("id"):
+            continue
+        first = slugs.setdefault(slug_of(entry.value.id), entry)
+        if first is entry:
+            continue
+        told.add(entry.position)
+        if first.value.id == entry.value.id:
+            yield entry.problem(
+                "id",
+                f"'{entry.value.id}' is already the id of {first.path}.",
+                "Each customer needs an id of its own.",
+            )
+        else:
+            yield entry.problem(
+                "id",
+                f"'{entry.value.id}' collides with '{first.value.id}' of {first.path}: names of servers and "
+                f"directories have hyphens for dots, so both would be '{slug_of(entry.value.id)}'.",
+                "Choose another id.",
+            )
+    for host in claims.hosts or ():
+        twin = slugs.get(slug_of(host.value.id)) if host.sound("id") else None
+        if twin is not None:
+            yield host.problem(
+                "id",
+                f"'{host.value.id}' is also the id of customer {twin.named()}; both name a server.",
+                "Give the host another id.",
+            )
+    yield from _subdomains(claims, told)
+
+
+def _subdomains(claims: Claims, told: set[int]) -> Iterator[Problem]:
+    """Yield subdomains that are taken, look like another, or lie below another customer's.
+
+    `told` are the positions of customers whose id is a problem already; a subdomain that is that id is not told again.
+
+    A name below another customer's (`x.alice` and `alice`) is refused: browsers let a host set cookies for the names
+    above it, and people would take the one customer's page for the other's.
+    """
+    named: list[tuple[Entry[Customer], str, str]] = []
+    for entry in claims.customers:
+        written = entry.value.subdomain is not None
+        if not entry.sound("subdomain") or not (written or entry.sound("id")):
+            continue
+        if written or entry.position not in told:
+            named.append((entry, entry.value.name, "subdomain" if written else "id"))
+    by_name: dict[str, Entry[Customer]] = {}
+    by_slug: dict[str, Entry[Customer]] = {}
+    for entry, name, field in named:
+        first = by_name.setdefault(name, entry)
+        alike = by_slug.setdefault(slug_of(name), entry)
+        if first is not entry:
+            yield entry.problem(
+                field, f"'{name}' is already the subdomain of customer {first.named()}.", "Choose another subdomain."
+            )
+        elif alike is not entry:
+            yield entry.problem(
+                field,
+                f"'{name}' collides with the subdomain '{alike.value.name}' of customer {alike.named()}: "
+                "they differ in dots and hyphens only.",
+                "Choose another subdomain.",
+            )
+    for entry, name, field in named:
+        parts = name.split(".")
+        for above in (".".join(parts[cut:]) for cut in range(1, len(parts))):
+            owner = by_name.get(above)
+            if owner is not None and owner is not entry:
+                yield entry.problem(
+                    field,
+                    f"'{name}' lies below '{above}' of customer {owner.named()}, who could be taken for this one, and "
+                    "whose browser sessions this one could interfere with.",
+                    "Choose a subdomain that is not below another customer's.",
+                )
+        if field == "id" and (reserved := reserved_part(name)):
+            yield entry.problem(
+                field,
+                f"'{name}' is also the subdomain, and '{reserved}' is reserved for the company.",
+                "Keep the id and give the customer a `subdomain`.",
+            )
+        if claims.domain and len(name) + 1 + len(claims.domain) > LONGEST_DOMAIN:
+            length = len(name) + 1 + len(claims.domain)
+            yield entry.problem(
+                field,
+                f"makes a host name of {length} characters together with the domain; DNS allows {LONGEST_DOMAIN}.",
+                "Choose a shorter subdomain.",
+            )
+
+
+def _shared_tokens(claims: Claims) -> Iterator[Problem]:
+    """Yield tokens that two customers have.  An Anthropic key may be shared: it may be the company's own."""
+    firsts: dict[tuple[str, str], Entry[Customer]] = {}
+    why = {
+        "gatewayToken": "each could use the other's gateway",
+        "telegramBotToken": "Telegram gives a bot's messages to one reader only",
+    }
+    for entry in claims.customers:
+        tokens = {"gatewayToken": entry.value.gateway_token, "telegramBotToken": entry.value.telegram_bot_token}
+        for field, token in tokens.items():
+            if not isinstance(token, SecretStr) or isinstance(token, Encrypted) or not entry.sound(field):
+                continue
+            first = firsts.setdefault((field, token.get_secret_value()), entry)
+            if first is not entry:
+                yield entry.problem(
+                    field,
+                    f"is the same as that of customer {first.named()} (the value is not shown): {why[field]}.",
+                    "Give each customer a token of its own.",
+                )
+
+
+def _settings_without_effect(claims: Claims) -> Iterator[Problem]:
+    """Yield what could be written in good faith and would do nothing."""
+    for entry in claims.customers:
+        customer = entry.value
+        if customer.gateway_token is not None and customer.token_version != 1 and entry.sound("gatewayToken"):
+            yield entry.problem(
+                "tokenVersion",
+                "has no effect on a token that is written down as `gatewayToken`.",
+                "To rotate it, write another `gatewayToken` and leave `tokenVersion` out.",
+            )
+        if not entry.sound("plan", "release") or customer.release is None:
+            continue
+        if customer.release.browser is not None and not PLANS[customer.plan].browser:
+            yield entry.problem("release.browser", f"has no effect: the plan {customer.plan} has no browser.")
+    for name, plan in PLANS.items():
+        override = claims.plans and getattr(claims.plans, name)
+        if override and override.browser is not None and not plan.browser:
+            yield Problem(field=f"plans.{name}.browser", message=f"has no effect: the plan {name} has no browser.")
+        if override and override.server is not None and not plan.dedicated:
+            yield Problem(
+                field=f"plans.{name}.server",
+                message=f"has no effect: customers of the plan {name} share hosts.",
+                hint="The types of shared hosts are written under `sharedHosts`.",
+            )
+
+
+def _waves(claims: Claims) -> Iterator[Problem]:
+    """Yield customers in waves that the rollout does not have."""
+    if claims.rollout is None:
+        return
+    count = len(claims.rollout.waves)
+    for entry in claims.customers:
+        wave = entry.value.wave
+        if wave is not None and wave >= count:
+            yield entry.problem(
+                "wave",
+                f"is {wave}, but the rollout has {count} wave{'s' if count > 1 else ''}, counted from 0.",
+                f"Write a number from 0 to {count - 1}, or leave it out." if count > 1 else "Write 0 or leave it out.",
+            )
+
+
+def _ssh(claims: Claims) -> Iterator[Problem]:
+    """Yield sources for SSH that are the whole internet without a word that this is meant, or are written twice."""
+    sources = claims.ssh_sources
+    for position, source in enumerate(sources):
+        if source is None:
+            continue
+        field = f"ssh.sources[{position}]"
+        if source.prefixlen == 0 and not claims.ssh_open_to_world:
+            yield Problem(
+                field=field,
+                message=f"'{source}' lets the whole internet try to log in by SSH.",
+                hint="Name the networks of your operators and runners, or write `openToWorld: true` beside it.",
+            )
+        if source in sources[:position]:
+            yield Problem(field=field, message=f"'{source}' is in the list already.", hint="Remove one of them.")
+    if len(sources) > MOST_SOURCES:
+        yield Problem(
+            field="ssh.sources",
+            message=f"has {len(sources)} networks; a firewall rule of Hetzner takes {MOST_SOURCES}.",
+            hint="Join neighbouring networks into larger ones.",
+        )

@@ -1,0 +1,110 @@
+"""Whether what a customer is promised fits the server it gets, and whether Hetzner sells that server there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+from clawdet_infra.model.claims import Claims, Entry
+from clawdet_infra.model.customer import Customer
+from clawdet_infra.model.plan import PLANS, SYSTEM_MEMORY, Limits, Plan, PlanOverrides
+from clawdet_infra.model.problems import Problem, listed
+from clawdet_infra.model.servers import SERVER_TYPES, ServerChoice, ServerDefaults, decide_server
+
+
+class Misfit(NamedTuple):
+    """Something about a server that does not work out, and which setting of it is to blame."""
+
+    about: Literal["location", "memory", "cpus"]
+    message: str
+    hint: str
+
+
+def oversized(claims: Claims) -> Iterator[Problem]:
+    """Yield servers that nobody sells there, and limits larger than the server.
+
+    What comes from the fleet's own settings is told once, not for each customer that it concerns.
+    """
+    for host in claims.hosts or ():
+        if host.sound("type", "location"):
+            choice = ServerChoice.model_construct(type=host.value.type, location=host.value.location)
+            for misfit in _unsold(choice):
+                yield host.problem("location", misfit.message, misfit.hint)
+    for entry in claims.customers:
+        if entry.sound("plan") and not PLANS[entry.value.plan].dedicated and entry.value.server is not None:
+            message = f"cannot be given: customers of the plan {entry.value.plan} share hosts."
+            yield entry.problem("server", message, "Remove the line, or choose a paying plan.")
+    plans, plain = claims.plans, set()
+    if claims.server is None or plans is None:
+        return
+    for entry in claims.customers:
+        if not entry.sound("plan", "server", "limits"):
+            continue
+        plan = plans.plan(entry.value.plan)
+        if not plan.dedicated:
+            continue
+        if entry.value.server is None and entry.value.limits is None:
+            plain.add(plan.name)
+        else:
+            yield from _customer(entry, plan, claims.server)
+    for name in PLANS:
+        if name in plain:
+            yield from _plan(plans.plan(name), plans, claims.server)
+
+
+def _customer(entry: Entry[Customer], plan: Plan, defaults: ServerDefaults) -> Iterator[Problem]:
+    """Judge a customer with limits or a server of its own; blame what the customer's entry says."""
+    wish, own = entry.value.server, entry.value.limits
+    limits = plan.limits.override(own)
+    for choice in decide_server(defaults, plan.server, wish).choices:
+        for misfit in _misfits(plan, limits, choice):
+            if own is not None and getattr(own, misfit.about, None) is not None:
+                field = f"limits.{misfit.about}"
+            elif wish is not None:
+                field = "server"
+            else:
+                continue  # Neither is this entry's doing; the fleet's settings are judged with the plan.
+            yield entry.problem(field, misfit.message, misfit.hint)
+
+
+def _plan(plan: Plan, plans: PlanOverrides, defaults: ServerDefaults) -> Iterator[Problem]:
+    """Judge what customers of a plan get where they say nothing; blame the plan's settings or the defaults."""
+    override = getattr(plans, plan.name)
+    for choice in decide_server(defaults, plan.server).choices:
+        for misfit in _misfits(plan, plan.limits, choice):
+            if getattr(override, misfit.about, None) is not None:
+                field = f"plans.{plan.name}.{misfit.about}"
+            else:
+                field = f"plans.{plan.name}.server" if plan.server is not None else "server"
+            yield Problem(field=field, message=f"for the plan {plan.name}: {misfit.message}", hint=misfit.hint)
+
+
+def _unsold(choice: ServerChoice) -> Iterator[Misfit]:
+    sold_at = SERVER_TYPES[choice.type].locations
+    if choice.location not in sold_at:
+        message = f"Hetzner sells no {choice.type} at {choice.location}."
+        yield Misfit("location", message, f"It is sold at {listed(sold_at)}.")
+
+
+def _misfits(plan: Plan, limits: Limits, choice: ServerChoice) -> Iterator[Misfit]:
+    """Yield what does not work out where a customer with these limits lives on a server of this choice."""
+    yield from _unsold(choice)
+    server = SERVER_TYPES[choice.type]
+    wanted, usable = plan.memory_with(limits), server.memory - SYSTEM_MEMORY
+    cpus = max(limits.cpus, plan.browser_limits.cpus if plan.browser_limits else 0)
+    fitting = [
+        name
+        for name, other in SERVER_TYPES.items()
+        if choice.location in other.locations and other.memory - SYSTEM_MEMORY >= wanted and other.cores >= cpus
+    ]
+    hint = f"The first type that fits at {choice.location} is {fitting[0]}." if fitting else "No type there fits."
+    if wanted > usable:
+        browser = f", {plan.browser_limits.memory} of them for the browser" if plan.browser_limits else ""
+        message = (
+            f"{wanted} MiB are promised{browser}, but a {choice.type} has {usable} MiB for customers "
+            f"({SYSTEM_MEMORY} MiB are the system's)."
+        )
+        yield Misfit("memory", message, hint)
+    if cpus > server.cores:
+        message = f"{cpus:g} cores are promised, but a {choice.type} has {server.cores}."
+        yield Misfit("cpus", message, hint)
