@@ -1,0 +1,128 @@
+"""Building the server image once and giving it to Docker.
+
+mmdebstrap makes a tar archive of an installed system in the cache; Docker imports it.  Both are named by the
+recipe's fingerprint, so nothing is done twice, and a changed recipe never meets an old image.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from localcloud.host.command import CommandError, require, run
+from localcloud.images.server.mirror import machine_options, machine_sources
+from localcloud.images.server.recipe import Recipe
+
+BUILD_SECONDS = 1800.0
+LABEL = "clawdet.image"
+
+Progress = Callable[[str], None]
+
+
+def build_argv(recipe: Recipe, *, sources: Sequence[str], apt_options: Path, overlay: Path, output: Path) -> list[str]:
+    """The command that builds the image's file system into the tar archive `output`.
+
+    mmdebstrap keeps the given apt options in the system, which would carry a proxy of this machine into servers, so
+    a hook removes them.  Host keys and the machine id must differ from server to server and are made at first boot.
+    """
+    root = '"$1"'
+    clean = " ".join(
+        f"{root}/{path}"
+        for path in ("etc/ssh/ssh_host_*", "etc/apt/apt.conf.d/99mmdebstrap", "var/log/*.log", "var/log/apt/*")
+    )
+    return [
+        "mmdebstrap",
+        "--quiet",
+        "--mode=root",
+        "--variant=minbase",
+        "--format=tar",
+        f"--aptopt={apt_options}",
+        "--aptopt=APT::Install-Recommends false",
+        *(f"--dpkgopt={option}" for option in recipe.dpkg_options),
+        f"--include={','.join(recipe.packages)}",
+        f"--customize-hook=tar-in {overlay} /",
+        f"--customize-hook=mkdir -p {root}/etc/local-cloud {root}/var/lib/cloud/seed/nocloud",
+        f"--customize-hook=rm -f {clean}",
+        f"--customize-hook=: > {root}/etc/machine-id",
+        recipe.suite,
+        str(output),
+        *sources,
+    ]
+
+
+def import_argv(docker: Sequence[str], recipe: Recipe, archive: Path) -> list[str]:
+    """The command that makes a Docker image of the archive."""
+    return [
+        *docker,
+        "import",
+        "--change",
+        'ENTRYPOINT ["/usr/local/sbin/local-cloud-init"]',
+        "--change",
+        f"LABEL {LABEL}=server",
+        str(archive),
+        recipe.image,
+    ]
+
+
+def ensure_image(docker_host: str, recipe: Recipe, cache: Path, progress: Progress = lambda _: None) -> str:
+    """Make sure that Docker has the image of `recipe`, and return its name.
+
+    Takes about half a minute the first time, less than a second afterwards.  Several processes may ask at once.
+    """
+    docker = ["docker", "--host", docker_host]
+    if _present(docker, recipe.image):
+        return recipe.image
+    cache.mkdir(parents=True, exist_ok=True)
+    with _lock(cache / "server.lock"):
+        if _present(docker, recipe.image):
+            return recipe.image
+        archive = cache / f"server-{recipe.fingerprint}.tar"
+        if not archive.exists():
+            progress("building the server image (once, about half a minute)")
+            _build(recipe, archive)
+        run(import_argv(docker, recipe, archive), timeout=600.0)
+        for old in cache.glob("server-*.tar"):
+            if old != archive:
+                old.unlink()
+    return recipe.image
+
+
+def _present(docker: Sequence[str], image: str) -> bool:
+    try:
+        run([*docker, "image", "inspect", "--format", "{{.Id}}", image])
+    except CommandError as error:
+        if "no such image" in str(error).lower():
+            return False
+        raise
+    return True
+
+
+def _build(recipe: Recipe, archive: Path) -> None:
+    require("mmdebstrap", "apt-get")
+    with tempfile.TemporaryDirectory(prefix="clawdet-image-", dir=archive.parent) as folder:
+        work = Path(folder)
+        options = work / "apt.conf"
+        options.touch(mode=0o600)
+        options.write_text(machine_options())
+        overlay = work / "overlay.tar"
+        overlay.write_bytes(recipe.overlay)
+        output = work / "server.tar"
+        argv = build_argv(
+            recipe,
+            sources=machine_sources(recipe.suite),
+            apt_options=options,
+            overlay=overlay,
+            output=output,
+        )
+        run(argv, timeout=BUILD_SECONDS)
+        output.replace(archive)
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
