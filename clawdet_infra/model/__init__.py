@@ -14,6 +14,7 @@ from clawdet_infra.model.names import slug_of
 from clawdet_infra.model.plan import PLANS, Limits, LimitsOverride, Plan, PlanName, PlanOverride, PlanOverrides
 from clawdet_infra.model.problems import ConfigurationError, Problem
 from clawdet_infra.model.rollout import Rollout
+from clawdet_infra.model.secrets import Encrypted
 from clawdet_infra.model.servers import (
     SERVER_TYPES,
     ServerChoice,
@@ -23,6 +24,7 @@ from clawdet_infra.model.servers import (
     ServerWish,
     decide_server,
 )
+from clawdet_infra.model.source import check_file, decode
 
 __all__ = [
     "PLANS",
@@ -31,6 +33,7 @@ __all__ = [
     "CloudAccess",
     "ConfigurationError",
     "Customer",
+    "Encrypted",
     "Fleet",
     "Image",
     "Limits",
@@ -50,7 +53,9 @@ __all__ = [
     "ServerWish",
     "SharedHost",
     "SshAccess",
+    "check_file",
     "decide_server",
+    "decode",
     "dump_fleet",
     "load_fleet",
     "parse_image",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any, TypeVar, get_args
 
@@ -31,6 +32,9 @@ from clawdet_infra.model.rules import broken_rules
 from clawdet_infra.model.secrets import Encrypted
 from clawdet_infra.model.servers import ServerDefaults
 
+CLOUD_TOKEN = "hcloud:token"  # noqa: S105
+"""Where the provider's own configuration has the token."""
+
 Location = tuple[int | str, ...]
 R = TypeVar("R", bound=Record)
 
@@ -41,22 +45,29 @@ _MISSING = {
     "plan": "Known are free, pro and enterprise.",
     "customers": "Write `[]` for a fleet without customers.",
     "ssh": "Write `sources:` with the networks that may log in, such as [203.0.113.0/24].",
-    "token": "Set it with `pulumi config set --secret hcloud:token`.",
-    "cloud": "Set the token of your project with `pulumi config set --secret hcloud:token`.",
+    "token": "Make one in the Hetzner Console and set it with `pulumi config set --secret hcloud:token`.",
 }
 
 
-def load_fleet(raw: Mapping[str, Any]) -> Fleet:
+def load_fleet(raw: Mapping[str, Any], *, token: Any = None) -> Fleet:
     """Return the fleet that a raw configuration describes (keys as in YAML, without `clawdet:`).
 
+    `token` is the cloud's token where `cloud` has none: what is written as `hcloud:token`.
     Raises ConfigurationError with all problems of the configuration, not only the first.
     """
+    raw = dict(raw)
+    if not raw.get("cloud"):
+        raw["cloud"] = {}
+    from_key = isinstance(raw["cloud"], Mapping) and "token" not in raw["cloud"]
+    if from_key and token is not None:
+        raw["cloud"] = {**raw["cloud"], "token": token}
     try:
-        return Fleet.model_validate(dict(raw), by_alias=True, by_name=False)
+        return Fleet.model_validate(raw, by_alias=True, by_name=False)
     except ValidationError as error:
         mistakes = error.errors(include_url=False)
-    problems = list(_told(mistakes, raw))
-    problems += broken_rules(_claims(raw, [mistake["loc"] for mistake in mistakes]))
+    problems = [*_told(mistakes, raw), *broken_rules(_claims(raw, [mistake["loc"] for mistake in mistakes]))]
+    if from_key:
+        problems = [replace(one, field=CLOUD_TOKEN) if one.field == "cloud.token" else one for one in problems]
     raise ConfigurationError(problems)
 
 

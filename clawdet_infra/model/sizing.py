@@ -34,49 +34,36 @@ def oversized(claims: Claims) -> Iterator[Problem]:
         if entry.sound("plan") and not PLANS[entry.value.plan].dedicated and entry.value.server is not None:
             message = f"cannot be given: customers of the plan {entry.value.plan} share hosts."
             yield entry.problem("server", message, "Remove the line, or choose a paying plan.")
-    plans, plain = claims.plans, set()
-    if claims.server is None or plans is None:
+    if claims.server is None or claims.plans is None:
         return
+    judged: set[str] = set()
     for entry in claims.customers:
-        if not entry.sound("plan", "server", "limits"):
+        if not entry.sound("plan", "server", "limits") or not PLANS[entry.value.plan].dedicated:
             continue
-        plan = plans.plan(entry.value.plan)
-        if not plan.dedicated:
-            continue
-        if entry.value.server is None and entry.value.limits is None:
-            plain.add(plan.name)
-        else:
-            yield from _customer(entry, plan, claims.server)
-    for name in PLANS:
-        if name in plain:
-            yield from _plan(plans.plan(name), plans, claims.server)
+        plain = entry.value.server is None and entry.value.limits is None
+        if not plain or entry.value.plan not in judged:
+            yield from _judge(entry, claims.plans, claims.server)
+        if plain:
+            judged.add(entry.value.plan)
 
 
-def _customer(entry: Entry[Customer], plan: Plan, defaults: ServerDefaults) -> Iterator[Problem]:
-    """Judge a customer with limits or a server of its own; blame what the customer's entry says."""
+def _judge(entry: Entry[Customer], plans: PlanOverrides, defaults: ServerDefaults) -> Iterator[Problem]:
+    """Judge what a customer gets, and blame the setting that it comes from: the customer's, the plan's, the fleet's."""
     wish, own = entry.value.server, entry.value.limits
+    plan, override = plans.plan(entry.value.plan), getattr(plans, entry.value.plan)
     limits = plan.limits.override(own)
     for choice in decide_server(defaults, plan.server, wish).choices:
         for misfit in _misfits(plan, limits, choice):
-            if own is not None and getattr(own, misfit.about, None) is not None:
-                field = f"limits.{misfit.about}"
+            if getattr(own, misfit.about, None) is not None:
+                yield entry.problem(f"limits.{misfit.about}", misfit.message, misfit.hint)
             elif wish is not None:
-                field = "server"
+                yield entry.problem("server", misfit.message, misfit.hint)
             else:
-                continue  # Neither is this entry's doing; the fleet's settings are judged with the plan.
-            yield entry.problem(field, misfit.message, misfit.hint)
-
-
-def _plan(plan: Plan, plans: PlanOverrides, defaults: ServerDefaults) -> Iterator[Problem]:
-    """Judge what customers of a plan get where they say nothing; blame the plan's settings or the defaults."""
-    override = getattr(plans, plan.name)
-    for choice in decide_server(defaults, plan.server).choices:
-        for misfit in _misfits(plan, plan.limits, choice):
-            if getattr(override, misfit.about, None) is not None:
-                field = f"plans.{plan.name}.{misfit.about}"
-            else:
-                field = f"plans.{plan.name}.server" if plan.server is not None else "server"
-            yield Problem(field=field, message=f"for the plan {plan.name}: {misfit.message}", hint=misfit.hint)
+                if getattr(override, misfit.about, None) is not None:
+                    field = f"plans.{plan.name}.{misfit.about}"
+                else:
+                    field = f"plans.{plan.name}.server" if plan.server is not None else "server"
+                yield Problem(field=field, message=f"for the plan {plan.name}: {misfit.message}", hint=misfit.hint)
 
 
 def _unsold(choice: ServerChoice) -> Iterator[Misfit]:
@@ -92,19 +79,21 @@ def _misfits(plan: Plan, limits: Limits, choice: ServerChoice) -> Iterator[Misfi
     server = SERVER_TYPES[choice.type]
     wanted, usable = plan.memory_with(limits), server.memory - SYSTEM_MEMORY
     cpus = max(limits.cpus, plan.browser_limits.cpus if plan.browser_limits else 0)
-    fitting = [
-        name
-        for name, other in SERVER_TYPES.items()
-        if choice.location in other.locations and other.memory - SYSTEM_MEMORY >= wanted and other.cores >= cpus
-    ]
-    hint = f"The first type that fits at {choice.location} is {fitting[0]}." if fitting else "No type there fits."
     if wanted > usable:
         browser = f", {plan.browser_limits.memory} of them for the browser" if plan.browser_limits else ""
         message = (
             f"{wanted} MiB are promised{browser}, but a {choice.type} has {usable} MiB for customers "
             f"({SYSTEM_MEMORY} MiB are the system's)."
         )
-        yield Misfit("memory", message, hint)
+        yield Misfit("memory", message, _fitting(choice.location, wanted, cpus))
     if cpus > server.cores:
         message = f"{cpus:g} cores are promised, but a {choice.type} has {server.cores}."
-        yield Misfit("cpus", message, hint)
+        yield Misfit("cpus", message, _fitting(choice.location, wanted, cpus))
+
+
+def _fitting(location: str, memory: int, cpus: float) -> str:
+    """Return a hint that names the first type with this much memory (MiB) for customers and this many cores."""
+    for name, server in SERVER_TYPES.items():
+        if location in server.locations and server.memory - SYSTEM_MEMORY >= memory and server.cores >= cpus:
+            return f"The first type that fits at {location} is {name}."
+    return f"No type at {location} fits; lower the limits."

@@ -1,0 +1,183 @@
+"""Reading a stack file (`Pulumi.<stack>.yaml`) without the engine, with the place of each value.
+
+Values are resolved as the engine resolves them, which is not as PyYAML does: only true and false are truth values,
+so `id: no` is the text "no", and 010 is 8.  What is still encrypted (`{secure: …}`) becomes `Encrypted`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from clawdet_infra.model.problems import Problem, quoted
+from clawdet_infra.model.secrets import Encrypted
+
+Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml where PyYAML has it, which is about ten times as fast."""
+
+Place = tuple[int, int]
+
+_STANDARD = "tag:yaml.org,2002:"
+_TRUTHS = {word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")}
+_NOTHING = {"", "~", "null", "Null", "NULL"}
+_OTHERS = {f"{sign}.{word}": float(f"{sign}inf") for sign in ("", "+", "-") for word in ("inf", "Inf", "INF")}
+_INTEGER = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|0|[1-9][0-9]*)")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+
+
+@dataclass
+class StackFile:
+    """What a stack file says: its configuration by full key, where each value is, and what is wrong with the text.
+
+    `places` maps a path such as `clawdet:customers[2].plan` to line and column, both from 1.  `open_secrets` are the
+    paths of texts that are written as they are, without encryption.
+    """
+
+    path: str
+    config: dict[str, Any] = field(default_factory=dict)
+    places: dict[str, Place] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def problem(self, path: str, message: str, hint: str = "", place: Place | None = None) -> None:
+        """Note something wrong with the text of the file."""
+        line, column = place or self.place(path)
+        self.problems.append(Problem(field=path, message=message, hint=hint, file=self.path, line=line, column=column))
+
+    def place(self, path: str) -> Place:
+        """Return line and column of a value, or of the nearest thing around it that is there."""
+        while path and path not in self.places:
+            path = path[: max(path.rfind("."), path.rfind("["), 0)]
+        return self.places.get(path, (1, 1))
+
+
+def read_stack_file(path: Path, project: str) -> StackFile:
+    """Read a stack file.  Keys without a namespace belong to the project, as for the engine.
+
+    Raises OSError where the file cannot be read; what is wrong with its text is noted in `problems`.
+    """
+    stack = StackFile(str(path))
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8-sig"), Loader)
+    except UnicodeDecodeError:
+        stack.problem("config", "cannot be read: the file is not UTF-8 text.")
+        return stack
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        said = quoted(str(getattr(error, "problem", None) or "broken"))
+        place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        stack.problem("config", f"cannot be read: it is not valid YAML ({said.strip(chr(39))}).", place=place)
+        return stack
+    _Reader(stack, project).document(root)
+    return stack
+
+
+class _Reader:
+    def __init__(self, stack: StackFile, project: str):
+        self.stack = stack
+        self.project = project
+        self.open: set[int] = set()
+
+    def document(self, root: yaml.Node | None) -> None:
+        config = None
+        if isinstance(root, yaml.MappingNode):
+            config = next((value for key, value in root.value if key.value == "config"), None)
+        if not isinstance(config, yaml.MappingNode):
+            self.stack.problem("config", "is missing: a stack file has its settings under `config:`.")
+            return
+        self.stack.config = self.mapping(config, "", top=True)
+
+    def value(self, node: yaml.Node, path: str) -> Any:
+        if isinstance(node, yaml.ScalarNode):
+            return scalar(node)
+        if id(node) in self.open:
+            self.stack.problem(path, "contains itself by a YAML alias.")
+            return None
+        self.open.add(id(node))
+        try:
+            if isinstance(node, yaml.SequenceNode):
+                return self.sequence(node, path)
+            if isinstance(node, yaml.MappingNode):
+                return Encrypted() if _is_secure(node) else self.mapping(node, path)
+        finally:
+            self.open.discard(id(node))
+        return None
+
+    def sequence(self, node: yaml.SequenceNode, path: str) -> list[Any]:
+        values = []
+        for position, item in enumerate(node.value):
+            here = f"{path}[{position}]"
+            self.stack.places[here] = _place(item)
+            values.append(self.value(item, here))
+        return values
+
+    def mapping(self, node: yaml.MappingNode, path: str, top: bool = False) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
+        for key, item in node.value:
+            if key.tag == f"{_STANDARD}merge":
+                for part in item.value if isinstance(item, yaml.SequenceNode) else [item]:
+                    whole = self.value(part, path)
+                    merged = (whole if isinstance(whole, dict) else {}) | merged
+                continue
+            name = str(key.value) if isinstance(key, yaml.ScalarNode) else "(a key that is no text)"
+            if top:
+                name = name if ":" in name else f"{self.project}:{name}"
+                name = name.replace(":config:", ":", 1)
+            here = f"{path}.{name}" if path else name
+            if name in values:
+                line, _ = self.stack.place(here)
+                self.stack.problem(here, f"is written twice, first in line {line}.", "Remove one.", _place(key))
+                continue
+            self.stack.places[here] = _place(key)
+            values[name] = self.value(item, here)
+        return merged | values
+
+
+def _place(node: yaml.Node) -> Place:
+    return node.start_mark.line + 1, node.start_mark.column + 1
+
+
+def _is_secure(node: yaml.MappingNode) -> bool:
+    if len(node.value) != 1:
+        return False
+    key, value = node.value[0]
+    return key.value == "secure" and isinstance(value, yaml.ScalarNode) and isinstance(scalar(value), str)
+
+
+def _is_text_by_tag(tag: str, text: str) -> bool:
+    """Return whether `!!str` stands before the text: PyYAML alone would have taken it for something else."""
+    if tag != f"{_STANDARD}str":
+        return not tag.startswith(_STANDARD)
+    resolver: Any = yaml.resolver.Resolver()
+    return bool(resolver.resolve(yaml.ScalarNode, text, (True, False)) != tag)
+
+
+def scalar(node: yaml.ScalarNode) -> Any:
+    """Return the value of a scalar as the engine's YAML reader resolves it."""
+    text = str(node.value)
+    if node.style or _is_text_by_tag(node.tag, text):
+        return text
+    if _DATE.fullmatch(text):
+        return f"{text} 00:00:00 +0000 UTC"
+    if text in _TRUTHS:
+        return _TRUTHS[text]
+    if text in _NOTHING:
+        return None
+    if text in _OTHERS:
+        return _OTHERS[text]
+    digits = text.replace("_", "") if text[:1].isdigit() or text[:1] in "+-." else text
+    if _INTEGER.fullmatch(digits):
+        sign, bare = (-1, digits[1:]) if digits[0] == "-" else (1, digits.removeprefix("+"))
+        octal = len(bare) > 1 and bare[0] == "0" and bare[1].isdigit()
+        return sign * (int(bare, 8) if octal else int(bare, 0))
+    if _FLOAT.fullmatch(digits):
+        number = float(digits)
+        # The engine hands numbers on as JSON, where 3072.0 is written as 3072.
+        return int(number) if math.isfinite(number) and number.is_integer() and abs(number) < 1e21 else number
+    return text
