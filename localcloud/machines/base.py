@@ -48,11 +48,18 @@ class MachineSpec:
     firewall: tuple[FirewallRule, ...] | None = None
     """Inbound rules, or None where no firewall is attached and everything may come in."""
     labels: dict[str, str] = field(default_factory=dict)
+    root_password: str | None = None
+    """Set only where a server is made without SSH keys: then root may log in with it."""
 
 
 @dataclass(frozen=True)
 class Subnets:
-    """The networks servers take their addresses from; `gateway4` and `gateway6` are this machine's own ends."""
+    """The networks servers take their addresses from; `gateway4` and `gateway6` are this machine's own ends.
+
+    As at Hetzner every server gets a whole IPv6 network of 64 bits and uses its first address, so `ipv6` must be
+    larger than that (a /48, say); its first /64, which has the gateway in it, is not given away.  The first 16
+    addresses of `ipv4` are not given away either.
+    """
 
     ipv4: IPv4Network
     ipv6: IPv6Network
@@ -104,11 +111,18 @@ class Machines(Protocol):
         ...
 
     async def resize(self, spec: MachineSpec) -> None:
-        """Give a machine that is off other cores and memory."""
+        """Give a machine that is off the cores, memory and addresses of `spec`, which may differ from before."""
         ...
 
     async def set_firewall(self, number: int, rules: tuple[FirewallRule, ...] | None) -> None:
         """Replace the inbound rules; None lets everything in."""
+        ...
+
+    async def snapshot(self, number: int, image: str) -> None:
+        """Copy the machine's disk under this image name, which `MachineSpec.image` can then have.
+
+        Raises MachineError where snapshots cannot be taken.
+        """
         ...
 
     async def state(self, number: int) -> PowerState:

@@ -1,0 +1,1 @@
+"""Actions: operations that run for a time."""

@@ -1,0 +1,169 @@
+"""The API as an aiohttp application: routing, what every request goes through, start and stop."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import logging
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import suppress
+
+from aiohttp import web
+
+from localcloud.api.actions import routes as actions
+from localcloud.api.actions.runner import Runner
+from localcloud.api.addresses import AddressPool
+from localcloud.api.call import Call, Reply, Route
+from localcloud.api.catalogue import routes as catalogue
+from localcloud.api.cloud import Cloud
+from localcloud.api.config import ApiConfig
+from localcloud.api.errors import ApiError
+from localcloud.api.faults import Faults
+from localcloud.api.firewalls import routes as firewalls
+from localcloud.api.firewalls import work as firewall_work
+from localcloud.api.images import routes as images
+from localcloud.api.inputs import read_json
+from localcloud.api.placement_groups import routes as placement_groups
+from localcloud.api.primary_ips import routes as primary_ips
+from localcloud.api.ratelimit import RateLimit
+from localcloud.api.servers import reconcile
+from localcloud.api.servers import routes as servers
+from localcloud.api.servers import work as server_work
+from localcloud.api.ssh_keys import routes as ssh_keys
+from localcloud.api.state import State
+from localcloud.api.volumes import routes as volumes
+from localcloud.api.zones import routes as zones
+from localcloud.api.zones import rrset_routes
+from localcloud.machines.base import Machines
+
+log = logging.getLogger(__name__)
+PREFIX = "/v1"
+MAX_BODY = 4 * 1024 * 1024
+_NEXT = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+ROUTES: tuple[Route, ...] = (
+    *actions.ROUTES,
+    *catalogue.ROUTES,
+    *servers.ROUTES,
+    *ssh_keys.ROUTES,
+    *firewalls.ROUTES,
+    *primary_ips.ROUTES,
+    *volumes.ROUTES,
+    *images.ROUTES,
+    *placement_groups.ROUTES,
+    *zones.ROUTES,
+    *rrset_routes.ROUTES,
+)
+CLOUD = web.AppKey("cloud", Cloud)
+
+
+def create_app(state: State, machines: Machines, config: ApiConfig) -> web.Application:
+    """The API of one local cloud, under `/v1`.
+
+    Its start prepares the machines, takes up actions that were running when the state was last closed, and starts
+    servers that should run; its stop cuts running actions off, to be taken up at the next start.  `state` stays the
+    caller's to close, after that.
+    """
+    faults = Faults(config.error_rates, config.seed)
+    works = {**server_work.WORKS, **firewall_work.WORKS, **volumes.WORKS}
+    runner = Runner(works, server_work.FAILURES, faults)
+    gate = _Gate(config, faults)
+    app = web.Application(middlewares=[gate.middleware], client_max_size=MAX_BODY)
+
+    async def run(app: web.Application) -> AsyncIterator[None]:
+        addresses = AddressPool(state, await machines.prepare())
+        cloud = Cloud(state, machines, config, addresses, config.randomness(), runner)
+        runner.attach(cloud)
+        app[CLOUD] = cloud
+        runner.resume()
+        await reconcile.reconcile(cloud)
+        watcher = asyncio.create_task(reconcile.watch(cloud))
+        yield
+        watcher.cancel()
+        with suppress(asyncio.CancelledError):
+            await watcher
+        await runner.stop()
+
+    app.cleanup_ctx.append(run)
+    for route in _fixed_first(ROUTES):
+        app.router.add_route(route.method, PREFIX + route.path, gate.handler(route))
+    return app
+
+
+def _fixed_first(routes: Iterable[Route]) -> list[Route]:
+    """Routes in an order in which `/servers/actions` is found before `/servers/{id}`."""
+    return sorted(routes, key=lambda route: [part.startswith("{") for part in route.path.split("/")])
+
+
+class _Gate:
+    """What every request goes through before its handler, and every answer after it."""
+
+    def __init__(self, config: ApiConfig, faults: Faults) -> None:
+        self._config = config
+        self._faults = faults
+        self._limit = RateLimit(config.rate_limit, config.clock.now())
+        self._ids = random.Random()  # noqa: S311
+
+    def handler(self, route: Route) -> _NEXT:
+        """A route's handler as aiohttp wants it.
+
+        Handlers do not wait for anything, so each sees and leaves a state that no other request is changing.
+        """
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            self._faults.check_request(route.name)
+            cloud = request.app[CLOUD]
+            body = read_json(await _text(request)) if route.method in ("POST", "PUT") else {}
+            call = Call(cloud, request.match_info, request.query, body, str(request.url))
+            with cloud.state.change():
+                reply = route.handler(call)
+            cloud.runner.run_new()
+            return _response(reply)
+
+        return handle
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: _NEXT) -> web.StreamResponse:
+        """Limit the rate, check the token, and turn every refusal into Hetzner's JSON."""
+        response: web.StreamResponse
+        try:
+            self._limit.take(self._config.clock.now())
+            self._check_token(request)
+            response = await handler(request)
+        except ApiError as error:
+            response = _response(Reply(error.status, error.body(), error.headers))
+        except web.HTTPMethodNotAllowed as error:
+            refusal = ApiError("method_not_allowed", "The request method is not allowed")
+            response = _response(Reply(405, refusal.body(), {"Allow": error.headers["Allow"]}))
+        except web.HTTPNotFound:
+            response = _response(Reply(404, ApiError("not_found", "requested path not found").body()))
+        except web.HTTPRequestEntityTooLarge:
+            response = _response(Reply(413, ApiError("invalid_input", "the request body is too large").body()))
+        except Exception:
+            log.exception("%s %s failed", request.method, request.path)
+            response = _response(Reply(500, ApiError("server_error", "internal error of the local cloud").body()))
+        response.headers.update(self._limit.headers())
+        response.headers["X-Correlation-Id"] = f"{self._ids.getrandbits(64):016x}"
+        return response
+
+    def _check_token(self, request: web.Request) -> None:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        good = hmac.compare_digest(token.strip().encode("utf-8", "replace"), self._config.token.encode())
+        if scheme.lower() != "bearer" or not good:
+            raise ApiError("unauthorized", "unable to authenticate")
+
+
+async def _text(request: web.Request) -> str:
+    try:
+        return (await request.read()).decode()
+    except UnicodeDecodeError as error:
+        raise ApiError("json_error", f"the request body is not UTF-8: {error.reason}") from None
+
+
+def _response(reply: Reply) -> web.Response:
+    if reply.body is None:
+        return web.Response(status=reply.status, headers=reply.headers)
+    text = json.dumps(reply.body, separators=(",", ":"))
+    return web.Response(status=reply.status, text=text, headers=reply.headers, content_type="application/json")

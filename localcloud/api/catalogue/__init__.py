@@ -1,0 +1,1 @@
+"""What Hetzner offers and nobody can change: locations, server types, system images, prices."""

@@ -1,0 +1,1 @@
+"""Firewalls, applied to servers one by one or by label selector."""

@@ -1,0 +1,210 @@
+"""Routes for firewalls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+from typing import Any
+
+from localcloud.api.actions.model import Action
+from localcloud.api.actions.routes import routes_of
+from localcloud.api.actions.view import action_view, moment
+from localcloud.api.call import Call, Reply, Route
+from localcloud.api.errors import ApiError, not_found, not_unique
+from localcloud.api.firewalls.inputs import (
+    ApplyInput,
+    CreateInput,
+    RemoveInput,
+    ResourceInput,
+    SetRulesInput,
+    UpdateInput,
+)
+from localcloud.api.firewalls.matching import firewalls_of, selected, servers_of
+from localcloud.api.firewalls.model import Firewall
+from localcloud.api.listing import filtered, listed
+from localcloud.api.servers.model import Server
+from localcloud.api.state import State
+
+MAX_FIREWALLS_OF_A_SERVER = 5
+
+
+def view(state: State, firewall: Firewall) -> dict[str, Any]:
+    """A firewall in JSON, with the servers that its selectors match now."""
+    applied: list[dict[str, Any]] = [{"type": "server", "server": {"id": number}} for number in firewall.servers]
+    for selector in firewall.selectors:
+        only = replace(firewall, selectors=(selector,))
+        matched = [{"type": "server", "server": {"id": s.id}} for s in state.servers if selected(only, s)]
+        applied.append(
+            {
+                "type": "label_selector",
+                "label_selector": {"selector": selector},
+                "applied_to_resources": matched,
+            }
+        )
+    return {
+        "id": firewall.id,
+        "name": firewall.name,
+        "labels": firewall.labels,
+        "created": moment(firewall.created),
+        "rules": [{**asdict(rule)} for rule in firewall.rules],
+        "applied_to": applied,
+    }
+
+
+def _id(call: Call) -> int:
+    return _found(call).id
+
+
+def _found(call: Call) -> Firewall:
+    firewall = call.cloud.state.firewalls.get(call.id())
+    if firewall is None:
+        raise not_found("firewall", call.id())
+    return firewall
+
+
+def _list(call: Call) -> Reply:
+    state = call.cloud.state
+    found = filtered(call, state.firewalls, "name")
+    return listed(call, "firewalls", found, lambda firewall: view(state, firewall), sort=("id", "name", "created"))
+
+
+def _create(call: Call) -> Reply:
+    given, state = call.read(CreateInput), call.cloud.state
+    if state.firewalls.has("name", given.name):
+        raise not_unique("firewall name", "name")
+    call.cloud.check_limit("firewall", state.firewalls)
+    firewall = state.firewalls.put(
+        Firewall(
+            id=state.new_id(),
+            name=given.name,
+            created=call.cloud.now(),
+            rules=tuple(rule.rule() for rule in given.rules),
+            labels=given.labels,
+        )
+    )
+    firewall, actions = _apply(call, firewall, given.apply_to, doubled="server_already_added", missing=422)
+    return Reply(201, {"firewall": view(state, firewall), "actions": _views(call, actions)})
+
+
+def _get(call: Call) -> Reply:
+    return Reply(200, {"firewall": view(call.cloud.state, _found(call))})
+
+
+def _update(call: Call) -> Reply:
+    firewall, given, state = _found(call), call.read(UpdateInput), call.cloud.state
+    if "name" in given.model_fields_set and given.name != firewall.name:
+        if state.firewalls.has("name", given.name):
+            raise not_unique("firewall name", "name")
+        firewall = replace(firewall, name=given.name)
+    if "labels" in given.model_fields_set:
+        firewall = replace(firewall, labels=given.labels)
+    return Reply(200, {"firewall": view(state, state.firewalls.put(firewall))})
+
+
+def _delete(call: Call) -> Reply:
+    firewall = _found(call)
+    if firewall.servers or firewall.selectors:
+        raise ApiError("resource_in_use", f"firewall with ID '{firewall.id}' is still in use")
+    call.cloud.state.firewalls.remove(firewall.id)
+    return Reply(204)
+
+
+def _set_rules(call: Call) -> Reply:
+    firewall, given, state = _found(call), call.read(SetRulesInput), call.cloud.state
+    firewall = state.firewalls.put(replace(firewall, rules=tuple(rule.rule() for rule in given.rules)))
+    actions = [call.cloud.runner.begin("set_firewall_rules", [("firewall", firewall.id)])]
+    actions += _begin(call, "apply_firewall", firewall, servers_of(state, firewall))
+    return Reply(201, {"actions": _views(call, actions)})
+
+
+def _apply_to(call: Call) -> Reply:
+    firewall = _found(call)
+    given = call.read(ApplyInput).apply_to
+    _, actions = _apply(call, firewall, given, doubled="firewall_already_applied", missing=404)
+    return Reply(201, {"actions": _views(call, actions)})
+
+
+def _apply(
+    call: Call, firewall: Firewall, resources: Iterable[ResourceInput], *, doubled: str, missing: int
+) -> tuple[Firewall, list[Action]]:
+    """Apply a firewall to more resources; `doubled` and `missing` are how this operation refuses bad ones."""
+    state = call.cloud.state
+    before = {server.id for server in servers_of(state, firewall)}
+    for resource in resources:
+        if resource.server is not None and resource.type == "server":
+            server = _server(state, resource.server.id, missing)
+            if server.id in firewall.servers:
+                raise ApiError(doubled, f"firewall is already applied to server with ID '{server.id}'")
+            if not state.primary_ips.has("assignee", server.id):
+                raise ApiError("private_net_only_server", f"server with ID '{server.id}' has no public interface")
+            if len(firewalls_of(state, server)) >= MAX_FIREWALLS_OF_A_SERVER:
+                message = f"server with ID '{server.id}' has {MAX_FIREWALLS_OF_A_SERVER} firewalls already"
+                raise ApiError("resource_limit_exceeded", message)
+            firewall = replace(firewall, servers=(*firewall.servers, server.id))
+        elif resource.label_selector is not None:
+            selector = resource.label_selector.selector
+            if selector in firewall.selectors:
+                raise ApiError(doubled, f"firewall is already applied to label selector '{selector}'")
+            firewall = replace(firewall, selectors=(*firewall.selectors, selector))
+    state.firewalls.put(firewall)
+    new = [server for server in servers_of(state, firewall) if server.id not in before]
+    return firewall, _begin(call, "apply_firewall", firewall, new)
+
+
+def _remove_from(call: Call) -> Reply:
+    firewall, given, state = _found(call), call.read(RemoveInput), call.cloud.state
+    before = servers_of(state, firewall)
+    for resource in given.remove_from:
+        if resource.server is not None and resource.type == "server":
+            number = resource.server.id
+            server = _server(state, number, 404)
+            if number in firewall.servers:
+                firewall = replace(firewall, servers=tuple(n for n in firewall.servers if n != number))
+            elif selected(firewall, server):
+                message = f"firewall is applied to server with ID '{number}' by a label selector"
+                raise ApiError("firewall_managed_by_label_selector", message)
+            else:
+                raise _not_applied(f"server with ID '{number}'")
+        elif resource.label_selector is not None:
+            selector = resource.label_selector.selector
+            if selector not in firewall.selectors:
+                raise _not_applied(f"label selector '{selector}'")
+            firewall = replace(firewall, selectors=tuple(s for s in firewall.selectors if s != selector))
+    state.firewalls.put(firewall)
+    kept = {server.id for server in servers_of(state, firewall)}
+    gone = [server for server in before if server.id not in kept]
+    return Reply(201, {"actions": _views(call, _begin(call, "remove_firewall", firewall, gone))})
+
+
+def _not_applied(what: str) -> ApiError:
+    return ApiError("firewall_resource_not_found", f"firewall is not applied to {what}", http_status=404)
+
+
+def _server(state: State, number: int, missing: int) -> Server:
+    server = state.servers.get(number)
+    if server is None:
+        message = f"server with ID '{number}' not found"
+        raise ApiError("firewall_resource_not_found", message, http_status=missing)
+    return server
+
+
+def _begin(call: Call, command: str, firewall: Firewall, servers: Iterable[Server]) -> list[Action]:
+    """Begin an action for each server."""
+    return [call.cloud.runner.begin(command, [("server", s.id), ("firewall", firewall.id)]) for s in servers]
+
+
+def _views(call: Call, actions: Iterable[Action]) -> list[dict[str, Any]]:
+    return [action_view(action, call.cloud.now()) for action in actions]
+
+
+ROUTES = [
+    *routes_of("firewalls", "firewall", _id),
+    Route("GET", "/firewalls", _list),
+    Route("POST", "/firewalls", _create),
+    Route("GET", "/firewalls/{id}", _get),
+    Route("PUT", "/firewalls/{id}", _update),
+    Route("DELETE", "/firewalls/{id}", _delete),
+    Route("POST", "/firewalls/{id}/actions/set_rules", _set_rules),
+    Route("POST", "/firewalls/{id}/actions/apply_to_resources", _apply_to),
+    Route("POST", "/firewalls/{id}/actions/remove_from_resources", _remove_from),
+]

@@ -1,0 +1,1 @@
+"""Images that servers are made from."""

@@ -1,0 +1,1 @@
+"""Public addresses, which servers have or which wait for one."""

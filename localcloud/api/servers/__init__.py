@@ -1,0 +1,1 @@
+"""Servers and what can be done to them."""

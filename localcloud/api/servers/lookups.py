@@ -1,0 +1,47 @@
+"""Finding servers, and whether they can be operated on now."""
+
+from __future__ import annotations
+
+from localcloud.api.actions.model import Action, Resource
+from localcloud.api.call import Call
+from localcloud.api.errors import ApiError, locked, not_found
+from localcloud.api.servers.model import LOCKING, Server
+from localcloud.api.state import State
+
+
+def found(call: Call) -> Server:
+    """The server in the path.  Raises not_found."""
+    server = call.cloud.state.servers.get(call.id())
+    if server is None:
+        raise not_found("server", call.id())
+    return server
+
+
+def running_actions(state: State, number: int) -> list[Action]:
+    """Actions that run on a server now."""
+    return state.actions.find("running_on", Resource("server", number))
+
+
+def is_locked(state: State, number: int) -> bool:
+    """Say whether an action that allows no other beside it runs on a server."""
+    return any(action.command in LOCKING for action in running_actions(state, number))
+
+
+def free(call: Call) -> Server:
+    """The server in the path, which no other operation may be under way on.  Raises not_found and locked."""
+    server = found(call)
+    if is_locked(call.cloud.state, server.id):
+        raise locked("server")
+    return server
+
+
+def stopped(server: Server) -> Server:
+    """The server itself.  Raises server_not_stopped where it is not off."""
+    if server.status != "off":
+        raise ApiError("server_not_stopped", "server must be powered off to perform this operation")
+    return server
+
+
+def begin(call: Call, command: str, server: Server, data: dict[str, object] | None = None) -> Action:
+    """Begin an action on a server."""
+    return call.cloud.runner.begin(command, [("server", server.id)], data=data)

@@ -1,0 +1,1 @@
+"""SSH keys that servers are made with."""

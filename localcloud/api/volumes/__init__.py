@@ -1,0 +1,1 @@
+"""Volumes.  They are records only: no machine gets a disk from them."""

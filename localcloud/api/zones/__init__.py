@@ -1,0 +1,1 @@
+"""DNS zones and their resource record sets."""
