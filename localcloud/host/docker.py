@@ -6,9 +6,11 @@ that a system-wide Docker would use, and stays until no container is left in it.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import os
+import resource
 import signal
 import subprocess
 import time
@@ -23,6 +25,7 @@ from localcloud.host.locations import MACHINE, Locations
 DEFAULT_SOCKET = Path("/var/run/docker.sock")
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
+OPEN_FILES = 1024 * 1024
 # Servers run a Docker of their own on 172.17.0.0/16, and what compose makes there comes next.
 BRIDGES = tuple(f"172.{second}.255.1/24" for second in (31, 30, 29, 28))
 
@@ -172,6 +175,9 @@ def _start(locations: Locations) -> None:
             start_new_session=True,
             cwd="/",
         )
+    # Servers inherit the limit, and many of them could not raise it themselves.
+    with contextlib.suppress(PermissionError, ValueError):
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
     deadline = time.monotonic() + START_SECONDS
     while not answers(f"unix://{locations.socket}"):
         if process.poll() is not None:

@@ -37,7 +37,14 @@ class Folder:
         self.seed = path / "seed"
 
     def write(
-        self, spec: MachineSpec, cloud: str, subnets: Subnets, dns: IPv4Address, registry: Registry | None
+        self,
+        spec: MachineSpec,
+        cloud: str,
+        subnets: Subnets,
+        dns: IPv4Address,
+        registry: Registry | None,
+        *,
+        egress: bool,
     ) -> None:
         """Write everything anew, as for a server that has never booted."""
         self.remove()
@@ -52,6 +59,8 @@ class Folder:
             _write(self.config / "no-ipv4", "")
         if spec.ipv6 is not None:
             _write(self.config / "ipv6", f"{spec.ipv6}/{subnets.ipv6.prefixlen}\n")
+        if egress:
+            _write(self.config / "egress", "")
         if registry is not None:
             authority = self.config / "certs.d" / registry.address / "ca.crt"
             authority.parent.mkdir(parents=True)

@@ -133,6 +133,7 @@ class DockerMachines:
             if await self._engine.state(self.names.container(spec.number)) is None:
                 await self._make(spec)
             await self._start(spec.number)
+            await self._set_firewall(spec.number, spec.firewall)
 
     async def delete(self, number: int) -> None:
         """Remove the server, its disk and its folder."""
@@ -202,11 +203,7 @@ class DockerMachines:
     async def set_firewall(self, number: int, rules: tuple[FirewallRule, ...] | None) -> None:
         """Replace the inbound rules, now and for every start to come."""
         async with self._locks[number]:
-            await self._existing(number)
-            text = self._folder(number).write_firewall(rules)
-            state = await self._state(number)
-            if state.status == "running":
-                await self._in_network(state.pid, ["nft", "-f", "-"], text)
+            await self._set_firewall(number, rules)
 
     async def state(self, number: int) -> PowerState:
         """What the server is doing now."""
@@ -223,7 +220,8 @@ class DockerMachines:
         if spec.image != server_image.API_NAME:
             raise MachineError(f"there is no image {spec.image!r}; servers here boot from {server_image.API_NAME!r}")
         folder = self._folder(spec.number)
-        folder.write(spec, self.names.slug, self._subnets, self._dns or self._subnets.gateway4, self._registry)
+        dns = self._dns or self._subnets.gateway4
+        folder.write(spec, self.names.slug, self._subnets, dns, self._registry, egress=self._egress)
         disk = await _in_thread(self._disks.create, self.names.slug, str(spec.number), self._golden)
         mounts = Mounts(disk=disk, config=folder.config, seed=folder.seed)
         await self._engine.run(*create_arguments(self.names, spec, self._recipe.image, mounts, self._capabilities))
@@ -233,6 +231,13 @@ class DockerMachines:
         self._folder(number).note(on=True, released=False)
         async with self._starting:
             await self._engine.run("start", name)
+
+    async def _set_firewall(self, number: int, rules: tuple[FirewallRule, ...] | None) -> None:
+        state = await self._state(number)
+        # The file comes first: a server that starts at this moment loads it.
+        text = self._folder(number).write_firewall(rules)
+        if state.status == "running":
+            await self._in_network(state.pid, ["nft", "-f", "-"], text)
 
     async def _kill(self, number: int) -> None:
         name = await self._existing(number)

@@ -83,14 +83,15 @@ def candidates(slug: str, taken: Iterable[str]) -> Iterator[Range]:
 def isolation_ruleset(names: Names) -> str:
     """The input of `nft -f` that keeps the servers' packets from leaving this machine.
 
-    Docker's internal networks do the same for IPv4; not every version does for IPv6.  Packets that the kernel
-    hands through from server to server count as forwarded too, and stay allowed.
+    Docker's internal networks drop such packets, and not in every version for IPv6.  Refusing them first lets a
+    program that asks the internet for something fail at once.  Packets that the kernel hands through from server to
+    server count as forwarded too, and stay allowed.
     """
     table = f"inet {names.table}"
     return (
         f"table {table}\ndelete table {table}\n"
         f"table {table} {{\n  chain forward {{\n    type filter hook forward priority -10; policy accept;\n"
-        f'    iifname "{names.bridge}" oifname != "{names.bridge}" drop\n'
+        f'    iifname "{names.bridge}" oifname != "{names.bridge}" reject with icmpx type admin-prohibited\n'
         f'    oifname "{names.bridge}" iifname != "{names.bridge}" drop\n  }}\n}}\n'
     )
 
