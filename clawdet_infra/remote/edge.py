@@ -1,0 +1,92 @@
+"""The edge proxy of a shared host, and how customers are joined to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from clawdet_infra.remote.commands import must, run
+from clawdet_infra.remote.containers import Project
+from clawdet_infra.remote.failures import DeploymentError
+from clawdet_infra.remote.server import locked
+
+_RELOAD = ["caddy", "reload", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"]
+_LOCK_SECONDS = 120
+_TENANTS = "label=clawdet.edge=tenant"
+
+
+def attach(edge: Mapping[str, Any]) -> None:
+    """Join a customer to the edge: its network, then its site.
+
+    A site that the proxy refuses is taken back, so that one customer's mistake never stops the others' proxy.
+    """
+    with locked("edge", seconds=_LOCK_SECONDS):
+        proxy = _proxy(edge)
+        if proxy is None:
+            raise DeploymentError("the shared host's edge proxy is not running")
+        _connect(edge["network"], proxy)
+        file = _site(edge)
+        before = file.read_text() if file.exists() else None
+        _write(file, edge["site"])
+        answer = run(["docker", "exec", proxy, *_RELOAD], seconds=60)
+        if not answer.ok:
+            if before is None:
+                file.unlink()
+            else:
+                _write(file, before)
+            raise DeploymentError(f"the edge proxy refused the customer's site: {answer.said}")
+
+
+def detach(edge: Mapping[str, Any]) -> None:
+    """Take a customer's site and network away from the edge."""
+    with locked("edge", seconds=_LOCK_SECONDS):
+        _site(edge).unlink(missing_ok=True)
+        proxy = _proxy(edge)
+        if proxy is not None:
+            must(["docker", "exec", proxy, *_RELOAD], seconds=60, doing="reloading the edge proxy")
+            run(["docker", "network", "disconnect", "--force", edge["network"], proxy], seconds=30)
+
+
+def join_all(project: Project) -> None:
+    """Join a new edge proxy to the networks of all customers on the host."""
+    with locked("edge", seconds=_LOCK_SECONDS):
+        proxy = project.container("edge")
+        if proxy is None:
+            raise DeploymentError("the edge proxy is not running")
+        networks = must(
+            ["docker", "network", "ls", "--filter", _TENANTS, "--format", "{{.Name}}"],
+            seconds=30,
+            doing="listing networks",
+        )
+        for network in networks.split():
+            _connect(network, proxy)
+        must(["docker", "exec", proxy, *_RELOAD], seconds=60, doing="reloading the edge proxy")
+
+
+def sites(directory: Path) -> Path:
+    """Return the folder of the sites, made where it is missing."""
+    folder = directory / "sites"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _proxy(edge: Mapping[str, Any]) -> str | None:
+    directory = Path(edge["directory"])
+    return Project(edge["project"], directory, directory / "current").container("edge")
+
+
+def _site(edge: Mapping[str, Any]) -> Path:
+    return sites(Path(edge["directory"])) / str(edge["file"])
+
+
+def _write(file: Path, content: str) -> None:
+    new = file.with_name(f".{file.name}.new")
+    new.write_text(content)
+    new.rename(file)
+
+
+def _connect(network: str, proxy: str) -> None:
+    answer = run(["docker", "network", "connect", network, proxy], seconds=60)
+    if not answer.ok and "already exists" not in answer.errors:
+        raise DeploymentError(f"joining the edge proxy to the network {network} failed: {answer.said}")

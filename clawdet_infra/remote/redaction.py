@@ -1,0 +1,50 @@
+"""Takes secrets out of text that a person will read."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import urllib.parse
+
+HIDDEN = "[secret]"
+_SHORTEST = 6
+_LINE = re.compile(r"""^[A-Z0-9_]+=(?:'(?P<plain>.*)'|"(?P<escaped>.*)")$""")
+
+
+def values_of(env_file: str) -> list[str]:
+    """Return the values of an env file as `clawdet_infra.render.environment` writes it."""
+    found = (_LINE.match(line) for line in env_file.splitlines())
+    return [
+        match["plain"] if match["plain"] is not None else re.sub(r"\\(.)", r"\1", match["escaped"])
+        for match in found
+        if match
+    ]
+
+
+class Redactor:
+    """Replaces secrets, also where they are written in another way, such as in base64 or in a URL."""
+
+    def __init__(self, secrets: list[str]) -> None:
+        forms: set[str] = set()
+        for secret in secrets:
+            if len(secret) >= _SHORTEST:
+                forms |= _forms(secret)
+        # The longest first, so that no piece of a longer secret stays when a shorter one is its beginning.
+        self._forms = sorted(forms, key=len, reverse=True)
+
+    def __call__(self, text: str) -> str:
+        """Return the text without the secrets."""
+        for form in self._forms:
+            text = text.replace(form, HIDDEN)
+        return text
+
+    def line(self, text: str, longest: int = 400) -> str:
+        """Return the text without the secrets, in one line of at most `longest` characters: its end is kept."""
+        flat = " ".join(self(text).split())
+        return flat if len(flat) <= longest else f"…{flat[-longest:]}"
+
+
+def _forms(secret: str) -> set[str]:
+    encoded = base64.b64encode(secret.encode()).decode().rstrip("=")
+    return {secret, json.dumps(secret)[1:-1], urllib.parse.quote(secret, safe=""), encoded}

@@ -1,0 +1,134 @@
+"""The files of a deployment that hold no secret, as values."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clawdet_infra.layout import CustomerLayout, HostLayout
+from clawdet_infra.model import AcmeAccess, Release
+from clawdet_infra.render.templates import fill, text
+
+COMPOSE_FILE = "compose.yaml"
+
+# Node.js uses memory beside its heap: code, buffers, SQLite, and the tools that an agent starts.
+_HEAP_SHARE = 0.75
+
+# Processes in a container run as another user than the one that owns its files on the server.
+_READABLE = 0o644
+
+
+@dataclass(frozen=True)
+class BundleFile:
+    """One file: its text and its mode on the server."""
+
+    content: str
+    mode: int = _READABLE
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The files of one deployment, by path below its folder on the server.
+
+    `compose.yaml` belongs to one release.  All others lie under `config/<hash of the content>/`, so that a container
+    is made anew exactly when a file that it mounts has changed.
+    """
+
+    files: Mapping[str, BundleFile]
+    images: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """A name for this content, the same on every machine: 64 hexadecimal digits."""
+        content = {path: [file.mode, file.content] for path, file in sorted(self.files.items())}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def bundle(
+    customer: CustomerLayout,
+    *,
+    images: Release,
+    acme: AcmeAccess | None = None,
+    acme_email: str = "",
+    offline: bool = False,
+) -> Bundle:
+    """Return what a customer's deployment consists of.
+
+    `images` are the references that run, normally pinned as `name@sha256:…`.  `acme` is None for the public
+    certificate authorities.  `offline` is for servers without a way out to the internet: the gateway then does not
+    try to reach what it cannot, and its Telegram channel stays off.
+    """
+    values = {
+        "customer": f"Customer {customer.id}",
+        "project": customer.slug,
+        "fqdn": customer.fqdn,
+        "url": customer.url,
+        "user": customer.user,
+        "telegram": customer.customer.telegram_bot_token is not None,
+        "browser": customer.plan.browser,
+        "offline": offline,
+        "limits": customer.limits,
+        "browser_limits": customer.browser_limits,
+        "heap": int(customer.limits.memory * _HEAP_SHARE),
+        **_acme_values(acme, acme_email),
+    }
+    proxy = "dedicated" if customer.plan.dedicated else "tenant"
+    config = {
+        "openclaw.json": fill("gateway/openclaw.json.j2", **values),
+        "openclaw.defaults.json": text("gateway/openclaw.defaults.json"),
+        "merge-config.mjs": text("gateway/merge-config.mjs"),
+        "start-proxy.sh": text("gateway/start-proxy.sh"),
+        "Caddyfile": fill(f"caddy/{proxy}.Caddyfile.j2", **values),
+        **(_acme_root(acme) if customer.plan.dedicated else {}),
+    }
+    wanted = {"gateway": images.gateway, "proxy": images.proxy}
+    if customer.plan.browser:
+        wanted["browser"] = images.browser
+    return _bundle(f"{customer.plan.name}.compose.yaml.j2", config, wanted, values)
+
+
+def host_bundle(host: HostLayout, *, proxy: str, acme: AcmeAccess | None = None, acme_email: str = "") -> Bundle:
+    """Return what the edge proxy of a shared host consists of; the arguments are those of `bundle`."""
+    values = {
+        "host": f"Shared host {host.id}",
+        "project": host.project,
+        **_acme_values(acme, acme_email),
+    }
+    config = {"Caddyfile": fill("caddy/edge.Caddyfile.j2", **values), **_acme_root(acme)}
+    return _bundle("edge.compose.yaml.j2", config, {"proxy": proxy}, values)
+
+
+def site(customer: CustomerLayout) -> str:
+    """Return the edge proxy's file for one customer of a shared host."""
+    return fill("caddy/site.caddy.j2", fqdn=customer.fqdn, project=customer.slug)
+
+
+def _bundle(compose: str, config: dict[str, str], images: dict[str, str], values: dict[str, Any]) -> Bundle:
+    placed = {name: f"config/{_hash(content)}/{name}" for name, content in config.items()}
+
+    def mount(name: str, target: str) -> str:
+        return json.dumps(f"./{placed[name]}:{target}:ro")
+
+    files = {placed[name]: BundleFile(content) for name, content in config.items()}
+    files[COMPOSE_FILE] = BundleFile(fill(compose, images=images, mount=mount, **values), mode=0o600)
+    return Bundle(files, images)
+
+
+def _hash(content: str) -> str:
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def _acme_values(acme: AcmeAccess | None, email: str) -> dict[str, Any]:
+    return {
+        "acme_email": email,
+        "acme_directory": acme.directory if acme else None,
+        "acme_root": bool(acme and acme.root),
+    }
+
+
+def _acme_root(acme: AcmeAccess | None) -> dict[str, str]:
+    return {"acme-root.pem": Path(acme.root).read_text(encoding="ascii")} if acme and acme.root else {}

@@ -1,0 +1,104 @@
+"""What travels to a server: a short command that may be seen, and the payload, which goes by stdin."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from clawdet_infra import remote
+from clawdet_infra.layout import CustomerLayout, HostLayout
+from clawdet_infra.render.bundle import Bundle, site
+
+START_SECONDS = 240
+"""How long a new release may take from its containers' start until the gateway is ready."""
+
+_LOAD = "import json,sys; p=json.load(sys.stdin);"
+_RUN = 'exec(compile(p["program"],"deploy.py","exec"),{"__name__":"__main__","payload":p})'
+
+REMOVE_COMMAND = f'exec python3 -c \'{_LOAD} p["action"]="remove"; {_RUN}\''
+"""Undoes a deployment, given the payload of that deployment on stdin."""
+
+
+def deploy_command(summary: str) -> str:
+    """Return the command that deploys a payload given on stdin; `summary` is put above it for readers of a preview."""
+    notes = "".join(f"# {line}\n" for line in summary.splitlines())
+    return f"{notes}exec python3 -c '{_LOAD} {_RUN}'"
+
+
+def summary(customer: CustomerLayout, bundle: Bundle) -> str:
+    """Return what a reviewer should see of a customer's deployment: lines of text without secrets."""
+    limits = {"gateway": customer.limits, "browser": customer.browser_limits}
+    return "\n".join(
+        [
+            f"customer: {customer.id}",
+            f"plan: {customer.plan.name}",
+            f"url: {customer.url}",
+            *(
+                f"{name}: {limit.cpus:g} cpus, {limit.memory} MiB, {limit.pids} processes"
+                for name, limit in limits.items()
+                if limit is not None
+            ),
+            *_release_lines(bundle),
+        ]
+    )
+
+
+def host_summary(host: HostLayout, bundle: Bundle) -> str:
+    """Return what a reviewer should see of a shared host's edge proxy."""
+    return "\n".join([f"shared host: {host.id}", *_release_lines(bundle)])
+
+
+def payload(customer: CustomerLayout, bundle: Bundle, environment: str, *, start_seconds: int = START_SECONDS) -> str:
+    """Return the secret input of a customer's deployment, or of its removal."""
+    shared = not customer.plan.dedicated
+    return _payload(
+        bundle,
+        name=f"customer {customer.id}",
+        kind="customer",
+        project=customer.slug,
+        directory=customer.directory,
+        environment=environment,
+        start_seconds=start_seconds,
+        edge=(
+            {
+                "project": "clawdet-edge",
+                "directory": "/srv/clawdet/clawdet-edge",
+                "network": f"{customer.slug}_edge",
+                "file": f"{customer.slug}.caddy",
+                "site": site(customer),
+            }
+            if shared
+            else None
+        ),
+    )
+
+
+def host_payload(host: HostLayout, bundle: Bundle, *, start_seconds: int = START_SECONDS) -> str:
+    """Return the input of the deployment of a shared host's edge proxy."""
+    return _payload(
+        bundle,
+        name=f"shared host {host.id}",
+        kind="host",
+        project=host.project,
+        directory=host.directory,
+        environment="",
+        start_seconds=start_seconds,
+        edge=None,
+    )
+
+
+def _payload(bundle: Bundle, **fields: Any) -> str:
+    files = {path: {"content": file.content, "mode": file.mode} for path, file in sorted(bundle.files.items())}
+    return json.dumps(
+        {
+            "action": "deploy",
+            **fields,
+            "digest": bundle.digest,
+            "images": dict(bundle.images),
+            **remote.program(files=files),
+        }
+    )
+
+
+def _release_lines(bundle: Bundle) -> list[str]:
+    return [*(f"{role} image: {image}" for role, image in bundle.images.items()), f"release: {bundle.digest[:16]}"]

@@ -1,0 +1,42 @@
+// Lays the settings of the deployment over those that the customer made in the gateway's own configuration.
+//
+// The file belongs to the customer: channels, agents and models are set in the Control UI, which writes it.  What the
+// deployment decides (how the gateway is reached and who may speak to it) wins at every start; what it merely proposes
+// (the model) is written only where the customer has said nothing.
+
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+
+const target = process.env.OPENCLAW_CONFIG_PATH;
+const read = (path) => JSON.parse(readFileSync(path, "utf8"));
+const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+
+function over(base, top) {
+  if (!isObject(base) || !isObject(top)) return top;
+  const merged = { ...base };
+  for (const [key, value] of Object.entries(top)) {
+    merged[key] = key in base ? over(base[key], value) : value;
+  }
+  return merged;
+}
+
+function own() {
+  if (!existsSync(target)) return {};
+  try {
+    const found = read(target);
+    if (isObject(found)) return found;
+  } catch {
+    // Falls through: a file that is not JSON would stop the gateway's start for good.
+  }
+  const aside = `${target}.unreadable-${Date.now()}`;
+  renameSync(target, aside);
+  console.error(`The configuration was not readable as JSON; it was put aside as ${aside}.`);
+  return {};
+}
+
+const decided = read("/etc/clawdet/openclaw.json");
+const proposed = read("/etc/clawdet/openclaw.defaults.json");
+const merged = `${JSON.stringify(over(over(proposed, own()), decided), null, 2)}\n`;
+if (!existsSync(target) || readFileSync(target, "utf8") !== merged) {
+  writeFileSync(`${target}.new`, merged, { mode: 0o600 });
+  renameSync(`${target}.new`, target);
+}

@@ -1,0 +1,32 @@
+#!/bin/sh
+# Prepares a fresh server, once: Docker with compose, the firewall for containers, security updates.
+# It may run again at any time; what is there already is left alone.
+set -u
+
+log() { echo "clawdet-prepare: $*"; }
+
+apt() { DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 "$@"; }
+
+# Containers must never run without these rules, so they come before Docker.
+systemctl daemon-reload
+systemctl enable --now clawdet-container-firewall.service || log "the container firewall did not start"
+
+if ! command -v dockerd >/dev/null || ! docker compose version >/dev/null 2>&1; then
+    for try in 1 2 3 4 5; do
+        apt update && apt install -y --no-install-recommends docker.io docker-cli docker-compose iptables && break
+        log "installing Docker failed (try $try)"
+        sleep $((try * 5))
+    done
+fi
+systemctl enable --now docker.service || log "Docker did not start"
+
+mkdir -p -m 0700 /srv/clawdet
+
+# Updates in the background: they are good to have, and a server without a way out to the mirrors starts as fast without.
+systemd-run --quiet --collect --unit=clawdet-updates --property=RuntimeMaxSec=900 /bin/sh -c '
+    command -v unattended-upgrade >/dev/null ||
+        DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600 -o Acquire::Retries=0 \
+            -o Acquire::http::Timeout=10 install -y --no-install-recommends unattended-upgrades ||
+        echo "unattended-upgrades could not be installed"
+' || log "security updates were not set up"
+log "done"
