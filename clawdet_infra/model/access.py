@@ -20,7 +20,7 @@ _URL = re.compile(r"https?://[^\s/?#@]+(?:/[^\s?#]*)?")
 def _url(value: str) -> str:
     if not _URL.fullmatch(value):
         raise wrong(
-            f"{quoted(value)} is not an address of a service.",
+            "is not the address of a service (not shown, it may hold a password).",
             "Write http:// or https://, a host and a path; no user, password or query.",
         )
     return value

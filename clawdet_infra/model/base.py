@@ -40,7 +40,8 @@ def text(value: Any) -> Any:
         hint = f'Put it in quotes: "{str(value).lower()}".'
         raise wrong(f"must be text, but YAML reads it as {shown(value)}.", hint)
     if isinstance(value, int | float):
-        raise wrong(f"must be text, but YAML reads it as {shown(value)}.", f'Put it in quotes: "{value}".')
+        hint = f'Put it in quotes: "{value}".' if len(str(value)) <= 20 else "Put it in quotes."
+        raise wrong(f"must be text, but YAML reads it as {shown(value)}.", hint)
     if value is None:
         raise wrong("is empty.", "Write a value, or leave the line out where it is optional.")
     if isinstance(value, SecretStr):
@@ -68,7 +69,8 @@ def one_of(what: str, *known: str) -> BeforeValidator:
     def check(value: Any) -> Any:
         if text(value) in known:
             return value
-        raise wrong(f"{quoted(value)} is no {what}.", f"{did_you_mean(value, known)}Known are {listed(known)}.")
+        hint = f"{did_you_mean(value, known, likeness=0.4)}Known are {listed(known)}."
+        raise wrong(f"{quoted(value)} is no {what}.", hint)
 
     return BeforeValidator(check)
 

@@ -54,7 +54,7 @@ def _complain_about_label(label: str, whole: str) -> None:
     if label != label.lower():
         raise wrong(f"{quoted(whole)} has upper-case letters.", f"Write {quoted(whole.lower())}.")
     if len(label) > LONGEST_LABEL:
-        raise wrong(f"{quoted(whole)} has a part of {len(label)} characters; DNS allows {LONGEST_LABEL}.")
+        raise wrong(f"has a part of {len(label)} characters; DNS allows {LONGEST_LABEL}.")
     if not _LABEL.fullmatch(label):
         raise wrong(
             f"{quoted(whole)} is not a host name.",
@@ -73,6 +73,8 @@ def _check_labels(name: str) -> str:
         raise wrong("is empty.")
     if name != name.strip():
         raise wrong(f"{quoted(name)} begins or ends with white space.", f"Write {quoted(name.strip())}.")
+    if "sk-ant-" in name:
+        raise wrong("is an Anthropic API key, not a name (the value is not shown).", "Put it under `anthropicApiKey`.")
     for label in name.split("."):
         _complain_about_label(label, name)
     return name

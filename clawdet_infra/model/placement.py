@@ -93,7 +93,7 @@ def _crowded(host: Entry[SharedHost], tenants: list[Entry[Customer]]) -> Iterato
     if host.sound("capacity") and len(tenants) > host.value.capacity:
         yield host.problem(
             "capacity",
-            f"'{host.value.id}' has {host.value.capacity} places, but {len(tenants)} customers live there.",
+            f"'{host.value.id}' takes at most {host.value.capacity} of the {len(tenants)} customers that live there.",
             "Move customers by their `host`, or raise the capacity where memory allows it.",
         )
 

@@ -45,7 +45,7 @@ def _gateway_memory(amount: int) -> int:
 
 
 Cpus = Annotated[float, BeforeValidator(_cpus)]
-Memory = Annotated[int, whole(1, MOST_MEMORY, "MiB")]
+Memory = Annotated[int, whole(0, MOST_MEMORY, "MiB")]
 GatewayMemory = Annotated[Memory, AfterValidator(_gateway_memory)]
 BrowserMemory = Annotated[int, whole(LEAST_BROWSER_MEMORY, MOST_MEMORY, "MiB")]
 Pids = Annotated[int, whole(LEAST_PIDS, MOST_PIDS, "processes")]

@@ -94,18 +94,20 @@ def quoted(text: str) -> str:
     return ascii(text)
 
 
-def nearest(word: Any, known: Iterable[str]) -> str | None:
-    """Return the known word that a mistyped one most likely means, or None where nothing is near."""
+def nearest(word: Any, known: Iterable[str], likeness: float = 0.55) -> str | None:
+    """Return the known word that a mistyped one most likely means, or None where none is at least that much alike."""
     if not isinstance(word, str):
         return None
     by_fold = {_fold(item): item for item in known}
-    found = get_close_matches(_fold(word), by_fold, n=1, cutoff=0.55)
-    return by_fold[found[0]] if found else None
+    folded = _fold(word)
+    longer = [item for fold, item in by_fold.items() if min(len(fold), len(folded)) > 2 and _begins(fold, folded)]
+    found = get_close_matches(folded, by_fold, n=1, cutoff=likeness)
+    return by_fold[found[0]] if found else next(iter(longer), None)
 
 
-def did_you_mean(word: Any, known: Iterable[str]) -> str:
+def did_you_mean(word: Any, known: Iterable[str], likeness: float = 0.55) -> str:
     """Return the sentence that names the nearest known word, with a space after it, or nothing."""
-    near = nearest(word, known)
+    near = nearest(word, known, likeness)
     return f"Did you mean `{near}`? " if near else ""
 
 
@@ -114,6 +116,10 @@ def listed(words: Sequence[str], joint: str = "and") -> str:
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} {joint} {words[-1]}"
+
+
+def _begins(one: str, other: str) -> bool:
+    return one.startswith(other) or other.startswith(one)
 
 
 def _fold(word: str) -> str:

@@ -79,7 +79,7 @@ def _gateway(value: Any) -> SecretStr:
         if _HEX.fullmatch(token.lower()):
             raise wrong("has upper-case digits (the value is not shown); write them in lower case.", hint)
         raise wrong(
-            f"is not 64 lower-case hexadecimal digits: it has {len(token)} characters (the value is not shown).", hint
+            f"is not 64 lower-case hexadecimal digits; its length is {len(token)} (the value is not shown).", hint
         )
     if len(set(token)) < FEWEST_DISTINCT_DIGITS:
         raise wrong("is a placeholder: a random token would not repeat so few digits (the value is not shown).", hint)
@@ -92,7 +92,7 @@ def _hcloud(value: Any) -> SecretStr:
     token = _opened(value, "token")
     if len(token) != 64 or not token.isalnum() or not token.isascii():
         raise wrong(
-            f"is not a Hetzner Cloud token: it has {len(token)} characters (the value is not shown).",
+            f"is not a Hetzner Cloud token; its length is {len(token)} (the value is not shown).",
             "A token is 64 letters and digits; make one in the Hetzner Console, Security, API tokens.",
         )
     return SecretStr(token)

@@ -21,6 +21,8 @@ Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml where PyYAML has it, which is about ten times as fast."""
 
 Place = tuple[int, int]
+MOST_VALUES = 1_000_000
+"""Aliases can make a short file mean an endless one."""
 
 _STANDARD = "tag:yaml.org,2002:"
 _TRUTHS = {word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")}
@@ -82,6 +84,7 @@ class _Reader:
         self.stack = stack
         self.project = project
         self.open: set[int] = set()
+        self.count = 0
 
     def document(self, root: yaml.Node | None) -> None:
         config = None
@@ -95,6 +98,11 @@ class _Reader:
     def value(self, node: yaml.Node, path: str) -> Any:
         if isinstance(node, yaml.ScalarNode):
             return scalar(node)
+        self.count += 1
+        if self.count > MOST_VALUES:
+            if self.count == MOST_VALUES + 1:
+                self.stack.problem(path, f"has more than {MOST_VALUES} values, by YAML aliases.")
+            return None
         if id(node) in self.open:
             self.stack.problem(path, "contains itself by a YAML alias.")
             return None
