@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 _FOLDER = Path(__file__).parent
-_MODULES = ("failures", "redaction", "commands", "server", "releases", "containers", "gateway", "edge", "deploy")
+_MODULES = ("failures", "commands", "server", "releases", "containers", "gateway", "edge", "deploy")
 
 
 def program(**content: Any) -> dict[str, str]:
@@ -23,8 +23,9 @@ def program(**content: Any) -> dict[str, str]:
     packing.  bzip2 gives the same bytes on every machine, where the outputs of zlib's variants differ, and a different
     payload would be a deployment.
     """
-    modules = {f"clawdet_infra.remote.{name}": _source(name) for name in _MODULES}
-    text = json.dumps({"modules": modules, **content}, sort_keys=False)
+    modules = {"clawdet_infra.redaction": _source("../redaction")}
+    modules |= {f"clawdet_infra.remote.{name}": _source(name) for name in _MODULES}
+    text = json.dumps({"modules": modules, **content})
     return {"program": _source("bootstrap"), "packed": base64.b85encode(bz2.compress(text.encode())).decode()}
 
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from clawdet_infra.redaction import Redactor, values_of
 from clawdet_infra.remote import edge, gateway, server
 from clawdet_infra.remote.containers import Project, pull
 from clawdet_infra.remote.failures import DeploymentError
-from clawdet_infra.remote.redaction import Redactor, values_of
 from clawdet_infra.remote.releases import Release, Releases
 
 # A second run waits for the first, for example where the client was killed and the program here was not.

@@ -1,4 +1,7 @@
-"""Takes secrets out of text that a person will read."""
+"""Takes secrets out of text that a person will read.
+
+It travels to servers with `clawdet_infra.remote`, so it uses the standard library only.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ _LINE = re.compile(r"""^[A-Z0-9_]+=(?:'(?P<plain>.*)'|"(?P<escaped>.*)")$""")
 
 
 def values_of(env_file: str) -> list[str]:
-    """Return the values of an env file as `clawdet_infra.render.environment` writes it."""
+    """Return the values of an env file that `clawdet_infra.render.env_file` has written."""
     found = (_LINE.match(line) for line in env_file.splitlines())
     return [
         match["plain"] if match["plain"] is not None else re.sub(r"\\(.)", r"\1", match["escaped"])

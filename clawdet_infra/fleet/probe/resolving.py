@@ -1,0 +1,71 @@
+"""From a name to the addresses that the DNS has for it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+import dns.asyncresolver
+import dns.exception
+import dns.resolver
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from clawdet_infra.fleet.probe.verdict import Failure
+
+Address = IPv4Address | IPv6Address
+
+
+async def resolve(host: str, kind: str, resolver: str | None, seconds: float) -> list[Address] | Failure:
+    """Return the addresses of a name, `kind` being "A" or "AAAA"; asks the given resolver, else the system's."""
+    try:
+        if resolver is None:
+            return await _by_system(host, kind, seconds)
+        return await _by_resolver(host, kind, resolver, seconds)
+    except dns.resolver.NXDOMAIN:
+        return Failure("dns", f"{host} does not exist", "NXDOMAIN")
+    except dns.resolver.NoAnswer:
+        return Failure("dns", f"{host} has no {kind} record", "an empty answer")
+    except (dns.exception.Timeout, TimeoutError):
+        return Failure("dns", f"no answer about {host}", f"none within {seconds:.0f} s")
+    except (dns.exception.DNSException, OSError) as error:
+        return Failure("dns", f"{host} could not be resolved", str(error) or type(error).__name__)
+
+
+async def _by_resolver(host: str, kind: str, resolver: str, seconds: float) -> list[Address]:
+    address, _, port = resolver.rpartition(":")
+    asking = dns.asyncresolver.Resolver(configure=False)
+    asking.nameservers = [address.strip("[]")]
+    asking.port = int(port)
+    answer = await asking.resolve(f"{host}.", kind, lifetime=seconds)
+    return [ip_address(record.to_text()) for record in answer]
+
+
+async def _by_system(host: str, kind: str, seconds: float) -> list[Address]:
+    family = socket.AF_INET if kind == "A" else socket.AF_INET6
+    asking = asyncio.get_running_loop().getaddrinfo(host, None, family=family, type=socket.SOCK_STREAM)
+    found = await asyncio.wait_for(asking, seconds)
+    return [ip_address(entry[4][0]) for entry in found]
+
+
+class Pinned(AbstractResolver):
+    """Makes aiohttp connect to the one address that was looked up, whatever the name."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+
+    async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
+        """Return the address."""
+        return [
+            {
+                "hostname": host,
+                "host": str(self._address),
+                "port": port,
+                "family": socket.AF_INET if self._address.version == 4 else socket.AF_INET6,
+                "proto": socket.IPPROTO_TCP,
+                "flags": socket.AI_NUMERICHOST,
+            }
+        ]
+
+    async def close(self) -> None:
+        """There is nothing to close."""

@@ -1,0 +1,67 @@
+"""What is probed, and with which credentials."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+from clawdet_infra.redaction import Redactor
+
+
+class Target(BaseModel):
+    """One customer's gateway.
+
+    `ipv4` and `ipv6`, where given, are the addresses that the name must have.  `resolver` ("address:port") is asked
+    instead of the system's, `ca_bundle` (path of a PEM file) is trusted instead of the system's authorities.  Without
+    `gateway_token` the gateway's API is not asked.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    customer: str
+    url: str
+    user: str
+    password: SecretStr
+    gateway_token: SecretStr | None = None
+    ipv4: IPv4Address | None = None
+    ipv6: IPv6Address | None = None
+    resolver: str | None = None
+    ca_bundle: str | None = None
+    deadline_seconds: Annotated[float, Field(gt=0, le=3600)] = 180
+    request_seconds: Annotated[float, Field(gt=0, le=60)] = 10
+
+    @field_validator("url")
+    @classmethod
+    def _https_origin(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme != "https" or not parts.hostname or parts.path not in ("", "/") or parts.username:
+            raise ValueError("the URL must be https://NAME or https://NAME:PORT")
+        return url.rstrip("/")
+
+    @field_validator("resolver")
+    @classmethod
+    def _address_and_port(cls, resolver: str | None) -> str | None:
+        if resolver is not None:
+            host, _, port = resolver.rpartition(":")
+            ip_address(host.strip("[]"))
+            int(port)
+        return resolver
+
+    @property
+    def host(self) -> str:
+        """The name that is looked up and that the certificate must have."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        """The TCP port."""
+        return urlsplit(self.url).port or 443
+
+    @property
+    def redact(self) -> Redactor:
+        """What takes this target's secrets out of a text."""
+        secrets = [self.password, *([self.gateway_token] if self.gateway_token else [])]
+        return Redactor([secret.get_secret_value() for secret in secrets])
