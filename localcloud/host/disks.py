@@ -37,11 +37,10 @@ class Disks(ABC):
         return path if path.is_dir() else None
 
     def goldens(self) -> list[str]:
-        """The fingerprints of all golden disks, the newest first."""
+        """The fingerprints of all golden disks."""
         folder = self.root / "golden"
-        found = [entry for entry in folder.iterdir() if entry.is_dir()] if folder.is_dir() else []
-        found = [entry for entry in found if not entry.name.startswith(".")]
-        return [entry.name for entry in sorted(found, key=lambda entry: entry.stat().st_mtime, reverse=True)]
+        found = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+        return sorted(name for name in found if not name.startswith("."))
 
     def create(self, cloud: str, name: str, golden: str | None = None) -> Path:
         """Make a disk, with what the golden one holds if one is named; replaces a disk of the same name."""
@@ -62,7 +61,8 @@ class Disks(ABC):
             self._remove(path)
 
     def delete_cloud(self, cloud: str) -> None:
-        """Remove every disk of a cloud."""
+        """Remove every disk of a cloud.  Its golden disk stays until another cloud chooses a different one."""
+        (self.root / "chosen" / cloud).unlink(missing_ok=True)
         folder = self.root / "servers" / cloud
         if not folder.is_dir():
             return
@@ -78,9 +78,27 @@ class Disks(ABC):
         if draft.exists():
             self._remove(draft)
         self._copy(self.path(cloud, name), draft)
-        os.utime(draft)
         self.discard(fingerprint)
         draft.rename(target)
+
+    def choose(self, cloud: str, fingerprint: str) -> None:
+        """Let `fingerprint` be the golden disk of a cloud, and remove those that are no cloud's now."""
+        folder = self.root / "chosen"
+        folder.mkdir(parents=True, exist_ok=True)
+        draft = folder / f".{cloud}-{os.getpid()}"
+        draft.write_text(fingerprint)
+        draft.replace(folder / cloud)
+        used = {entry.read_text() for entry in folder.iterdir() if not entry.name.startswith(".")}
+        for other in set(self.goldens()) - used:
+            self.discard(other)
+
+    def chosen(self, cloud: str) -> str | None:
+        """The golden disk that a cloud's new servers start with, if it still exists."""
+        try:
+            fingerprint = (self.root / "chosen" / cloud).read_text()
+        except FileNotFoundError:
+            return None
+        return fingerprint if self.golden(fingerprint) else None
 
     def discard(self, fingerprint: str) -> None:
         """Remove a golden disk.  Servers that were made from it keep what they have."""

@@ -3,29 +3,60 @@
 from __future__ import annotations
 
 import json
-import secrets
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from localcloud.machines.base import FirewallRule, MachineSpec, Subnets
+from localcloud.machines.base import FirewallRule, MachineSpec
 from localcloud.machines.docker.firewall import ruleset
+
+FIREWALL_FILE = "firewall.nft"
 
 
 @dataclass(frozen=True)
 class Registry:
-    """The image registry: its address in image names, and the file with its certificate authority."""
+    """The image registry: its address in image names, and its certificate authority as PEM."""
 
     address: str
-    authority: Path
+    authority: str
 
 
-def metadata(spec: MachineSpec, instance: str) -> str:
-    """The NoCloud metadata.  cloud-init runs the user-data again when `instance` changes."""
-    data = {"instance-id": instance, "local-hostname": spec.name, "public-keys": list(spec.ssh_keys)}
-    return json.dumps(data, indent=1) + "\n"
+@dataclass(frozen=True)
+class Surroundings:
+    """What a server is told about the cloud it is in."""
+
+    dns: IPv4Address
+    ipv6_prefix: int
+    registry: Registry | None
+    egress: bool
+
+
+def config_files(spec: MachineSpec, surroundings: Surroundings) -> dict[str, str]:
+    """What the entry script of the image reads, by name in its folder."""
+    files = {"resolv.conf": f"nameserver {surroundings.dns}\n", FIREWALL_FILE: ruleset(spec.firewall)}
+    if spec.ipv4 is None:
+        files["no-ipv4"] = ""
+    if spec.ipv6 is not None:
+        files["ipv6"] = f"{spec.ipv6}/{surroundings.ipv6_prefix}\n"
+    if surroundings.egress:
+        files["egress"] = ""
+    if surroundings.registry is not None:
+        files |= registry_files(surroundings.registry)
+    return files
+
+
+def registry_files(registry: Registry) -> dict[str, str]:
+    """What lets the server's Docker trust the registry."""
+    return {f"certs.d/{registry.address}/ca.crt": registry.authority}
+
+
+def seed_files(spec: MachineSpec, instance: str) -> dict[str, str]:
+    """What cloud-init's NoCloud source reads.  cloud-init runs everything again when `instance` changes."""
+    metadata = {"instance-id": instance, "local-hostname": spec.name, "public-keys": list(spec.ssh_keys)}
+    return {"meta-data": json.dumps(metadata, indent=1) + "\n", "user-data": spec.user_data}
 
 
 class Folder:
@@ -36,41 +67,21 @@ class Folder:
         self.config = path / "config"
         self.seed = path / "seed"
 
-    def write(
-        self,
-        spec: MachineSpec,
-        cloud: str,
-        subnets: Subnets,
-        dns: IPv4Address,
-        registry: Registry | None,
-        *,
-        egress: bool,
-    ) -> None:
+    def write(self, config: Mapping[str, str], seed: Mapping[str, str]) -> None:
         """Write everything anew, as for a server that has never booted."""
         self.remove()
         self.path.mkdir(parents=True, mode=0o700)
-        self.config.mkdir()
-        self.seed.mkdir(mode=0o700)
-        instance = f"{cloud}-{spec.number}-{secrets.token_hex(4)}"
-        _write(self.seed / "meta-data", metadata(spec, instance))
-        _write(self.seed / "user-data", spec.user_data)
-        _write(self.config / "resolv.conf", f"nameserver {dns}\n")
-        if spec.ipv4 is None:
-            _write(self.config / "no-ipv4", "")
-        if spec.ipv6 is not None:
-            _write(self.config / "ipv6", f"{spec.ipv6}/{subnets.ipv6.prefixlen}\n")
-        if egress:
-            _write(self.config / "egress", "")
-        if registry is not None:
-            authority = self.config / "certs.d" / registry.address / "ca.crt"
-            authority.parent.mkdir(parents=True)
-            _write(authority, registry.authority.read_text())
-        self.write_firewall(spec.firewall)
+        for folder, files in ((self.config, config), (self.seed, seed)):
+            folder.mkdir()
+            for name, text in files.items():
+                path = folder / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _write(path, text)
 
     def write_firewall(self, rules: tuple[FirewallRule, ...] | None) -> str:
         """Write the rules that the server loads when it starts; returns them as input of `nft -f`."""
         text = ruleset(rules)
-        _write(self.config / "firewall.nft", text)
+        _write(self.config / FIREWALL_FILE, text)
         return text
 
     def note(self, **facts: Any) -> None:
