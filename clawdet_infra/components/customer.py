@@ -131,10 +131,17 @@ class Customer(pulumi.ComponentResource):
         images: dict[str, pulumi.Output[str]],
         records: DnsRecords,
     ) -> Deployment:
-        layout, acme = args.layout, args.fleet.cloud.acme
+        layout, fleet = args.layout, args.fleet
 
         def bundle(pinned: dict[str, str]) -> render.Bundle:
-            return render.bundle(layout, images=Release(**pinned), acme=acme, acme_email=args.fleet.acme_email)
+            return render.bundle(
+                layout,
+                images=Release(**pinned),
+                acme=fleet.cloud.acme,
+                acme_email=fleet.acme_email,
+                # Where all images come from one mirror, servers have no way out to the public ones or anything else.
+                offline=bool(fleet.cloud.image_prefix),
+            )
 
         def payload(values: dict[str, Any]) -> str:
             secrets = render.environment(
@@ -171,8 +178,10 @@ def _token_args(layout: CustomerLayout) -> GatewayTokenArgs:
 
 
 def _pinned(layout: CustomerLayout, images: ImagePins) -> dict[str, pulumi.Output[str]]:
-    """The customer's images by role; the browser's only where the plan has one, so that nobody needs its registry."""
-    wanted = {"gateway": layout.images.gateway, "proxy": layout.images.proxy}
-    pinned = {role: images.pin(reference) for role, reference in wanted.items()}
-    browser = images.pin(layout.images.browser) if layout.plan.browser else pulumi.Output.from_input("")
-    return {**pinned, "browser": browser}
+    """The customer's images by role; the browser's registry is asked only where the plan has a browser."""
+    browser = layout.images.browser
+    return {
+        "gateway": images.pin(layout.images.gateway),
+        "proxy": images.pin(layout.images.proxy),
+        "browser": images.pin(browser) if layout.plan.browser else pulumi.Output.from_input(browser),
+    }

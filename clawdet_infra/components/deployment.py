@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
-import pulumi_command as command
+from pulumi_command.remote import Command, ConnectionArgs, Logging
 
 from clawdet_infra import render
 
@@ -21,7 +21,7 @@ class DeploymentArgs:
     it; None means that it shares the server, so that its containers and its data have to be removed one by one.
     """
 
-    connection: command.remote.ConnectionArgs
+    connection: ConnectionArgs
     summary: pulumi.Input[str]
     payload: pulumi.Input[str]
     remove_with: pulumi.Resource | None
@@ -36,11 +36,11 @@ class Deployment(pulumi.ComponentResource):
     """
 
     report: pulumi.Output[str]
-    resource: command.remote.Command
+    resource: Command
 
     def __init__(self, name: str, args: DeploymentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("clawdet:index:Deployment", name, {}, opts)
-        self.resource = command.remote.Command(
+        self.resource = Command(
             name,
             connection=args.connection,
             create=pulumi.Output.from_input(args.summary).apply(render.deploy_command),
@@ -48,7 +48,7 @@ class Deployment(pulumi.ComponentResource):
             # The error of a failed command shows the command, so what is secret travels by stdin.
             stdin=pulumi.Output.secret(args.payload),
             add_previous_output_in_env=False,
-            logging=command.remote.Logging.NONE,
+            logging=Logging.NONE,
             opts=pulumi.ResourceOptions(
                 parent=self,
                 deleted_with=args.remove_with,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
-import pulumi_command as command
+from pulumi_command.local import Command, Logging
 
 # The environment that runs the program has the probe; where the shell was not activated it is in .venv.
 _PROBE = 'PATH="$PWD/.venv/bin:$PATH" exec python3 -m clawdet_infra.fleet.probe'
@@ -56,13 +56,13 @@ class HealthCheck(pulumi.ComponentResource):
             "resolver": args.resolver,
             "ca_bundle": args.ca_bundle,
         }
-        probe = command.local.Command(
+        probe = Command(
             name,
             create=f"# Probe {args.url} for up to {args.deadline} s.\n{_PROBE}",
             stdin=pulumi.Output.secret(pulumi.Output.all(**request).apply(lambda fields: json.dumps(fields))),
             environment={"CLAWDET_GUARDS": pulumi.Output.all(*args.guards).apply(lambda guards: "\n".join(guards))},
             add_previous_output_in_env=False,
-            logging=command.local.Logging.NONE,
+            logging=Logging.NONE,
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.result = probe.stdout

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pulumi
-import pulumi_command as command
 import pulumi_hcloud as hcloud
+from pulumi_command.remote import ConnectionArgs
 
 from clawdet_infra import render
 from clawdet_infra.components.key import KeyPair
@@ -45,7 +45,7 @@ class Server(pulumi.ComponentResource):
     ipv4: pulumi.Output[str]
     ipv6: pulumi.Output[str]
     host_key: pulumi.Output[str]
-    connection: command.remote.ConnectionArgs
+    connection: ConnectionArgs
 
     def __init__(self, name: str, args: ServerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("clawdet:index:Server", name, {}, opts)
@@ -78,7 +78,7 @@ class Server(pulumi.ComponentResource):
         self.ipv4 = self.resource.ipv4_address
         self.ipv6 = self.resource.ipv6_address
         self.host_key = host_key.public
-        self.connection = command.remote.ConnectionArgs(
+        self.connection = ConnectionArgs(
             host=self.ipv4,
             user="root",
             private_key=args.login.private,
