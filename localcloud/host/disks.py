@@ -42,17 +42,24 @@ class Disks(ABC):
         found = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
         return sorted(name for name in found if not name.startswith("."))
 
-    def create(self, cloud: str, name: str, golden: str | None = None) -> Path:
-        """Make a disk, with what the golden one holds if one is named; replaces a disk of the same name."""
+    def create(self, cloud: str, name: str, source: Path | None = None) -> Path:
+        """Make a disk, with what the disk at `source` holds if one is given; replaces a disk of the same name.
+
+        A source that has gone since it was chosen gives an empty disk: golden disks only save time.
+        """
         path = self.path(cloud, name)
         path.parent.mkdir(parents=True, exist_ok=True)
         self.delete(cloud, name)
-        source = self.golden(golden) if golden else None
-        if source is None:
+        if source is None or not source.is_dir():
             self._make(path)
         else:
             self._copy(source, path)
         return path
+
+    def copy(self, cloud: str, name: str, target: str) -> None:
+        """Copy a disk, which may be in use, under another name; replaces a disk of that name."""
+        self.delete(cloud, target)
+        self._copy(self.path(cloud, name), self.path(cloud, target))
 
     def delete(self, cloud: str, name: str) -> None:
         """Remove a disk; nothing happens where there is none."""

@@ -41,7 +41,7 @@ class Engine:
         try:
             return await run_async(self.argv(*arguments), timeout=timeout)
         except CommandError as error:
-            raise MachineError(str(error)) from error
+            raise failure(arguments, error) from error
 
     async def run_unless_gone(self, *arguments: str) -> bool:
         """Run a command on a thing that may not exist; returns whether it existed."""
@@ -50,7 +50,7 @@ class Engine:
         except CommandError as error:
             if is_gone(error.output):
                 return False
-            raise MachineError(str(error)) from error
+            raise failure(arguments, error) from error
         return True
 
     async def inspect(self, kind: str, name: str) -> dict[str, Any] | None:
@@ -60,7 +60,7 @@ class Engine:
         except CommandError as error:
             if is_gone(error.output):
                 return None
-            raise MachineError(str(error)) from error
+            raise failure((kind, "inspect", name), error) from error
         found: list[dict[str, Any]] = json.loads(text)
         return found[0]
 
@@ -77,9 +77,22 @@ class Engine:
         text = await self.run("ps", "--all", "--filter", f"label={label}", "--format", "{{.Names}}")
         return text.split()
 
+    async def images(self, label: str) -> list[str]:
+        """The names of all images with a label."""
+        listed = "{{.Repository}}:{{.Tag}}"
+        return (await self.run("image", "ls", "--filter", f"label={label}", "--format", listed)).split()
+
     async def execute(self, name: str, argv: Sequence[str], *, timeout: float = 60.0) -> str:  # noqa: ASYNC109
         """Run a command inside a container as root."""
         return await self.run("exec", name, *argv, timeout=timeout)
+
+
+def failure(arguments: Sequence[str], error: CommandError) -> MachineError:
+    """One sentence for whoever asked for something: the kind of command, and Docker's last line about it."""
+    if error.status is None:
+        return MachineError(f"docker {arguments[0]} took too long")
+    lines = error.output.splitlines() or ["it gave no reason"]
+    return MachineError(f"docker {arguments[0]} failed: {lines[-1].removeprefix('Error response from daemon: ')}")
 
 
 def is_gone(output: str) -> bool:

@@ -1,4 +1,4 @@
-"""A server's folder on this machine: what its entry script and its cloud-init read, and what is known about it."""
+"""A server's folder on this machine: what its entry script and its cloud-init read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Any
 
 from localcloud.machines.base import FirewallRule, MachineSpec
 from localcloud.machines.docker.firewall import ruleset
@@ -56,7 +55,13 @@ def registry_files(registry: Registry) -> dict[str, str]:
 def seed_files(spec: MachineSpec, instance: str) -> dict[str, str]:
     """What cloud-init's NoCloud source reads.  cloud-init runs everything again when `instance` changes."""
     metadata = {"instance-id": instance, "local-hostname": spec.name, "public-keys": list(spec.ssh_keys)}
-    return {"meta-data": json.dumps(metadata, indent=1) + "\n", "user-data": spec.user_data}
+    files = {"meta-data": json.dumps(metadata, indent=1) + "\n", "user-data": spec.user_data}
+    if spec.root_password is not None:
+        # As Hetzner Cloud does it: the password lets root in once, and has to be changed then.
+        root = {"name": "root", "password": spec.root_password, "type": "text"}
+        vendor = {"ssh_pwauth": True, "chpasswd": {"expire": True, "users": [root]}}
+        files["vendor-data"] = f"#cloud-config\n{json.dumps(vendor, indent=1)}\n"
+    return files
 
 
 class Folder:
@@ -71,30 +76,26 @@ class Folder:
         """Write everything anew, as for a server that has never booted."""
         self.remove()
         self.path.mkdir(parents=True, mode=0o700)
-        for folder, files in ((self.config, config), (self.seed, seed)):
-            folder.mkdir()
-            for name, text in files.items():
-                path = folder / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                _write(path, text)
+        self.config.mkdir()
+        self.seed.mkdir()
+        self.write_config(config)
+        for name, text in seed.items():
+            _write(self.seed / name, text)
+
+    def write_config(self, config: Mapping[str, str]) -> None:
+        """Replace what the entry script reads.  The folder itself stays, because the container has it mounted."""
+        for path in self.config.rglob("*"):
+            if path.is_file() and str(path.relative_to(self.config)) not in config:
+                path.unlink()
+        for name, text in config.items():
+            (self.config / name).parent.mkdir(parents=True, exist_ok=True)
+            _write(self.config / name, text)
 
     def write_firewall(self, rules: tuple[FirewallRule, ...] | None) -> str:
         """Write the rules that the server loads when it starts; returns them as input of `nft -f`."""
         text = ruleset(rules)
         _write(self.config / FIREWALL_FILE, text)
         return text
-
-    def note(self, **facts: Any) -> None:
-        """Keep facts about the server beside those already kept."""
-        _write(self.path / "machine.json", json.dumps({**self.facts(), **facts}) + "\n")
-
-    def facts(self) -> dict[str, Any]:
-        """What `note` has kept."""
-        try:
-            facts: dict[str, Any] = json.loads((self.path / "machine.json").read_text())
-        except FileNotFoundError:
-            return {}
-        return facts
 
     def remove(self) -> None:
         """Remove the folder; nothing happens where there is none."""

@@ -110,14 +110,8 @@ class DockerMachines:
         async with self._golden_lock:
             return await golden.refresh(images, surroundings)
 
-    async def resume(self) -> list[int]:
-        """Start the servers that `release` stopped, or that ran when this machine went down; returns them."""
-        waiting = [number for number in self._numbers() if await self._server(number).waits_to_resume()]
-        await asyncio.gather(*(self.power_on(number) for number in waiting))
-        return waiting
-
     async def release(self) -> None:
-        """Shut the running servers down; `resume` starts the same ones again."""
+        """Shut the running servers down; their disks stay, and `power_on` starts them again."""
         running = [number for number in self._numbers() if await self.state(number) == "running"]
         await asyncio.gather(*(self._release(number) for number in running))
 
@@ -128,6 +122,8 @@ class DockerMachines:
         """
         for name in await self._engine.containers(self.names.label):
             await self._engine.run_unless_gone("rm", "--force", "--volumes", name)
+        for image in await self._engine.images(self.names.label):
+            await self._engine.run_unless_gone("image", "rm", image)
         disks = await self._open_disks()
         await in_thread(disks.delete_cloud, self.names.slug)
         await remove_network(self._engine, self.names, self.home)
@@ -162,9 +158,13 @@ class DockerMachines:
             await server.kill()
 
     async def shutdown(self, number: int) -> None:
-        """Ask its init to power off; raises MachineError where that takes more than 90 s."""
+        """Ask its init to power off; raises MachineError where that takes more than 90 s.
+
+        While this waits, other things can happen to the server: its power can be cut.
+        """
         async with self._only(number) as server:
-            await server.shutdown()
+            await server.ask_to_power_off()
+        await server.until_off()
 
     async def reboot(self, number: int) -> None:
         """Ask its init to reboot, and wait until it runs again."""
@@ -185,9 +185,14 @@ class DockerMachines:
             await self._start(server)
 
     async def resize(self, spec: MachineSpec) -> None:
-        """Give the server other cores and memory."""
+        """Give the server other cores, memory and addresses."""
         async with self._only(spec.number) as server:
-            await server.resize(spec)
+            await server.resize(spec, self._surroundings())
+
+    async def snapshot(self, number: int, image: str) -> None:
+        """Copy the server's system and its Docker's disk.  `destroy` removes the copies."""
+        async with self._only(number) as server:
+            await server.snapshot(image, await self._open_disks())
 
     async def set_firewall(self, number: int, rules: tuple[FirewallRule, ...] | None) -> None:
         """Replace the inbound rules, now and for every start to come."""
@@ -210,15 +215,19 @@ class DockerMachines:
             yield self._server(number)
 
     async def _make(self, server: Server, spec: MachineSpec) -> None:
-        surroundings = self._surroundings()
-        if spec.image != server_image.API_NAME:
-            raise MachineError(f"there is no image {spec.image!r}; servers here boot from {server_image.API_NAME!r}")
-        disks = await self._open_disks()
+        surroundings, disks = self._surroundings(), await self._open_disks()
+        if spec.image == server_image.API_NAME:
+            image, golden = self._recipe.image, await in_thread(disks.chosen, self.names.slug)
+            source = disks.golden(golden) if golden else None
+        else:
+            image, source = self.names.snapshot(spec.image), disks.path(self.names.slug, spec.image)
+            if await self._engine.inspect("image", image) is None or not source.is_dir():
+                raise MachineError(f"there is no image {spec.image}, only {server_image.API_NAME} and snapshots")
         await server.make(
             spec,
-            image=self._recipe.image,
+            image=image,
             disks=disks,
-            golden=await in_thread(disks.chosen, self.names.slug),
+            source=source,
             surroundings=surroundings,
             capabilities=self._capabilities,
         )

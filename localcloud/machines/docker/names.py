@@ -39,6 +39,10 @@ class Names:
         """The container of a server."""
         return f"clawdet-{self.slug}-server-{number}"
 
+    def snapshot(self, image: str) -> str:
+        """The Docker image that holds a snapshot of a server's system."""
+        return f"clawdet-{self.slug}:{image}"
+
     def builder(self, tag: str) -> str:
         """The container that fills a golden disk."""
         return f"clawdet-{self.slug}-golden-{tag}"

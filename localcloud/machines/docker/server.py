@@ -66,14 +66,14 @@ class Server:
         *,
         image: str,
         disks: Disks,
-        golden: str | None,
+        source: Path | None,
         surroundings: Surroundings,
         capabilities: tuple[str, ...],
     ) -> None:
-        """Make its folder, disk and container; it does not run yet."""
+        """Make its folder, its disk (with what the disk `source` holds) and its container; it does not run yet."""
         instance = f"{self.names.slug}-{self.number}-{secrets.token_hex(4)}"
         self.folder.write(config_files(spec, surroundings), seed_files(spec, instance))
-        disk = await in_thread(disks.create, self.names.slug, str(self.number), golden)
+        disk = await in_thread(disks.create, self.names.slug, str(self.number), source)
         mounts = Mounts(disk=disk, config=self.folder.config, seed=self.folder.seed)
         await self.engine.run(*create_arguments(self.names, spec, image, mounts, capabilities))
 
@@ -85,7 +85,6 @@ class Server:
     async def start(self) -> None:
         """Start it, and wait until its init has begun."""
         await self.state()
-        self.folder.note(on=True, released=False)
         await self.engine.run("start", self.name)
 
         async def booting() -> bool:
@@ -99,26 +98,22 @@ class Server:
     async def kill(self) -> None:
         """End every process of it at once."""
         state = await self.state()
-        self.folder.note(on=False)
         if state.running:
             await self.engine.run_unless_gone("kill", self.name)
 
-    async def shutdown(self) -> None:
-        """Ask its init to power off, and wait for that."""
-        state = await self.state()
-        self.folder.note(on=False)
-        if not state.running:
-            return
-        await self._ask(["systemctl", "--no-block", "poweroff"])
+    async def ask_to_power_off(self) -> None:
+        """Ask its init to power off; `until_off` waits for that."""
+        if (await self.state()).running:
+            await self._ask(["systemctl", "--no-block", "poweroff"])
+
+    async def until_off(self) -> None:
+        """Wait until it is off or gone."""
 
         async def off() -> bool:
-            return not (await self.state()).running
+            state = await self.find()
+            return state is None or not state.running
 
-        await _until(
-            off,
-            SHUTDOWN_SECONDS,
-            f"server {self.number} did not power off within {SHUTDOWN_SECONDS:.0f} s of being asked",
-        )
+        await _until(off, SHUTDOWN_SECONDS, f"server {self.number} did not power off in {SHUTDOWN_SECONDS:.0f} s")
 
     async def reboot(self) -> None:
         """Ask its init to reboot, and wait until it runs again."""
@@ -134,25 +129,28 @@ class Server:
         await _until(
             running_again,
             REBOOT_SECONDS,
-            f"server {self.number} did not reboot within {REBOOT_SECONDS:.0f} s of being asked",
+            f"server {self.number} did not reboot in {REBOOT_SECONDS:.0f} s",
         )
 
     async def release(self) -> None:
-        """Stop it as a machine that shuts down does, and remember to start it again."""
-        self.folder.note(on=True, released=True)
+        """Stop it as a machine that shuts down does; what does not stop is killed after half a minute."""
         await self.engine.run("stop", f"--time={RELEASE_SECONDS}", self.name)
 
-    async def waits_to_resume(self) -> bool:
-        """Whether it is off only because the cloud was released or this machine went down."""
-        state, facts = await self.find(), self.folder.facts()
-        if state is None or state.running or not facts.get("on", False):
-            return False
-        return bool(facts.get("released", False)) or state.exit_code != 0
+    async def snapshot(self, image: str, disks: Disks) -> None:
+        """Copy its system and its disk; it goes on running, so the copy is as after a power cut."""
+        await self.state()
+        label = f"LABEL {self.names.label}"
+        await self.engine.run("commit", "--change", label, self.name, self.names.snapshot(image), timeout=600.0)
+        await in_thread(disks.copy, self.names.slug, str(self.number), image)
 
-    async def resize(self, spec: MachineSpec) -> None:
-        """Give it other limits."""
+    async def resize(self, spec: MachineSpec, surroundings: Surroundings) -> None:
+        """Give it other limits and addresses; it is off."""
         await self.state()
         await self.engine.run("update", *size_arguments(spec.cores, spec.memory_bytes), self.name)
+        address = [f"--ip={spec.ipv4}"] if spec.ipv4 else []
+        await self.engine.run("network", "disconnect", self.names.network, self.name)
+        await self.engine.run("network", "connect", *address, self.names.network, self.name)
+        await in_thread(self.folder.write_config, config_files(spec, surroundings))
 
     async def set_firewall(self, rules: tuple[FirewallRule, ...] | None) -> None:
         """Replace its inbound rules, now and for every start to come."""
