@@ -66,9 +66,12 @@ def _without_place(
         if customer.host is not None:
             message = f"{quoted(customer.host)} is no shared host; the fleet has none."
         return entry.problem("host", message, "Add a host under `sharedHosts`, or choose a paying plan.")
-    free = {name: _places(host, tenants[name], plans) for name, host in hosts.items()}
+    known = {name: host for name, host in hosts.items() if host.sound("type", "capacity")}
+    free = {name: _places(host, tenants[name], plans) for name, host in known.items()}
     room = [f"{name} ({count})" for name, count in sorted(free.items()) if count > 0]
     where = f"Free places: {listed(room)}." if room else "All hosts are full: add one under `sharedHosts`."
+    if not room and len(known) < len(hosts):
+        where = f"Known are {listed(tuple(hosts))}."
     if customer.host is None:
         return entry.problem("host", f"must be written, because the fleet has {len(hosts)} shared hosts.", where)
     hint = f"{did_you_mean(customer.host, hosts)}{where}"
@@ -82,9 +85,7 @@ def _memory(entry: Entry[Customer], plans: PlanOverrides) -> int:
 
 def _places(host: Entry[SharedHost], tenants: list[Entry[Customer]], plans: PlanOverrides) -> int:
     """Return how many more customers of the free plan a host can take, by count and by memory."""
-    by_count = host.value.capacity - len(tenants) if host.sound("capacity") else 0
-    if not host.sound("type"):
-        return max(by_count, 0)
+    by_count = host.value.capacity - len(tenants)
     left = SERVER_TYPES[host.value.type].memory - SYSTEM_MEMORY - sum(_memory(one, plans) for one in tenants)
     return max(min(by_count, left // plans.plan("free").limits.memory), 0)
 
