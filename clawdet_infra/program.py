@@ -74,11 +74,11 @@ def declare(fleet: Fleet) -> Declared:
         }
         gate = [customer.health for customer in declared.values()]
         customers |= declared
-    servers = [*hosts.values(), *(one for one in customers.values() if one.owns_server)]
+    owners: list[SharedHost | Customer] = [*hosts.values(), *(one for one in customers.values() if one.owns_server)]
     return Declared(
         customers={name: one.facts for name, one in sorted(customers.items())},
         tokens=pulumi.Output.secret({name: one.secrets for name, one in sorted(customers.items())}),
-        servers={one.server_name: {"ipv4": one.server.ipv4, "host_key": one.server.host_key} for one in servers},
+        servers={one.server_name: {"ipv4": one.server.ipv4, "host_key": one.server.host_key} for one in owners},
         login_key=base.login.private,
     )
 

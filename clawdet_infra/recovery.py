@@ -18,10 +18,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from socket import gethostname
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
-from hcloud import Client
+
+if TYPE_CHECKING:
+    from hcloud import Client
 
 # A process that began this long after a lock was written cannot be the one that wrote it: the number was used again.
 _CLOCK_SLACK_SECONDS = 2.0

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import typer
 
-from clawdet_infra.cli import fleet_table, project, recover
+from clawdet_infra.cli import project, recover
+from clawdet_infra.cli.events import customer_spans
 from clawdet_infra.cli.project import ROOT, CommandError, Exit
 
 STACK = "local"
@@ -24,6 +25,9 @@ def up() -> None:
 
     Example: clawdet demo up
     """
+    # Imported where it is needed: the probe and Pulumi take half a second, which other commands need not wait for.
+    from clawdet_infra.cli import fleet_table, stack
+
     started = time.monotonic()
     _step("Local cloud", [sys.executable, "-m", "localcloud", "up"])
     _step("Stack", ["pulumi", "stack", "select", "--create", "--stack", STACK])
@@ -34,10 +38,10 @@ def up() -> None:
             ["pulumi", "up", "--stack", STACK, "--yes", "--skip-preview", "--event-log", str(log)],
             env={"PULUMI_DEBUG_COMMANDS": "true"},
         )
-        seconds = fleet_table.seconds_by_customer(log.read_text(encoding="utf-8")) if log.exists() else {}
+        events = log.read_text(encoding="utf-8") if log.exists() else ""
     if code != Exit.OK:
         raise typer.Exit(code)
-    healthy = fleet_table.show(STACK, seconds)
+    healthy = fleet_table.show(STACK, customer_spans(events, stack.outputs_of(STACK)["customers"]))
     typer.echo(f"\n{time.monotonic() - started:.0f} s in all. Look around with: . ./activate")
     raise typer.Exit(Exit.OK if healthy else Exit.RESOURCE)
 
@@ -51,7 +55,7 @@ def down() -> None:
     code = project.run([sys.executable, "-m", "localcloud", "destroy"])
     try:
         stacks = project.capture_json(["pulumi", "stack", "ls", "--json"])
-        if any(stack["name"] == STACK for stack in stacks):
+        if any(entry["name"] == STACK for entry in stacks):
             # The servers went with their cloud, so there is nothing left to destroy one by one.
             project.capture(["pulumi", "stack", "rm", STACK, "--force", "--yes", "--preserve-config"])
     except CommandError as error:

@@ -7,14 +7,10 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
-from hcloud import Client
 
 from clawdet_infra.cli import project
 from clawdet_infra.cli.project import CommandError, Exit, capture, capture_json
-from clawdet_infra.layout import fleet_label
-from clawdet_infra.model import ConfigurationError
 from clawdet_infra.recovery import PendingCreate, find_made, pending_creates, read_locks
-from clawdet_infra.settings import fleet_of_stack
 
 PROJECT = "clawdet"
 HETZNER = "https://api.hetzner.cloud/v1"
@@ -32,7 +28,7 @@ def recover(
     """
     try:
         report = {"stack": stack, "lock_freed": _free_dead_lock(stack), "adopted": _adopt(stack)}
-    except (CommandError, ConfigurationError) as error:
+    except CommandError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(Exit.ERROR) from None
     if json_output:
@@ -72,6 +68,12 @@ def _adopt(stack: str) -> list[str]:
 
 
 def _find(stack: str, creates: Sequence[PendingCreate]) -> dict[str, str]:
-    fleet = fleet_of_stack(capture_json(["pulumi", "config", "--show-secrets", "--json", "--stack", stack]))
+    # Imported where it is needed: these take half a second, and most updates were not killed.
+    from hcloud import Client
+
+    from clawdet_infra.cli.stack import fleet_of
+    from clawdet_infra.layout import fleet_label
+
+    fleet = fleet_of(stack)
     client = Client(token=fleet.cloud.token.get_secret_value(), api_endpoint=fleet.cloud.endpoint or HETZNER)
     return find_made(client, creates, {"clawdet-fleet": fleet_label(fleet.domain)})

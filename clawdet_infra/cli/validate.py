@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -29,11 +30,11 @@ def validate(
         typer.echo(f"error: there is no file {path}", err=True)
         raise typer.Exit(Exit.CONFIGURATION)
     problems = check_file(path)
+    errors = [problem for problem in problems if not problem.warning]
     if json_output:
-        project.print_json({"file": str(path), "problems": [problem.model_dump() for problem in problems]})
+        project.print_json({"file": str(path), "valid": not errors, "problems": [asdict(one) for one in problems]})
     else:
         for problem in problems:
-            typer.echo(str(problem), err=True)
-        verdict = f"{len(problems)} to mend" if problems else "valid"
-        typer.echo(f"{path}: {verdict}")
-    raise typer.Exit(Exit.CONFIGURATION if problems else Exit.OK)
+            typer.echo(f"{'warning' if problem.warning else 'error'}: {problem}", err=True)
+        typer.echo(f"{path}: {f'{len(errors)} to mend' if errors else 'valid'}")
+    raise typer.Exit(Exit.CONFIGURATION if errors else Exit.OK)

@@ -71,8 +71,9 @@ class Base(pulumi.ComponentResource):
 
     def _zone(self, name: str, args: BaseArgs) -> pulumi.Output[str]:
         if not args.manage_zone:
-            return hcloud.get_zone_output(name=args.domain, opts=pulumi.InvokeOutputOptions(parent=self)).name
-        return hcloud.Zone(
+            found = hcloud.get_zone_output(name=args.domain, opts=pulumi.InvokeOutputOptions(parent=self))
+            return pulumi.Output.from_input(found.name)
+        made = hcloud.Zone(
             f"{name}-zone",
             name=args.domain,
             mode="primary",
@@ -80,7 +81,8 @@ class Base(pulumi.ComponentResource):
             labels=args.labels,
             delete_protection=args.protect,
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
-        ).name
+        )
+        return pulumi.Output.from_input(made.name)
 
 
 def _inbound(protocol: str, port: str | None, sources: Sequence[str], description: str) -> hcloud.FirewallRuleArgs:

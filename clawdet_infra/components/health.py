@@ -56,10 +56,11 @@ class HealthCheck(pulumi.ComponentResource):
             "resolver": args.resolver,
             "ca_bundle": args.ca_bundle,
         }
+        stdin: pulumi.Output[str] = pulumi.Output.secret(request).apply(json.dumps)
         probe = Command(
             name,
             create=f"# Probe {args.url} for up to {args.deadline} s.\n{_PROBE}",
-            stdin=pulumi.Output.secret(pulumi.Output.all(**request).apply(lambda fields: json.dumps(fields))),
+            stdin=stdin,
             environment={"CLAWDET_GUARDS": pulumi.Output.all(*args.guards).apply(lambda guards: "\n".join(guards))},
             add_previous_output_in_env=False,
             logging=Logging.NONE,

@@ -32,4 +32,4 @@ class ImagePins:
         found = docker.get_registry_image_output(
             name=reference, opts=pulumi.InvokeOutputOptions(provider=self._registry)
         )
-        return found.sha256_digest.apply(lambda digest: f"{reference}@{digest}")
+        return pulumi.Output.format("{0}@{1}", reference, found.sha256_digest)
