@@ -8,7 +8,7 @@ from urllib.parse import urlencode, urlsplit
 
 from localcloud.api.call import Call, Reply
 from localcloud.api.errors import invalid
-from localcloud.api.labels import SelectorError, matches
+from localcloud.api.labels import SelectorError, matches, parse
 
 T = TypeVar("T")
 DEFAULT_PER_PAGE = 25
@@ -108,6 +108,7 @@ def filtered(call: Call, items: Iterable[T], *exact: str) -> list[T]:
     if not selector:
         return found
     try:
-        return [item for item in found if matches(selector, item.labels)]  # type: ignore[attr-defined]
+        parse(selector)
     except SelectorError as error:
         raise invalid("label_selector", str(error)) from None
+    return [item for item in found if matches(selector, item.labels)]  # type: ignore[attr-defined]

@@ -136,7 +136,9 @@ class Runner:
         cloud = self.cloud
         effect: Effect | None = None
         try:
-            await cloud.config.clock.sleep(action.expected_seconds)
+            # Of an action that is taken up again, only what is left of its time.
+            passed = (cloud.now() - action.started).total_seconds()
+            await cloud.config.clock.sleep(max(0.0, action.expected_seconds - passed))
             self._faults.check_action(action.command)
             if work := self._works.get(action.command):
                 effect = await work(cloud, action)

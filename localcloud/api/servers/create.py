@@ -12,7 +12,7 @@ from localcloud.api.catalogue.locations import LOCATION, Location, find_location
 from localcloud.api.catalogue.server_types import ServerType, find_server_type
 from localcloud.api.cloud import Cloud
 from localcloud.api.errors import ApiError, invalid, not_found, not_unique
-from localcloud.api.firewalls.matching import applies
+from localcloud.api.firewalls.matching import begin_changes
 from localcloud.api.images.model import Image
 from localcloud.api.images.routes import find_image
 from localcloud.api.placement_groups.routes import with_room
@@ -67,6 +67,8 @@ def create(call: Call) -> Reply:
     if given.start_after_create:
         start = cloud.runner.begin("start_server", [("server", server.id)], data={"after": action.id})
         following.insert(0, start)
+    # The rules are the machine's from its first boot on; the actions show when they hold, as at Hetzner.
+    begin_changes(cloud, server, before=())
     now = cloud.now()
     return Reply(
         201,
@@ -168,10 +170,6 @@ def _apply_firewalls(cloud: Cloud, server: Server, numbers: Iterable[int]) -> No
         if not cloud.state.primary_ips.has("assignee", server.id):
             raise ApiError("private_net_only_server", "the server has no public interface for a firewall")
         cloud.state.firewalls.put(replace(firewall, servers=(*firewall.servers, server.id)))
-    # The rules are the machine's from its first boot on; the actions show when they hold, as at Hetzner.
-    for firewall in cloud.state.firewalls:
-        if applies(firewall, server):
-            cloud.runner.begin("apply_firewall", [("server", server.id), ("firewall", firewall.id)])
 
 
 def _attach_volumes(cloud: Cloud, server: Server, numbers: Iterable[int]) -> list[Action]:
