@@ -12,6 +12,8 @@ import urllib.parse
 
 HIDDEN = "[secret]"
 _SHORTEST = 6
+# What moves a terminal's cursor or colours its text, and every other character that cannot be seen.
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x1f\x7f-\x9f]")
 _LINE = re.compile(r"""^[A-Z0-9_]+=(?:'(?P<plain>.*)'|"(?P<escaped>.*)")$""")
 
 
@@ -44,7 +46,7 @@ class Redactor:
 
     def line(self, text: str, longest: int = 400) -> str:
         """Return the text without the secrets, in one line of at most `longest` characters: its end is kept."""
-        flat = " ".join(self(text).split())
+        flat = " ".join(_CONTROL.sub(" ", self(text)).split())
         return flat if len(flat) <= longest else f"…{flat[-longest:]}"
 
 

@@ -51,7 +51,11 @@ def deploy(payload: Mapping[str, Any]) -> dict[str, Any]:
         if is_customer and gateway.needs_trial(release, good):
             # One at a time on a server, whose memory is not made for two gateways a customer.
             with server.locked("trial", seconds=_LOCK_SECONDS):
-                gateway.try_out(payload["project"], directory, release, seconds=payload["start_seconds"])
+                try:
+                    gateway.try_out(payload["project"], directory, release, seconds=payload["start_seconds"])
+                except DeploymentError as error:
+                    untouched = f"release {good.number} was not touched" if good else "nothing ran before"
+                    raise DeploymentError(f"{error}; {untouched}") from error
         try:
             _start(payload, releases, release, payload["start_seconds"])
         except DeploymentError as error:

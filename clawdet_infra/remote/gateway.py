@@ -61,7 +61,8 @@ def _containers(project: Project) -> ProbeError | None:
         state = container["State"]
         what = f"{service} is {state['Status']}"
         if state["Status"] != "running" or container["RestartCount"] > _MOST_RESTARTS:
-            last = f"exit code {state['ExitCode']}, {_last_words(project, service)}"
+            code = f"exit code {state['ExitCode']}, " if state["ExitCode"] else ""
+            last = f"{code}{_last_words(project, service)}"
             dying = container["RestartCount"] >= _MOST_RESTARTS
             return ProbeError("restarts" if dying else "containers", f"{service} does not stay up", last)
         health = state.get("Health", {})

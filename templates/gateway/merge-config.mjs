@@ -5,6 +5,7 @@
 // (the model) is written only where the customer has said nothing.
 
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { networkInterfaces } from "node:os";
 
 const target = process.env.OPENCLAW_CONFIG_PATH;
 const read = (path) => JSON.parse(readFileSync(path, "utf8"));
@@ -33,7 +34,25 @@ function own() {
   return {};
 }
 
-const decided = read("/etc/clawdet/openclaw.json");
+// Who may say on whose behalf it asks: the proxy, which is the only other container on this network.  Its address is
+// Docker's choice, so it is the network without the host's own end, the first address; that one is what callers over IPv6
+// come from, and a caller that were trusted as a proxy would be refused.
+function neighbours() {
+  const own = Object.values(networkInterfaces()).flat().filter((one) => one.family === "IPv4" && !one.internal);
+  return own.flatMap(({ address, cidr }) => {
+    const prefix = Number(cidr.split("/")[1]);
+    const bits = address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
+    const network = bits - (bits % 2 ** (32 - prefix));
+    const blocks = [];
+    for (let length = prefix + 1; length <= 31; length++) {
+      const start = network + 2 ** (32 - length);
+      blocks.push(`${[24, 16, 8, 0].map((shift) => Math.floor(start / 2 ** shift) % 256).join(".")}/${length}`);
+    }
+    return blocks;
+  });
+}
+
+const decided = over(read("/etc/clawdet/openclaw.json"), { gateway: { trustedProxies: neighbours() } });
 const proposed = read("/etc/clawdet/openclaw.defaults.json");
 const merged = `${JSON.stringify(over(over(proposed, own()), decided), null, 2)}\n`;
 if (!existsSync(target) || readFileSync(target, "utf8") !== merged) {
