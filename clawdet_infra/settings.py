@@ -118,7 +118,7 @@ def _is_secret(key: str) -> bool:
 def _project_folder() -> Path:
     """Return the folder of Pulumi.yaml; older language hosts do not say it, but start programs inside it."""
     root = pulumi.runtime.settings.SETTINGS.root_directory
-    if root:
+    if root and Path(root).is_absolute():  # Outside a running program it is a placeholder.
         return Path(root)
     here = Path.cwd()
     return next((folder for folder in (here, *here.parents) if (folder / "Pulumi.yaml").exists()), here)

@@ -1,0 +1,77 @@
+"""The same configuration through the real engine: what it makes of a stack file, and what it prints."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from clawdet_infra.model.stackfile import read_stack_file
+from tests.support.stack import Stack
+from tests.unit.model.samples import API_KEY, CLOUD_TOKEN, customer, fleet
+
+pytestmark = pytest.mark.engine
+
+ODD = """\
+config:
+  clawdet:x:
+    values: [no, yes, on, y, n, true, False, TRUE, 010, 08, 0o17, 0x1F, 0b11, 1_000, 3072.0, 1e3, .5, 0.1, -5, +5]
+    texts: ["12", 'true', !!str 12, 1:30, 2026-09-06, 2026.9.6, 1.2.3.4, sk-ant-x, a b, "", 0x, 1e, _1, 12_, -, .]
+    nothing: [~, null, Null]
+    1: a
+    true: b
+    merged: {<<: &base {k: 1, l: 2}, l: 3}
+    again: *base
+"""
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Stack:
+    return Stack(tmp_path / "project").init()
+
+
+def test_a_stack_file_means_the_same_to_us_and_to_the_engine(stack):
+    stack.file.write_text(ODD)
+    shown = stack.run("pulumi", "config", "--json", "--stack", stack.name, "--non-interactive").ok().output
+    theirs = json.loads(shown[shown.index("{") :])["clawdet:x"]["objectValue"]
+    ours = read_stack_file(stack.file, "clawdet").config["clawdet:x"]
+    assert ours == theirs, "what validates must be what gets deployed"
+
+
+def configure(stack: Stack, *entries, **changes) -> None:
+    stack.configure({"hcloud:token": CLOUD_TOKEN, **fleet(*entries, cloud=None, **changes)})
+
+
+def test_all_problems_are_printed_at_once_before_anything_is_touched(stack):
+    configure(
+        stack,
+        customer("alice", "premium"),
+        customer("alice", gatewayToken="c4nary-gateway-c4nary"),
+        customer("a.b"),
+        customer("a-b", anthropicApikey=API_KEY, anthropicApiKey=None),
+        zone="managed",
+    )
+    result = stack.preview()
+    assert result.code != 0
+    for line in (
+        "The configuration has 6 problems:",
+        "- customer alice: customers[0].plan: 'premium' is no plan.",
+        "- customer alice: customers[1].gatewayToken: is not 64 lower-case hexadecimal digits",
+        "- customer alice: customers[1].id: 'alice' is already the id of customers[0].",
+        "- customer a-b: customers[3].anthropicApikey: is not a known key. Did you mean `anthropicApiKey`?",
+        "- customer a-b: customers[3].id: 'a-b' collides with 'a.b' of customers[2]",
+        "- zone: 'managed' is no way to treat a zone.",
+    ):
+        assert line in result.output, f"{line!r} is not in:\n{result.output}"
+    assert "c4nary" not in result.output
+    assert "Traceback" not in result.output, "an operator needs the problem, not our source"
+    assert "+ 1 to create" in result.output, "nothing but the stack itself was about to be made"
+
+
+def test_customers_that_are_no_list_are_told_together_with_the_rest(stack):
+    configure(stack, zone="managed")
+    stack.configure({**stack.config(), "clawdet:customers": {"alice": {"plan": "pro"}}})
+    output = stack.preview().output
+    assert "- customers: must be a list, but is a mapping." in output
+    assert "- zone: 'managed' is no way to treat a zone." in output
