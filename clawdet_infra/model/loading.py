@@ -56,7 +56,7 @@ def load_fleet(raw: Mapping[str, Any], *, token: Any = None) -> Fleet:
     Raises ConfigurationError with all problems of the configuration, not only the first.
     """
     raw = dict(raw)
-    if not raw.get("cloud"):
+    if raw.get("cloud") in (None, ""):  # The engine hands over an empty text where a key has no value.
         raw["cloud"] = {}
     from_key = isinstance(raw["cloud"], Mapping) and "token" not in raw["cloud"]
     if from_key and token is not None:

@@ -17,7 +17,7 @@ _ANTHROPIC = re.compile(r"sk-ant-[A-Za-z0-9_-]{20,300}")
 _TELEGRAM = re.compile(r"[0-9]{6,16}:[A-Za-z0-9_-]{30,64}")
 _HEX = re.compile(r"[0-9a-f]{64}")
 FEWEST_DISTINCT_DIGITS = 6
-"""64 random hexadecimal digits have fewer distinct ones about once in 10**25."""
+"""64 random hexadecimal digits have fewer distinct ones less than once in 10**28."""
 
 
 class Encrypted(SecretStr):

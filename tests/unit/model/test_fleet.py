@@ -248,6 +248,11 @@ def test_a_bad_way_to_reach_the_cloud_is_told(field, value, message):
     assert complaint(fleet(cloud={"token": CLOUD_TOKEN, field: value})) == f"cloud.{at}: {message}"
 
 
+@pytest.mark.parametrize(("value", "what"), [("local", "'local'"), ([], "a list"), (False, "the truth value false")])
+def test_a_cloud_that_is_no_mapping_is_told(value, what):
+    assert complaint(fleet() | {"cloud": value}).startswith(f"cloud: must be a mapping, but is {what}. Its keys are ")
+
+
 @pytest.mark.parametrize("resolver", ["127.0.0.1:8453", "[::1]:53"])
 def test_a_resolver_is_an_address_and_a_port(resolver):
     assert load_fleet(fleet(cloud={"token": CLOUD_TOKEN, "resolver": resolver})).cloud.resolver == resolver
