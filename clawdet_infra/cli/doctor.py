@@ -11,8 +11,6 @@ from dataclasses import asdict, dataclass
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from clawdet_infra.cli import project
 from clawdet_infra.cli.project import ROOT, CommandError, Exit, capture_json
@@ -53,7 +51,7 @@ def doctor(json_output: Annotated[bool, typer.Option("--json", help="Print the f
 
 def _engine() -> list[Finding]:
     try:
-        parts = capture_json([sys.executable, "-m", "engine", "status", "--json"])
+        parts = capture_json([sys.executable, "-m", "engine", "status", "--json"], accepted=(0, 1))["parts"]
     except CommandError as error:
         return [Finding("engine", False, "", "", str(error))]
     return [
@@ -109,10 +107,12 @@ def _passphrase() -> Finding:
 
 
 def _show(findings: list[Finding]) -> None:
-    table = Table(box=None, pad_edge=False)
-    for heading in ("", "part", "version", "from", "what to do"):
-        table.add_column(heading, overflow="fold")
-    for finding in findings:
-        mark = "[green]ok[/]" if finding.found else "[red]missing[/]"
-        table.add_row(mark, finding.name, finding.version, finding.source, finding.advice)
-    Console().print(table)
+    """One line each, however narrow the terminal is."""
+    rows = [
+        ("ok" if one.found else "missing", one.name, one.version, " - ".join(filter(None, (one.source, one.advice))))
+        for one in findings
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True)]
+        typer.echo("  ".join([*cells, row[3]]).rstrip())

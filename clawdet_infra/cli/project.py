@@ -37,20 +37,20 @@ def run(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
         return Exit.ERROR
 
 
-def capture(argv: Sequence[str]) -> str:
-    """What a program prints.  Raises CommandError where it exits with anything but 0."""
+def capture(argv: Sequence[str], *, accepted: Sequence[int] = (0,)) -> str:
+    """What a program prints.  Raises CommandError where it exits with a code that is not `accepted`."""
     try:
         done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         raise CommandError(_not_found(argv[0])) from None
-    if done.returncode != 0:
+    if done.returncode not in accepted:
         raise CommandError(f"`{' '.join(argv)}` ended with {done.returncode}: {done.stderr.strip()}")
     return done.stdout
 
 
-def capture_json(argv: Sequence[str]) -> Any:
+def capture_json(argv: Sequence[str], *, accepted: Sequence[int] = (0,)) -> Any:
     """What a program prints, as JSON."""
-    return json.loads(capture(argv))
+    return json.loads(capture(argv, accepted=accepted))
 
 
 def print_json(value: Any) -> None:

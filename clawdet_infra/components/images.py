@@ -30,6 +30,8 @@ class ImagePins:
         if parse_image(reference).digest is not None:
             return pulumi.Output.from_input(reference)
         found = docker.get_registry_image_output(
-            name=reference, opts=pulumi.InvokeOutputOptions(provider=self._registry)
+            # The provider takes Docker Hub's own name for the name of a registry that has no such address.
+            name=reference.removeprefix("docker.io/"),
+            opts=pulumi.InvokeOutputOptions(provider=self._registry),
         )
         return pulumi.Output.format("{0}@{1}", reference, found.sha256_digest)
