@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 _FOLDER = Path(__file__).parent
-_MODULES = ("failures", "commands", "server", "releases", "containers", "gateway", "edge", "deploy")
+_MODULES = ("failures", "commands", "server", "releases", "state", "containers", "gateway", "edge", "deploy")
 
 
 def program(**content: Any) -> dict[str, str]:

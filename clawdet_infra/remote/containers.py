@@ -33,6 +33,11 @@ def pull(image: str) -> None:
     raise DeploymentError(f"pulling the image {image} failed: {answer.said}")
 
 
+def forget(image: str) -> None:
+    """Delete an image that no release needs any more; one that a container uses stays."""
+    run(["docker", "image", "rm", image], seconds=60)
+
+
 class Project:
     """One Compose project; `release` is the folder that its compose.yaml and .env are in."""
 
@@ -58,7 +63,10 @@ class Project:
             return []
         answer = run(["docker", "inspect", *ids], seconds=30)
         # A container that went away in between makes this fail; the others are listed all the same.
-        return list(json.loads(answer.output or "[]"))
+        try:
+            return list(json.loads(answer.output))
+        except ValueError:
+            return []
 
     def container(self, service: str) -> str | None:
         """Return the id of a service's running container."""
@@ -75,20 +83,26 @@ class Project:
         )
         return listed.split()
 
-    def own_state(self, volume: str) -> None:
-        """Make a volume that the gateway's user may write; one that holds data is left as it is."""
+    def own_state(self, volume: str) -> Path:
+        """Return the folder of a volume that the gateway's user may write; one that is missing is made."""
         name = f"{self.name}_{volume}"
         labels = ["--label", f"{_PROJECT}={self.name}", "--label", f"com.docker.compose.volume={volume}"]
         must(["docker", "volume", "create", *labels, name], seconds=30, doing=f"making the volume {name}")
-        where = Path(
-            must(
-                ["docker", "volume", "inspect", "--format", "{{.Mountpoint}}", name],
-                seconds=30,
-                doing=f"finding the volume {name}",
-            ).strip()
+        form = "{{.Mountpoint}}"
+        found = must(
+            ["docker", "volume", "inspect", "--format", form, name], seconds=30, doing=f"finding the volume {name}"
         )
+        where = Path(found.strip())
+        # A volume that holds data belongs to the customer already, whoever its owner is.
         if where.is_dir() and where.stat().st_uid != _GATEWAY_UID and not any(where.iterdir()):
             os.chown(where, _GATEWAY_UID, _GATEWAY_UID)
+        return where
+
+    def stop(self, service: str) -> None:
+        """Stop a service's container; it may be gone already."""
+        container = self.container(service)
+        if container is not None:
+            must(["docker", "stop", container], seconds=120, doing=f"stopping the {service}")
 
     def remove(self, *, volumes: bool) -> None:
         """Remove containers and networks, and with `volumes` the data; found by label, so no file is needed."""

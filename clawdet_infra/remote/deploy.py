@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import sys
 import time
+import traceback
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from clawdet_infra.redaction import Redactor, values_of
 from clawdet_infra.remote import edge, gateway, server
-from clawdet_infra.remote.containers import Project, pull
+from clawdet_infra.remote.containers import Project, forget, pull
 from clawdet_infra.remote.failures import DeploymentError
 from clawdet_infra.remote.releases import Release, Releases
+from clawdet_infra.remote.state import SavedState
 
 # A second run waits for the first, for example where the client was killed and the program here was not.
 _LOCK_SECONDS = 900
@@ -29,74 +32,122 @@ def main(payload: Mapping[str, Any]) -> int:
             remove(payload)
             report: dict[str, Any] = {"removed": payload["name"]}
         else:
-            report = deploy(payload)
+            report = Deployment(payload).run()
     except (DeploymentError, OSError) as error:
         print(f"{payload['name']}: {redact.line(str(error), 900)}", file=sys.stderr)
+        return 1
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        what = redact.line(f"{type(error).__name__}: {error}")
+        print(f"{payload['name']}: the deployment broke in {where.filename}:{where.lineno}: {what}", file=sys.stderr)
         return 1
     print(json.dumps({**report, "seconds": round(time.monotonic() - begun, 1)}))
     return 0
 
 
-def deploy(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Bring up what the payload describes; put the previous release back and raise where it does not get ready."""
-    server.wait_until_prepared()
-    directory = Path(payload["directory"])
-    releases = Releases(directory)
-    is_customer = payload["kind"] == "customer"
-    with server.locked(payload["project"], seconds=_LOCK_SECONDS):
-        release = releases.stage(payload)
-        good = releases.good
-        for image in payload["images"].values():
-            pull(image)
-        if is_customer and gateway.needs_trial(release, good):
-            # One at a time on a server, whose memory is not made for two gateways a customer.
-            with server.locked("trial", seconds=_LOCK_SECONDS):
-                try:
-                    gateway.try_out(payload["project"], directory, release, seconds=payload["start_seconds"])
-                except DeploymentError as error:
-                    untouched = f"release {good.number} was not touched" if good else "nothing ran before"
-                    raise DeploymentError(f"{error}; {untouched}") from error
+class Deployment:
+    """Brings up what a payload describes, on this server."""
+
+    def __init__(self, payload: Mapping[str, Any]) -> None:
+        self._payload = payload
+        self._name: str = payload["project"]
+        self._directory = Path(payload["directory"])
+        self._releases = Releases(self._directory)
+        self._project = Project(self._name, self._directory, self._directory / "current")
+        self._has_gateway = payload["kind"] == "customer"
+
+    def run(self) -> dict[str, Any]:
+        """Deploy; put the previous release back and raise DeploymentError where the new one does not get ready."""
+        server.wait_until_prepared()
+        with self._lock(self._name):
+            Project(gateway.trial_name(self._name), self._directory, self._directory).remove(volumes=True)
+            release, good = self._releases.stage(self._payload), self._releases.good
+            for image in self._payload["images"].values():
+                pull(image)
+            upgrade = self._has_gateway and gateway.upgrades(release, good)
+            if upgrade:
+                self._try_out(release)
+            try:
+                self._start(release, self._payload["start_seconds"], save=upgrade)
+            except DeploymentError as error:
+                if good is None or good == release:
+                    raise
+                raise DeploymentError(f"{error}; {self._put_back(good)}") from error
+            self._accept(release)
+        images = dict(self._payload["images"])
+        return {"release": release.number, "digest": self._payload["digest"], "images": images}
+
+    def _lock(self, name: str) -> AbstractContextManager[None]:
+        return server.locked(server.lock_file(self._directory.parent, name), seconds=_LOCK_SECONDS)
+
+    def _try_out(self, release: Release) -> None:
+        # One at a time on a server: its memory is not made for two gateways a customer.
+        with self._lock("trial"):
+            if not gateway.room_for_trial():
+                return
+            try:
+                gateway.try_out(self._name, self._directory, release, seconds=self._payload["start_seconds"])
+            except DeploymentError as error:
+                raise DeploymentError(f"{error}; the running release was not touched") from error
+
+    def _start(self, release: Release, seconds: float, *, save: bool = False) -> None:
+        if self._has_gateway:
+            volume = self._project.own_state("state")
+            state = SavedState(self._directory, volume)
+            # One that is there is of an upgrade that was interrupted, and from before it.
+            if save and not state.saved:
+                self._project.stop("gateway")
+                state.save()
+        else:
+            edge.sites(self._directory)
+        self._releases.activate(release)
+        self._project.up()
+        if not self._has_gateway:
+            edge.join_all(self._project, self._directory)
+        elif self._payload["edge"]:
+            edge.attach(self._payload["edge"])
+        gateway.wait_until_ready(self._project, gateway=self._has_gateway, seconds=seconds)
+
+    def _put_back(self, good: Release) -> str:
+        done = f"release {good.number} is back and serving"
         try:
-            _start(payload, releases, release, payload["start_seconds"])
+            try:
+                self._start(good, _ROLLBACK_SECONDS)
+            except DeploymentError:
+                if not self._restore():
+                    raise
+                self._start(good, _ROLLBACK_SECONDS)
+                done += ", with the data of before the upgrade"
         except DeploymentError as error:
-            if good is None or good == release:
-                raise
-            raise DeploymentError(f"{error}; {_put_back(payload, releases, good)}") from error
-        releases.accept(release)
-        return {"release": release.number, "digest": payload["digest"], "images": dict(payload["images"])}
+            return f"putting release {good.number} back failed too: {error}"
+        self._accept(good)
+        return done
+
+    def _restore(self) -> bool:
+        """Put the data of before the upgrade back; False where there is no copy."""
+        if not self._has_gateway:
+            return False
+        state = SavedState(self._directory, self._project.own_state("state"))
+        if not state.saved:
+            return False
+        self._project.stop("gateway")
+        state.restore()
+        return True
+
+    def _accept(self, release: Release) -> None:
+        for image in self._releases.accept(release):
+            forget(image)
+        if self._has_gateway:
+            SavedState(self._directory, self._project.own_state("state")).forget()
 
 
 def remove(payload: Mapping[str, Any]) -> None:
     """Remove a deployment with its data."""
     server.wait_until_prepared()
-    with server.locked(payload["project"], seconds=_LOCK_SECONDS):
+    directory = Path(payload["directory"])
+    with server.locked(server.lock_file(directory.parent, payload["project"]), seconds=_LOCK_SECONDS):
         if payload["edge"]:
             edge.detach(payload["edge"])
-        directory = Path(payload["directory"])
-        for name in (payload["project"], f"{payload['project']}-trial"):
+        for name in (payload["project"], gateway.trial_name(payload["project"])):
             Project(name, directory, directory / "current").remove(volumes=True)
         Releases(directory).remove()
-
-
-def _start(payload: Mapping[str, Any], releases: Releases, release: Release, seconds: float) -> None:
-    releases.activate(release)
-    project = Project(payload["project"], releases.directory, releases.directory / "current")
-    if payload["kind"] == "host":
-        edge.sites(releases.directory)
-        project.up()
-        edge.join_all(project)
-        gateway.wait_until_ready(project, gateway=False, seconds=seconds)
-        return
-    project.own_state("state")
-    project.up()
-    if payload["edge"]:
-        edge.attach(payload["edge"])
-    gateway.wait_until_ready(project, gateway=True, seconds=seconds)
-
-
-def _put_back(payload: Mapping[str, Any], releases: Releases, good: Release) -> str:
-    try:
-        _start(payload, releases, good, _ROLLBACK_SECONDS)
-    except DeploymentError as error:
-        return f"putting release {good.number} back failed too: {error}"
-    return f"release {good.number} is back and serving"

@@ -16,13 +16,22 @@ from clawdet_infra.remote.containers import Project
 from clawdet_infra.remote.failures import ProbeError
 from clawdet_infra.remote.releases import Release
 
-TRIED = Path("/var/lib/clawdet/tried")
 _ASK = (
     'fetch("http://127.0.0.1:18789/readyz",{signal:AbortSignal.timeout(8000)})'
     ".then(async(a)=>console.log(JSON.stringify({status:a.status,body:(await a.text()).slice(0,600)})),"
     "(e)=>console.log(JSON.stringify({error:String(e.cause??e)})))"
 )
 _MOUNTED = ("openclaw.json", "openclaw.defaults.json", "merge-config.mjs")
+# The bot may speak to one gateway only, and that is the running one; a trial that fails stays down; and should the
+# memory get short, the trial goes and not a customer's gateway.
+_OVERLAY = """\
+services:
+  gateway:
+    environment: {TELEGRAM_BOT_TOKEN: !reset null}
+    restart: "no"
+    oom_score_adj: 1000
+"""
+_TRIAL_MEMORY = 1536 * 1024**2
 _PAUSE_SECONDS = 1.0
 _MOST_RESTARTS = 2
 
@@ -63,7 +72,8 @@ def _containers(project: Project) -> ProbeError | None:
         if state["Status"] != "running" or container["RestartCount"] > _MOST_RESTARTS:
             code = f"exit code {state['ExitCode']}, " if state["ExitCode"] else ""
             last = f"{code}{_last_words(project, service)}"
-            dying = container["RestartCount"] >= _MOST_RESTARTS
+            final = state["Status"] == "exited" and container["HostConfig"]["RestartPolicy"]["Name"] == "no"
+            dying = final or container["RestartCount"] >= _MOST_RESTARTS
             return ProbeError("restarts" if dying else "containers", f"{service} does not stay up", last)
         health = state.get("Health", {})
         if health.get("Status", "healthy") != "healthy":
@@ -98,17 +108,16 @@ def try_out(name: str, directory: Path, release: Release, *, seconds: float) -> 
     So an image that cannot start, or that refuses the configuration, never takes the old one down.  What has passed
     once on this server is not tried again.
     """
-    passed = TRIED / _key(release, directory)
+    passed = directory.parent / ".tried" / _key(release, directory)
     if passed.exists():
         return
     with tempfile.TemporaryDirectory(prefix="clawdet-try-") as folder:
         trial = Path(folder)
         (trial / "compose.yaml").write_text((release.folder / "compose.yaml").read_text())
         (trial / ".env").write_text(_throw_away_environment())
-        # The bot may speak to one gateway only, and that is the running one.
         overlay = trial / "overlay.yaml"
-        overlay.write_text("services: {gateway: {environment: {TELEGRAM_BOT_TOKEN: !reset null}}}\n")
-        project = Project(f"{name}-trial", directory, trial, overlay=overlay)
+        overlay.write_text(_OVERLAY)
+        project = Project(trial_name(name), directory, trial, overlay=overlay)
         project.remove(volumes=True)
         try:
             project.own_state("state")
@@ -116,13 +125,24 @@ def try_out(name: str, directory: Path, release: Release, *, seconds: float) -> 
             wait_until_ready(project, gateway=True, seconds=seconds)
         finally:
             project.remove(volumes=True)
-    TRIED.mkdir(mode=0o700, parents=True, exist_ok=True)
+    passed.parent.mkdir(mode=0o700, exist_ok=True)
     passed.touch()
 
 
-def needs_trial(new: Release, good: Release | None) -> bool:
+def trial_name(name: str) -> str:
+    """Return the name of the Compose project in which a deployment's next release is tried out."""
+    return f"{name}-trial"
+
+
+def upgrades(new: Release, good: Release | None) -> bool:
     """Whether a release changes how the gateway starts; the first release of all has nothing to protect."""
     return good is not None and _how_it_starts(new.facts) != _how_it_starts(good.facts)
+
+
+def room_for_trial(meminfo: Path = Path("/proc/meminfo")) -> bool:
+    """Whether a second gateway fits into the server's memory for a moment."""
+    lines = dict(line.split(":", 1) for line in meminfo.read_text().splitlines() if ":" in line)
+    return int(lines["MemAvailable"].split()[0]) * 1024 >= _TRIAL_MEMORY
 
 
 def _how_it_starts(facts: Mapping[str, Any]) -> object:

@@ -97,12 +97,14 @@ class Releases:
         """Make a release the current one."""
         self._link("current", release)
 
-    def accept(self, release: Release) -> None:
-        """Remember that a release got ready, and clear away what is no longer needed."""
+    def accept(self, release: Release) -> set[str]:
+        """Remember that a release got ready, and clear away old ones; returns the images that only those used."""
         self._link("good", release)
         kept = {release.folder for release in (self.current, self.good) if release}
+        unused: set[str] = set()
         for number, old in enumerate(sorted(self._all(), key=lambda release: -release.number)):
             if number >= KEPT and old.folder not in kept:
+                unused |= set(old.facts["images"].values())
                 shutil.rmtree(old.folder)
         for leftover in self._folder.glob(".new-*"):
             shutil.rmtree(leftover)
@@ -110,6 +112,7 @@ class Releases:
         for folder in (self.directory / "config").iterdir():
             if f"config/{folder.name}/" not in used:
                 shutil.rmtree(folder)
+        return unused - {image for release in self._all() for image in release.facts["images"].values()}
 
     def remove(self) -> None:
         """Delete all of it."""

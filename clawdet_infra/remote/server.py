@@ -12,7 +12,6 @@ from pathlib import Path
 from clawdet_infra.remote.commands import run
 from clawdet_infra.remote.failures import DeploymentError
 
-LOCKS = Path("/run/lock/clawdet")
 _PREPARED_SECONDS = 900
 _DOCKER_SECONDS = 120
 
@@ -37,23 +36,28 @@ def wait_until_prepared() -> None:
         raise DeploymentError(f"Docker Compose is missing on the server: {answer.said}")
 
 
+def lock_file(root: Path, name: str) -> Path:
+    """Return the file of a lock; `root` is the folder that all deployments of the server are in."""
+    return root / ".locks" / f"{name}.lock"
+
+
 @contextlib.contextmanager
-def locked(name: str, *, seconds: float) -> Iterator[None]:
-    """Hold a lock of this server, after waiting for it for at most `seconds`.
+def locked(file: Path, *, seconds: float) -> Iterator[None]:
+    """Hold a lock, which is a file, after waiting for it for at most `seconds`.
 
     The kernel gives it back when the process ends, however it ends.
     """
-    LOCKS.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     end = time.monotonic() + seconds
-    with (LOCKS / f"{name}.lock").open("w") as file:
+    with file.open("w") as handle:
         while True:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
                 if time.monotonic() > end:
                     raise DeploymentError(
-                        f"another deployment holds the lock {name} for longer than {seconds:.0f} s"
+                        f"another deployment holds the lock {file} for longer than {seconds:.0f} s"
                     ) from None
                 time.sleep(0.2)
         yield
