@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 DEFAULT_NAME = "local"
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?")
 
 
 def cache_directory() -> Path:
@@ -32,8 +34,14 @@ class Paths:
 
     @classmethod
     def of(cls, name: str = DEFAULT_NAME, home: Path | None = None) -> Paths:
-        """The cloud called `name`, kept in `home` or else under the current folder."""
-        return cls(name, (home or Path(".clawdet") / "cloud" / name).expanduser().resolve())
+        """The cloud called `name`, kept in `home`, or else under the checkout that is activated or the current folder.
+
+        Raises ValueError where the name cannot be part of the names of containers and networks.
+        """
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"the name '{name}' of a cloud must be 1 to 20 lower-case letters, digits and hyphens")
+        default = Path(os.environ.get("CLAWDET_ROOT", "")) / ".clawdet" / "cloud" / name
+        return cls(name, (home or default).expanduser().resolve())
 
     @property
     def slug(self) -> str:
@@ -57,7 +65,7 @@ class Paths:
 
     @property
     def log(self) -> Path:
-        """Everything that the daemon and its child processes print."""
+        """Everything that the daemon prints."""
         return self.home / "daemon.log"
 
     @property
@@ -71,9 +79,14 @@ class Paths:
         return self.home / "daemon.pid"
 
     @property
-    def up_lock(self) -> Path:
+    def running(self) -> Path:
+        """What the daemon runs with, written when everything answers, as JSON."""
+        return self.home / "running.json"
+
+    @property
+    def command_lock(self) -> Path:
         """Held by the one command that starts or stops this cloud at a time."""
-        return self.home / "command.lock"
+        return self.home.with_name(f"{self.home.name}.lock")
 
     @property
     def authority(self) -> Path:
@@ -81,6 +94,11 @@ class Paths:
         return self.home / "ca"
 
     @property
+    def trusted(self) -> Path:
+        """The certificates to trust, one a file."""
+        return self.home / "ca.d"
+
+    @property
     def services(self) -> Path:
-        """Configuration and runtime files of the child processes."""
+        """Configuration and logs of the child processes."""
         return self.home / "services"

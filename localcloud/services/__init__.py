@@ -1,0 +1,1 @@
+"""What servers find in place of public services: DNS, a certificate authority, an image registry."""

@@ -1,0 +1,75 @@
+"""What the servers of a cloud stand on: their network, the image registry, the ACME server, images to start from."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from ipaddress import IPv4Address
+
+from localcloud.gotools import build_program
+from localcloud.host import ensure_docker
+from localcloud.images.catalog import build_images
+from localcloud.images.publish import publish
+from localcloud.machines.base import Machines
+from localcloud.machines.docker import DockerMachines
+from localcloud.paths import Paths, images_cache
+from localcloud.services import acme, registry
+from localcloud.services.ca import CertificateAuthority
+from localcloud.settings import Settings
+
+
+class Backbone:
+    """Starts it all, each part as soon as what it needs is there."""
+
+    def __init__(
+        self,
+        paths: Paths,
+        settings: Settings,
+        authority: CertificateAuthority,
+        progress: Callable[[str], None],
+    ) -> None:
+        self._paths = paths
+        self._settings = settings
+        self._authority = authority
+        self._progress = progress
+        self.gateway = IPv4Address(0)
+        self.docker_host = ""
+
+    @property
+    def registry_address(self) -> str:
+        """The registry's name in references of images, the same here and on the servers."""
+        return f"{self.gateway}:{registry.PORT}"
+
+    @property
+    def acme_directory(self) -> str:
+        """Where ACME clients begin."""
+        return acme.directory_url(self.gateway)
+
+    async def start(self, stack: AsyncExitStack) -> Machines:
+        """Start everything and give `stack` what is to be stopped; the machines can make servers then."""
+        images = await asyncio.to_thread(build_images, self._progress)
+        pebble = await asyncio.to_thread(build_program, acme.PROGRAM, self._progress)
+        machines = await self._prepare_machines()
+        self._progress("starting the image registry and the ACME server")
+        folder = self._paths.services
+        children = (
+            registry.registry(self.gateway, self._authority, images_cache() / "registry", folder),
+            acme.acme_server(pebble, self.gateway, self._settings.dns_port, self._authority, folder),
+        )
+        for child in children:
+            stack.push_async_callback(child.stop)
+        await asyncio.gather(*(child.start() for child in children))
+        root = self._authority.root
+        references = await asyncio.to_thread(publish, self.registry_address, root, images, self._progress)
+        machines.use_registry(self.registry_address, root)
+        await machines.refresh_golden(references)
+        return machines
+
+    async def _prepare_machines(self) -> DockerMachines:
+        host = await asyncio.to_thread(ensure_docker)
+        self.docker_host = host.host
+        machines = DockerMachines(self._paths.slug, self._paths.home, host.host, progress=self._progress)
+        self._progress("preparing the network and the servers' image")
+        self.gateway = (await machines.prepare()).gateway4
+        return machines
