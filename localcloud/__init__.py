@@ -1,0 +1,1 @@
+"""A Hetzner Cloud that runs on this machine."""
