@@ -25,8 +25,11 @@ from aiohttp import web
 PREFIX = "/v1"
 AMENDMENTS = (
     "The property `datacenter` of servers and primary IPs was removed on 2026-07-01, in requests and in responses.",
-    "`PUT` on resources answers with the whole resource, as before; nothing else is known to have changed.",
+    "`GET /actions` takes `page` and `sort`, which Hetzner's own Go client sends with every poll.",
+    "Where an object can be named by id or name, the id may be a number: so the description says in words, and so "
+    "Hetzner's own clients send it.",
 )
+_ID_OR_NAME = ("image", "server_type", "location")
 
 
 @dataclass(frozen=True)
@@ -108,13 +111,33 @@ def load(path: Path) -> dict[str, Any]:
     """Read a description and amend it."""
     document: dict[str, Any] = json.loads(path.read_text())
     for node in _nodes(document):
-        properties = node.get("properties", {})
-        if "datacenter" in properties and "location" in properties:
-            del properties["datacenter"]
-            node["required"] = [name for name in node.get("required", []) if name != "datacenter"]
-            if not node["required"]:
-                del node["required"]
+        _remove_datacenter(node)
+    paths = document["paths"]
+    named = {parameter["name"]: parameter for parameter in paths["/servers/actions"]["get"]["parameters"]}
+    paths["/actions"]["get"]["parameters"] += [named["page"], named["sort"]]
+    for name in ("/servers", "/servers/{id}/actions/rebuild", "/servers/{id}/actions/change_type", "/primary_ips"):
+        _allow_numbers(document, paths[name]["post"]["requestBody"]["content"]["application/json"]["schema"])
     return document
+
+
+def _remove_datacenter(node: dict[str, Any]) -> None:
+    properties = node.get("properties", {})
+    if "datacenter" in properties and "location" in properties:
+        del properties["datacenter"]
+        node["required"] = [name for name in node.get("required", []) if name != "datacenter"]
+        if not node["required"]:
+            del node["required"]
+
+
+def _allow_numbers(document: dict[str, Any], schema: dict[str, Any]) -> None:
+    if "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    text_or_number = {"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 1}]}
+    for name in _ID_OR_NAME:
+        if name in schema["properties"]:
+            schema["properties"][name] = text_or_number
+    if "ssh_keys" in schema["properties"]:
+        schema["properties"]["ssh_keys"]["items"] = text_or_number
 
 
 def _nodes(value: Any) -> Iterator[dict[str, Any]]:
@@ -192,8 +215,7 @@ class OpenApi:
                 problems.append(f"{exchange}: the real API has no query parameter '{name}'")
                 continue
             item = schema.get("items", schema)
-            value: Any = int(text) if item.get("type") == "integer" and text.isdigit() else text
-            problems += self._check(exchange, item, value, f"query parameter '{name}'")
+            problems += self._check(exchange, item, _typed(item, text), f"query parameter '{name}'")
         return problems
 
     def _check(self, exchange: Exchange, schema: Any, value: Any, what: str) -> list[str]:
@@ -205,6 +227,13 @@ class OpenApi:
     def _make_validator(self, schema: str) -> jsonschema.Draft202012Validator:
         whole = {**_as_json_schema(json.loads(schema)), "components": {"schemas": self._schemas}}
         return jsonschema.Draft202012Validator(whole, format_checker=_FORMATS)
+
+
+def _typed(schema: Mapping[str, Any], text: str) -> Any:
+    """What a query parameter's text means where its schema wants something else than text."""
+    if schema.get("type") == "integer" and text.isdigit():
+        return int(text)
+    return {"true": True, "false": False}.get(text, text) if schema.get("type") == "boolean" else text
 
 
 def _error_problems(exchange: Exchange) -> list[str]:
