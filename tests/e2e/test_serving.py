@@ -1,0 +1,103 @@
+"""What a customer gets: an address that answers as it should, seen with curl."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import LiveFleet
+from tests.support.gateway import curl, invoke
+from tests.support.stack import customer
+
+pytestmark = [pytest.mark.cloud, pytest.mark.engine, pytest.mark.timeout(900)]
+
+
+@pytest.mark.parametrize("identity", ["alice", "user123"])
+def test_probes_answer_over_a_certificate_of_the_local_ca(
+    fleet: LiveFleet, ask: Callable[[str], dict[str, Any]], identity: str
+) -> None:
+    one = ask(identity)
+    healthz = curl(f"{one['url']}/healthz", one["ipv4"], fleet.cloud["ca"])
+    readyz = curl(f"{one['url']}/readyz", one["ipv4"], fleet.cloud["ca"])
+    assert healthz.status == 200
+    assert healthz.json()["ok"] is True, "an unknown path answers 200 too, so the body has to tell"
+    assert readyz.status == 200
+    assert readyz.json()["ready"] is True
+
+
+@pytest.mark.parametrize("identity", ["alice", "user123"])
+def test_the_page_needs_the_password(fleet: LiveFleet, ask: Callable[[str], dict[str, Any]], identity: str) -> None:
+    one = ask(identity)
+    user = f"{one['user']}:{one['auth_password']}"
+    assert curl(f"{one['url']}/", one["ipv4"], fleet.cloud["ca"]).status == 401
+    assert curl(f"{one['url']}/", one["ipv4"], fleet.cloud["ca"], user=f"{one['user']}:wrong").status == 401
+    page = curl(f"{one['url']}/", one["ipv4"], fleet.cloud["ca"], user=user)
+    assert page.status == 200
+    assert "<html" in page.body.lower()
+
+
+@pytest.mark.parametrize("identity", ["alice", "user123"])
+def test_the_api_needs_the_token(fleet: LiveFleet, ask: Callable[[str], dict[str, Any]], identity: str) -> None:
+    one = ask(identity)
+    assert invoke(one["url"], one["ipv4"], fleet.cloud["ca"], None).status == 401
+    assert invoke(one["url"], one["ipv4"], fleet.cloud["ca"], "0" * 64).status == 401
+    assert invoke(one["url"], one["ipv4"], fleet.cloud["ca"], one["gateway_token"]).status == 200
+
+
+def test_one_customers_token_does_not_open_anothers_gateway(
+    fleet: LiveFleet, ask: Callable[[str], dict[str, Any]]
+) -> None:
+    alice, user = ask("alice"), ask("user123")
+    assert invoke(user["url"], user["ipv4"], fleet.cloud["ca"], alice["gateway_token"]).status == 401
+
+
+def test_nothing_is_to_be_done_right_after_an_update(fleet: LiveFleet) -> None:
+    result = fleet.stack.preview("--expect-no-changes")
+    assert result.code == 0, result.output
+
+
+def test_a_reboot_brings_a_customer_back_with_token_and_data(
+    fleet: LiveFleet, ask: Callable[[str], dict[str, Any]]
+) -> None:
+    from tests.support.stack import wait_until
+
+    one = ask("user123")
+    server = fleet.server("user123")
+    volume = "$(docker volume inspect --format '{{.Mountpoint}}' user123_state)"
+    server.run(f"echo kept > {volume}/of-the-customer")
+    booted = server.run("cat /proc/sys/kernel/random/boot_id; stat -c %Y /run/systemd/system")
+    server.attempt("systemctl reboot")
+    wait_until(
+        lambda: (
+            (again := server.attempt("stat -c %Y /run/systemd/system")).returncode == 0
+            and again.stdout.strip() not in booted
+        ),
+        seconds=90,
+        what="the server is back after its reboot",
+    )
+    wait_until(
+        lambda: _answers(one, fleet.cloud["ca"]),
+        seconds=120,
+        what="the gateway takes its token after the reboot",
+    )
+    assert server.run(f"cat {volume}/of-the-customer").strip() == "kept"
+
+
+def _answers(one: dict[str, Any], ca: str) -> bool:
+    try:
+        return invoke(one["url"], one["ipv4"], ca, one["gateway_token"]).status == 200
+    except AssertionError:
+        return False
+
+
+def test_an_enterprise_customer_has_a_browser_that_only_its_gateway_reaches(fleet: LiveFleet) -> None:
+    fleet.deploy([customer("acme", "enterprise")])
+    server = fleet.server("acme")
+    listening = server.run(
+        "docker exec $(docker ps -q -f name=gateway) node -e "
+        "\"fetch('http://127.0.0.1:9222/json/version').then(r => r.json()).then(v => console.log(v.Browser))\""
+    )
+    assert "Chrome" in listening
+    assert server.attempt("curl --silent --max-time 3 http://127.0.0.1:9222/json/version").returncode != 0

@@ -1,0 +1,58 @@
+"""Ways to look at a customer's gateway with clients that are not ours."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What curl saw."""
+
+    status: int
+    body: str
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def curl(
+    url: str,
+    address: str,
+    ca: str,
+    *,
+    user: str | None = None,
+    bearer: str | None = None,
+    body: dict[str, Any] | None = None,
+) -> Answer:
+    """Ask with curl, over a certificate that has to chain to the local CA and no other."""
+    host = urlsplit(url).hostname
+    # Secrets go by stdin, so that they are in no process list.
+    config = [f'url = "{url}"', f'resolve = "{host}:443:{address}"', f'cacert = "{ca}"', 'capath = "/nonexistent"']
+    if user:
+        config.append(f'user = "{user}"')
+    if bearer:
+        config.append(f'header = "Authorization: Bearer {bearer}"')
+    if body is not None:
+        text = json.dumps(body).replace('"', '\\"')
+        config += [f'data = "{text}"', 'header = "Content-Type: application/json"']
+    done = subprocess.run(
+        ["curl", "--silent", "--show-error", "--max-time", "20", "--write-out", "\n%{http_code}", "--config", "-"],
+        input="\n".join(config),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"curl {url}: {done.stderr}"
+    content, _, status = done.stdout.rpartition("\n")
+    return Answer(int(status), content)
+
+
+def invoke(url: str, address: str, ca: str, token: str | None) -> Answer:
+    """Call a harmless tool through the gateway's API."""
+    body = {"tool": "sessions_list", "action": "json", "args": {}}
+    return curl(f"{url}/tools/invoke", address, ca, bearer=token, body=body)
