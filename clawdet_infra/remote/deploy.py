@@ -20,7 +20,6 @@ from clawdet_infra.remote.state import SavedState
 
 # A second run waits for the first, for example where the client was killed and the program here was not.
 _LOCK_SECONDS = 900
-_ROLLBACK_SECONDS = 180
 
 
 def main(payload: Mapping[str, Any]) -> int:
@@ -112,11 +111,11 @@ class Deployment:
         done = f"release {good.number} is back and serving"
         try:
             try:
-                self._start(good, _ROLLBACK_SECONDS)
+                self._start(good, self._payload["start_seconds"])
             except DeploymentError:
                 if not self._restore():
                     raise
-                self._start(good, _ROLLBACK_SECONDS)
+                self._start(good, self._payload["start_seconds"])
                 done += ", with the data of before the upgrade"
         except DeploymentError as error:
             return f"putting release {good.number} back failed too: {error}"

@@ -1,0 +1,139 @@
+"""A server in a folder: the program runs in a process of its own, as on a real one, with a stand-in for Docker."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clawdet_infra import render
+from clawdet_infra.model import Release
+from tests.unit.render.examples import BOT, PINNED, customer, layout
+
+FAKE = Path(__file__).with_name("fake_docker.py")
+TOKEN = "c4" * 32
+PASSWORD = "canary-password'with\\quotes"
+API_KEY = "sk-ant-" + "b" * 30
+SECRETS = (TOKEN, PASSWORD, API_KEY, BOT)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How the program ended."""
+
+    code: int
+    output: str
+    errors: str
+
+    @property
+    def report(self) -> dict[str, Any]:
+        return json.loads(self.output)
+
+
+class Server:
+    """Where payloads are deployed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "srv"
+        self.bin = folder / "bin"
+        self.bin.mkdir(parents=True)
+        docker = self.bin / "docker"
+        docker.write_text(FAKE.read_text().replace("#!PYTHON", f"#!{sys.executable}"))
+        docker.chmod(0o755)
+        init = self.bin / "cloud-init"
+        init.write_text("#!/bin/sh\nexit 2\n")
+        init.chmod(0o755)
+        everything = [
+            "gateway:1",
+            "gateway:2",
+            "gateway:dying",
+            "gateway:unready",
+            "gateway:picky",
+            "proxy:1",
+            "proxy:2",
+            "browser:1",
+        ]
+        self.change(
+            images=[],
+            registry=everything,
+            containers={},
+            networks={},
+            volumes={},
+            made=0,
+            ups=0,
+            sites=str(self.root / "clawdet-edge" / "sites"),
+            serving={},
+        )
+
+    @property
+    def world(self) -> dict[str, Any]:
+        file = self.bin / "world.json"
+        return json.loads(file.read_text()) if file.exists() else {}
+
+    def change(self, **changes: Any) -> None:
+        (self.bin / "world.json").write_text(json.dumps({**self.world, **changes}))
+
+    @property
+    def calls(self) -> list[list[str]]:
+        file = self.bin / "calls.jsonl"
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+    def forget_calls(self) -> None:
+        (self.bin / "calls.jsonl").unlink(missing_ok=True)
+
+    def run(self, payload: str, command: str | None = None) -> Ran:
+        """Run the command that travels over SSH, with the payload on stdin."""
+        done = subprocess.run(
+            ["sh", "-c", command or render.deploy_command("what a reviewer sees")],
+            input=payload,
+            env={"PATH": f"{self.bin}:{Path(sys.executable).parent}:/usr/bin:/bin", "AUTH_PASSWORD": "left over"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    def remove(self, payload: str) -> Ran:
+        return self.run(payload, render.REMOVE_COMMAND)
+
+    def payload(
+        self,
+        plan: str = "pro",
+        *,
+        gateway: str = "gateway:1",
+        proxy: str = "proxy:1",
+        token: str = TOKEN,
+        seconds: int = 2,
+        **changes: Any,
+    ) -> str:
+        """What is sent for the example customer of a plan."""
+        one = customer(plan, telegramBotToken=BOT, **changes)
+        images = Release.model_construct(gateway=gateway, proxy=proxy, browser="browser:1")
+        bundle = render.bundle(one, images=images, acme_email="ops@clawdet.test")
+        secrets = render.environment(one.customer, gateway_token=token, auth_password=PASSWORD)
+        return self._here(render.payload(one, bundle, secrets, start_seconds=seconds))
+
+    def edge_payload(self, proxy: str = "proxy:1") -> str:
+        host = layout().shared_hosts[0]
+        bundle = render.host_bundle(host, proxy=proxy, acme_email="ops@clawdet.test")
+        return self._here(render.host_payload(host, bundle, start_seconds=2))
+
+    def _here(self, payload: str) -> str:
+        return payload.replace("/srv/clawdet/", f"{self.root}/")
+
+    def running(self, project: str) -> dict[str, str]:
+        """The images of a project's running containers by service."""
+        containers = self.world["containers"].values()
+        return {one["service"]: one["image"] for one in containers if one["project"] == project and one["running"]}
+
+    def ids(self, project: str) -> dict[str, str]:
+        """The containers of a project by service."""
+        found = self.world["containers"].items()
+        return {one["service"]: name for name, one in found if one["project"] == project}
+
+
+__all__ = ["API_KEY", "BOT", "PASSWORD", "PINNED", "SECRETS", "TOKEN", "Ran", "Server"]
