@@ -31,7 +31,8 @@ from localcloud.progress import ProgressWriter
 from localcloud.running import Running
 from localcloud.services.ca import CertificateAuthority
 from localcloud.services.errors import ServiceError
-from localcloud.services.names import NameServer, bound_socket
+from localcloud.services.names import NameServer
+from localcloud.services.sockets import bound_socket
 from localcloud.settings import Settings
 
 _LOOPBACK = IPv4Address("127.0.0.1")

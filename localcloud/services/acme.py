@@ -83,7 +83,9 @@ def acme_server(
         authority.trust(await asyncio.to_thread(fetch_root))
 
     argv = [str(program), "-config", str(file), "-dnsserver", f"{_LOOPBACK}:{dns_port}"]
-    return Child("the ACME server", argv, ready=ready, log=folder / "acme.log", environment=_ENVIRONMENT)
+    return Child(
+        "the ACME server", argv, listens=(address, PORT), ready=ready, log=folder / "acme.log", environment=_ENVIRONMENT
+    )
 
 
 def _free_port() -> int:

@@ -6,13 +6,17 @@ import asyncio
 import logging
 import os
 import shutil
+import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from localcloud.services.errors import ServiceError
+from localcloud.services.sockets import bound_socket
 
 _STOP_SECONDS = 5.0
 _CHECK_SECONDS = 0.05
+_FREE_SECONDS = 8.0
 _RESTART_SECONDS = (0.2, 1.0, 5.0, 15.0)
 _log = logging.getLogger(__name__)
 
@@ -20,8 +24,8 @@ _log = logging.getLogger(__name__)
 class Child:
     """One supervised program.
 
-    `ready` is awaited after each start, the ones after a crash included, until it returns without ConnectionError or
-    OSError; what the program prints goes to `log`.
+    `listens` is where the program is going to listen.  `ready` is awaited after each start, the ones after a crash
+    included, until it returns without an OSError.  What the program prints goes to `log`.
     """
 
     def __init__(
@@ -29,6 +33,7 @@ class Child:
         name: str,
         argv: Sequence[str],
         *,
+        listens: tuple[IPv4Address, int],
         ready: Callable[[], Awaitable[None]],
         log: Path,
         environment: Mapping[str, str] | None = None,
@@ -36,6 +41,7 @@ class Child:
     ) -> None:
         self.name = name
         self._argv = _dying_with_parent(argv)
+        self._listens = listens
         self._ready = ready
         self._log_path = log
         self._environment = {**os.environ, **(environment or {})}
@@ -62,6 +68,7 @@ class Child:
         await self._end()
 
     async def _launch(self) -> None:
+        await self._until_port_is_free()
         with self._log_path.open("ab") as log:
             start = log.tell()
             self._process = await asyncio.create_subprocess_exec(
@@ -84,14 +91,32 @@ class Child:
             await self._end()
             raise
 
+    async def _until_port_is_free(self) -> None:
+        """Another program on the port would answer in place of one that could not start.
+
+        The one of a daemon that was killed is given the time to end.
+        """
+        address, port = self._listens
+        deadline = asyncio.get_running_loop().time() + _FREE_SECONDS
+        while True:
+            try:
+                bound_socket(socket.SOCK_STREAM, address, port).close()
+            except OSError as error:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise ServiceError(
+                        f"{self.name} cannot listen on {address} port {port}: {error.strerror}; "
+                        f"see who does with: ss -lntp 'sport = :{port}'"
+                    ) from error
+                await asyncio.sleep(_CHECK_SECONDS)
+            else:
+                return
+
     async def _answers(self) -> bool:
         try:
             await self._ready()
         except OSError:
             return False
-        # Another program may hold the port and answer in place of one that could not start.
-        await asyncio.sleep(_CHECK_SECONDS)
-        return self._process is not None and self._process.returncode is None
+        return True
 
     async def _watch(self) -> None:
         failures = 0

@@ -14,6 +14,7 @@ from typing import cast
 
 from localcloud.services.answer import Source, respond
 from localcloud.services.errors import ServiceError
+from localcloud.services.sockets import bound_socket
 
 _IDLE_SECONDS = 10.0
 _log = logging.getLogger(__name__)
@@ -101,26 +102,3 @@ def _safely(source: Source, request: bytes, *, stream: bool) -> bytes | None:
         # to the client as SERVFAIL (2) under the question's id.
         _log.exception("a question could not be answered: %s", request.hex())
         return request[:2] + bytes([0x80 | request[2] & 0x79, 2]) + bytes(8) if len(request) >= 12 else None
-
-
-def bound_socket(kind: socket.SocketKind, address: IPv4Address | IPv6Address, port: int) -> socket.socket:
-    """A socket bound to exactly this address, also where no interface has brought it up yet."""
-    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    found = socket.socket(family, kind)
-    try:
-        if kind == socket.SOCK_STREAM:
-            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            # The address of a bridge is not usable before something is plugged in; binding must not wait for that.
-            found.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)
-            found.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        found.bind((str(address), port))
-        found.setblocking(False)
-    except OSError:
-        found.close()
-        raise
-    return found
-
-
-_IPV6_FREEBIND = 78
-"""From linux/in6.h; Python's socket module does not name it."""

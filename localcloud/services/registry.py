@@ -54,4 +54,10 @@ def registry(address: IPv4Address, authority: CertificateAuthority, storage: Pat
         _, writer = await asyncio.open_connection(str(address), PORT, ssl=context)
         writer.close()
 
-    return Child("the image registry", [program, "serve", str(file)], ready=ready, log=folder / "registry.log")
+    return Child(
+        "the image registry",
+        [program, "serve", str(file)],
+        listens=(address, PORT),
+        ready=ready,
+        log=folder / "registry.log",
+    )
