@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/pkg/sftp"
+	"github.com/pulumi/pulumi-go-provider/infer/types"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
 // loopback is a transfer to a server in this process, which has the same files.
@@ -108,5 +110,27 @@ func TestATextNeedsTheNameOfAFile(t *testing.T) {
 	err := transfer.writeText(strings.NewReader("text"), to)
 	if err == nil || !strings.Contains(err.Error(), "needs the path of a file") {
 		t.Errorf("error %v, want one that asks for a file", err)
+	}
+}
+
+func TestSourcesThatCannotBeCopied(t *testing.T) {
+	path := func() *resource.Asset { return &resource.Asset{Path: "file"} }
+	for _, test := range []struct {
+		name   string
+		source types.AssetOrArchive
+		want   string
+	}{
+		{"a file", types.AssetOrArchive{Asset: path()}, ""},
+		{"a text", types.AssetOrArchive{Asset: &resource.Asset{Text: "text"}}, ""},
+		{"a folder", types.AssetOrArchive{Archive: &resource.Archive{Path: "dir"}}, ""},
+		{"nothing", types.AssetOrArchive{}, "either an asset or an archive"},
+		{"two things", types.AssetOrArchive{Asset: path(), Archive: &resource.Archive{Path: "dir"}}, "only one"},
+		{"an address", types.AssetOrArchive{Asset: &resource.Asset{URI: "https://example.invalid"}}, "FileAsset"},
+		{"a list", types.AssetOrArchive{Archive: &resource.Archive{Assets: map[string]any{"a": path()}}}, "FileArchive"},
+	} {
+		inputs := CopyToRemoteInputs{Source: test.source}
+		if got := inputs.unfit(); (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
+			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		}
 	}
 }

@@ -1,0 +1,1 @@
+"""The command plugin behind the real engine, against a real SSH server."""

@@ -1,0 +1,45 @@
+"""The engine, an SSH server and a stack for the tests of the command plugin."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine import resolve
+from tests.contract.command_plugin.sshd import Keys, Sshd
+from tests.contract.command_plugin.stack import Stack
+
+
+@pytest.fixture(scope="session")
+def engine() -> resolve.Engine:
+    return resolve.ensure(print)
+
+
+@pytest.fixture(autouse=True)
+def _engine_on_path(engine: resolve.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in engine.environment().items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    return Keys.generate(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture(scope="session")
+def sshd(keys: Keys, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    server = Sshd(keys, tmp_path_factory.mktemp("sshd"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    folder = tmp_path / "stack"
+    folder.mkdir()
+    yield Stack(folder)
+    gc.collect()  # What the Automation API left open goes now, and not in a test that would be blamed for it.
