@@ -1,0 +1,89 @@
+"""The `clawdet` command, as a process would see it: output, JSON and exit codes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from clawdet_infra.cli.main import app
+from tests.support.stack import ROOT
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    """The local example with a plan that does not exist and a customer without a key."""
+    text = (ROOT / "Pulumi.local.yaml").read_text().replace("plan: pro", "plan: prro")
+    file = tmp_path / "Pulumi.broken.yaml"
+    file.write_text(text + "    - id: keyless\n      plan: pro\n")
+    return file
+
+
+@pytest.mark.parametrize("stack", ["local", "prod"])
+def test_the_examples_are_valid(stack: str) -> None:
+    result = runner.invoke(app, ["validate", "--stack", stack])
+    assert result.exit_code == 0, result.output
+    assert result.output.strip().endswith("valid")
+
+
+def test_all_problems_are_told_at_once_with_file_and_line(broken: Path) -> None:
+    result = runner.invoke(app, ["validate", str(broken)])
+    assert result.exit_code == 2
+    lines = result.output.splitlines()
+    assert any(f"{broken}:" in line and "customer user123" in line and "`pro`" in line for line in lines), result.output
+    assert any("customer keyless" in line and "anthropicApiKey" in line for line in lines), result.output
+    assert lines[-1].endswith("2 to mend")
+
+
+def test_problems_are_told_as_json(broken: Path) -> None:
+    result = runner.invoke(app, ["validate", str(broken), "--json"])
+    report = json.loads(result.stdout)
+    assert report["valid"] is False
+    assert {problem["customer"] for problem in report["problems"]} == {"user123", "keyless"}
+    assert all(problem["line"] for problem in report["problems"])
+
+
+@pytest.mark.parametrize("arguments", [[], ["Pulumi.local.yaml", "--stack", "local"], ["--stack", "unheard-of"]])
+def test_what_to_validate_has_to_be_clear(arguments: list[str]) -> None:
+    result = runner.invoke(app, ["validate", *arguments])
+    assert result.exit_code == 2
+    assert "error:" in result.output
+
+
+def test_validation_does_not_load_what_it_does_not_need() -> None:
+    """Importing Pulumi or an HTTP client would double the time that an editor or a hook waits for."""
+    code = "import sys, clawdet_infra.cli.main; print([m for m in ('pulumi', 'aiohttp', 'hcloud') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_command_has_help_with_an_example() -> None:
+    for command in (["doctor"], ["validate"], ["up"], ["recover"], ["demo", "up"], ["demo", "down"]):
+        result = runner.invoke(app, [*command, "--help"])
+        assert result.exit_code == 0
+        assert "Example:" in result.output, f"{' '.join(command)} shows no example"
+
+
+def test_the_doctor_has_one_line_for_each_thing_and_advice_for_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    everything = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name: None if name == "mmdebstrap" else everything(name))
+    result = runner.invoke(app, ["doctor"])
+    lines = {line.split()[1]: line for line in result.stdout.splitlines() if not line.startswith(" ")}
+    assert result.exit_code == 1
+    assert lines["mmdebstrap"].startswith("missing")
+    assert "scripts/system-packages" in lines["mmdebstrap"]
+    for part in ("pulumi", "hcloud", "random", "docker", "command"):
+        assert part in lines
+
+
+def test_the_doctor_speaks_json() -> None:
+    findings = json.loads(runner.invoke(app, ["doctor", "--json"]).stdout)
+    assert {"name", "found", "version", "source", "advice"} == set(findings[0])
+    assert all(finding["advice"] for finding in findings if not finding["found"])
