@@ -25,6 +25,7 @@ from localcloud.host.locations import MACHINE, Locations
 DEFAULT_SOCKET = Path("/var/run/docker.sock")
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
+CONTAINERD_SECONDS = 5.0
 OPEN_FILES = 1024 * 1024
 # Servers run a Docker of their own on 172.17.0.0/16, and what compose makes there comes next.
 BRIDGES = tuple(f"172.{second}.255.1/24" for second in (31, 30, 29, 28))
@@ -81,11 +82,13 @@ def ensure_docker(locations: Locations = MACHINE, environment: Mapping[str, str]
     In this order: what DOCKER_HOST names, our own where it runs or has containers, the system's, our own.
     Raises HostError with what to install or change, and MissingProgramError.
     """
+    if os.geteuid() != 0:
+        raise HostError("servers need networks and disks that only root can make: run this as root")
     require("docker")
     ours = f"unix://{locations.socket}"
     named = environment.get("DOCKER_HOST", "")
     if named and named != ours:
-        return _named(named)
+        return _named(named, locations)
     open_disks(locations)
     with locations.locked():
         if answers(ours):
@@ -130,7 +133,7 @@ def answers(host: str) -> bool:
     return True
 
 
-def _named(host: str) -> DockerHost:
+def _named(host: str, locations: Locations) -> DockerHost:
     if not host.startswith("unix://"):
         raise HostError(
             f"DOCKER_HOST is {host}, but servers need folders of this machine, so only a unix:// socket will do: "
@@ -138,7 +141,7 @@ def _named(host: str) -> DockerHost:
         )
     if not answers(host):
         raise HostError(f"DOCKER_HOST is {host}, but no Docker answers there: start it, or unset DOCKER_HOST")
-    open_disks()
+    open_disks(locations)
     return DockerHost(host, started_by_us=False)
 
 
@@ -157,9 +160,8 @@ def _has_containers(locations: Locations) -> bool:
 
 
 def _start(locations: Locations) -> None:
-    if os.geteuid() != 0:
-        raise HostError("no Docker answers, and starting one needs root: run this as root, or start Docker")
     require("dockerd", "containerd", "iptables", "ip")
+    _clear_pid_files(locations)
     for folder in (locations.data_root, locations.runtime):
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o711)
@@ -195,9 +197,43 @@ def _last_lines(path: Path, count: int = 5) -> str:
     return " / ".join(lines) + f" (log: {path})"
 
 
-def _alive(pid: int) -> bool:
+def _clear_pid_files(locations: Locations) -> None:
+    """Remove what a dockerd that was killed has left; the next one would take it for a running one.
+
+    One that is alive but does not answer is waited for: it is starting or stopping.
+    """
+    if not _gone(locations.pid_file, "dockerd", STOP_SECONDS):
+        raise HostError(f"a dockerd runs but does not answer; see {locations.log}, or end it")
+    # Its containerd dies with it, a moment later.  One that goes on is taken over.
+    _gone(locations.exec_root / "containerd" / "containerd.pid", "containerd", CONTAINERD_SECONDS)
+
+
+def _gone(pid_file: Path, program: str, seconds: float) -> bool:
+    """Wait until the process that the file names has ended, and remove the file then."""
+    deadline = time.monotonic() + seconds
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
+        pid = int(pid_file.read_text())
+        while _alive(pid) and _program(pid) == program:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.1)
+    except (FileNotFoundError, ValueError):
+        pass
+    pid_file.unlink(missing_ok=True)
     return True
+
+
+def _alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and that nobody has asked about yet does not."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
+def _program(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""

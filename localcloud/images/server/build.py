@@ -6,7 +6,9 @@ recipe's fingerprint, so nothing is done twice, and a changed recipe never meets
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +19,8 @@ from localcloud.images.server.mirror import machine_options, machine_sources
 from localcloud.images.server.recipe import Recipe
 
 BUILD_SECONDS = 1800.0
+KEPT_IMAGES = 3
+WORK_PREFIX = "server-build-"
 LABEL = "clawdet.image"
 
 Progress = Callable[[str], None]
@@ -41,6 +45,8 @@ def build_argv(recipe: Recipe, *, sources: Sequence[str], apt_options: Path, ove
         "--format=tar",
         f"--aptopt={apt_options}",
         "--aptopt=APT::Install-Recommends false",
+        # A build that is cut short is thrown away, so there is no point in writing every file to the disk at once.
+        "--dpkgopt=force-unsafe-io",
         *(f"--dpkgopt={option}" for option in recipe.dpkg_options),
         f"--include={','.join(recipe.packages)}",
         f"--customize-hook=tar-in {overlay} /",
@@ -84,9 +90,7 @@ def ensure_image(docker_host: str, recipe: Recipe, cache: Path, progress: Progre
             progress("building the server image (once, about half a minute)")
             _build(recipe, archive)
         run(import_argv(docker, recipe, archive), timeout=600.0)
-        for old in cache.glob("server-*.tar"):
-            if old != archive:
-                old.unlink()
+        _forget_old(docker, cache, archive)
     return recipe.image
 
 
@@ -100,9 +104,24 @@ def _present(docker: Sequence[str], image: str) -> bool:
     return True
 
 
+def _forget_old(docker: Sequence[str], cache: Path, archive: Path) -> None:
+    """Remove archives of other recipes, and images of all but the last few: another checkout may be at work."""
+    for old in cache.glob("server-*.tar"):
+        if old != archive:
+            old.unlink()
+    names = run([*docker, "image", "ls", "clawdet-server", "--format", "{{.Repository}}:{{.Tag}}"]).split()
+    for name in names[KEPT_IMAGES:]:
+        # Docker keeps an image that a container was made from, and lists the newest first.
+        with contextlib.suppress(CommandError):
+            run([*docker, "image", "rm", name])
+
+
 def _build(recipe: Recipe, archive: Path) -> None:
     require("mmdebstrap", "apt-get")
-    with tempfile.TemporaryDirectory(prefix="clawdet-image-", dir=archive.parent) as folder:
+    for stale in archive.parent.glob(f"{WORK_PREFIX}*"):
+        # A build that was killed left it; the lock says that nobody builds now.  Nothing mounted in it is followed.
+        run(["rm", "--recursive", "--force", "--one-file-system", str(stale)])
+    with tempfile.TemporaryDirectory(prefix=WORK_PREFIX, dir=archive.parent) as folder:
         work = Path(folder)
         options = work / "apt.conf"
         options.touch(mode=0o600)
@@ -117,7 +136,7 @@ def _build(recipe: Recipe, archive: Path) -> None:
             overlay=overlay,
             output=output,
         )
-        run(argv, timeout=BUILD_SECONDS)
+        run(argv, timeout=BUILD_SECONDS, env={**os.environ, "TMPDIR": folder, "LC_ALL": "C.UTF-8"})
         output.replace(archive)
 
 

@@ -14,7 +14,7 @@ from localcloud.machines.base import FirewallRule, IPNetwork
 TABLE = "inet local_cloud"
 INTERFACE = "eth0"
 # Without these no IPv6 neighbour is found; on Hetzner they never reach the firewall.
-NEIGHBOUR_DISCOVERY = "{ nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert, mld-listener-query }"
+NEIGHBOUR_DISCOVERY = "{ nd-neighbor-solicit, nd-neighbor-advert }"
 
 
 def ruleset(rules: tuple[FirewallRule, ...] | None) -> str:

@@ -57,7 +57,7 @@ class Golden:
 
     async def _fill(self, wanted: str, images: Sequence[str], registry: Registry) -> None:
         """The container and its own disk are gone afterwards, whatever happened."""
-        name, disk_name = self.names.builder(wanted[:8]), f"golden-{wanted[:8]}"
+        name, disk_name = self.names.builder, "golden"
         folder = Folder(self.home / "golden")
         await self._remove(name)
         disk = await in_thread(self.disks.create, self.names.slug, disk_name)

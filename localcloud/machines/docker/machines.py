@@ -11,7 +11,6 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from localcloud.host import Disks, open_disks
-from localcloud.host.command import require
 from localcloud.images import server as server_image
 from localcloud.images.server.mirror import MirrorError
 from localcloud.machines.base import FirewallRule, MachineError, MachineSpec, PowerState, Subnets
@@ -20,7 +19,7 @@ from localcloud.machines.docker.engine import Engine
 from localcloud.machines.docker.folder import Registry, Surroundings
 from localcloud.machines.docker.golden import Golden
 from localcloud.machines.docker.names import Names
-from localcloud.machines.docker.network import ensure_network, remove_network
+from localcloud.machines.docker.network import check_machine, ensure_network, remove_network
 from localcloud.machines.docker.server import Server
 from localcloud.machines.docker.threads import in_thread
 from localcloud.paths import images_cache
@@ -73,7 +72,7 @@ class DockerMachines:
 
     async def prepare(self) -> Subnets:
         """Make network, base image and the disks' file system; the image takes half a minute the first time."""
-        await in_thread(require, "docker", "ip", "nft", "nsenter")
+        await in_thread(check_machine)
         self.home.mkdir(parents=True, exist_ok=True)
         await self._open_disks()
         try:

@@ -43,6 +43,7 @@ class Names:
         """The Docker image that holds a snapshot of a server's system."""
         return f"clawdet-{self.slug}:{image}"
 
-    def builder(self, tag: str) -> str:
+    @property
+    def builder(self) -> str:
         """The container that fills a golden disk."""
-        return f"clawdet-{self.slug}-golden-{tag}"
+        return f"clawdet-{self.slug}-golden"
