@@ -17,7 +17,6 @@ from clawdet_infra.model import (
     Limits,
     Plan,
     Release,
-    ServerChoice,
     ServerPlan,
     SharedHost,
     decide_server,
@@ -148,11 +147,10 @@ def _customer(fleet: Fleet, customer: Customer, plan: Plan, images: Release) -> 
 
 
 def _host(fleet: Fleet, host: SharedHost, images: Release) -> HostLayout:
-    choice = ServerChoice(type=host.type, location=host.location)
     return HostLayout(
         host=host,
         server_name=slug_of(host.id),
-        server=ServerPlan(image=fleet.server.image, choices=(choice,)),
+        server=ServerPlan(image=fleet.server.image, type=host.type, location=host.location),
         labels=_labels(fleet, "shared-host", host.id),
         images=images,
         directory=f"{SERVER_ROOT}/clawdet-edge",

@@ -17,7 +17,6 @@ from clawdet_infra.model.rollout import Rollout
 from clawdet_infra.model.secrets import Encrypted
 from clawdet_infra.model.servers import (
     SERVER_TYPES,
-    ServerChoice,
     ServerDefaults,
     ServerPlan,
     ServerType,
@@ -46,7 +45,6 @@ __all__ = [
     "Release",
     "ReleaseOverride",
     "Rollout",
-    "ServerChoice",
     "ServerDefaults",
     "ServerPlan",
     "ServerType",

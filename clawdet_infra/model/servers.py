@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
-from clawdet_infra.model.base import Listed, Record, Text
+from clawdet_infra.model.base import Record, Text
 from clawdet_infra.model.problems import did_you_mean, listed, quoted, wrong
 
 _EUROPE = ("fsn1", "nbg1", "hel1")
@@ -92,23 +92,12 @@ LocationName = Annotated[Text, AfterValidator(_known_location)]
 ServerImage = Annotated[Text, AfterValidator(_debian_image)]
 
 
-class ServerChoice(Record):
-    """A type of server at a location."""
-
-    type: ServerTypeName
-    location: LocationName
-
-
 class ServerDefaults(Record):
-    """What servers are made from where nothing else is said.
-
-    `alternatives` are tried in order where Hetzner has none of the first choice left.
-    """
+    """What servers are made from where nothing else is said."""
 
     image: ServerImage = "debian-13"
     type: ServerTypeName
     location: LocationName
-    alternatives: Listed[ServerChoice] = ()
 
 
 class ServerWish(Record):
@@ -116,40 +105,21 @@ class ServerWish(Record):
 
     type: ServerTypeName | None = None
     location: LocationName | None = None
-    alternatives: Listed[ServerChoice] | None = None
 
 
 class ServerPlan(Record):
-    """A server as decided: its image, and the choices in the order in which they are tried (at least one)."""
+    """A server as decided."""
 
     image: str
-    choices: Annotated[tuple[ServerChoice, ...], Field(min_length=1)]
-
-    @property
-    def type(self) -> str:
-        """The type of the first choice."""
-        return self.choices[0].type
-
-    @property
-    def location(self) -> str:
-        """The location of the first choice."""
-        return self.choices[0].location
+    type: str
+    location: str
 
 
 def decide_server(defaults: ServerDefaults, *wishes: ServerWish | None) -> ServerPlan:
-    """Apply wishes to the defaults, the later over the earlier.
-
-    A wish for another type or location drops the alternatives of what it replaces: they were chosen for that.
-    """
-    kind, location, alternatives = defaults.type, defaults.location, defaults.alternatives
+    """Apply wishes to the defaults, the later over the earlier."""
+    kind, location = defaults.type, defaults.location
     for wish in wishes:
-        if wish is None:
-            continue
-        if wish.type is not None or wish.location is not None:
-            alternatives = ()
-        kind = wish.type or kind
-        location = wish.location or location
-        alternatives = alternatives if wish.alternatives is None else wish.alternatives
-    return ServerPlan(
-        image=defaults.image, choices=(ServerChoice.model_construct(type=kind, location=location), *alternatives)
-    )
+        if wish is not None:
+            kind = wish.type or kind
+            location = wish.location or location
+    return ServerPlan(image=defaults.image, type=kind, location=location)

@@ -9,7 +9,7 @@ from clawdet_infra.model.claims import Claims, Entry
 from clawdet_infra.model.customer import Customer
 from clawdet_infra.model.plan import PLANS, SYSTEM_MEMORY, Limits, Plan, PlanOverrides
 from clawdet_infra.model.problems import Problem, listed
-from clawdet_infra.model.servers import SERVER_TYPES, ServerChoice, ServerDefaults, decide_server
+from clawdet_infra.model.servers import SERVER_TYPES, ServerDefaults, ServerPlan, decide_server
 
 
 class Misfit(NamedTuple):
@@ -27,7 +27,7 @@ def oversized(claims: Claims) -> Iterator[Problem]:
     """
     for host in claims.hosts or ():
         if host.sound("type", "location"):
-            choice = ServerChoice.model_construct(type=host.value.type, location=host.value.location)
+            choice = ServerPlan.model_construct(image="", type=host.value.type, location=host.value.location)
             for misfit in _unsold(choice):
                 yield host.problem("location", misfit.message, misfit.hint)
     for entry in claims.customers:
@@ -52,28 +52,27 @@ def _judge(entry: Entry[Customer], plans: PlanOverrides, defaults: ServerDefault
     wish, own = entry.value.server, entry.value.limits
     plan, override = plans.plan(entry.value.plan), getattr(plans, entry.value.plan)
     limits = plan.limits.override(own)
-    for choice in decide_server(defaults, plan.server, wish).choices:
-        for misfit in _misfits(plan, limits, choice):
-            if getattr(own, misfit.about, None) is not None:
-                yield entry.problem(f"limits.{misfit.about}", misfit.message, misfit.hint)
-            elif wish is not None:
-                yield entry.problem("server", misfit.message, misfit.hint)
+    for misfit in _misfits(plan, limits, decide_server(defaults, plan.server, wish)):
+        if getattr(own, misfit.about, None) is not None:
+            yield entry.problem(f"limits.{misfit.about}", misfit.message, misfit.hint)
+        elif wish is not None:
+            yield entry.problem("server", misfit.message, misfit.hint)
+        else:
+            if getattr(override, misfit.about, None) is not None:
+                field = f"plans.{plan.name}.{misfit.about}"
             else:
-                if getattr(override, misfit.about, None) is not None:
-                    field = f"plans.{plan.name}.{misfit.about}"
-                else:
-                    field = f"plans.{plan.name}.server" if plan.server is not None else "server"
-                yield Problem(field=field, message=f"for the plan {plan.name}: {misfit.message}", hint=misfit.hint)
+                field = f"plans.{plan.name}.server" if plan.server is not None else "server"
+            yield Problem(field=field, message=f"for the plan {plan.name}: {misfit.message}", hint=misfit.hint)
 
 
-def _unsold(choice: ServerChoice) -> Iterator[Misfit]:
+def _unsold(choice: ServerPlan) -> Iterator[Misfit]:
     sold_at = SERVER_TYPES[choice.type].locations
     if choice.location not in sold_at:
         message = f"Hetzner sells no {choice.type} at {choice.location}."
         yield Misfit("location", message, f"It is sold at {listed(sold_at)}.")
 
 
-def _misfits(plan: Plan, limits: Limits, choice: ServerChoice) -> Iterator[Misfit]:
+def _misfits(plan: Plan, limits: Limits, choice: ServerPlan) -> Iterator[Misfit]:
     """Yield what does not work out where a customer with these limits lives on a server of this choice."""
     yield from _unsold(choice)
     server = SERVER_TYPES[choice.type]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from clawdet_infra.model import PLANS, SERVER_TYPES, ServerChoice, decide_server, load_fleet
+from clawdet_infra.model import PLANS, SERVER_TYPES, decide_server, load_fleet
 from clawdet_infra.model.plan import SYSTEM_MEMORY
 from tests.unit.model.samples import complaint, complaints, customer, fleet
 
@@ -117,13 +117,6 @@ def test_plans_that_nobody_has_are_not_judged_against_the_server():
     assert complaints(fleet(plans={"pro": {"memory": 8192}})) == []
 
 
-def test_alternatives_have_to_fit_as_well():
-    server = {"type": "cx23", "location": "fsn1", "alternatives": [{"type": "cpx11", "location": "ash"}]}
-    assert complaint(fleet(customer(), server=server)).startswith(
-        "server: for the plan pro: 3072 MiB are promised, but a cpx11 has 1280 MiB"
-    )
-
-
 @pytest.mark.parametrize(
     ("server", "message"),
     [
@@ -131,10 +124,8 @@ def test_alternatives_have_to_fit_as_well():
         ({"type": "cx-33"}, f"server.type: 'cx-33' is no server type that this program knows. Did you mean `cx33`? Known are {TYPES}."),
         ({"location": "fsn"}, "server.location: 'fsn' is no location of Hetzner. Did you mean `fsn1`? Known are fsn1, nbg1, hel1, ash, hil and sin."),
         ({"location": "ash"}, "server: Hetzner sells no cx23 at ash. It is sold at fsn1, nbg1 and hel1."),
-        ({"alternatives": {"type": "cx33"}}, "server.alternatives: must be a list, but is a mapping. In YAML, begin each entry with `- ` on its own line."),
-        ({"alternatives": [{"type": "cx33"}]}, "server.alternatives[0].location: is missing."),
-        ({"image": "debian-13"}, "server.image: is not a known key. Known are type, location and alternatives."),
-        (["cx33"], "server: must be a mapping, but is a list. Its keys are type, location and alternatives."),
+        ({"image": "debian-13"}, "server.image: is not a known key. Known are type and location."),
+        (["cx33"], "server: must be a mapping, but is a list. Its keys are type and location."),
     ],
 )  # fmt: skip
 def test_a_bad_server_is_told(server, message):
@@ -156,14 +147,10 @@ def test_a_bad_server_image_is_told():
     )
 
 
-def test_a_wish_for_another_type_drops_the_alternatives_of_the_type_it_replaces():
-    server = {"type": "cx23", "location": "fsn1", "alternatives": [{"type": "cx23", "location": "nbg1"}]}
-    fleet_ = load_fleet(fleet(customer(server={"type": "cx33"}), customer("other"), server=server))
-    decided = [decide_server(fleet_.server, one.server).choices for one in fleet_.customers]
-    assert decided == [
-        (ServerChoice(type="cx33", location="fsn1"),),
-        (ServerChoice(type="cx23", location="fsn1"), ServerChoice(type="cx23", location="nbg1")),
-    ]
+def test_a_wish_for_another_type_keeps_the_location():
+    fleet_ = load_fleet(fleet(customer(server={"type": "cx33"}), server={"type": "cx23", "location": "nbg1"}))
+    decided = decide_server(fleet_.server, fleet_.customers[0].server)
+    assert (decided.type, decided.location) == ("cx33", "nbg1")
 
 
 def test_settings_of_a_plan_that_would_do_nothing_are_told():
