@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import importlib.util
 import os
 import re
@@ -35,7 +34,6 @@ def find_go(report: Callable[[str], None] = lambda _: None) -> Path:
     return _install(report)
 
 
-@functools.cache
 def fits(go: Path) -> bool:
     """Whether a program is a Go that is new enough."""
     try:
@@ -73,7 +71,6 @@ def _install(report: Callable[[str], None]) -> Path:
     with cache.lock(folder.parent / "lock", lambda: report("another run installs Go; waiting for it")):
         if fits(go):
             return go
-        fits.cache_clear()
         report(f"no fitting Go here; installing {_pin()} into {folder}")
         with cache.publish(folder) as target:
             command = [*_pip(), "install", "--quiet", "--no-input", "--disable-pip-version-check", "--no-deps"]
