@@ -24,6 +24,7 @@ BOOT_SECONDS = 90.0
 PULL_SECONDS = 900.0
 STOP_SECONDS = 60
 POLL_SECONDS = 0.2
+DISK = "golden"
 # What must differ from server to server, or would tell one about another.
 PRIVATE = ("engine-id", "network", "swarm", "tmp")
 
@@ -43,6 +44,8 @@ class Golden:
     async def refresh(self, images: Sequence[str], surroundings: Surroundings) -> str:
         """Choose the golden disk that holds `images` for this cloud, after filling it where there is none."""
         assert surroundings.registry is not None
+        # A run that was killed may have left these.
+        await self._clean_up()
         wanted = await self._fingerprint(images, surroundings.registry)
         if self.disks.golden(wanted) is None:
             self.progress("pulling the images that servers start with (once)")
@@ -57,11 +60,9 @@ class Golden:
 
     async def _fill(self, wanted: str, images: Sequence[str], registry: Registry) -> None:
         """The container and its own disk are gone afterwards, whatever happened."""
-        name, disk_name = self.names.builder, "golden"
-        folder = Folder(self.home / "golden")
-        await self._remove(name)
-        disk = await in_thread(self.disks.create, self.names.slug, disk_name)
+        name, folder = self.names.builder, self._folder
         try:
+            disk = await in_thread(self.disks.create, self.names.slug, DISK)
             # Nobody has to reach it, so its firewall lets nothing in.
             folder.write({FIREWALL_FILE: ruleset(()), **registry_files(registry)}, {})
             mounts = Mounts(disk=disk, config=folder.config, seed=folder.seed)
@@ -72,16 +73,23 @@ class Golden:
                 await self.engine.execute(name, ["docker", "pull", "--quiet", image], timeout=PULL_SECONDS)
             # A clean end, after which everything that the inner Docker knows is on the disk.
             await self.engine.run("stop", f"--time={STOP_SECONDS}", name)
-            await self._remove(name)
+            await self._remove_container()
             await in_thread(_forget, disk)
-            await in_thread(self.disks.freeze, self.names.slug, disk_name, wanted)
+            await in_thread(self.disks.freeze, self.names.slug, DISK, wanted)
         finally:
-            await self._remove(name)
-            await in_thread(self.disks.delete, self.names.slug, disk_name)
-            folder.remove()
+            await self._clean_up()
 
-    async def _remove(self, name: str) -> None:
-        await self.engine.run_unless_gone("rm", "--force", "--volumes", name)
+    @property
+    def _folder(self) -> Folder:
+        return Folder(self.home / "golden")
+
+    async def _clean_up(self) -> None:
+        await self._remove_container()
+        await in_thread(self.disks.delete, self.names.slug, DISK)
+        await in_thread(self._folder.remove)
+
+    async def _remove_container(self) -> None:
+        await self.engine.run_unless_gone("rm", "--force", "--volumes", self.names.builder)
 
     async def _until_docker_answers(self, name: str) -> None:
         deadline = time.monotonic() + BOOT_SECONDS

@@ -126,8 +126,8 @@ class DockerMachines:
         disks = await self._open_disks()
         await in_thread(disks.delete_cloud, self.names.slug)
         await remove_network(self._engine, self.names, self.home)
-        if (self.home / "machines").exists():
-            await in_thread(shutil.rmtree, self.home / "machines")
+        for folder in ("machines", "golden"):
+            await in_thread(shutil.rmtree, self.home / folder, ignore_errors=True)
         self._subnets = None
 
     # -- one server ---------------------------------------------------------------------------------------------

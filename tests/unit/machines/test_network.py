@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from localcloud.machines.docker.names import Names
@@ -33,6 +33,7 @@ def test_the_network_has_a_way_out_only_where_that_is_asked_for() -> None:
     assert "--internal" not in RANGE.create_arguments(Names("x"), egress=True)
 
 
+@settings(max_examples=25)
 @given(st.text(min_size=1), st.sets(st.integers(0, 255)))
 def test_candidates_never_overlap_what_is_taken(slug: str, taken: set[int]) -> None:
     used = [IPv4Network(f"10.{second}.0.0/16") for second in taken]
