@@ -9,6 +9,7 @@ import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import suppress
+from datetime import timedelta
 
 from aiohttp import web
 
@@ -41,6 +42,7 @@ from localcloud.machines.base import Machines
 log = logging.getLogger(__name__)
 PREFIX = "/v1"
 MAX_BODY = 4 * 1024 * 1024
+KEEP_ACTIONS = timedelta(days=30)
 _NEXT = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 ROUTES: tuple[Route, ...] = (
@@ -77,6 +79,7 @@ def create_app(state: State, machines: Machines, config: ApiConfig) -> web.Appli
         cloud = Cloud(state, machines, config, addresses, config.randomness(), runner)
         runner.attach(cloud)
         app[CLOUD] = cloud
+        _forget_old_actions(cloud)
         runner.resume()
         await reconcile.reconcile(cloud)
         watcher = asyncio.create_task(reconcile.watch(cloud))
@@ -90,6 +93,14 @@ def create_app(state: State, machines: Machines, config: ApiConfig) -> web.Appli
     for route in _fixed_first(ROUTES):
         app.router.add_route(route.method, PREFIX + route.path, gate.handler(route))
     return app
+
+
+def _forget_old_actions(cloud: Cloud) -> None:
+    """Drop actions that ended long ago, so that a cloud that is used for years does not only grow."""
+    with cloud.state.change():
+        for action in cloud.state.actions:
+            if action.finished is not None and cloud.now() - action.finished > KEEP_ACTIONS:
+                cloud.state.actions.remove(action.id)
 
 
 def _fixed_first(routes: Iterable[Route]) -> list[Route]:
@@ -120,6 +131,7 @@ class _Gate:
             with cloud.state.change():
                 reply = route.handler(call)
             cloud.runner.run_new()
+            self._faults.check_answer(route.name)
             return _response(reply)
 
         return handle

@@ -38,7 +38,7 @@ class ApiConfig:
     seed: int | None = None
     """Makes injected errors and generated passwords the same on every run."""
 
-    watch_seconds: float = 5.0
+    watch_seconds: float = 10.0
     """How often machines are asked what they do, so that a server that went off by itself is shown as off."""
 
     clock: Clock = field(default_factory=SystemClock)

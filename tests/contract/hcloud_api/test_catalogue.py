@@ -6,6 +6,8 @@ import warnings
 
 import pytest
 from hcloud import APIException, Client
+from hcloud.images import Image
+from hcloud.server_types import ServerType
 
 from tests.contract.hcloud_api.making import make_server
 
@@ -58,9 +60,6 @@ def test_there_are_no_isos(client: Client) -> None:
 
 
 def test_arm_servers_cannot_be_had(client: Client) -> None:
-    from hcloud.images import Image
-    from hcloud.server_types import ServerType
-
     with pytest.raises(APIException) as refusal:
         client.servers.create(name="arm", server_type=ServerType(name="cax11"), image=Image(name="debian-13"))
 
@@ -68,9 +67,6 @@ def test_arm_servers_cannot_be_had(client: Client) -> None:
 
 
 def test_a_server_of_unknown_type_or_image_is_refused(client: Client) -> None:
-    from hcloud.images import Image
-    from hcloud.server_types import ServerType
-
     for size, image in (("cx9", "debian-13"), ("cx23", "plan9"), ("4711", "debian-13"), ("cx23", "4711")):
         with pytest.raises(APIException) as refusal:
             client.servers.create(name="web", server_type=ServerType(name=size), image=Image(name=image))

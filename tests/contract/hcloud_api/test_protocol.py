@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import requests
 from hcloud import Client
+from hcloud.actions import ActionFailedException
 
 from tests.contract.hcloud_api.conftest import check_answers
 from tests.contract.hcloud_api.making import make_key, make_server, wait
-from tests.contract.hcloud_api.running import CONFIG, TOKEN, RunningCloud, running_cloud
+from tests.contract.hcloud_api.running import CONFIG, KEY, TOKEN, RunningCloud, running_cloud
 
 
 def error_of(answer: requests.Response) -> dict[str, object]:
@@ -181,9 +182,16 @@ def test_errors_can_be_injected_by_route(tmp_path: Path) -> None:
     check_answers(cloud)
 
 
-def test_an_action_can_be_made_to_fail(tmp_path: Path) -> None:
-    from hcloud.actions import ActionFailedException
+def test_the_answer_to_a_request_that_was_carried_out_can_be_lost(tmp_path: Path) -> None:
+    with running_cloud(tmp_path, replace(CONFIG, error_rates={"POST /ssh_keys:lost": 1.0})) as cloud:
+        lost = cloud.call("POST", "/ssh_keys", {"name": "ops", "public_key": KEY})
 
+        assert (lost.status_code, error_of(lost)["code"]) == (504, "timeout")
+        assert [key["name"] for key in cloud.call("GET", "/ssh_keys").json()["ssh_keys"]] == ["ops"]
+    check_answers(cloud)
+
+
+def test_an_action_can_be_made_to_fail(tmp_path: Path) -> None:
     with running_cloud(tmp_path, replace(CONFIG, error_rates={"ACTION stop_server": 1.0})) as cloud:
         server = make_server(cloud.client())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -57,11 +58,9 @@ def fails(faults: Faults, route: str) -> bool:
 
 
 def test_as_many_requests_fail_as_was_said_and_always_the_same_ones() -> None:
-    runs = [[fails(Faults({"POST /servers": 0.2}, seed=7), "POST /servers")] for _ in range(3)]
     faults = [Faults({"POST /servers": 0.2}, seed=7) for _ in range(2)]
     patterns = [[fails(each, "POST /servers") for _ in range(1000)] for each in faults]
 
-    assert runs[0] == runs[1] == runs[2]
     assert patterns[0] == patterns[1]
     assert 150 < sum(patterns[0]) < 250
 
@@ -186,8 +185,6 @@ def test_any_text_is_a_name_or_has_a_problem(text: str) -> None:
 
 @given(st.text(max_size=80), st.binary(max_size=80))
 def test_any_text_is_a_key_or_an_error(text: str, blob: bytes) -> None:
-    import base64
-
     for candidate in (text, f"ssh-ed25519 {base64.b64encode(blob).decode()}", f"ssh-rsa {text}"):
         with suppress(KeyFormatError):
             assert len(fingerprint(candidate)) == 47

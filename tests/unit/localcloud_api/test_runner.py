@@ -18,7 +18,7 @@ from localcloud.api.faults import Faults
 from localcloud.api.state import State
 from localcloud.machines.base import MachineError
 from localcloud.machines.none import NoMachines
-from tests.unit.localcloud_api.harness import Api
+from tests.unit.localcloud_api.harness import Api, running
 
 
 class Scene:
@@ -196,3 +196,18 @@ async def test_progress_grows_and_is_whole_only_at_the_end(api: Api) -> None:
     seen.append((await api.action(made["action"]))["progress"])
 
     assert seen == [0, 40, 80, 100]
+
+
+async def test_actions_of_long_ago_are_forgotten_at_a_start(tmp_path: Path) -> None:
+    clock = ManualClock()
+    async with running(tmp_path, clock=clock) as api:
+        old = (await api.post("/zones", {"name": "a.test", "mode": "primary"}))["action"]
+        await api.rest()
+        await clock.advance(29 * 24 * 3600)
+        young = (await api.post("/zones/a.test/actions/change_ttl", {"ttl": 60}))["action"]
+        await api.rest()
+        await clock.advance(2 * 24 * 3600)
+
+    async with running(tmp_path, clock=clock) as api:
+        assert (await api.get(f"/actions/{young['id']}"))["action"]["status"] == "success"
+        await api.get(f"/actions/{old['id']}", status=404)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from pathlib import Path
 from typing import Any
@@ -279,10 +280,10 @@ async def test_a_machine_that_goes_off_or_comes_back_by_itself_is_noticed(api: A
     server = await api.server()
 
     api.machines.states[server["id"]] = "off"
-    await api.clock.advance(5)
+    await api.clock.advance(10)
     assert (await api.get("/servers"))["servers"][0]["status"] == "off"
     api.machines.states[server["id"]] = "running"
-    await api.clock.advance(5)
+    await api.clock.advance(10)
     assert (await api.get("/servers"))["servers"][0]["status"] == "running"
 
 
@@ -342,8 +343,6 @@ async def test_a_shutdown_that_a_stop_interrupted_ends_as_the_machine_did(
     async with cloud.run() as api:
         server = await api.server()
         with api.state.change():
-            from dataclasses import replace
-
             api.state.servers.put(replace(api.state.servers[server["id"]], status="stopping"))
     cloud.machines.states[server["id"]] = power
 
