@@ -6,6 +6,7 @@ import collections
 import os
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -53,6 +54,7 @@ def _compile(go: Path, part: Part, program: Path, report: Report) -> None:
     command += ["-ldflags", f"-s -w {f'-X {part.link}' if part.link else ''}".strip(), "-o", str(program)]
     if nice := shutil.which("nice"):  # The machine stays usable meanwhile.
         command[:0] = [nice, "-n", "5"]
+    started = time.monotonic()
     process = subprocess.Popen(
         [*command, part.package],
         cwd=pins.GO / part.module,
@@ -61,24 +63,49 @@ def _compile(go: Path, part: Part, program: Path, report: Report) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    last: collections.deque[str] = collections.deque(maxlen=15)
-    started = shown = time.monotonic()
-    compiled = 0
-    with process:
-        assert process.stderr is not None
-        for line in process.stderr:  # One line a package that it compiles, or downloads.
-            last.append(line.rstrip())
-            compiled += not line.startswith("go: downloading")
-            if time.monotonic() - shown >= _EVERY:
-                shown = time.monotonic()
-                report(f"building {part.name}: {compiled} packages compiled, {shown - started:.0f} s")
+    with process, _Output(process) as output:
+        while process.poll() is None:
+            try:
+                process.wait(timeout=_EVERY)
+            except subprocess.TimeoutExpired:
+                report(f"building {part.name}: {output.progress()}, {time.monotonic() - started:.0f} s")
     if process.returncode != 0:
-        raise EngineError(f"cannot build {part.name} {part.version}:\n  " + "\n  ".join(last))
+        raise EngineError(f"cannot build {part.name} {part.version}:\n  " + "\n  ".join(output.last))
+
+
+class _Output:
+    """Reads what `go build -v` prints: a line for each module that it downloads and each package that it compiles."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        assert process.stderr is not None
+        self._lines = process.stderr
+        self._thread = threading.Thread(target=self._read)
+        self._modules = self._packages = 0
+        self.last: collections.deque[str] = collections.deque(maxlen=15)
+
+    def __enter__(self) -> _Output:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join()
+
+    def progress(self) -> str:
+        """How far it has come."""
+        return f"{self._modules} modules downloaded, {self._packages} packages compiled"
+
+    def _read(self) -> None:
+        for line in self._lines:
+            self.last.append(line.rstrip())
+            if line.startswith("go: downloading"):
+                self._modules += 1
+            else:
+                self._packages += 1
 
 
 def _environment() -> dict[str, str]:
     """The environment of Go: the user's proxies and caches, but none of the settings that change the result."""
-    return os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "", "GOTOOLCHAIN": "local", "GOWORK": "off"}
+    return os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local", "GOWORK": "off"}
 
 
 def _module_folder(go: Path, module: str, dependency: str) -> Path:
