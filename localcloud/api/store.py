@@ -30,7 +30,7 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         # The file holds user data with host keys in it, so nobody else may ever have been able to read it.
         path.touch(mode=0o600)
-        self._database = sqlite3.connect(path, isolation_level=None, timeout=2)
+        self._database = sqlite3.connect(path, isolation_level=None, timeout=0.5)
         try:
             # A second process must fail at once and clearly, instead of working on an outdated copy.
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")

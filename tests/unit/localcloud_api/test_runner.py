@@ -200,7 +200,7 @@ async def test_progress_grows_and_is_whole_only_at_the_end(api: Api) -> None:
 
 async def test_actions_of_long_ago_are_forgotten_at_a_start(tmp_path: Path) -> None:
     clock = ManualClock()
-    async with running(tmp_path, clock=clock) as api:
+    async with running(tmp_path, clock=clock, watch_seconds=1e9) as api:
         old = (await api.post("/zones", {"name": "a.test", "mode": "primary"}))["action"]
         await api.rest()
         await clock.advance(29 * 24 * 3600)
@@ -208,6 +208,6 @@ async def test_actions_of_long_ago_are_forgotten_at_a_start(tmp_path: Path) -> N
         await api.rest()
         await clock.advance(2 * 24 * 3600)
 
-    async with running(tmp_path, clock=clock) as api:
+    async with running(tmp_path, clock=clock, watch_seconds=1e9) as api:
         assert (await api.get(f"/actions/{young['id']}"))["action"]["status"] == "success"
         await api.get(f"/actions/{old['id']}", status=404)
