@@ -86,7 +86,8 @@ def invalid(field_name: str, message: str) -> ApiError:
 
 def not_found(what: str, key: int | str) -> ApiError:
     """Say that no object of this kind has this id or name."""
-    return ApiError("not_found", f"{what} with ID '{key}' not found")
+    which = f"with ID '{key}'" if isinstance(key, int) or key.isdecimal() else f"'{key}'"
+    return ApiError("not_found", f"{what} {which} not found")
 
 
 def not_unique(what: str, field_name: str) -> ApiError:

@@ -57,6 +57,9 @@ def read_json(text: str) -> dict[str, Any]:
         return {}
     try:
         value = json.loads(text, parse_constant=_no_constant)
+        if "\\ud" in text.lower():
+            # Half of a surrogate pair can be written in JSON, but is no text that could be kept or sent.
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise ApiError("json_error", f"the request body is not valid JSON: {error}") from None
     if not isinstance(value, dict):

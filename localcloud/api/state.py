@@ -98,7 +98,12 @@ class State:
 
         Raises `localcloud.api.store.StoreError` where the file cannot be used.
         """
-        return cls(Store(path))
+        store = Store(path)
+        try:
+            return cls(store)
+        except BaseException:
+            store.close()
+            raise
 
     def close(self) -> None:
         """Let go of the file."""

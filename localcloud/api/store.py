@@ -30,6 +30,7 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         # The file holds user data with host keys in it, so nobody else may ever have been able to read it.
         path.touch(mode=0o600)
+        path.chmod(0o600)
         self._database = sqlite3.connect(path, isolation_level=None, timeout=0.5)
         try:
             # A second process must fail at once and clearly, instead of working on an outdated copy.
@@ -42,6 +43,9 @@ class Store:
         except sqlite3.OperationalError as error:
             self._database.close()
             raise StoreError(f"cannot open {path}: {error} (is another local cloud of this home running?)") from error
+        except sqlite3.DatabaseError as error:
+            self._database.close()
+            raise StoreError(f"cannot open {path}: {error}; destroy the cloud to start anew") from error
 
     def _check_format(self, path: Path) -> None:
         (found,) = self._database.execute("PRAGMA user_version").fetchone()

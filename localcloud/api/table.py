@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Generic, Protocol, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
+
+from localcloud.api.store import StoreError
 
 
 class Record(Protocol):
@@ -116,9 +118,15 @@ class Table(Generic[R]):
             self._records[number] = record
 
     def load(self, bodies: Iterable[str]) -> None:
-        """Take in records from disk."""
+        """Take in records from disk.  Raises StoreError for one that is not of this version."""
         for body in bodies:
-            record = self._adapter.validate_json(body)
+            try:
+                record = self._adapter.validate_json(body)
+            except ValidationError as error:
+                raise StoreError(
+                    f"a {self.kind} in the state cannot be read; it was written by another version of the local "
+                    "cloud: use that one, or destroy the cloud to start anew"
+                ) from error
             self.restore(record.id, record)
 
     def dump(self, number: int) -> str | None:

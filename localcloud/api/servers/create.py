@@ -15,6 +15,7 @@ from localcloud.api.errors import ApiError, invalid, not_found, not_unique
 from localcloud.api.firewalls.matching import begin_changes
 from localcloud.api.images.model import Image
 from localcloud.api.images.routes import find_image
+from localcloud.api.inputs import read_id
 from localcloud.api.placement_groups.routes import with_room
 from localcloud.api.primary_ips.model import PrimaryIP
 from localcloud.api.primary_ips.routes import make
@@ -121,8 +122,9 @@ def _place(cloud: Cloud, size: ServerType, reference: str | None) -> Location:
 def _key(cloud: Cloud, reference: str) -> SSHKey:
     keys = cloud.state.ssh_keys
     key = keys.first("name", reference)
-    if key is None and reference.isdigit() and len(reference) < 17:
-        key = keys.get(int(reference))
+    number = read_id(reference)
+    if key is None and number is not None:
+        key = keys.get(number)
     if key is None:
         raise not_found("SSH key", reference)
     return key

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from localcloud.api.cloud import Cloud
 from localcloud.api.errors import ApiError, invalid, not_found, not_unique, protected
+from localcloud.api.inputs import read_id
 from localcloud.api.zones.model import APEX, NAMESERVERS, Record, Zone, ZoneRRSet
 from localcloud.api.zones.soa import default_soa, next_serial
 from localcloud.api.zones.values import rrset_name_problem, value_problem
@@ -16,9 +17,10 @@ def find_zone(cloud: Cloud, key: str) -> Zone:
     """A zone by id or name.  Raises not_found."""
     zones = cloud.state.zone_table
     # No zone's name consists of digits only, so the two cannot be mistaken for each other.
-    zone = zones.get(int(key)) if key.isascii() and key.isdigit() and len(key) < 17 else zones.first("name", key)
+    number = read_id(key)
+    zone = zones.first("name", key) if number is None else zones.get(number)
     if zone is None:
-        raise ApiError("not_found", f"zone '{key}' not found")
+        raise not_found("zone", key)
     return zone
 
 

@@ -63,6 +63,8 @@ def value_problem(rtype: str, value: str, zone_name: str) -> str | None:
         return f"must have 1 to {MAX_VALUE} characters on one line"
     if rtype == "TXT" and not _QUOTED_STRINGS.fullmatch(value):
         return "must be one or more strings in double quotes"
+    if value.startswith("\\#"):
+        return "must not be in the generic syntax for unknown types"
     if ";" in re.sub(r'"(?:[^"\\]|\\.)*"', "", value):
         return "must not contain a comment"
     try:

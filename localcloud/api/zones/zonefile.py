@@ -17,6 +17,7 @@ from localcloud.api.zones.model import APEX, NAMESERVERS, TYPES, Record, Zone, Z
 from localcloud.api.zones.soa import with_serial
 
 _TTL = re.compile(r"^\$TTL[ \t]+(\d{1,10})", re.MULTILINE | re.IGNORECASE)
+_GENERATE = re.compile(r"^\$GENERATE\b", re.MULTILINE | re.IGNORECASE)
 _FIRST = {"SOA": 0, "NS": 1}
 
 
@@ -52,6 +53,8 @@ def export(zone: Zone, rrsets: Iterable[ZoneRRSet]) -> str:
 
 def parse(text: str, zone_name: str) -> ParsedZone:
     """Read a zone file for a zone.  Raises invalid_input."""
+    if _GENERATE.search(text):
+        raise invalid("zonefile", "cannot be read: $GENERATE is not part of RFC 1035")
     origin = dns.name.from_text(zone_name)
     try:
         parsed = dns.zone.from_text(text, origin=origin, relativize=False, check_origin=False)

@@ -47,7 +47,9 @@ def test_a_method_that_a_path_does_not_have_is_refused(cloud: RunningCloud) -> N
     assert set(answer.headers["Allow"].split(",")) == {"GET", "POST"}
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '"x"', "{'a': 1}", '{"name": NaN}', "\xff", '{"a":' * 100_000])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '"x"', "{'a': 1}", '{"name": NaN}', "\xff", '{"a":' * 100_000, r'{"\ud800": 1}']
+)
 def test_a_body_must_be_a_json_object(cloud: RunningCloud, text: str) -> None:
     answer = cloud.call("POST", "/ssh_keys", data=text.encode("latin-1"))
 
@@ -79,6 +81,33 @@ def test_an_id_in_a_path_must_be_one(cloud: RunningCloud, number: str) -> None:
 
     assert answer.status_code == 422
     assert error_of(answer)["code"] == "invalid_input"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "/servers?name=%ff", None, 200),
+        ("GET", "/servers?name=%00", None, 200),
+        ("GET", "/zones/%ff", None, 404),
+        ("GET", "/zones/²", None, 404),
+        ("GET", "/zones/a%2Fb", None, 404),
+        ("GET", "/servers/1%00", None, 422),
+        ("GET", "/servers/", None, 404),
+        ("PATCH", "/servers", None, 405),
+        ("POST", "/servers", {"name": "a", "server_type": "²", "image": "debian-13"}, 404),
+        ("POST", "/servers", {"name": "a", "server_type": "cx23", "image": "debian-13", "ssh_keys": ["²"]}, 404),
+        ("POST", "/servers", {"name": "a", "server_type": 10**400, "image": "debian-13"}, 422),
+        ("POST", "/volumes", {"name": "a", "size": 10**400, "location": "fsn1"}, 422),
+        ("POST", "/zones/nobody.test/rrsets/a/BOGUS/actions/add_records", {"records": [{"value": "x"}]}, 404),
+    ],
+)
+def test_odd_requests_get_ordinary_answers(
+    cloud: RunningCloud, method: str, path: str, body: object, status: int
+) -> None:
+    answer = cloud.call(method, path, body)
+
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"].startswith("application/json")
 
 
 def test_lists_come_in_pages_that_lead_to_each_other(cloud: RunningCloud, client: Client) -> None:

@@ -177,6 +177,7 @@ def test_a_zone_can_be_made_from_record_sets_or_from_a_file(client: Client, zone
         ("$TTL 300\n@ IN A 192.0.2.1\n", "must have a SOA record"),
         ("$TTL 300\n@ IN SOA a. b. 1 2 3 4 5\n@ IN NS ns1.example.com.\n", "assigned name servers"),
         ("$INCLUDE /etc/passwd\n", "cannot be read"),
+        ("$TTL 300\n$GENERATE 1-9 h$ A 192.0.2.1\n", "GENERATE is not part"),
     ],
 )
 def test_a_zone_file_that_does_not_fit_changes_nothing(zone: BoundZone, text: str, message: str) -> None:
@@ -251,6 +252,7 @@ def test_a_zone_can_have_a_name_right_below_a_public_suffix(client: Client, name
         ("user1", "CNAME", "two names", "records[0].value"),
         ("user1", "A", "192.0.2.1 ; comment", "records[0].value"),
         ("user1", "A", "", "records[0].value"),
+        ("user1", "A", "\\# 4 01020304", "records[0].value"),
         ("@", "CNAME", "example.com.", "type"),
         ("User1", "A", "192.0.2.1", "name"),
         ("user1.", "A", "192.0.2.1", "name"),

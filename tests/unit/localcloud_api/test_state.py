@@ -133,6 +133,24 @@ def test_a_state_of_a_newer_version_is_refused(tmp_path: Path) -> None:
         State.open(tmp_path / "state.db")
 
 
+def test_a_file_that_is_no_state_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "state.db").write_text("something else entirely, and long enough to be taken for a header" * 50)
+
+    with pytest.raises(StoreError, match="not a database"):
+        State.open(tmp_path / "state.db")
+
+
+def test_a_record_of_another_shape_is_refused_and_the_file_let_go(tmp_path: Path) -> None:
+    State.open(tmp_path / "state.db").close()
+    with sqlite3.connect(tmp_path / "state.db") as database:
+        database.execute("INSERT INTO record VALUES ('server', 1, '{\"id\": 1}')")
+    database.close()
+
+    for _ in range(2):
+        with pytest.raises(StoreError, match="a server in the state cannot be read"):
+            State.open(tmp_path / "state.db")
+
+
 def test_nobody_else_can_read_the_state(state: State, tmp_path: Path) -> None:
     with state.change():
         state.ssh_keys.put(key(1))
