@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any, Literal
-
-from pydantic import AfterValidator, Field
+from typing import Any
 
 from localcloud.api.actions.model import Action
 from localcloud.api.actions.routes import reply, routes_of
@@ -15,64 +13,12 @@ from localcloud.api.call import Call, Reply, Route
 from localcloud.api.catalogue.locations import LOCATION, find_location
 from localcloud.api.cloud import Cloud
 from localcloud.api.errors import ApiError, invalid, not_found, not_unique, protected
-from localcloud.api.inputs import Id, IdOrName, Input, Labels, problem
 from localcloud.api.listing import chosen, filtered, listed
-from localcloud.api.names import is_volume_name
 from localcloud.api.servers.model import Server
+from localcloud.api.volumes.inputs import AttachInput, CreateInput, ProtectionInput, ResizeInput, UpdateInput
 from localcloud.api.volumes.model import Volume
 
-MAX_SIZE = 10240
 MAX_VOLUMES_OF_A_SERVER = 16
-
-
-def _name(text: str) -> str:
-    if not is_volume_name(text):
-        raise problem(
-            "must have at most 64 letters, digits, dashes, underscores and dots, with a letter or digit at both ends"
-        )
-    return text
-
-
-Name = Annotated[str, AfterValidator(_name)]
-Size = Annotated[int, Field(ge=10, le=MAX_SIZE)]
-
-
-class CreateInput(Input):
-    """Body of `POST /volumes`."""
-
-    name: Name
-    size: Size
-    location: IdOrName | None = None
-    server: Id | None = None
-    automount: bool = False
-    format: Literal["ext4", "xfs"] | None = None
-    labels: Labels = Field(default_factory=dict)
-
-
-class UpdateInput(Input):
-    """Body of `PUT /volumes/{id}`."""
-
-    name: Name = ""
-    labels: Labels = Field(default_factory=dict)
-
-
-class AttachInput(Input):
-    """Body of `attach`."""
-
-    server: Id
-    automount: bool = False
-
-
-class ResizeInput(Input):
-    """Body of `resize`."""
-
-    size: Size
-
-
-class ProtectionInput(Input):
-    """Body of `change_protection`."""
-
-    delete: bool = False
 
 
 def view(volume: Volume) -> dict[str, Any]:
