@@ -17,6 +17,8 @@ from localcloud.host.locations import MACHINE, Locations
 GIBIBYTE = 1024**3
 SMALLEST_FILE_SYSTEM = 2 * GIBIBYTE
 COPY_SECONDS = 900.0
+# Blocks of deleted files are given back to the machine ("discard").
+MOUNT_OPTIONS = "loop,noatime,discard=async"
 
 
 class Disks(ABC):
@@ -165,10 +167,15 @@ def open_disks(locations: Locations = MACHINE) -> Disks:
             return BtrfsDisks(root)
         if not locations.disks_file.exists() and any(root.iterdir()):
             return PlainDisks(root)
+        exists = locations.disks_file.exists() and _is_formatted(locations.disks_file)
         try:
-            _mount(locations)
+            if not exists:
+                _format(locations.disks_file)
+            run(["mount", "-t", "btrfs", "-o", MOUNT_OPTIONS, str(locations.disks_file), str(root)])
         except (CommandError, MissingProgramError, OSError):
-            if locations.disks_file.exists() and _is_formatted(locations.disks_file):
+            # Disks that are in the file are not to be replaced by empty folders; where there are none yet, a kernel
+            # or machine without btrfs is no reason to give up.
+            if exists:
                 raise
             locations.disks_file.unlink(missing_ok=True)
             return PlainDisks(root)
@@ -182,16 +189,13 @@ def close_disks(locations: Locations = MACHINE) -> None:
             run(["umount", str(locations.disks)])
 
 
-def _mount(locations: Locations) -> None:
+def _format(file: Path) -> None:
     require("mkfs.btrfs", "btrfs", "mount")
-    file = locations.disks_file
-    if not file.exists() or not _is_formatted(file):
-        free = shutil.disk_usage(locations.state).free
-        with file.open("wb") as stream:
-            # The file is sparse: it takes what the disks really hold, never more than most of what is free now.
-            stream.truncate(max(SMALLEST_FILE_SYSTEM, free * 8 // 10))
-        run(["mkfs.btrfs", "--quiet", "--metadata", "single", str(file)])
-    run(["mount", "-t", "btrfs", "-o", "loop,noatime,discard=async", str(file), str(locations.disks)])
+    free = shutil.disk_usage(file.parent).free
+    with file.open("wb") as stream:
+        # The file is sparse: it takes what the disks really hold, never more than most of what is free now.
+        stream.truncate(max(SMALLEST_FILE_SYSTEM, free * 8 // 10))
+    run(["mkfs.btrfs", "--quiet", "--metadata", "single", str(file)])
 
 
 def _is_formatted(file: Path) -> bool:

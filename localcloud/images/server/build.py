@@ -27,16 +27,7 @@ Progress = Callable[[str], None]
 
 
 def build_argv(recipe: Recipe, *, sources: Sequence[str], apt_options: Path, overlay: Path, output: Path) -> list[str]:
-    """The command that builds the image's file system into the tar archive `output`.
-
-    mmdebstrap keeps the given apt options in the system, which would carry a proxy of this machine into servers, so
-    a hook removes them.  Host keys and the machine id must differ from server to server and are made at first boot.
-    """
-    root = '"$1"'
-    clean = " ".join(
-        f"{root}/{path}"
-        for path in ("etc/ssh/ssh_host_*", "etc/apt/apt.conf.d/99mmdebstrap", "var/log/*.log", "var/log/apt/*")
-    )
+    """The command that builds the image's file system into the tar archive `output`."""
     return [
         "mmdebstrap",
         "--quiet",
@@ -50,9 +41,7 @@ def build_argv(recipe: Recipe, *, sources: Sequence[str], apt_options: Path, ove
         *(f"--dpkgopt={option}" for option in recipe.dpkg_options),
         f"--include={','.join(recipe.packages)}",
         f"--customize-hook=tar-in {overlay} /",
-        f"--customize-hook=mkdir -p {root}/etc/local-cloud {root}/var/lib/cloud/seed/nocloud",
-        f"--customize-hook=rm -f {clean}",
-        f"--customize-hook=: > {root}/etc/machine-id",
+        *(f"--customize-hook={hook}" for hook in recipe.hooks),
         recipe.suite,
         str(output),
         *sources,

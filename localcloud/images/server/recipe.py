@@ -14,6 +14,18 @@ from pathlib import Path
 
 SUITE = "trixie"
 API_NAME = "debian-13"
+# Shell commands that mmdebstrap runs at the end; "$1" is the image's root.
+HOOKS = (
+    'mkdir -p "$1"/etc/local-cloud "$1"/var/lib/cloud/seed/nocloud',
+    # Host keys and the machine id must differ from server to server and are made at the first boot.
+    'rm -f "$1"/etc/ssh/ssh_host_*',
+    ': > "$1"/etc/machine-id',
+    # mmdebstrap leaves this machine's apt options there, a proxy for example, which servers must not use.
+    'rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap',
+    'rm -f "$1"/var/log/*.log "$1"/var/log/apt/*',
+    # Tells systemd that caches of libraries and of the journal's catalog are up to date, so that no boot makes them.
+    'touch "$1"/etc/.updated "$1"/var/.updated',
+)
 FOLDER = Path(__file__).parent
 
 
@@ -24,14 +36,15 @@ class Recipe:
     suite: str
     packages: tuple[str, ...]
     dpkg_options: tuple[str, ...]
+    hooks: tuple[str, ...]
     overlay: bytes
 
     @property
     def fingerprint(self) -> str:
         """Twelve hexadecimal digits that change with anything in the recipe."""
         digest = hashlib.sha256()
-        for part in (self.suite, "\n".join(self.packages), "\n".join(self.dpkg_options)):
-            digest.update(part.encode() + b"\0")
+        for part in ((self.suite,), self.packages, self.dpkg_options, self.hooks):
+            digest.update("\n".join(part).encode() + b"\0")
         digest.update(self.overlay)
         return digest.hexdigest()[:12]
 
@@ -47,6 +60,7 @@ def read_recipe(folder: Path = FOLDER) -> Recipe:
         suite=SUITE,
         packages=tuple(sorted(read_list(folder / "packages.txt"))),
         dpkg_options=tuple(_dpkg_option(line) for line in read_list(folder / "excluded-paths.txt")),
+        hooks=HOOKS,
         overlay=overlay_archive(folder / "overlay", read_list(folder / "masked-units.txt")),
     )
 

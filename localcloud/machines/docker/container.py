@@ -77,7 +77,6 @@ def common_arguments(names: Names, mounts: Mounts, capabilities: tuple[str, ...]
     return [
         f"--label={names.label}",
         f"--network={names.network}",
-        # Docker's own name resolution shows the names of other servers; the entry script replaces it.
         "--stop-signal=RTMIN+4",
         "--cgroupns=private",
         "--security-opt=seccomp=unconfined",

@@ -18,8 +18,9 @@ from localcloud.machines.docker.container import allowed_capabilities
 from localcloud.machines.docker.engine import Engine
 from localcloud.machines.docker.folder import Registry, Surroundings
 from localcloud.machines.docker.golden import Golden
+from localcloud.machines.docker.kernel import check_machine, raise_limits
 from localcloud.machines.docker.names import Names
-from localcloud.machines.docker.network import check_machine, ensure_network, remove_network
+from localcloud.machines.docker.network import ensure_network, remove_network
 from localcloud.machines.docker.server import Server
 from localcloud.machines.docker.threads import in_thread
 from localcloud.paths import images_cache
@@ -73,6 +74,7 @@ class DockerMachines:
     async def prepare(self) -> Subnets:
         """Make network, base image and the disks' file system; the image takes half a minute the first time."""
         await in_thread(check_machine)
+        await in_thread(raise_limits)
         self.home.mkdir(parents=True, exist_ok=True)
         await self._open_disks()
         try:

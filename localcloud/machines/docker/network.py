@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from pathlib import Path
 
-from localcloud.host.command import CommandError, require, run_async
+from localcloud.host.command import CommandError, run_async
 from localcloud.machines.base import MachineError, Subnets
 from localcloud.machines.docker.engine import Engine
 from localcloud.machines.docker.names import Names
@@ -94,13 +94,6 @@ def isolation_ruleset(names: Names) -> str:
         f'    iifname "{names.bridge}" oifname != "{names.bridge}" reject with icmpx type admin-prohibited\n'
         f'    oifname "{names.bridge}" iifname != "{names.bridge}" drop\n  }}\n}}\n'
     )
-
-
-def check_machine() -> None:
-    """Raise MachineError or MissingProgramError where this machine lacks what the network needs."""
-    require("docker", "ip", "nft", "nsenter")
-    if not Path("/proc/net/if_inet6").exists():
-        raise MachineError("this machine's kernel has no IPv6, which servers need: boot it without ipv6.disable=1")
 
 
 async def ensure_network(engine: Engine, names: Names, home: Path, *, egress: bool) -> Range:

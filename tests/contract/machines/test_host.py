@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.host import Locations, open_disks
+from localcloud.host import CommandError, Locations, open_disks
 from localcloud.host.command import run
 from localcloud.host.disks import BtrfsDisks, PlainDisks, close_disks
 
@@ -146,12 +146,33 @@ def test_space_of_deleted_files_comes_back_to_the_machine(locations: Locations) 
         time.sleep(0.2)
 
 
-def test_without_btrfs_disks_are_folders(locations: Locations, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for program in ("stat", "mount", "cp"):
-        (tmp_path / program).symlink_to(shutil.which(program) or program)
+@pytest.mark.parametrize("lacks", ["programs", "the kernel's part"])
+def test_without_btrfs_disks_are_folders(
+    locations: Locations, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lacks: str
+) -> None:
+    for program in ("stat", "cp", *(() if lacks == "programs" else ("btrfs", "mkfs.btrfs"))):
+        (tmp_path / program).symlink_to(str(shutil.which(program)))
+    (tmp_path / "mount").write_text("#!/bin/sh\necho unknown filesystem type >&2; exit 32\n")
+    (tmp_path / "mount").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     disks = open_disks(locations)
     assert isinstance(disks, PlainDisks)
+    assert not locations.disks_file.exists()
     disks.create("cloud", "1")
     monkeypatch.undo()
-    assert open_disks(locations).kind == "plain", "installing btrfs later does not hide disks that exist"
+    assert open_disks(locations).kind == "plain", "btrfs that comes later does not hide disks that exist"
+
+
+def test_disks_that_cannot_be_mounted_are_not_replaced_by_empty_ones(
+    locations: Locations, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    open_disks(locations).create("cloud", "1")
+    close_disks(locations)
+    (tmp_path / "stat").symlink_to(str(shutil.which("stat")))
+    (tmp_path / "mount").write_text("#!/bin/sh\necho no loop device >&2; exit 32\n")
+    (tmp_path / "mount").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(CommandError, match="no loop device"):
+        open_disks(locations)
+    monkeypatch.undo()
+    assert open_disks(locations).path("cloud", "1").is_dir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,7 +70,13 @@ def test_neither_host_keys_nor_this_machine_s_apt_options_stay_in_the_image(tmp_
     argv = build_argv(
         read_recipe(), sources=["deb x"], apt_options=tmp_path / "o", overlay=tmp_path / "t", output=tmp_path / "s"
     )
-    removed = next(argument for argument in argv if "rm -f" in argument)
-    assert "ssh_host_*" in removed
-    assert "99mmdebstrap" in removed
+    hooks = [argument for argument in argv if argument.startswith("--customize-hook=")]
+    assert hooks[0] == f"--customize-hook=tar-in {tmp_path / 't'} /"
+    assert '--customize-hook=rm -f "$1"/etc/ssh/ssh_host_*' in hooks
+    assert '--customize-hook=rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap' in hooks
     assert argv[-3:] == ["trixie", str(tmp_path / "s"), "deb x"]
+
+
+def test_the_fingerprint_follows_the_commands_at_the_end_of_the_build() -> None:
+    recipe = read_recipe()
+    assert replace(recipe, hooks=(*recipe.hooks, "true")).fingerprint != recipe.fingerprint
