@@ -25,16 +25,22 @@ class LiveFleet:
         self.stack = stack
         self.cloud = cloud
         self._cloud_info = cloud_info
+        self._deployed: dict[str, Any] | None = None
 
     def want(self, customers: Sequence[Mapping[str, Any]], **fields: Any) -> None:
-        """Write the list, and do not deploy it."""
+        """Write the list, and do not deploy it; what the caller then does to the stack is not known here."""
+        self._deployed = None
         self.stack.configure(fleet_config(self._cloud_info, customers, **fields))
 
     def deploy(self, customers: Sequence[Mapping[str, Any]] = BASELINE, **fields: Any) -> None:
-        """Write the list and bring the stack there."""
+        """Write the list and bring the stack there, unless that is what was deployed last."""
+        wanted = fleet_config(self._cloud_info, customers, **fields)
+        if self._deployed == wanted:
+            return
         self.want(customers, **fields)
         result = self.stack.clawdet_up()
         assert result.code == 0, result.output
+        self._deployed = wanted
 
     def server(self, name: str) -> Server:
         return Server(self.stack.folder, self.stack.outputs(), name)
