@@ -9,28 +9,29 @@ import base64
 import json
 import re
 import urllib.parse
+from collections.abc import Iterable
 
 HIDDEN = "[secret]"
 _SHORTEST = 6
 # What moves a terminal's cursor or colours its text, and every other character that cannot be seen.
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x1f\x7f-\x9f]")
-_LINE = re.compile(r"""^[A-Z0-9_]+=(?:'(?P<plain>.*)'|"(?P<escaped>.*)")$""")
+_LINE = re.compile(r"""^(?P<name>[A-Z0-9_]+)=(?:'(?P<plain>.*)'|"(?P<escaped>.*)")$""")
 
 
-def values_of(env_file: str) -> list[str]:
-    """Return the values of an env file that `clawdet_infra.render.env_file` has written."""
-    found = (_LINE.match(line) for line in env_file.splitlines())
-    return [
-        match["plain"] if match["plain"] is not None else re.sub(r"\\(.)", r"\1", match["escaped"])
+def values_of(env_file: str) -> dict[str, str]:
+    """Return the variables of an env file that `clawdet_infra.render.env_file` has written."""
+    found = (_LINE.match(line) for line in env_file.split("\n"))
+    return {
+        match["name"]: match["plain"] if match["plain"] is not None else re.sub(r"\\(.)", r"\1", match["escaped"])
         for match in found
         if match
-    ]
+    }
 
 
 class Redactor:
     """Replaces secrets, also where they are written in another way, such as in base64 or in a URL."""
 
-    def __init__(self, secrets: list[str]) -> None:
+    def __init__(self, secrets: Iterable[str]) -> None:
         forms: set[str] = set()
         for secret in secrets:
             if len(secret) >= _SHORTEST:

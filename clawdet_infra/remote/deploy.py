@@ -24,7 +24,7 @@ _LOCK_SECONDS = 900
 
 def main(payload: Mapping[str, Any]) -> int:
     """Do what the payload says; print one line, and return the exit code."""
-    redact = Redactor(values_of(payload["environment"]))
+    redact = Redactor(values_of(payload["environment"]).values())
     begun = time.monotonic()
     try:
         if payload["action"] == "remove":
@@ -54,6 +54,7 @@ class Deployment:
         self._releases = Releases(self._directory)
         self._project = Project(self._name, self._directory, self._directory / "current")
         self._has_gateway = payload["kind"] == "customer"
+        self._token = values_of(payload["environment"])["OPENCLAW_GATEWAY_TOKEN"] if self._has_gateway else None
 
     def run(self) -> dict[str, Any]:
         """Deploy; put the previous release back and raise DeploymentError where the new one does not get ready."""
@@ -105,7 +106,7 @@ class Deployment:
             edge.join_all(self._project, self._directory)
         elif self._payload["edge"]:
             edge.attach(self._payload["edge"])
-        gateway.wait_until_ready(self._project, gateway=self._has_gateway, seconds=seconds)
+        gateway.wait_until_ready(self._project, self._token, seconds=seconds)
 
     def _put_back(self, good: Release) -> str:
         done = f"release {good.number} is back and serving"

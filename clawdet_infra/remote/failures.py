@@ -8,8 +8,13 @@ class DeploymentError(Exception):
 
 
 class ProbeError(DeploymentError):
-    """A new release did not get ready: which probe failed, and what it saw last."""
+    """A release is not ready: which probe failed, what was wrong, and what was answered last.
 
-    def __init__(self, probe: str, what: str, last_answer: str) -> None:
+    `final` means that waiting does not help.
+    """
+
+    def __init__(self, probe: str, what: str, last_answer: str, *, final: bool = False) -> None:
         super().__init__(f"probe {probe} failed: {what}; last answer: {last_answer or 'none'}")
         self.probe = probe
+        self.last_answer = last_answer
+        self.final = final

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
 import secrets
 import tempfile
@@ -11,16 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from clawdet_infra.remote.commands import run
 from clawdet_infra.remote.containers import Project
 from clawdet_infra.remote.failures import ProbeError
 from clawdet_infra.remote.releases import Release
 
-_ASK = (
-    'fetch("http://127.0.0.1:18789/readyz",{signal:AbortSignal.timeout(8000)})'
-    ".then(async(a)=>console.log(JSON.stringify({status:a.status,body:(await a.text()).slice(0,600)})),"
-    "(e)=>console.log(JSON.stringify({error:String(e.cause??e)})))"
-)
+_PORT = 18789
 _MOUNTED = ("openclaw.json", "openclaw.defaults.json", "merge-config.mjs")
 # The bot may speak to one gateway only, and that is the running one; a trial that fails stays down; and should the
 # memory get short, the trial goes and not a customer's gateway.
@@ -34,67 +30,79 @@ services:
 _TRIAL_MEMORY = 1536 * 1024**2
 _PAUSE_SECONDS = 1.0
 _MOST_RESTARTS = 2
+_ANSWER_SECONDS = 8
 
 
-def wait_until_ready(project: Project, *, gateway: bool, seconds: float) -> None:
-    """Wait until all containers run and are healthy, and the gateway says that it is ready.
+def wait_until_ready(project: Project, token: str | None, *, seconds: float) -> None:
+    """Wait until all containers run and are healthy, and the gateway, if there is one, says that it is ready.
 
+    `token` is the gateway's, with which it says more about why it is not ready; None means that there is no gateway.
     Raises ProbeError when that takes too long, and at once when a container has died again and again.
     """
     end = time.monotonic() + seconds
     while True:
-        failure = _containers(project) or (_readyz(project) if gateway else None)
+        containers = project.containers()
+        failure = _containers(project, containers) or (token and _readyz(_address(containers), token)) or None
         if failure is None:
             return
-        given_up = failure.probe == "restarts"
-        if given_up or time.monotonic() > end:
-            # What a container that does not start says for itself is worth more than what it does not answer.
-            raise (
-                failure
-                if given_up
-                else ProbeError(
-                    failure.probe,
-                    f"not ready within {seconds:.0f} s",
-                    str(failure.args[0]).partition("last answer: ")[2],
-                )
-            )
+        if failure.final:
+            raise failure
+        if time.monotonic() > end:
+            raise ProbeError(failure.probe, f"not ready within {seconds:.0f} s", failure.last_answer)
         time.sleep(_PAUSE_SECONDS)
 
 
-def _containers(project: Project) -> ProbeError | None:
-    found = project.containers()
-    if not found:
+def _containers(project: Project, containers: list[dict[str, Any]]) -> ProbeError | None:
+    if not containers:
         return ProbeError("containers", "there is none", "")
-    for container in found:
-        service = container["Config"]["Labels"]["com.docker.compose.service"]
-        state = container["State"]
-        what = f"{service} is {state['Status']}"
+    for container in containers:
+        service, state = _service(container), container["State"]
         if state["Status"] != "running" or container["RestartCount"] > _MOST_RESTARTS:
             code = f"exit code {state['ExitCode']}, " if state["ExitCode"] else ""
             last = f"{code}{_last_words(project, service)}"
-            final = state["Status"] == "exited" and container["HostConfig"]["RestartPolicy"]["Name"] == "no"
-            dying = final or container["RestartCount"] >= _MOST_RESTARTS
-            return ProbeError("restarts" if dying else "containers", f"{service} does not stay up", last)
+            once = state["Status"] == "exited" and container["HostConfig"]["RestartPolicy"]["Name"] == "no"
+            if once or container["RestartCount"] >= _MOST_RESTARTS:
+                return ProbeError("restarts", f"{service} does not stay up", last, final=True)
+            return ProbeError("containers", f"{service} is {state['Status']}", last)
         health = state.get("Health", {})
-        if health.get("Status", "healthy") != "healthy":
-            checks = health.get("Log") or [{}]
-            said = checks[-1].get("Output", "").strip()
-            return ProbeError("containers", what, f"{service} {health['Status']} {said}".strip())
+        # The gateway is asked itself, more often than Docker asks it.
+        if service != "gateway" and health.get("Status", "healthy") != "healthy":
+            said = (health.get("Log") or [{}])[-1].get("Output", "").strip()
+            return ProbeError("containers", f"{service} is {health['Status']}", said)
     return None
 
 
-def _readyz(project: Project) -> ProbeError | None:
-    container = project.container("gateway")
-    if container is None:
-        return ProbeError("readyz", "there is no gateway", "")
-    answer = run(["docker", "exec", container, "node", "-e", _ASK], seconds=15)
+def _readyz(address: str | None, token: str) -> ProbeError | None:
+    if address is None:
+        return ProbeError("readyz", "the gateway has no address", "")
+    asking = http.client.HTTPConnection(address, _PORT, timeout=_ANSWER_SECONDS)
     try:
-        seen = json.loads(answer.output)
-        body = json.loads(seen["body"])
-        ready = seen["status"] == 200 and isinstance(body, dict) and body.get("ready") is True
-    except (ValueError, KeyError, TypeError):
-        ready = False
-    return None if ready else ProbeError("readyz", "the gateway is not ready", answer.said)
+        asking.request("GET", "/readyz", headers={"Authorization": f"Bearer {token}"})
+        answer = asking.getresponse()
+        status, text = answer.status, answer.read(4096).decode(errors="replace")
+    except (OSError, http.client.HTTPException) as error:
+        return ProbeError("readyz", "the gateway does not answer", str(error) or type(error).__name__)
+    finally:
+        asking.close()
+    try:
+        body = json.loads(text)
+    except ValueError:
+        body = None
+    # Unknown paths answer 200 too, so the body decides.
+    if status == 200 and isinstance(body, dict) and body.get("ready") is True:
+        return None
+    return ProbeError("readyz", "the gateway is not ready", f"HTTP {status} {text}")
+
+
+def _address(containers: list[dict[str, Any]]) -> str | None:
+    """Return where this server reaches the gateway: its own address, or that of the namespace which it shares."""
+    found = {_service(container): container["NetworkSettings"]["Networks"] for container in containers}
+    networks = found.get("namespace") or found.get("gateway") or {}
+    return next((network["IPAddress"] for network in networks.values() if network["IPAddress"]), None)
+
+
+def _service(container: dict[str, Any]) -> str:
+    return str(container["Config"]["Labels"]["com.docker.compose.service"])
 
 
 def _last_words(project: Project, service: str) -> str:
@@ -114,7 +122,8 @@ def try_out(name: str, directory: Path, release: Release, *, seconds: float) -> 
     with tempfile.TemporaryDirectory(prefix="clawdet-try-") as folder:
         trial = Path(folder)
         (trial / "compose.yaml").write_text((release.folder / "compose.yaml").read_text())
-        (trial / ".env").write_text(_throw_away_environment())
+        token = secrets.token_hex(32)
+        (trial / ".env").write_text(_throw_away_environment(token))
         overlay = trial / "overlay.yaml"
         overlay.write_text(_OVERLAY)
         project = Project(trial_name(name), directory, trial, overlay=overlay)
@@ -122,7 +131,7 @@ def try_out(name: str, directory: Path, release: Release, *, seconds: float) -> 
         try:
             project.own_state("state")
             project.up("gateway")
-            wait_until_ready(project, gateway=True, seconds=seconds)
+            wait_until_ready(project, token, seconds=seconds)
         finally:
             project.remove(volumes=True)
     passed.parent.mkdir(mode=0o700, exist_ok=True)
@@ -155,6 +164,7 @@ def _key(release: Release, directory: Path) -> str:
     return hashlib.sha256(f"{directory}\n{content}".encode()).hexdigest()
 
 
-def _throw_away_environment() -> str:
-    names = ("ANTHROPIC_API_KEY", "OPENCLAW_GATEWAY_TOKEN", "AUTH_PASSWORD", "TELEGRAM_BOT_TOKEN")
-    return "".join(f"{name}='{secrets.token_hex(32)}'\n" for name in names)
+def _throw_away_environment(token: str) -> str:
+    return (
+        f"OPENCLAW_GATEWAY_TOKEN='{token}'\nANTHROPIC_API_KEY='none'\nAUTH_PASSWORD='none'\nTELEGRAM_BOT_TOKEN='none'\n"
+    )

@@ -11,6 +11,7 @@ from typing import Any
 
 from clawdet_infra import render
 from clawdet_infra.model import Release
+from tests.unit.remote.gateways import Gateways
 from tests.unit.render.examples import BOT, PINNED, customer, layout
 
 FAKE = Path(__file__).with_name("fake_docker.py")
@@ -56,7 +57,9 @@ class Server:
             "proxy:2",
             "browser:1",
         ]
+        self.gateways = Gateways(self.bin)
         self.change(
+            addresses=self.gateways.addresses,
             images=[],
             registry=everything,
             containers={},
@@ -66,7 +69,11 @@ class Server:
             ups=0,
             sites=str(self.root / "clawdet-edge" / "sites"),
             serving={},
+            unready=[],
         )
+
+    def close(self) -> None:
+        self.gateways.close()
 
     @property
     def world(self) -> dict[str, Any]:
