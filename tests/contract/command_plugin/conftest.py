@@ -37,9 +37,23 @@ def sshd(keys: Keys, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def is_ours(engine: resolve.Engine) -> bool:
+    """Whether the plugin is the one of this repository; the same tests hold for the official one."""
+    [plugin] = [finding for finding in engine.findings if finding.name == "command"]
+    return plugin.source is resolve.Source.BUILT
+
+
 @pytest.fixture
-def stack(tmp_path: Path) -> Iterator[Stack]:
+def built_here(is_ours: bool) -> None:
+    """For what our plugin does beyond the official one."""
+    if not is_ours:
+        pytest.skip("the official plugin is at work here")
+
+
+@pytest.fixture
+def stack(tmp_path: Path, is_ours: bool) -> Iterator[Stack]:
     folder = tmp_path / "stack"
     folder.mkdir()
-    yield Stack(folder)
+    yield Stack(folder, ours=is_ours)
     gc.collect()  # What the Automation API left open goes now, and not in a test that would be blamed for it.

@@ -28,6 +28,7 @@ class Run:
     """Operation and logical name of each step, in the order of their end, without those that change nothing."""
     shown: list[str] = field(default_factory=list)
     """The lines that the plugins have shown, the passing ones too."""
+    on_shown: Callable[[str], None] = lambda line: None
 
     def note(self, event: auto.EngineEvent) -> None:
         """Takes in what the engine tells of."""
@@ -38,12 +39,14 @@ class Run:
                 self.operations.append((operation, metadata.urn.rpartition("::")[2]))
         if event.diagnostic_event and event.diagnostic_event.message:
             self.shown.append(event.diagnostic_event.message.strip())
+            self.on_shown(self.shown[-1])
 
 
 class Stack:
     """A stack with a state of its own in a folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, ours: bool) -> None:
+        self._ours = ours
         self._state = folder / "state"
         self._state.mkdir()
         self.environment: dict[str, str] = {
@@ -58,12 +61,21 @@ class Stack:
         )
         self._stack = auto.create_stack("test", project_name="command", program=lambda: None, opts=options)
 
-    def up(self, program: Program) -> Run:
-        """Runs an update; raises `auto.CommandError` when it fails."""
-        run = Run()
+    def up(self, program: Program, on_shown: Callable[[str], None] = lambda line: None) -> Run:
+        """Runs an update; raises `auto.CommandError` when it fails. Gives each line that is shown to `on_shown`."""
+        run = Run(on_shown=on_shown)
         result = self._stack.up(program=program, on_event=run.note, on_output=run.printed.append)
         run.outputs = {name: output.value for name, output in result.outputs.items()}
         return run
+
+    @contextlib.contextmanager
+    def failing(self, *texts: str, ours: str = "") -> Iterator[None]:
+        """Expects an update to fail, with all of these texts in what it prints, and with `ours` if the plugin is."""
+        with pytest.raises(auto.CommandError) as caught:
+            yield
+        expected = [*texts, ours if self._ours else ""]
+        missing = [text for text in expected if text not in str(caught.value)]
+        assert not missing, f"the failure does not say {missing}:\n{caught.value}"
 
     def destroy(self) -> None:
         """Deletes all resources."""
@@ -85,15 +97,6 @@ class Stack:
         assert exported
         [found] = [item for item in exported["resources"] if item["urn"].endswith(f"::{name}")]
         return dict(found)
-
-
-@contextlib.contextmanager
-def failing(*texts: str) -> Iterator[None]:
-    """Expects an update to fail, with all of these texts in what it prints."""
-    with pytest.raises(auto.CommandError) as caught:
-        yield
-    missing = [text for text in texts if text not in str(caught.value)]
-    assert not missing, f"the failure does not say {missing}:\n{caught.value}"
 
 
 def export(**outputs: pulumi.Input[Any]) -> None:

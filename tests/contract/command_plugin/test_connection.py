@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 
 from tests.contract.command_plugin.sdk import remote
 from tests.contract.command_plugin.sshd import PASSPHRASE, Keys, Sshd, free_port
-from tests.contract.command_plugin.stack import Program, Stack, export, failing, quiet
+from tests.contract.command_plugin.stack import Program, Stack, export, quiet
 
 pytestmark = [pytest.mark.engine, quiet]
 
@@ -29,9 +28,9 @@ def hello(connection: remote.ConnectionArgs) -> Program:
 
 def test_a_key_with_a_passphrase_opens_with_it_only(stack: Stack, sshd: Sshd) -> None:
     locked = sshd.keys.private("locked")
-    with failing("privateKey for 127.0.0.1", "give it as privateKeyPassword"):
+    with stack.failing("passphrase", ours="give it as privateKeyPassword"):
         stack.up(hello(sshd.connection(private_key=locked)))
-    with failing("privateKey for 127.0.0.1"):
+    with stack.failing(ours="privateKey for 127.0.0.1"):
         stack.up(hello(sshd.connection(private_key=locked, private_key_password="wrong")))
 
     run = stack.up(hello(sshd.connection(private_key=locked, private_key_password=PASSPHRASE)))
@@ -39,7 +38,7 @@ def test_a_key_with_a_passphrase_opens_with_it_only(stack: Stack, sshd: Sshd) ->
 
 
 def test_a_key_that_the_server_does_not_know_is_refused(stack: Stack, sshd: Sshd) -> None:
-    with failing("unable to authenticate", "after 2 failed attempts"):
+    with stack.failing("unable to authenticate", ours="after 2 failed attempts"):
         stack.up(hello(sshd.connection(private_key=sshd.keys.private("stranger"))))
 
 
@@ -62,7 +61,7 @@ def agent(keys: Keys, tmp_path: Path) -> Iterator[Path]:
 
 def test_an_agent_logs_in_by_its_path_or_by_the_environment(stack: Stack, sshd: Sshd, agent: Path) -> None:
     no_key = {"private_key": None}
-    with failing("unable to authenticate"):
+    with stack.failing("unable to authenticate"):
         stack.up(hello(sshd.connection(**no_key)))
 
     assert stack.up(hello(sshd.connection(**no_key, agent_socket_path=str(agent)))).outputs == {"stdout": "hello"}
@@ -71,6 +70,7 @@ def test_an_agent_logs_in_by_its_path_or_by_the_environment(stack: Stack, sshd: 
     assert stack.up(hello(sshd.connection(**no_key))).outputs == {"stdout": "hello"}
 
 
+@pytest.mark.usefixtures("built_here")
 def test_the_agent_helps_where_the_private_key_does_not(stack: Stack, sshd: Sshd, agent: Path) -> None:
     stranger = sshd.keys.private("stranger")
     run = stack.up(hello(sshd.connection(private_key=stranger, agent_socket_path=str(agent))))
@@ -106,7 +106,7 @@ def sshd_with_password(keys: Keys, tmp_path: Path) -> Iterator[Callable[[str], S
 def test_a_password_logs_in(stack: Stack, sshd_with_password: Callable[[str], Sshd]) -> None:
     password = "a pass phrase, and a 'quote'"
     server = sshd_with_password(password)
-    with failing("unable to authenticate"):
+    with stack.failing("unable to authenticate"):
         stack.up(hello(server.connection(private_key=None, password="wrong")))
 
     run = stack.up(hello(server.connection(private_key=None, password=password)))
@@ -118,11 +118,12 @@ def test_a_password_logs_in(stack: Stack, sshd_with_password: Callable[[str], Ss
 def test_another_host_key_than_the_pinned_one_is_refused(stack: Stack, sshd: Sshd, tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     connection = sshd.connection(host_key=sshd.keys.public("stranger"))
-    with failing("host key mismatch"):
+    with stack.failing("host key mismatch"):
         stack.up(lambda: remote.Command("it", connection=connection, create=f"touch {trace}") and None)
     assert not trace.exists(), "the command ran on a machine that is not the right one"
 
 
+@pytest.mark.usefixtures("built_here")
 def test_a_host_key_of_any_kind_can_be_pinned(stack: Stack, sshd: Sshd) -> None:
     """The server has keys of three kinds, and shows the one that a client asks for."""
     kinds = ("ed25519", "ecdsa", "rsa")
@@ -140,7 +141,7 @@ def test_without_a_host_key_any_server_will_do(stack: Stack, sshd: Sshd) -> None
 
 
 def test_an_unreadable_host_key_is_refused_at_once(stack: Stack, sshd: Sshd) -> None:
-    with failing("hostKey of 127.0.0.1 is no public key"):
+    with stack.failing(ours="hostKey of 127.0.0.1 is no public key"):
         stack.up(hello(sshd.connection(host_key="SHA256:abc", dial_error_limit=-1)))
 
 
@@ -172,35 +173,37 @@ def test_a_wrong_bastion_is_told_from_a_wrong_machine(
         "key": {"private_key": sshd.keys.private("stranger")},
         "port": {"port": free_port()},
     }
-    with failing("proxy: ", expected):
+    with stack.failing("proxy: ", expected):
         stack.up(hello(sshd.connection(proxy=bastion.as_proxy(dial_error_limit=0, **changes[mistake]))))
 
 
 def test_the_machine_behind_a_bastion_is_checked_too(stack: Stack, sshd: Sshd, bastion: Sshd) -> None:
-    with failing("host key mismatch"):
+    with stack.failing("host key mismatch"):
         stack.up(hello(sshd.connection(host_key=sshd.keys.public("stranger"), proxy=bastion.as_proxy())))
 
 
 def test_a_refused_connection_is_given_up_after_the_limit(stack: Stack, sshd: Sshd) -> None:
     started = time.monotonic()
-    with failing("after 3 failed attempts", "connection refused"):
+    with stack.failing("connection refused", ours="after 3 failed attempts"):
         stack.up(hello(sshd.connection(port=free_port(), dial_error_limit=2)))
     assert time.monotonic() - started < 20
 
 
 def test_a_server_that_starts_late_is_waited_for(stack: Stack, keys: Keys, tmp_path: Path) -> None:
     late = Sshd(keys, tmp_path / "late")
-    timer = threading.Timer(2, late.start)
-    timer.start()
+
+    def start_after_a_failure(line: str) -> None:
+        if line.startswith("Dial 2/inf failed") and not late.process:
+            late.start()
+
     try:
-        run = stack.up(hello(late.connection(dial_error_limit=-1)))
+        run = stack.up(hello(late.connection(dial_error_limit=-1)), on_shown=start_after_a_failure)
     finally:
-        timer.join()
         late.stop()
     assert run.outputs == {"stdout": "hello"}
-    assert any(line.startswith("Dial 1/inf failed") for line in run.shown), "the wait is shown"
 
 
+@pytest.mark.usefixtures("built_here")
 def test_connections_end_with_their_command(stack: Stack, sshd: Sshd) -> None:
     """A plugin lives as long as an update; ten commands on one server must not be ten open connections."""
     assert sshd.process

@@ -9,7 +9,7 @@ import pytest
 
 from tests.contract.command_plugin.sdk import remote
 from tests.contract.command_plugin.sshd import Sshd
-from tests.contract.command_plugin.stack import Stack, failing, quiet
+from tests.contract.command_plugin.stack import Stack, quiet
 
 pytestmark = [pytest.mark.engine, quiet]
 
@@ -97,9 +97,9 @@ def test_what_cannot_be_copied_is_refused_before_anything_runs(stack: Stack, ssh
         remote.CopyToRemote("it", connection=sshd.connection(), source=source, remote_path=str(place))
 
     archive = pulumi.AssetArchive({"a": pulumi.StringAsset("b")})
-    with failing("source", "an archive must be a FileArchive"):
+    with stack.failing("archive must be", ours="an archive must be a FileArchive"):
         stack.up(lambda: program(archive, there / "file"))
-    with failing("is a folder; a text asset needs the path of a file"):
+    with stack.failing("a text asset", ours="is a folder; a text asset needs the path of a file"):
         stack.up(lambda: program(pulumi.StringAsset("text"), there))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.command_plugin.sdk import local
-from tests.contract.command_plugin.stack import Stack, export, failing, quiet
+from tests.contract.command_plugin.stack import Stack, export, quiet
 
 pytestmark = [pytest.mark.engine, quiet]
 
@@ -68,9 +68,9 @@ def test_folder_interpreter_stdin_and_collected_files(stack: Stack, tmp_path: Pa
 
 
 def test_a_failure_names_the_command(stack: Stack) -> None:
-    with failing('exit status 4: running "echo why; exit 4"', "why"):
+    with stack.failing('exit status 4: running "echo why; exit 4"', "why"):
         stack.up(lambda: local.Command("it", create="echo why; exit 4") and None)
-    with failing("no such file or directory"):
+    with stack.failing("no such file or directory"):
         stack.up(lambda: local.Command("it", create="true", dir="/nonexistent") and None)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.contract.command_plugin.sdk import remote
 from tests.contract.command_plugin.sshd import Sshd
-from tests.contract.command_plugin.stack import Stack, export, failing, quiet
+from tests.contract.command_plugin.stack import Stack, export, quiet
 
 pytestmark = [pytest.mark.engine, quiet]
 
@@ -116,7 +116,7 @@ def test_a_failing_command_is_named_with_its_output_and_leaves_no_resource(stack
     def program(ending: str) -> None:
         remote.Command("it", connection=sshd.connection(), create=f"echo out; echo err >&2; {ending}", logging="none")
 
-    with failing("Process exited with status 3", 'running "echo out; echo err >&2; exit 3"', "out", "err"):
+    with stack.failing("Process exited with status 3", 'running "echo out; echo err >&2; exit 3"', "out", "err"):
         stack.up(lambda: program("exit 3"))
     assert stack.up(lambda: program("true")).operations == [("create", "it")], "the failed one was not recorded"
 
@@ -130,7 +130,7 @@ def test_a_failed_update_is_tried_again(stack: Stack, sshd: Sshd, tmp_path: Path
     gate.touch()
     stack.up(lambda: program("one"))
     gate.unlink()
-    with failing("Process exited with status 1"):
+    with stack.failing("Process exited with status 1"):
         stack.up(lambda: program("two"))
     gate.touch()
     assert stack.up(lambda: program("two")).operations == [("update", "it")]
