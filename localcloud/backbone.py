@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from ipaddress import IPv4Address
 
-from localcloud.gotools import build_program
+from localcloud.gotools import build_program, find_go
 from localcloud.host import ensure_docker
 from localcloud.images.catalog import build_images
 from localcloud.images.publish import publish
@@ -16,7 +17,25 @@ from localcloud.machines.docker import DockerMachines
 from localcloud.paths import Paths, images_cache
 from localcloud.services import acme, registry
 from localcloud.services.ca import CertificateAuthority
+from localcloud.services.errors import ServiceError
 from localcloud.settings import Settings
+
+_PACKAGE_OF = {
+    "busybox": "busybox-static",
+    "docker": "docker.io",
+    "docker-registry": "docker-registry",
+    "mmdebstrap": "mmdebstrap",
+    "setpriv": "util-linux",
+}
+
+
+def require_programs() -> None:
+    """Raise one ServiceError that names every program that is missing, before minutes go into building."""
+    missing = [program for program in _PACKAGE_OF if shutil.which(program) is None]
+    if missing:
+        packages = " ".join(_PACKAGE_OF[program] for program in missing)
+        raise ServiceError(f"{', '.join(missing)} cannot be found; install with: apt-get install {packages}")
+    find_go()
 
 
 class Backbone:
@@ -48,9 +67,12 @@ class Backbone:
 
     async def start(self, stack: AsyncExitStack) -> Machines:
         """Start everything and give `stack` what is to be stopped; the machines can make servers then."""
-        images = await asyncio.to_thread(build_images, self._progress)
-        pebble = await asyncio.to_thread(build_program, acme.PROGRAM, self._progress)
-        machines = await self._prepare_machines()
+        require_programs()
+        images, pebble, machines = await asyncio.gather(
+            asyncio.to_thread(build_images, self._progress),
+            asyncio.to_thread(build_program, acme.PROGRAM, self._progress),
+            self._prepare_machines(),
+        )
         self._progress("starting the image registry and the ACME server")
         folder = self._paths.services
         children = (

@@ -87,8 +87,11 @@ def _write_busybox(layer: LayerWriter) -> None:
     busybox = shutil.which("busybox")
     if busybox is None:
         raise ImageError("busybox is not installed; install it with: apt-get install busybox-static")
+    program = Path(busybox).resolve()
+    if b"/ld-linux" in program.read_bytes()[:4096]:
+        raise ImageError(f"{program} needs a C library; replace it with: apt-get install busybox-static")
     listed = subprocess.run([busybox, "--list-full"], capture_output=True, text=True, check=True).stdout.split()
-    layer.file("bin/busybox", Path(busybox).resolve(), 0o755)
+    layer.file("bin/busybox", program, 0o755)
     for name in sorted(set(listed) - {"bin/busybox"}):
         layer.symlink(name, "/bin/busybox")
 

@@ -143,6 +143,18 @@ def test_a_cloud_without_machines_is_not_started_as_one_with_machines(api_cloud:
     assert "--name" in done.stderr, "the message says what to do"
 
 
+def test_missing_programs_are_named_with_their_packages_before_anything_is_built(tmp_path: Path) -> None:
+    cloud = Cloud(tmp_path / "home", "bare")
+    (tmp_path / "bin").mkdir()
+    environment = {**os.environ, "PATH": str(tmp_path / "bin"), "CLAWDET_CACHE": str(tmp_path / "cache")}
+
+    done = subprocess.run(cloud.argv("up"), cwd=ROOT, env=environment, capture_output=True, text=True)
+
+    assert done.returncode == 1
+    assert "apt-get install busybox-static docker.io docker-registry mmdebstrap util-linux" in done.stderr
+    assert not (tmp_path / "cache" / "images" / "layers").exists()
+
+
 def test_a_taken_port_is_named_and_leaves_nothing_running(api_cloud: Cloud) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
