@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from ipaddress import IPv4Address
 
-from localcloud.gotools import build_program, find_go
+from localcloud.gotools import build_program
 from localcloud.host import ensure_docker
 from localcloud.images.catalog import build_images
 from localcloud.images.publish import publish
@@ -35,7 +35,6 @@ def require_programs() -> None:
     if missing:
         packages = " ".join(_PACKAGE_OF[program] for program in missing)
         raise ServiceError(f"{', '.join(missing)} cannot be found; install with: apt-get install {packages}")
-    find_go()
 
 
 class Backbone:

@@ -7,6 +7,7 @@ from localcloud.host import CommandError, HostError, MissingProgramError
 from localcloud.images.errors import ImageError
 from localcloud.machines.base import MachineError
 from localcloud.progress import StartError
+from localcloud.pypi import InstallError
 from localcloud.services.errors import ServiceError
 from localcloud.settings import SettingsError
 
@@ -15,6 +16,7 @@ EXPECTED_ERRORS = (
     GoBuildError,
     HostError,
     ImageError,
+    InstallError,
     MachineError,
     MissingProgramError,
     ServiceError,
