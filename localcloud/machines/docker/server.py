@@ -93,13 +93,23 @@ class Server:
                 return await in_thread(_program, state.pid) == "systemd"
             raise MachineError(f"server {self.number} does not boot: {await self._log()}")
 
-        await _until(booting, ENTRY_SECONDS, f"server {self.number} has no init {ENTRY_SECONDS:.0f} s after its start")
+        failure = f"server {self.number} has no init {ENTRY_SECONDS:.0f} s after its start"
+        try:
+            await _until(booting, ENTRY_SECONDS, failure)
+        except MachineError:
+            # Docker would go on trying for ever.
+            await self.kill()
+            raise
 
     async def kill(self) -> None:
         """End every process of it at once."""
-        state = await self.state()
-        if state.running:
+        if not (await self.state()).running:
+            return
+        try:
             await self.engine.run_unless_gone("kill", self.name)
+        except MachineError:
+            # It has ended since, or Docker was about to start it again; `stop` copes with both.
+            await self.engine.run("stop", "--time=0", self.name)
 
     async def ask_to_power_off(self) -> None:
         """Ask its init to power off; `until_off` waits for that."""

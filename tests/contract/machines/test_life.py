@@ -175,21 +175,45 @@ async def test_deleting_leaves_no_container_disk_or_folder(bench: Bench) -> None
         await bench.machines.delete(server.number)
 
 
-async def test_creating_twice_keeps_the_server(bench: Bench) -> None:
-    async with bench.server() as server:
-        await server.run("touch /root/mine")
-        await bench.machines.create(server.spec)
-        assert await server.run("ls /root") == "mine"
+async def test_creating_twice_keeps_the_server(web: Server, bench: Bench) -> None:
+    await web.run("echo kept > /root/kept")
+    await bench.machines.create(web.spec)
+    assert await web.run("cat /root/kept") == "kept"
 
 
-async def test_released_servers_are_off_and_keep_their_disks(bench: Bench) -> None:
+async def test_what_a_killed_process_left_of_a_server_is_completed(bench: Bench) -> None:
+    spec = bench.spec()
+    disk = open_disks().create(bench.machines.names.slug, str(spec.number))
+    (disk / "half-written").touch()
+    try:
+        await bench.machines.create(spec)
+        assert not (disk / "half-written").exists(), "a disk whose container was never made is made anew"
+
+        await bench.machines.power_off(spec.number)
+        await bench.machines.create(spec)
+        assert await bench.machines.state(spec.number) == "running", "a container that was not started is started"
+    finally:
+        await bench.machines.delete(spec.number)
+
+
+async def test_a_server_whose_start_fails_says_why(bench: Bench) -> None:
     async with bench.server() as server:
-        await server.run("touch /root/mine")
-        await server.bench.machines._release(server.number)
-        assert await bench.machines.state(server.number) == "off"
-        await bench.machines.power_on(server.number)
-        await until(lambda: port_open(server.address, 22), "sshd answers")
-        assert await server.run("ls /root") == "mine"
+        await server.run("printf '#!/bin/sh\\necho the disk is full\\nexit 1\\n' > /usr/local/sbin/local-cloud-init")
+        await bench.machines.power_off(server.number)
+        with pytest.raises(MachineError, match=rf"server {server.number} does not boot: .*the disk is full"):
+            await bench.machines.power_on(server.number)
+        assert await bench.machines.state(server.number) == "off", "Docker does not go on trying"
+
+
+async def test_released_servers_are_off_and_keep_their_disks(web: Server, bench: Bench) -> None:
+    await web.run("echo kept > /root/kept")
+
+    await bench.machines.release()
+
+    assert await bench.machines.state(web.number) == "off"
+    await bench.machines.power_on(web.number)
+    await serving_again(web)
+    assert await web.run("cat /root/kept") == "kept"
 
 
 async def test_what_cannot_be_done_to_a_missing_server_says_so(bench: Bench) -> None:

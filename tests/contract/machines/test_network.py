@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 import pytest
 import pytest_asyncio
+from dnslib.server import DNSLogger, DNSServer
+from dnslib.zoneresolver import ZoneResolver
 
 from tests.contract.machines.bench import Bench, Server, fetch, port_open, rule, until
 
@@ -131,7 +133,7 @@ async def test_a_server_may_have_a_ruleset_of_its_own(target: Server, bench: Ben
     assert "table inet local_cloud" in tables
 
 
-@pytest.mark.parametrize("url", ["http://192.0.2.1/", "http://198.51.100.1/", "http://[2001:db8::1]/"])
+@pytest.mark.parametrize("url", ["http://192.0.2.1/", "http://[2001:db8::1]/", "http://169.254.169.254/hetzner/v1"])
 async def test_there_is_no_way_out_and_no_waiting_for_it(web: Server, url: str) -> None:
     look = f"curl --silent --globoff --max-time 10 -w '%{{time_total}}' -o /dev/null '{url}'; echo \" $?\""
     seconds, status = (await web.run(look)).split()
@@ -146,3 +148,23 @@ async def test_containers_on_a_server_have_no_way_out_either(web: Server) -> Non
 
 async def test_a_server_does_not_see_the_names_of_others(web: Server, other: Server) -> None:
     assert await web.run(f"getent hosts {other.container} || echo unknown") == "unknown"
+
+
+@pytest.fixture
+def resolver(bench: Bench) -> Iterator[None]:
+    """A name server on the network's gateway, where the cloud's own would be, that knows one name."""
+    zone = "probe.clawdet.test. 60 IN A 203.0.113.7"
+    server = DNSServer(ZoneResolver(zone), address=str(bench.subnets.gateway4), port=53, logger=DNSLogger("-all"))
+    server.start_thread()
+    yield
+    server.stop()
+    server.server.server_close()
+
+
+@pytest.mark.usefixtures("resolver")
+async def test_servers_and_their_containers_ask_the_gateway_for_names(web: Server, bench: Bench) -> None:
+    assert await web.run("cat /etc/resolv.conf") == f"nameserver {bench.subnets.gateway4}"
+    assert "203.0.113.7" in await web.run("getent hosts probe.clawdet.test")
+    assert "203.0.113.7" in await web.run("docker exec web-web-1 getent hosts probe.clawdet.test")
+    image = f"{bench.registry.address}/tests/web:1"
+    assert "203.0.113.7" in await web.run(f"docker run --rm -v /usr:/usr:ro {image} getent hosts probe.clawdet.test")
