@@ -120,6 +120,25 @@ def find_made(client: Client, creates: Sequence[PendingCreate], labels: Mapping[
     return found
 
 
+def adopt(exported: Mapping[str, Any], found: Mapping[str, str]) -> dict[str, Any]:
+    """An exported state in which the creations of `found` (URN → id) are done and no creation is pending.
+
+    What the engine notes of a pending creation is the resource as it was asked for; with its id it is a resource of
+    the state, whose outputs a refresh fills in.
+    """
+    deployment = exported["deployment"]
+    pending = deployment.get("pending_operations") or []
+    made = [
+        {**operation["resource"], "id": found[operation["resource"]["urn"]], "outputs": operation["resource"]["inputs"]}
+        for operation in pending
+        if operation["type"] == "creating" and operation["resource"]["urn"] in found
+    ]
+    left = [operation for operation in pending if operation["type"] != "creating"]
+    # At the end: whatever a resource depends on was finished before it was begun.
+    changed = {**deployment, "resources": [*deployment.get("resources", []), *made], "pending_operations": left}
+    return {**exported, "deployment": changed}
+
+
 def _identifier(create: PendingCreate, thing: Any) -> str:
     if create.type == _RECORD_SET:
         return f"{create.zone}/{create.name}/{create.record_type}"

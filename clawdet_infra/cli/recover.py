@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from clawdet_infra.cli import project
 from clawdet_infra.cli.project import CommandError, Exit, capture, capture_json
-from clawdet_infra.recovery import PendingCreate, find_made, pending_creates, read_locks
+from clawdet_infra.recovery import PendingCreate, adopt, find_made, pending_creates, read_locks
 
 PROJECT = "clawdet"
 HETZNER = "https://api.hetzner.cloud/v1"
@@ -61,10 +64,19 @@ def _adopt(stack: str) -> list[str]:
     for create in creates:
         fate = f"exists ({found[create.urn]}) and is taken over" if create.urn in found else "had not been made"
         typer.echo(f"{create.logical_name}: {fate}.", err=True)
-    # The engine takes a pair as two arguments of the same flag.
-    imports = [f"--import-pending-creates={part}" for pair in sorted(found.items()) for part in pair]
-    capture(["pulumi", "refresh", "--stack", stack, "--yes", "--skip-preview", "--clear-pending-creates", *imports])
+    _replace_state(stack, adopt(exported, found))
+    if found:
+        targets = [f"--target={urn}" for urn in sorted(found)]
+        capture(["pulumi", "refresh", "--stack", stack, "--yes", "--skip-preview", *targets])
     return sorted(found)
+
+
+def _replace_state(stack: str, exported: dict[str, Any]) -> None:
+    # Secrets are encrypted in it as they are in the backend; the folder is nobody else's all the same.
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "state.json"
+        file.write_text(json.dumps(exported), encoding="utf-8")
+        capture(["pulumi", "stack", "import", "--stack", stack, "--file", str(file)])
 
 
 def _find(stack: str, creates: Sequence[PendingCreate]) -> dict[str, str]:

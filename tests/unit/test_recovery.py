@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from clawdet_infra.recovery import PendingCreate, pending_creates, read_locks
+from clawdet_infra.recovery import PendingCreate, adopt, pending_creates, read_locks
 
 SERVER = "urn:pulumi:prod::clawdet::clawdet:index:Customer$clawdet:index:Server$hcloud:index/server:Server::ada-server"
 RECORD = "urn:pulumi:prod::clawdet::clawdet:index:Customer$hcloud:index/zoneRrset:ZoneRrset::ada-dns-a"
@@ -68,6 +68,27 @@ def test_pending_random_values_and_commands_are_simply_made_again() -> None:
 @pytest.mark.parametrize("state", [{}, {"deployment": {}}, {"deployment": {"pending_operations": None}}])
 def test_a_state_without_pending_operations_has_none(state: dict) -> None:
     assert pending_creates(state) == []
+
+
+def test_what_was_made_becomes_a_resource_with_its_id_behind_all_others() -> None:
+    inputs = {"name": "prod-ada", "userData": {"ciphertext": "v1:…"}}
+    state = exported(operation(SERVER, "hcloud:index/server:Server", inputs))
+    state["deployment"]["resources"] = [{"urn": "urn:of:its:parent"}]
+    adopted = adopt(state, {SERVER: "4711"})["deployment"]
+    assert [one["urn"] for one in adopted["resources"]] == ["urn:of:its:parent", SERVER]
+    assert adopted["resources"][1]["id"] == "4711"
+    assert adopted["resources"][1]["inputs"] == inputs, "what it was made from is kept, encrypted as it was"
+    assert adopted["pending_operations"] == []
+
+
+def test_what_was_not_made_is_no_longer_pending_and_other_operations_stay() -> None:
+    state = exported(
+        operation(SERVER, "hcloud:index/server:Server", {"name": "prod-ada"}),
+        operation(RECORD, "hcloud:index/zoneRrset:ZoneRrset", {}, "deleting"),
+    )
+    adopted = adopt(state, {})["deployment"]
+    assert adopted["resources"] == []
+    assert [one["type"] for one in adopted["pending_operations"]] == ["deleting"]
 
 
 def test_the_customer_is_readable_from_a_pending_creation() -> None:
