@@ -52,5 +52,11 @@ class Redactor:
 
 
 def _forms(secret: str) -> set[str]:
-    encoded = base64.b64encode(secret.encode()).decode().rstrip("=")
-    return {secret, json.dumps(secret)[1:-1], urllib.parse.quote(secret, safe=""), encoded}
+    encoded = base64.b64encode(secret.encode()).decode()
+    return {
+        secret,
+        json.dumps(secret)[1:-1],
+        urllib.parse.quote(secret, safe=""),
+        encoded,
+        encoded.rstrip("="),
+    }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import os
 import ssl
 import time
 from collections.abc import Iterator
@@ -100,13 +102,10 @@ async def _look(look: _Look) -> None:
     target = look.target
     with look.stage("dns"):
         look.address = await _address(target)
-    with look.stage("tcp"):
-        await _connect(look, look.address)
+    await _reach(look, look.address)
     connector = aiohttp.TCPConnector(resolver=Pinned(look.address), ssl=look.context, limit=2)
     timeout = aiohttp.ClientTimeout(total=target.request_seconds)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-        with look.stage("tls"):
-            await _shake_hands(look, session)
         with look.stage("healthz"):
             await _json_answer(look, session, "healthz", "ok")
         with look.stage("readyz"):
@@ -139,39 +138,45 @@ async def _address(target: Target) -> Address:
     return chosen
 
 
-async def _connect(look: _Look, address: Address) -> None:
-    where = f"{address} port {look.target.port}"
-    connecting = asyncio.open_connection(str(address), look.target.port)
+async def _reach(look: _Look, address: Address) -> None:
+    """Connect and shake hands, apart from HTTP, so that what goes wrong has its own name."""
+    patience = look.target.request_seconds
+    nothing = f"none within {patience:.0f} s"
+    with look.stage("tcp"):
+        where = f"{address} port {look.target.port}"
+        connecting = asyncio.open_connection(str(address), look.target.port)
+        try:
+            _, writer = await asyncio.wait_for(connecting, patience)
+        except TimeoutError:
+            raise _StageError("tcp", f"no connection to {where}", nothing) from None
+        except OSError as error:
+            raise _StageError("tcp", f"no connection to {where}", _reason(error)) from None
     try:
-        _, writer = await asyncio.wait_for(connecting, look.target.request_seconds)
-    except TimeoutError:
-        raise _StageError(
-            "tcp", f"no connection to {where}", f"none within {look.target.request_seconds:.0f} s"
-        ) from None
-    except OSError as error:
-        raise _StageError("tcp", f"no connection to {where}", error.strerror or str(error)) from None
-    writer.close()
+        with look.stage("tls"):
+            shaking = writer.start_tls(look.context, server_hostname=look.target.host)
+            try:
+                await asyncio.wait_for(shaking, patience)
+            except TimeoutError:
+                raise _StageError("tls", "the handshake does not end", nothing) from None
+            except ssl.SSLCertVerificationError as error:
+                raise _StageError("tls", f"the certificate is not valid: {error.verify_message}", str(error)) from None
+            except (ssl.SSLError, OSError) as error:
+                raise _StageError("tls", "the handshake failed", _reason(error)) from None
+        look.certificate_days = _days_left(writer.get_extra_info("peercert"))
+    finally:
+        writer.transport.abort()
 
 
-async def _shake_hands(look: _Look, session: aiohttp.ClientSession) -> None:
-    """Make the connection that the next requests use, and look at its certificate."""
-    try:
-        async with session.get(look.target.url + "/healthz", allow_redirects=False) as response:
-            connection = response.connection
-            transport = connection.transport if connection else None
-            certificate = transport.get_extra_info("peercert") if transport else None
-    except aiohttp.ClientConnectorCertificateError as error:
-        reason = error.certificate_error
-        what = getattr(reason, "verify_message", "") or str(reason)
-        raise _StageError("tls", f"the certificate is not valid: {what}", str(reason)) from None
-    except aiohttp.ClientSSLError as error:
-        raise _StageError("tls", "the handshake failed", str(error.os_error)) from None
-    except (aiohttp.ClientError, TimeoutError, OSError):
-        # It broke after the handshake or is slow; the next stage asks the same and says what is wrong.
-        return
-    if certificate and "notAfter" in certificate:
-        end = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), UTC)
-        look.certificate_days = round((end - datetime.now(UTC)).total_seconds() / 86400, 2)
+def _days_left(certificate: dict[str, Any]) -> float:
+    end = datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate["notAfter"]), UTC)
+    return round((end - datetime.now(UTC)).total_seconds() / 86400, 2)
+
+
+def _reason(error: OSError) -> str:
+    """Return why a connection failed, without the numbers and addresses that asyncio adds."""
+    if isinstance(error, ssl.SSLError):
+        return error.reason or str(error)
+    return os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
 
 
 async def _json_answer(look: _Look, session: aiohttp.ClientSession, stage: Stage, key: str) -> None:
@@ -186,8 +191,8 @@ async def _auth(look: _Look, session: aiohttp.ClientSession) -> None:
     anonymous = await _ask(look, session, "auth", "GET", "/")
     if anonymous.status != 401:
         raise _StageError("auth", "/ without a password should answer 401", str(anonymous))
-    credentials = aiohttp.BasicAuth(look.target.user, look.target.password.get_secret_value())
-    header = {"Authorization": credentials.encode()}
+    pair = f"{look.target.user}:{look.target.password.get_secret_value()}"
+    header = {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
     known = await _ask(look, session, "auth", "GET", "/", headers=header)
     if known.status != 200 or "openclaw" not in known.body.lower():
         raise _StageError("auth", "/ with the password should answer 200 and OpenClaw's page", str(known))

@@ -63,5 +63,7 @@ class Target(BaseModel):
     @property
     def redact(self) -> Redactor:
         """What takes this target's secrets out of a text."""
-        secrets = [self.password, *([self.gateway_token] if self.gateway_token else [])]
-        return Redactor([secret.get_secret_value() for secret in secrets])
+        password = self.password.get_secret_value()
+        token = self.gateway_token.get_secret_value() if self.gateway_token else ""
+        # Name and password together are what basic auth encodes.
+        return Redactor([password, f"{self.user}:{password}", token])

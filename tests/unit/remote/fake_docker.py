@@ -1,4 +1,4 @@
-#!PYTHON
+#!PYTHON -IS
 """A stand-in for Docker on a server: it keeps what there is in a file and can be told how things go wrong.
 
 The folder that it lies in holds `world.json` (images, containers, networks, volumes) and `calls.jsonl` (each call's
@@ -6,18 +6,16 @@ arguments).  What an image is called decides how its gateway behaves:
 `…dying…` stops again and again, `…unready…` never gets ready, `…picky…` refuses data that a newer one has written.
 """
 
-import contextlib
 import json
-import os
-import re
 import shutil
-import signal
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 WORLD = HERE / "world.json"
 ARGS = sys.argv[1:]
+# Started without the site module, which halves the time that each call takes; this is where PyYAML is.
+SITE = "PACKAGES"
 
 
 def load():
@@ -35,8 +33,8 @@ def fail(text, code=1):
     sys.exit(code)
 
 
-def option(name, args=ARGS):
-    found = [args[place + 1] for place, one in enumerate(args) if one == name]
+def option(name):
+    found = options(name)
     return found[-1] if found else None
 
 
@@ -66,6 +64,7 @@ def compose(world):
     project, file = option("--project-name"), Path(options("--file")[0])
     if command == "logs":
         return print("starting\nError: the machine says no, token=" + secret_of(file))
+    sys.path.append(SITE)
     import yaml
 
     world["ups"] += 1
@@ -163,18 +162,6 @@ def networks_of(world, container):
 def main():
     with (HERE / "calls.jsonl").open("a") as calls:
         calls.write(json.dumps(ARGS) + "\n")
-    die_at = HERE / "die-at"
-    if die_at.exists():
-        count = len((HERE / "calls.jsonl").read_text().splitlines())
-        before, after = (int(number) for number in re.findall(r"-?\d+", die_at.read_text()))
-        if count == before:
-            os.kill(os.getppid(), signal.SIGKILL)
-            sys.exit(1)
-        if count == after:
-            with contextlib.suppress(SystemExit):
-                act()
-            os.kill(os.getppid(), signal.SIGKILL)
-            sys.exit(1)
     act()
 
 
@@ -239,6 +226,8 @@ def act():
             members.append(name)
             save(world)
         case ["network", "disconnect", "--force", network, name]:
+            if name not in world["networks"].get(network, {"members": []})["members"]:
+                fail(f"container {name} is not connected to network {network}")
             world["networks"][network]["members"].remove(name)
             save(world)
         case ["network", "inspect", *_]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from clawdet_infra import render
 from clawdet_infra.model import Release
@@ -42,7 +45,11 @@ class Server:
         self.bin = folder / "bin"
         self.bin.mkdir(parents=True)
         docker = self.bin / "docker"
-        docker.write_text(FAKE.read_text().replace("#!PYTHON", f"#!{sys.executable}"))
+        docker.write_text(
+            FAKE.read_text()
+            .replace("PYTHON", sys.executable, 1)
+            .replace("PACKAGES", str(Path(yaml.__file__).parents[1]))
+        )
         docker.chmod(0o755)
         init = self.bin / "cloud-init"
         init.write_text("#!/bin/sh\nexit 2\n")
@@ -90,6 +97,22 @@ class Server:
 
     def forget_calls(self) -> None:
         (self.bin / "calls.jsonl").unlink(missing_ok=True)
+
+    def snapshot(self) -> Path:
+        """A copy of all that there is, to begin from again."""
+        copy = self.root.parent / "snapshot"
+        shutil.copytree(self.root, copy / "srv", symlinks=True) if self.root.exists() else copy.mkdir()
+        shutil.copy(self.bin / "world.json", copy)
+        if (self.bin / "volumes").exists():
+            shutil.copytree(self.bin / "volumes", copy / "volumes")
+        return copy
+
+    def restore(self, copy: Path) -> None:
+        for target, source in ((self.root, copy / "srv"), (self.bin / "volumes", copy / "volumes")):
+            shutil.rmtree(target, ignore_errors=True)
+            if source.exists():
+                shutil.copytree(source, target, symlinks=True)
+        shutil.copy(copy / "world.json", self.bin)
 
     def run(self, payload: str, command: str | None = None) -> Ran:
         """Run the command that travels over SSH, with the payload on stdin."""

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from clawdet_infra.fleet.probe import Target, probe_until_healthy
+from tests.unit.probe.world import PASSWORD, TOKEN, Gateway
+
+ROOT = Path(__file__).resolve().parents[3]
+Make = Callable[..., Target]
+
+
+def as_input(target: Target) -> dict[str, Any]:
+    fields = target.model_dump(mode="json")
+    return {**fields, "password": PASSWORD, "gateway_token": TOKEN}
+
+
+async def run(text: str) -> tuple[int, str, str]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "clawdet_infra.fleet.probe",
+        cwd=ROOT,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    output, errors = await process.communicate(text.encode())
+    assert process.returncode is not None
+    return process.returncode, output.decode(), errors.decode()
+
+
+async def test_a_healthy_customer_is_one_line_of_json(target: Make) -> None:
+    code, output, errors = await run(json.dumps(as_input(target())))
+    assert (code, errors) == (0, "")
+    assert output.count("\n") == 1
+    facts = json.loads(output)
+    assert facts["healthy"] is True
+    assert facts["looks"] == 1
+    assert set(facts["seconds"]) == {"dns", "tcp", "tls", "healthz", "readyz", "auth", "api"}
+    assert PASSWORD not in output
+    assert TOKEN not in output
+
+
+async def test_an_unhealthy_customer_is_one_sentence_and_ends_at_the_deadline(target: Make, gateway: Gateway) -> None:
+    gateway.answers["/readyz"] = lambda request: web.json_response({"ready": False, "failing": ["x"]}, status=503)
+    begun = time.monotonic()
+    code, output, errors = await run(json.dumps(as_input(target(deadline_seconds=3))))
+    assert (code, output) == (1, "")
+    assert errors.count("\n") == 1
+    assert errors.startswith("customer user123: probe readyz failed: /readyz does not say ready: true (")
+    assert errors.rstrip().endswith('last answer: HTTP 503 application/json {"ready": false, "failing": ["x"]}')
+    assert time.monotonic() - begun < 15
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"url": "http://user123.clawdet.test"}, "url: Value error, the URL must be https://"),
+        ({"resolver": "nowhere"}, "resolver: "),
+        ({"pasword": "canary"}, "pasword: Extra inputs are not permitted"),
+        ({"ca_bundle": "/nowhere/ca.pem"}, "the CA bundle /nowhere/ca.pem cannot be used"),
+    ],
+    ids=["no https", "no address", "a misspelt key", "a missing file"],
+)
+async def test_an_input_that_is_wrong_is_exit_code_2_without_values(
+    target: Make, change: dict[str, Any], said: str
+) -> None:
+    code, _, errors = await run(json.dumps(as_input(target()) | change))
+    assert code == 2
+    assert said in errors
+    assert "canary" not in errors
+    assert TOKEN not in errors
+
+
+async def test_a_customer_that_gets_healthy_in_time_passes(target: Make, gateway: Gateway) -> None:
+    good, looks = gateway.answers["/readyz"], 0
+
+    def slowly(request: web.Request) -> web.StreamResponse:
+        nonlocal looks
+        looks += 1
+        return good(request) if looks > 3 else web.json_response({"ready": False}, status=503)
+
+    gateway.answers["/readyz"] = slowly
+    outcome = await probe_until_healthy(target(deadline_seconds=20))
+    assert outcome.verdict.healthy
+    assert outcome.looks == 4
+
+
+async def test_a_look_in_progress_is_given_up_at_the_deadline(target: Make, gateway: Gateway) -> None:
+    gateway.delay = 30
+    begun = time.monotonic()
+    outcome = await probe_until_healthy(target(deadline_seconds=1.5, request_seconds=30))
+    assert not outcome.verdict.healthy
+    assert time.monotonic() - begun < 6

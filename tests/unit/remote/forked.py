@@ -1,0 +1,88 @@
+"""Runs the program in a fork of this process, so that it can be stopped dead at any step and still be fast.
+
+Whoever is stopped so runs no `finally`, closes no file and gives back no lock: as with SIGKILL.
+"""
+
+from __future__ import annotations
+
+import base64
+import bz2
+import contextlib
+import io
+import json
+import os
+import traceback
+import warnings
+from typing import Any
+
+from clawdet_infra.remote import commands, containers, deploy, edge, server, state
+from tests.unit.remote import fake_docker
+from tests.unit.remote.server import Ran, Server
+
+KILLED = 137
+
+
+def run(
+    where: Server, payload: str, *, remove: bool = False, before: int | None = None, after: int | None = None
+) -> Ran:
+    """Deploy, or remove; stop dead before or after the n-th step with Docker."""
+    output, errors = where.bin / "stdout", where.bin / "stderr"
+    fields = _unpacked(payload) | ({"action": "remove"} if remove else {})
+    with warnings.catch_warnings():
+        # Later Pythons warn of forks beside threads; the threads here answer for the gateways, in the parent only.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        code = 99
+        try:
+            with (
+                output.open("w") as out,
+                errors.open("w") as err,
+                contextlib.redirect_stdout(out),
+                contextlib.redirect_stderr(err),
+            ):
+                _replace_docker(where, before, after)
+                code = deploy.main(fields)
+        except BaseException:
+            errors.write_text(traceback.format_exc())
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    return Ran(os.waitstatus_to_exitcode(status), output.read_text(), errors.read_text())
+
+
+def _unpacked(payload: str) -> dict[str, Any]:
+    fields = json.loads(payload)
+    return fields | json.loads(bz2.decompress(base64.b85decode(fields.pop("packed"))))
+
+
+def _replace_docker(where: Server, before: int | None, after: int | None) -> None:
+    real, step = commands.run, 0
+
+    def run(command: list[str], *, seconds: float) -> commands.Answer:
+        nonlocal step
+        if command[0] != "docker":
+            return real(command, seconds=seconds) if command[0] == "cp" else commands.Answer(0, "", "")
+        step += 1
+        if step == before:
+            os._exit(KILLED)
+        answer = _ask(where, command[1:])
+        if step == after:
+            os._exit(KILLED)
+        return answer
+
+    for module in (commands, containers, edge, server):
+        vars(module)["run"] = run
+    assert vars(state)["must"] is commands.must
+
+
+def _ask(where: Server, arguments: list[str]) -> commands.Answer:
+    fake_docker.HERE, fake_docker.WORLD, fake_docker.ARGS = where.bin, where.bin / "world.json", arguments
+    out, err = io.StringIO(), io.StringIO()
+    code = 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            fake_docker.main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+    return commands.Answer(code, out.getvalue(), err.getvalue())
