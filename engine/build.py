@@ -58,7 +58,7 @@ def _compile(go: Path, part: Part, program: Path, report: Report) -> None:
     process = subprocess.Popen(
         [*command, part.package],
         cwd=pins.GO / part.module,
-        env=_environment(),
+        env=environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -103,7 +103,7 @@ class _Output:
                 self._packages += 1
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """The environment of Go: the user's proxies and caches, but none of the settings that change the result."""
     return os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local", "GOWORK": "off"}
 
@@ -112,7 +112,7 @@ def _module_folder(go: Path, module: str, dependency: str) -> Path:
     """Where Go keeps the sources of a dependency, which are downloaded if need be."""
     for command in (["mod", "download", dependency], ["list", "-m", "-f", "{{.Dir}}", dependency]):
         result = subprocess.run(
-            [go, *command], cwd=pins.GO / module, env=_environment(), capture_output=True, text=True, check=False
+            [go, *command], cwd=pins.GO / module, env=environment(), capture_output=True, text=True, check=False
         )
         if result.returncode != 0:
             raise EngineError(f"cannot get the sources of {dependency}: {result.stderr.strip()[-600:]}")
