@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from pathlib import Path
@@ -9,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from localcloud.api.clock import ManualClock
-from localcloud.machines.base import FirewallRule
+from localcloud.api.clock import ManualClock, settle
+from localcloud.machines.base import FirewallRule, PowerState
 from tests.unit.localcloud_api.harness import SERVER, Api, NotingMachines, running
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJPmO8jKYFz3Wm3eVwJ4RYMqqCq4pYVw4W7nT7xZ0b9k me"
@@ -285,6 +286,36 @@ async def test_a_machine_that_goes_off_or_comes_back_by_itself_is_noticed(api: A
     api.machines.states[server["id"]] = "running"
     await api.clock.advance(10)
     assert (await api.get("/servers"))["servers"][0]["status"] == "running"
+
+
+class _SlowToAnswer(NotingMachines):
+    """Machines whose answer about their state is old when it comes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked_now, self.may_answer = asyncio.Event(), asyncio.Event()
+
+    async def state(self, number: int) -> PowerState:
+        seen = await super().state(number)
+        self.asked_now.set()
+        await self.may_answer.wait()
+        return seen
+
+
+async def test_an_old_answer_of_a_machine_does_not_undo_what_was_done_meanwhile(tmp_path: Path) -> None:
+    machines = _SlowToAnswer()
+    async with running(tmp_path, machines) as api:
+        made = await api.post("/servers", SERVER)
+        await api.clock.advance(10)
+        await machines.asked_now.wait()
+        await api.post(f"/servers/{made['server']['id']}/actions/poweroff")
+        await api.clock.advance(2)
+        assert (await api.get("/servers"))["servers"][0]["status"] == "off"
+
+        machines.may_answer.set()
+        await settle()
+
+        assert (await api.get("/servers"))["servers"][0]["status"] == "off"
 
 
 class _Restart:
