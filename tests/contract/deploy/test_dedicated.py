@@ -1,0 +1,282 @@
+"""A customer with a server of their own, as Docker and the network really see it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import ssl
+
+import pytest
+
+from clawdet_infra import render
+from clawdet_infra.fleet.probe import probe_until_healthy
+from clawdet_infra.layout import CustomerLayout
+from tests.contract.deploy.place import API_KEY, PASSWORD, TOKEN, Place
+from tests.support.gateway import curl
+
+pytestmark = pytest.mark.cloud
+
+
+@pytest.fixture
+def big(dedicated: Place) -> CustomerLayout:
+    return dedicated.customer("enterprise")
+
+
+async def test_it_is_healthy_seen_from_outside(dedicated: Place, big: CustomerLayout) -> None:
+    outcome = await probe_until_healthy(dedicated.target(big))
+    assert outcome.verdict.healthy, outcome.verdict.failure
+    assert outcome.verdict.address == dedicated.address
+
+
+async def test_a_wrong_password_and_a_wrong_token_are_named_as_such(dedicated: Place, big: CustomerLayout) -> None:
+    await probe_until_healthy(dedicated.target(big))
+    for change, stage in (({"password": "wrong"}, "auth"), ({"gateway_token": "d5" * 32}, "api")):
+        outcome = await probe_until_healthy(dedicated.target(big, deadline_seconds=1, **change))
+        assert outcome.verdict.failure is not None
+        assert outcome.verdict.failure.stage == stage
+
+
+def test_docker_holds_every_container_to_what_the_template_says(dedicated: Place) -> None:
+    names = dedicated.run("docker ps --format '{{.Names}}'").split()
+    assert sorted(names) == ["big-browser-1", "big-gateway-1", "big-namespace-1", "big-proxy-1"]
+    for one in dedicated.inspect(*names):
+        host = one["HostConfig"]
+        assert host["CapDrop"] == ["ALL"], one["Name"]
+        assert host["ReadonlyRootfs"], one["Name"]
+        assert host["SecurityOpt"] == ["no-new-privileges:true"]
+        assert host["Memory"] == host["MemorySwap"] > 0
+        assert host["NanoCpus"] > 0
+        assert host["PidsLimit"] > 0
+        assert host["RestartPolicy"]["Name"] == "unless-stopped"
+        assert host["LogConfig"] == {"Type": "json-file", "Config": {"max-file": "3", "max-size": "10m"}}
+        assert not [mount for mount in one["Mounts"] if "docker.sock" in mount["Source"]]
+        assert "@sha256:" in one["Config"]["Image"]
+    status = "grep -E '^(CapBnd|CapEff|NoNewPrivs)' /proc/1/status"
+    gateway = dedicated.run(f"docker exec big-gateway-1 {status}".replace("'", '"'))
+    assert gateway.split() == ["CapEff:", "0" * 16, "CapBnd:", "0" * 16, "NoNewPrivs:", "1"]
+
+
+def test_each_container_knows_its_own_secrets_only(dedicated: Place) -> None:
+    environment = {
+        one["Name"].split("-")[1]: json.dumps(one["Config"]["Env"])
+        for one in dedicated.inspect("big-gateway-1", "big-proxy-1", "big-browser-1", "big-namespace-1")
+    }
+    found = {
+        name: {secret for secret in (API_KEY, TOKEN, PASSWORD) if secret in text} for name, text in environment.items()
+    }
+    assert found == {"gateway": {API_KEY, TOKEN}, "proxy": {PASSWORD}, "browser": set(), "namespace": set()}
+
+
+def test_no_secret_is_in_an_argument_a_log_or_a_file_but_the_env_file(dedicated: Place) -> None:
+    patterns = "\n".join((API_KEY, TOKEN, PASSWORD)) + "\n"
+    search = (
+        "cat > /run/patterns; "
+        "grep -azFf /run/patterns /proc/[0-9]*/cmdline; "
+        "for one in $(docker ps --quiet); do docker logs $one 2>&1 | grep -F -f /run/patterns; done; "
+        "grep -rlFf /run/patterns /srv/clawdet /etc /root /var/log /var/lib/cloud; rm /run/patterns"
+    )
+    found = dedicated.ssh(search, patterns).output.split()
+    assert found
+    assert all(path.endswith("/.env") for path in found), found
+    modes = dedicated.run("stat --format '%a %U' /srv/clawdet/big/current/.env /srv/clawdet/big").splitlines()
+    assert modes == ["600 root", "700 root"]
+
+
+def test_the_proxy_asks_for_the_password_everywhere_but_where_the_gateway_has_its_own_key(
+    dedicated: Place, big: CustomerLayout
+) -> None:
+    def status(path: str, **how: str) -> int:
+        return curl(f"{big.url}{path}", dedicated.address, dedicated.cloud["ca"], **how).status
+
+    for path in ("/", "/assets/x.js", "/tools/invoke", "/v1/models", "/api/x", "/anything"):
+        assert status(path) == 401, path
+    assert status("/", bearer=TOKEN) == 401, "the gateway's token is no password for the page"
+    assert status("/", user=f"{big.user}:{PASSWORD}") == 200
+    assert status("/", user=f"{big.user}:{PASSWORD}x") == 401
+    for path in ("/healthz", "/readyz", "/startupz"):
+        assert status(path) == 200, path
+    assert status("/v1/models", bearer="d5" * 32) in (401, 404), "the gateway answers, and lets nobody in"
+
+
+def talk(place: Place, customer: CustomerLayout, request: str) -> str:
+    """Send raw HTTP over TLS and return the beginning of the answer."""
+    context = ssl.create_default_context(cafile=place.cloud["ca"])
+    with (
+        socket.create_connection((place.address, 443), timeout=20) as plain,
+        context.wrap_socket(plain, server_hostname=customer.fqdn) as connection,
+    ):
+        connection.sendall(request.replace("\n", "\r\n").encode())
+        return connection.recv(8192).decode(errors="replace")
+
+
+def test_a_websocket_needs_no_password_and_gets_the_gateways_challenge(dedicated: Place, big: CustomerLayout) -> None:
+    key = base64.b64encode(b"0123456789abcdef").decode()
+    answer = talk(
+        dedicated,
+        big,
+        f"GET / HTTP/1.1\nHost: {big.fqdn}\nConnection: Upgrade\nUpgrade: websocket\n"
+        f"Sec-WebSocket-Version: 13\nSec-WebSocket-Key: {key}\nOrigin: {big.url}\n\n",
+    )
+    assert answer.startswith("HTTP/1.1 101"), answer
+    half = talk(dedicated, big, f"GET / HTTP/1.1\nHost: {big.fqdn}\nUpgrade: websocket\nConnection: close\n\n")
+    assert half.startswith("HTTP/1.1 401"), "a header alone must not open the page"
+
+
+def test_what_a_caller_says_of_itself_is_not_passed_on(dedicated: Place, big: CustomerLayout) -> None:
+    # A local caller gets details of the readiness; one from outside must not become local by a header.
+    claims = "X-Forwarded-For: 127.0.0.1\nX-Real-IP: 127.0.0.1\nForwarded: for=127.0.0.1\n"
+    answer = talk(dedicated, big, f"GET /readyz HTTP/1.1\nHost: {big.fqdn}\n{claims}Connection: close\n\n")
+    assert answer.startswith("HTTP/1.1 200"), answer
+    assert answer.rstrip().endswith('{"ready":true}')
+    inside = dedicated.run("docker exec big-gateway-1 curl --silent http://127.0.0.1:18789/readyz")
+    assert "uptimeMs" in inside, "the gateway no longer tells local callers more, so this shows nothing"
+
+
+def test_answers_carry_hsts_and_http_leads_to_https(dedicated: Place, big: CustomerLayout) -> None:
+    answer = talk(dedicated, big, f"GET /healthz HTTP/1.1\nHost: {big.fqdn}\nConnection: close\n\n").lower()
+    assert "strict-transport-security: max-age=31536000" in answer
+    assert "alt-svc" not in answer, "HTTP/3 is not reachable"
+    with socket.create_connection((dedicated.address, 80), timeout=20) as plain:
+        plain.sendall(f"GET / HTTP/1.1\r\nHost: {big.fqdn}\r\nConnection: close\r\n\r\n".encode())
+        redirect = plain.recv(4096).decode()
+    assert redirect.startswith("HTTP/1.1 308")
+    assert f"location: {big.url}/" in redirect.lower()
+
+
+def test_access_logs_have_no_credentials(dedicated: Place, big: CustomerLayout) -> None:
+    curl(f"{big.url}/?token=canary-in-a-url", dedicated.address, dedicated.cloud["ca"], user=f"{big.user}:{PASSWORD}")
+    log = dedicated.run("docker logs big-proxy-1 2>&1")
+    assert '"uri":"/?…"' in log
+    assert "canary-in-a-url" not in log
+    assert base64.b64encode(f"{big.user}:{PASSWORD}".encode()).decode() not in log
+
+
+def test_the_gateway_has_its_browser_and_nobody_else_does(dedicated: Place) -> None:
+    version = "http://127.0.0.1:9222/json/version"
+    assert "webSocketDebuggerUrl" in dedicated.run(f"docker exec big-gateway-1 curl --silent {version}")
+    listening = dedicated.run("docker exec big-proxy-1 wget -q -T 5 -O - http://gateway:18789/healthz")
+    assert '"live"' in listening, "the proxy does reach the namespace"
+    assert dedicated.ssh("docker exec big-proxy-1 wget -q -T 5 -O - http://gateway:9222/json/version").code != 0
+
+
+def test_the_browser_is_still_there_after_the_gateway_was_killed(dedicated: Place) -> None:
+    dedicated.run("docker kill --signal KILL big-gateway-1; docker start big-gateway-1")
+    version = (
+        "docker exec big-gateway-1 curl --silent --retry 20 --retry-connrefused http://127.0.0.1:9222/json/version"
+    )
+    assert "webSocketDebuggerUrl" in dedicated.run(version)
+
+
+META = """
+ip netns add meta && ip link add meta0 type veth peer name inner netns meta
+ip addr add 192.0.2.1/24 dev meta0 && ip link set meta0 up
+ip -n meta addr add 192.0.2.2/24 dev inner && ip -n meta addr add 169.254.169.254/32 dev inner
+ip -n meta addr add 198.51.100.254/32 dev inner && ip -n meta link set inner up && ip -n meta link set lo up
+ip -n meta route add default via 192.0.2.1
+ip route add 169.254.169.254/32 via 192.0.2.2 && ip route add 198.51.100.254/32 via 192.0.2.2
+nohup ip netns exec meta python3 -m http.server 8000 --bind 0.0.0.0 >/dev/null 2>&1 &
+sleep 1
+"""
+
+
+def test_containers_reach_neither_the_metadata_service_nor_this_servers_ports(dedicated: Place) -> None:
+    dedicated.run("modprobe veth 2>/dev/null; " + META)
+    try:
+        reach = "docker exec big-gateway-1 curl --silent --max-time 4 --output /dev/null "
+        assert dedicated.ssh("curl --silent --max-time 4 -o /dev/null http://169.254.169.254:8000/").code == 0
+        assert dedicated.ssh(f"{reach} http://198.51.100.254:8000/").code == 0, "containers can go that way at all"
+        assert dedicated.ssh(f"{reach} http://169.254.169.254:8000/").code == 28, "it has to be dropped"
+        gateway = dedicated.run(
+            "docker network inspect --format '{{(index .IPAM.Config 0).Gateway}}' big_default"
+        ).strip()
+        for address in (gateway, dedicated.address):
+            assert dedicated.ssh(f"{reach} telnet://{address}:22 </dev/null").code == 28, f"{address} port 22"
+    finally:
+        dedicated.run(
+            "ip netns pids meta | xargs -r kill; ip netns delete meta; ip link delete meta0 2>/dev/null; true"
+        )
+
+
+def test_the_customers_own_settings_stay_and_the_deployments_come_back(dedicated: Place, big: CustomerLayout) -> None:
+    change = (
+        'docker exec -i big-gateway-1 node -e \'const fs=require("fs"),f=process.env.OPENCLAW_CONFIG_PATH,'
+        'c=JSON.parse(fs.readFileSync(f));c.agents.defaults.model.primary="anthropic/claude-opus-5";'
+        'c.gateway.controlUi.allowedOrigins=["https://evil.example"];fs.writeFileSync(f,JSON.stringify(c))\''
+    )
+    dedicated.run(change)
+    dedicated.run("docker restart big-gateway-1")
+    settings = json.loads(dedicated.run("docker exec big-gateway-1 cat /home/node/.openclaw/openclaw.json"))
+    assert settings["agents"]["defaults"]["model"]["primary"] == "anthropic/claude-opus-5"
+    assert settings["gateway"]["controlUi"]["allowedOrigins"] == [big.url]
+    assert dedicated.deploy(dedicated.payload(big)).code == 0
+
+
+def test_deploying_the_same_again_restarts_nothing_and_is_quick(dedicated: Place, big: CustomerLayout) -> None:
+    before = dedicated.started("big")
+    ran = dedicated.deploy(dedicated.payload(big))
+    assert ran.code == 0, ran.errors
+    assert dedicated.started("big") == before
+
+
+async def test_a_release_that_does_not_start_leaves_the_running_one_alone(
+    dedicated: Place, big: CustomerLayout
+) -> None:
+    before = dedicated.started("big")
+    ran = dedicated.deploy(dedicated.payload(big, gateway=dedicated.images.proxy))
+    assert ran.code == 1
+    assert ran.errors.count("\n") == 1
+    assert ran.errors.startswith("customer big: probe restarts failed: gateway does not stay up; last answer: ")
+    assert "node: not found" in ran.errors
+    assert "the running release was not touched" in ran.errors
+    assert dedicated.started("big") == before
+    assert not dedicated.run("docker ps --all --quiet --filter label=com.docker.compose.project=big-trial")
+    outcome = await probe_until_healthy(dedicated.target(big, deadline_seconds=30))
+    assert outcome.verdict.healthy, outcome.verdict.failure
+
+
+async def test_a_reboot_brings_everything_back_behind_the_same_rules(dedicated: Place, big: CustomerLayout) -> None:
+    dedicated.run("docker exec big-gateway-1 sh -c 'echo precious > /home/node/.openclaw/kept'")
+    boot = "cat /proc/sys/kernel/random/boot_id; systemctl show --property=UserspaceTimestampMonotonic"
+    dedicated.run(boot)
+    up_since = dedicated.run("ps -o lstart= -p 1")
+    dedicated.ssh("systemctl reboot")
+    for _ in range(60):
+        again = dedicated.ssh("ps -o lstart= -p 1")
+        if again.code == 0 and again.output != up_since:
+            break
+    outcome = await probe_until_healthy(dedicated.target(big))
+    assert outcome.verdict.healthy, outcome.verdict.failure
+    assert dedicated.run("docker exec big-gateway-1 cat /home/node/.openclaw/kept") == "precious\n"
+    assert "-j CLAWDET-FORWARD" in dedicated.run("iptables -S DOCKER-USER")
+    assert dedicated.run("iptables -S INPUT").count("CLAWDET-INPUT") == 1
+
+
+NASTY = (
+    "plain",
+    "$HOME ${HOME} $$ ${HOME:-x}",
+    "it's",
+    'say "this"',
+    "back\\slash",
+    "ends with \\",
+    "\\'",
+    "'",
+    '"\\$',
+    "# no comment",
+    " spaces ",
+    "a=b=c",
+    "ünïcödé ☃",
+    "",
+    "\\n is no line break",
+)
+
+
+def test_compose_takes_values_of_the_env_file_literally(dedicated: Place) -> None:
+    named = {f"VALUE_{number}": value for number, value in enumerate(NASTY)}
+    lines = "".join(f"      {name}: ${{{name}-unset}}\n" for name in named)
+    dedicated.run("mkdir -p /run/literal && cat > /run/literal/.env", render.env_file(named))
+    dedicated.run("cat > /run/literal/compose.yaml", f"services:\n  one:\n    image: i\n    environment:\n{lines}")
+    shown = json.loads(dedicated.run("cd /run/literal && docker compose config --format json && rm -r /run/literal"))
+    # Compose doubles each dollar sign in what it prints, so that the output is a compose file again.
+    found = {name: value.replace("$$", "$") for name, value in shown["services"]["one"]["environment"].items()}
+    assert found == named
