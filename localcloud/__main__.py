@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -35,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
 
     start = action("up", _up, "start the cloud, or find it running; returns when everything answers")
     start.add_argument("--api-only", action="store_true", help="servers without machines: no Docker, ACME or registry")
+    start.add_argument("--egress", action="store_true", help="let servers reach what this machine reaches")
     start.add_argument("--port", type=_port, help="the API's port on 127.0.0.1")
     start.add_argument("--dns-port", type=_port, help="the name server's port on 127.0.0.1")
     start.add_argument("--boot-delay", type=_seconds, default=0.0, metavar="SECONDS", help="servers boot slower")
@@ -47,6 +49,14 @@ def parser() -> argparse.ArgumentParser:
     )
     start.add_argument(
         "--rate-limit", type=int, default=3600, metavar="N", help="requests an hour (default: Hetzner's %(default)s)"
+    )
+    start.add_argument(
+        "--sold-out",
+        action="append",
+        default=[],
+        type=_sold_out,
+        metavar="TYPE[@LOCATION]",
+        help="let a server type be unavailable, everywhere or in one location (repeatable)",
     )
     start.add_argument("--seed", type=int, metavar="N", help="make injected errors the same on every run")
     action("down", _down, "stop the daemon and shut the servers down; everything is kept")
@@ -93,12 +103,14 @@ def _up(options: Options) -> int:
         error_rates=rates,
         rate_limit=options.rate_limit,
         seed=options.seed,
+        sold_out=tuple(sorted(set(options.sold_out))),
     )
     teller = Teller()
     info = commands.up(
         _paths(options),
         teller,
         api_only=options.api_only,
+        egress=options.egress,
         port=options.port,
         dns_port=options.dns_port,
         behaviour=behaviour,
@@ -174,6 +186,12 @@ def _port(text: str) -> int:
     if not 0 < number < 65536:
         raise argparse.ArgumentTypeError("a port is a number from 1 to 65535")
     return number
+
+
+def _sold_out(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]+(@[a-z0-9]+)?", text):
+        raise argparse.ArgumentTypeError("it is like cx23 or cx23@fsn1")
+    return text
 
 
 def _seconds(text: str) -> float:

@@ -90,7 +90,9 @@ class Backbone:
     async def _prepare_machines(self) -> DockerMachines:
         host = await asyncio.to_thread(ensure_docker)
         self.docker_host = host.host
-        machines = DockerMachines(self._paths.slug, self._paths.home, host.host, progress=self._progress)
+        machines = DockerMachines(
+            self._paths.slug, self._paths.home, host.host, egress=self._settings.egress, progress=self._progress
+        )
         self._progress("preparing the network and the servers' image")
         self.gateway = (await machines.prepare()).gateway4
         return machines

@@ -33,6 +33,7 @@ def up(
     say: Say,
     *,
     api_only: bool = False,
+    egress: bool = False,
     port: int | None = None,
     dns_port: int | None = None,
     behaviour: Behaviour | None = None,
@@ -44,7 +45,15 @@ def up(
     """
     with _alone(paths, say):
         before = Settings.load(paths.settings)
-        settings = decide(before, paths.name, api_only=api_only, port=port, dns_port=dns_port, behaviour=behaviour)
+        settings = decide(
+            before,
+            paths.name,
+            api_only=api_only,
+            egress=egress,
+            port=port,
+            dns_port=dns_port,
+            behaviour=behaviour,
+        )
         if running_pid(paths.pid) is not None:
             if settings == before and Running.wanted(settings) == Running.load(paths.running) and answers(settings):
                 say(f"the cloud '{paths.name}' is up")

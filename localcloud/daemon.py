@@ -116,6 +116,7 @@ async def _start_api(
         error_rates=behaviour.error_rates,
         seed=behaviour.seed,
         rate_limit=behaviour.rate_limit,
+        sold_out=frozenset((kind, place or "*") for kind, _, place in (s.partition("@") for s in behaviour.sold_out)),
     )
     runner = web.AppRunner(create_app(state, machines, config), access_log=None)
     # Registered first: a setup that fails half-way has started things too.

@@ -34,16 +34,20 @@ class Behaviour:
     """Requests an hour; Hetzner allows this many."""
     seed: int | None = None
     """Makes injected errors the same on every run."""
+    sold_out: tuple[str, ...] = ()
+    """Server types that cannot be had now, as `TYPE` for everywhere or `TYPE@LOCATION`."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One cloud's settings; token, ports and mode stay as they were at its first start."""
+    """One cloud's settings; all but its behaviour stay as they were at its first start."""
 
     token: str
     port: int
     dns_port: int
     api_only: bool
+    egress: bool = False
+    """Whether servers reach what this machine reaches; their network is made so, or not."""
     behaviour: Behaviour = field(default_factory=Behaviour)
 
     @classmethod
@@ -51,7 +55,9 @@ class Settings:
         """The settings in a file, or None where there is none yet."""
         try:
             document = json.loads(path.read_text())
-            return cls(**{**document, "behaviour": Behaviour(**document["behaviour"])})
+            behaviour = document["behaviour"]
+            behaviour["sold_out"] = tuple(behaviour.get("sold_out", ()))
+            return cls(**{**document, "behaviour": Behaviour(**behaviour)})
         except FileNotFoundError:
             return None
         except (ValueError, TypeError, KeyError) as error:
@@ -78,6 +84,7 @@ def decide(
     name: str,
     *,
     api_only: bool = False,
+    egress: bool = False,
     port: int | None = None,
     dns_port: int | None = None,
     behaviour: Behaviour | None = None,
@@ -94,12 +101,18 @@ def decide(
             port=port or free_port(_API_PORT if first else None),
             dns_port=dns_port or free_port(_DNS_PORT if first else None),
             api_only=api_only,
+            egress=egress,
             behaviour=behaviour,
         )
     if before.api_only != api_only:
         was, asked = ("without", "without --api-only") if before.api_only else ("with", "with --api-only")
         raise SettingsError(
             f"the cloud '{name}' was made {was} machines and cannot be started {asked}: "
+            "give another --name, or destroy it first"
+        )
+    if egress and not before.egress:
+        raise SettingsError(
+            f"the network of the cloud '{name}' was made without a way out and cannot be given one: "
             "give another --name, or destroy it first"
         )
     return replace(before, port=port or before.port, dns_port=dns_port or before.dns_port, behaviour=behaviour)

@@ -14,7 +14,9 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from hcloud import APIException
 from hcloud.images import Image
+from hcloud.locations import Location
 from hcloud.server_types import ServerType
 
 from tests.contract.services.clouds import ROOT, Cloud, alive, wait_until_dead, without_docker
@@ -114,6 +116,39 @@ def test_options_of_an_up_hold_until_the_next_one(api_cloud: Cloud) -> None:
     assert api_cloud.client().locations.get_all(), "what the new up does not mention is off"
 
 
+def test_a_sold_out_type_cannot_be_had_where_it_is_sold_out(api_cloud: Cloud) -> None:
+    api_cloud.up("--sold-out", "cx23@fsn1", "--sold-out", "cx33")
+    client = api_cloud.client()
+
+    def order(kind: str, place: str) -> str:
+        try:
+            client.servers.create(
+                name=f"{kind}-{place}",
+                server_type=ServerType(name=kind),
+                image=Image(name="debian-13"),
+                location=Location(name=place),
+            )
+        except APIException as error:
+            return str(error.code)
+        return "made"
+
+    assert order("cx23", "fsn1") == "resource_unavailable"
+    assert order("cx23", "nbg1") == "made"
+    assert order("cx33", "nbg1") == "resource_unavailable"
+    pid = api_cloud.pid
+    api_cloud.up("--sold-out", "cx33", "--sold-out", "cx23@fsn1")
+    assert api_cloud.pid == pid, "the same options in another order are the same"
+
+
+def test_a_way_out_is_asked_for_at_the_first_start_or_never(api_cloud: Cloud) -> None:
+    api_cloud.up()
+
+    done = api_cloud.attempt("up", "--api-only", "--egress")
+
+    assert done.returncode == 1
+    assert "was made without a way out" in done.stderr
+
+
 def test_two_clouds_stand_side_by_side(api_cloud: Cloud, shared_api: Cloud) -> None:
     api_cloud.up()
     number = make_server(api_cloud, "mine")
@@ -169,7 +204,7 @@ def test_a_taken_port_is_named_and_leaves_nothing_running(api_cloud: Cloud) -> N
 
 
 def test_a_wrong_option_is_refused_before_anything_is_made(api_cloud: Cloud) -> None:
-    for arguments in (("--error-rate", "nonsense"), ("--boot-delay", "-1"), ("--port", "70000")):
+    for arguments in (("--error-rate", "nonsense"), ("--boot-delay", "-1"), ("--port", "70000"), ("--sold-out", "a b")):
         done = api_cloud.attempt("up", "--api-only", *arguments)
         assert done.returncode == 2, arguments
         assert "Traceback" not in done.stderr
