@@ -129,9 +129,11 @@ def adopt(exported: Mapping[str, Any], found: Mapping[str, str]) -> dict[str, An
     deployment = exported["deployment"]
     pending = deployment.get("pending_operations") or []
     made = [
-        {**operation["resource"], "id": found[operation["resource"]["urn"]], "outputs": operation["resource"]["inputs"]}
+        # Some of the provider's resources are read by the id among their outputs, others by the resource's own.
+        {**resource, "id": identifier, "outputs": {**resource["inputs"], "id": identifier}}
         for operation in pending
-        if operation["type"] == "creating" and operation["resource"]["urn"] in found
+        for resource in [operation["resource"]]
+        if operation["type"] == "creating" and (identifier := found.get(resource["urn"]))
     ]
     left = [operation for operation in pending if operation["type"] != "creating"]
     # At the end: whatever a resource depends on was finished before it was begun.
@@ -141,7 +143,7 @@ def adopt(exported: Mapping[str, Any], found: Mapping[str, str]) -> dict[str, An
 
 def _identifier(create: PendingCreate, thing: Any) -> str:
     if create.type == _RECORD_SET:
-        return f"{create.zone}/{create.name}/{create.record_type}"
+        return f"{create.name}/{create.record_type}"
     return str(thing.id)
 
 

@@ -1,0 +1,1 @@
+"""Ways to run servers: as containers, or not at all."""
