@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from clawdet_infra.cli import project
+from clawdet_infra.cli.columns import columns
 from clawdet_infra.cli.project import ROOT, CommandError, Exit, capture_json
 
 _PACKAGES = ("pulumi", "pulumi-hcloud", "pulumi-docker", "pulumi-command", "pulumi-random")
@@ -107,12 +108,8 @@ def _passphrase() -> Finding:
 
 
 def _show(findings: list[Finding]) -> None:
-    """One line each, however narrow the terminal is."""
     rows = [
         ("ok" if one.found else "missing", one.name, one.version, " - ".join(filter(None, (one.source, one.advice))))
         for one in findings
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True)]
-        typer.echo("  ".join([*cells, row[3]]).rstrip())
+    typer.echo(columns(rows))

@@ -6,9 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
+from clawdet_infra.cli.columns import columns
 from clawdet_infra.cli.events import Span
 from clawdet_infra.cli.stack import cloud_of, outputs_of
 from clawdet_infra.fleet.probe import Target, Verdict, probe_once
@@ -18,21 +16,21 @@ def show(stack: str, spans: Mapping[str, Span]) -> bool:
     """Probe all customers of a stack and print the table; True where all of them are healthy."""
     outputs = outputs_of(stack)
     verdicts = asyncio.run(_probe(stack, outputs))
-    table = Table(box=None, pad_edge=False)
-    for heading in ("customer", "plan", "server", "URL", "health"):
-        table.add_column(heading, overflow="fold")
-    table.add_column("seconds", justify="right")
+    rows = [("CUSTOMER", "PLAN", "SERVER", "ADDRESS", "URL", "HEALTH", "SECONDS")]
     for identity, customer in outputs["customers"].items():
         verdict = verdicts[identity]
-        table.add_row(
-            identity,
-            customer["plan"],
-            f"{customer['host']} ({customer['ipv4']})",
-            customer["url"],
-            "[green]healthy[/]" if verdict.healthy else f"[red]{verdict.failure}[/]",
-            str(spans[identity].seconds) if identity in spans else "unchanged",
+        rows.append(
+            (
+                identity,
+                customer["plan"],
+                customer["host"],
+                customer["ipv4"],
+                customer["url"],
+                "healthy" if verdict.healthy else str(verdict.failure),
+                str(spans[identity].seconds) if identity in spans else "unchanged",
+            )
         )
-    Console().print(table)
+    print(columns(rows))
     return all(verdict.healthy for verdict in verdicts.values())
 
 
