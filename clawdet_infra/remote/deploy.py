@@ -102,11 +102,12 @@ class Deployment:
             edge.sites(self._directory)
         self._releases.activate(release)
         self._project.up()
-        if not self._has_gateway:
-            edge.join_all(self._project, self._directory)
-        elif self._payload["edge"]:
+        if self._payload["edge"]:
+            # Before the gateway is ready, so that the edge fetches the certificate meanwhile.
             edge.attach(self._payload["edge"])
         gateway.wait_until_ready(self._project, self._token, seconds=seconds)
+        if not self._has_gateway:
+            edge.join_all(self._project, self._directory)
 
     def _put_back(self, good: Release) -> str:
         done = f"release {good.number} is back and serving"

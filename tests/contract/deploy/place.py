@@ -142,6 +142,7 @@ class Place:
 def make_place(cloud: dict[str, Any], folder: Path, name: str, server_type: str) -> Place:
     """Rent a server for the tests and give the example customers names that lead to it."""
     client = Client(token=cloud["token"], api_endpoint=cloud["endpoint"], poll_interval=0.2)
+    _clear(client, name)
     for key in ("host", "login"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / key], check=True)
     login = client.ssh_keys.create(name=name, public_key=(folder / "login.pub").read_text())
@@ -161,10 +162,7 @@ def make_place(cloud: dict[str, Any], folder: Path, name: str, server_type: str)
     known_hosts = folder / "known_hosts"
     known_hosts.write_text(f"{address} {(folder / 'host.pub').read_text()}")
     layout = example(name)
-    zone = client.zones.get_all(name=layout.fleet.domain)
-    if not zone:
-        response = client.zones.create(name=layout.fleet.domain, mode="primary")
-        response.action.wait_until_finished()
+    client.zones.create(name=layout.fleet.domain, mode="primary").action.wait_until_finished()
     bound = client.zones.get(layout.fleet.domain)
     for customer in layout.customers:
         client.zones.create_rrset(
@@ -175,17 +173,24 @@ def make_place(cloud: dict[str, Any], folder: Path, name: str, server_type: str)
 
 def give_back(place: Place) -> None:
     client = Client(token=place.cloud["token"], api_endpoint=place.cloud["endpoint"], poll_interval=0.2)
-    client.servers.delete(place.server).wait_until_finished()
-    client.ssh_keys.delete(client.ssh_keys.get_by_name(place.server.name))
-    zone = client.zones.get(place.layout.fleet.domain)
-    client.zones.delete(zone).action.wait_until_finished()
+    _clear(client, place.server.name)
+
+
+def _clear(client: Client, name: str) -> None:
+    """Delete what a place consists of, also what a run that was stopped has left."""
+    for server in client.servers.get_all(name=name):
+        client.servers.delete(server).wait_until_finished()
+    for key in client.ssh_keys.get_all(name=name):
+        client.ssh_keys.delete(key)
+    for zone in client.zones.get_all(name=f"{name}.test"):
+        client.zones.delete(zone).action.wait_until_finished()
 
 
 def example(name: str) -> Layout:
     """Two free customers and an enterprise one, in a zone of their own."""
     key = {"anthropicApiKey": API_KEY}
     raw = {
-        "domain": f"{name}.{DOMAIN}",
+        "domain": f"{name}.test",
         "acmeEmail": f"ops@{DOMAIN}",
         "cloud": {"token": "T1a2" * 16, "endpoint": "http://127.0.0.1:1/v1"},
         "release": {

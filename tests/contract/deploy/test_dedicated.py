@@ -6,12 +6,14 @@ import base64
 import json
 import socket
 import ssl
+from dataclasses import replace
 
 import pytest
 
 from clawdet_infra import render
 from clawdet_infra.fleet.probe import probe_until_healthy
 from clawdet_infra.layout import CustomerLayout
+from clawdet_infra.model import PLANS
 from tests.contract.deploy.place import API_KEY, PASSWORD, TOKEN, Place
 from tests.support.gateway import curl
 
@@ -155,9 +157,11 @@ def test_access_logs_have_no_credentials(dedicated: Place, big: CustomerLayout) 
 def test_the_gateway_has_its_browser_and_nobody_else_does(dedicated: Place) -> None:
     version = "http://127.0.0.1:9222/json/version"
     assert "webSocketDebuggerUrl" in dedicated.run(f"docker exec big-gateway-1 curl --silent {version}")
-    listening = dedicated.run("docker exec big-proxy-1 wget -q -T 5 -O - http://gateway:18789/healthz")
-    assert '"live"' in listening, "the proxy does reach the namespace"
-    assert dedicated.ssh("docker exec big-proxy-1 wget -q -T 5 -O - http://gateway:9222/json/version").code != 0
+    (namespace,) = dedicated.inspect("big-namespace-1")
+    address = namespace["NetworkSettings"]["Networks"]["big_default"]["IPAddress"]
+    knock = f"docker exec big-proxy-1 nc -w 4 {address}"
+    assert dedicated.ssh(f"{knock} 18789 -e true").code == 0, "the proxy does reach the namespace"
+    assert dedicated.ssh(f"{knock} 9222 -e true").code != 0
 
 
 def test_the_browser_is_still_there_after_the_gateway_was_killed(dedicated: Place) -> None:
@@ -233,6 +237,18 @@ async def test_a_release_that_does_not_start_leaves_the_running_one_alone(
     assert not dedicated.run("docker ps --all --quiet --filter label=com.docker.compose.project=big-trial")
     outcome = await probe_until_healthy(dedicated.target(big, deadline_seconds=30))
     assert outcome.verdict.healthy, outcome.verdict.failure
+
+
+async def test_a_customer_who_changes_plan_keeps_their_data_and_token(dedicated: Place, big: CustomerLayout) -> None:
+    dedicated.run("docker exec big-gateway-1 sh -c 'echo precious > /home/node/.openclaw/kept'")
+    smaller = replace(big, plan=PLANS["pro"], limits=PLANS["pro"].limits, browser_limits=None)
+    for plan, services in ((smaller, {"gateway", "proxy"}), (big, {"gateway", "proxy", "browser", "namespace"})):
+        ran = dedicated.deploy(dedicated.payload(plan))
+        assert ran.code == 0, ran.errors
+        assert set(dedicated.started("big")) == services
+        outcome = await probe_until_healthy(dedicated.target(big))
+        assert outcome.verdict.healthy, outcome.verdict.failure
+        assert dedicated.run("docker exec big-gateway-1 cat /home/node/.openclaw/kept") == "precious\n"
 
 
 async def test_a_reboot_brings_everything_back_behind_the_same_rules(dedicated: Place, big: CustomerLayout) -> None:

@@ -41,23 +41,26 @@ def addresses(place: Place, container: str) -> list[str]:
 
 
 def test_no_customer_reaches_another(shared: Place) -> None:
-    def reaches(source: str, url: str) -> bool:
-        return shared.ssh(f"docker exec {source} wget -q -T 4 -O /dev/null {url}").code == 0
-
+    ask = "curl --silent --max-time 4 --output /dev/null"
     (gateway,) = addresses(shared, "bert-gateway-1")
-    assert reaches("bert-proxy-1", f"http://{gateway}:18789/healthz"), "it does listen"
-    assert not reaches("anna-proxy-1", f"http://{gateway}:18789/healthz")
-    for proxy in addresses(shared, "bert-proxy-1"):
-        assert not reaches("anna-proxy-1", f"http://{proxy}:8080/healthz")
-    assert not reaches("anna-proxy-1", "http://bert-proxy:8080/healthz")
-    own = "docker exec anna-gateway-1 curl --silent --max-time 4 --output /dev/null"
-    assert shared.ssh(f"{own} http://{gateway}:18789/healthz").code != 0
+    targets = [f"http://{gateway}:18789/healthz"]
+    targets += [f"http://{address}:8080/healthz" for address in addresses(shared, "bert-proxy-1")]
+    for url in targets:
+        assert shared.ssh(f"{ask} {url}").code == 0, "the server itself reaches it, so something listens"
+        assert shared.ssh(f"docker exec anna-gateway-1 {ask} {url}").code == 28, f"{url} has to be out of reach"
+        port = url.split(":")[2].split("/")[0]
+        address = url.split("/")[2].split(":")[0]
+        assert shared.ssh(f"docker exec anna-proxy-1 nc -w 4 {address} {port} -e true").code != 0
+    assert shared.ssh(f"docker exec anna-gateway-1 {ask} http://bert-proxy:8080/healthz").code != 0
 
 
-def test_the_edge_does_not_reach_a_gateway(shared: Place) -> None:
+def test_the_edge_reaches_proxies_and_no_gateway(shared: Place) -> None:
     (gateway,) = addresses(shared, "anna-gateway-1")
-    assert shared.ssh("docker exec clawdet-edge-edge-1 wget -q -T 4 -O - http://anna-proxy:8080/healthz").code == 0
-    assert shared.ssh(f"docker exec clawdet-edge-edge-1 wget -q -T 4 -O - http://{gateway}:18789/healthz").code != 0
+    (edge_network,) = shared.inspect("anna-proxy-1")
+    proxy = edge_network["NetworkSettings"]["Networks"]["anna_edge"]["IPAddress"]
+    knock = "docker exec clawdet-edge-edge-1 nc -w 4"
+    assert shared.ssh(f"{knock} {proxy} 8080 -e true").code == 0
+    assert shared.ssh(f"{knock} {gateway} 18789 -e true").code != 0
 
 
 def test_only_the_edge_is_published(shared: Place) -> None:
