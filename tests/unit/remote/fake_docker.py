@@ -7,6 +7,7 @@ arguments).  What an image is called decides how its gateway behaves:
 """
 
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -70,6 +71,8 @@ def compose(world):
     world["ups"] += 1
     services = yaml.safe_load(file.read_text())["services"]
     environment = Path(option("--env-file")).read_text()
+    # As Compose does it: variables of its own environment come before those of the file.
+    environment += "".join(f"{name}='{value}'\n" for name, value in os.environ.items())
     wanted = ARGS[ARGS.index("--pull") + 2 :]
     wanted = [one for one in wanted if not one.startswith("-")]
     chosen = set(wanted) or set(services)

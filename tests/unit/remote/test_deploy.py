@@ -202,11 +202,10 @@ def test_a_disk_without_room_for_a_copy_of_the_data_stops_an_upgrade_and_keeps_s
 
 def test_composes_env_file_is_not_overruled_by_what_the_session_has(server: Server) -> None:
     # The stand-in server's session has AUTH_PASSWORD; Compose would prefer it to the env file.
-    docker = server.bin / "docker"
-    docker.write_text(
-        docker.read_text().replace("def main():\n", "def main():\n    assert 'AUTH_PASSWORD' not in os.environ\n")
-    )
     assert server.run(server.payload()).code == 0
+    settings = server.world["containers"][server.ids("pro-1")["proxy"]]["settings"]
+    assert "AUTH_PASSWORD=" in settings
+    assert "left over" not in settings
 
 
 def test_removing_takes_containers_networks_data_and_folder_and_nothing_else(server: Server) -> None:
