@@ -17,6 +17,7 @@ from tests.support.stack import ROOT
 TEST_CLOUD = ROOT / ".clawdet" / "cloud" / "test"
 
 
+@pytest.hookimpl(tryfirst=True)  # Before pytest-xdist reads the groups.
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that need machines share one worker, so that they share one cloud and two cores are not overrun."""
     for item in items:
