@@ -81,6 +81,8 @@ def bundle(
         "openclaw.json": fill("gateway/openclaw.json.j2", **values),
         "openclaw.defaults.json": text("gateway/openclaw.defaults.json"),
         "merge-config.mjs": text("gateway/merge-config.mjs"),
+        "openclaw.plugin.json": text("gateway/handoff/openclaw.plugin.json"),
+        "index.mjs": text("gateway/handoff/index.mjs"),
         "start-proxy.sh": text("gateway/start-proxy.sh"),
         "Caddyfile": fill(f"caddy/{proxy}.Caddyfile.j2", **values),
         **(_acme_root(acme) if customer.plan.dedicated else {}),

@@ -52,9 +52,25 @@ function neighbours() {
   });
 }
 
+// The deployment's own plugin stands beside those of the customer, so their lists are added to.
+function withHandoff(config) {
+  const add = (list, one) => (list?.includes(one) ? list : [...(list ?? []), one]);
+  const { plugins = {} } = config;
+  const { load = {}, entries = {}, allow } = plugins;
+  return {
+    ...config,
+    plugins: {
+      ...plugins,
+      load: { ...load, paths: add(load.paths, "/etc/clawdet/handoff") },
+      ...(allow ? { allow: add(allow, "clawdet-handoff") } : {}),
+      entries: { ...entries, "clawdet-handoff": { ...entries["clawdet-handoff"], enabled: true } },
+    },
+  };
+}
+
 const decided = over(read("/etc/clawdet/openclaw.json"), { gateway: { trustedProxies: neighbours() } });
 const proposed = read("/etc/clawdet/openclaw.defaults.json");
-const merged = `${JSON.stringify(over(over(proposed, own()), decided), null, 2)}\n`;
+const merged = `${JSON.stringify(withHandoff(over(over(proposed, own()), decided)), null, 2)}\n`;
 if (!existsSync(target) || readFileSync(target, "utf8") !== merged) {
   writeFileSync(`${target}.new`, merged, { mode: 0o600 });
   renameSync(`${target}.new`, target);

@@ -104,7 +104,7 @@ def test_the_three_variables_are_in_every_plan_and_each_container_has_only_its_o
     services = compose(plan)["services"]
     secret = {name: SECRETS & set(service.get("environment", {})) for name, service in services.items()}
     assert secret["gateway"] == {"ANTHROPIC_API_KEY", "OPENCLAW_GATEWAY_TOKEN"}
-    assert secret["proxy"] == {"AUTH_PASSWORD"}
+    assert secret["proxy"] == {"AUTH_PASSWORD", "OPENCLAW_GATEWAY_TOKEN"}, "it hands browsers over to the gateway"
     assert not any(found for name, found in secret.items() if name not in ("gateway", "proxy"))
 
 

@@ -1,0 +1,45 @@
+// Lets a browser into the Control UI once the proxy has asked it for the password.
+//
+// The gateway takes a new browser only after somebody on its host has approved it, and customers have no way onto that
+// host.  For this case the Control UI asks its own address for /.well-known/openclaw/browser-bootstrap, which whoever
+// runs the gateway has to answer: with a credential that works once, for ten minutes, and is bound to the browser that
+// uses it.  The proxy brings only requests here that gave the password, with the gateway's token, which `auth: gateway`
+// checks; so nobody gets a credential here who could not use the token anyway.
+
+import { issueDeviceBootstrapToken } from "openclaw/plugin-sdk/device-bootstrap";
+import { definePluginEntry } from "openclaw/plugin-sdk/plugin-entry";
+
+// The gateway's own profile for the browser of its owner; it refuses other scopes under this purpose.
+const OWNER = {
+  roles: ["operator"],
+  scopes: [
+    "operator.admin",
+    "operator.approvals",
+    "operator.pairing",
+    "operator.questions",
+    "operator.read",
+    "operator.talk.secrets",
+    "operator.write",
+  ],
+  purpose: "control-ui-owner",
+};
+
+async function answer(request, response) {
+  if (request.method !== "GET") {
+    response.writeHead(405, { Allow: "GET" }).end();
+    return true;
+  }
+  const { token } = await issueDeviceBootstrapToken({ profile: OWNER });
+  response.writeHead(200, { "Content-Type": "application/json", "Cache-Control": "no-store" });
+  response.end(JSON.stringify({ bootstrapToken: token, bootstrapProfile: "owner" }));
+  return true;
+}
+
+export default definePluginEntry({
+  id: "clawdet-handoff",
+  name: "Browser handoff",
+  description: "Gives a browser that the proxy has asked for the password a credential of its own.",
+  register(api) {
+    api.registerHttpRoute({ path: "/plugins/clawdet/handoff", auth: "gateway", match: "exact", handler: answer });
+  },
+});
