@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+import signal
 import sys
 
 from engine import resolve
@@ -74,4 +75,5 @@ def _as_shell(engine: resolve.Engine) -> str:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # A reader such as `head` may have seen enough.
     sys.exit(main())
