@@ -9,7 +9,7 @@ from clawdet_infra import render
 from clawdet_infra.model import AcmeAccess
 from tests.unit.render.examples import PINNED, customer, layout
 
-SECRET_PATHS = "path /tools/invoke /v1/* /api/* /sessions/* /__openclaw__/*"
+SECRET_PATHS = "path /tools/invoke /v1/* /api/* /sessions/* /avatar/* /__openclaw__/* /control-ui-config.json"
 
 
 def caddyfile(plan: str, **options: Any) -> str:
@@ -44,11 +44,19 @@ def test_with_a_directory_there_is_no_other_issuer(tmp_path: Path) -> None:
 @pytest.mark.parametrize("plan", ["free", "pro", "enterprise"])
 def test_only_the_probes_the_websocket_and_bearer_calls_go_without_the_password(plan: str) -> None:
     text = caddyfile(plan)
-    assert text.count("basic_auth") == 1
+    assert text.count("basic_auth") == 2, "for the page, and for the credential that its browser asks for"
     assert "@probe path /healthz /readyz /startupz\n" in text
     assert f'@api {{\n\t\t{SECRET_PATHS}\n\t\theader Authorization "Bearer *"\n' in text
     guarded = text[text.rindex("\thandle {") :]
     assert guarded.index("basic_auth") < guarded.index("import upstream")
+
+
+@pytest.mark.parametrize("plan", ["free", "pro", "enterprise"])
+def test_a_browsers_credential_takes_the_password_and_this_sites_own_page(plan: str) -> None:
+    text = caddyfile(plan)
+    handoff = text[text.index("\thandle @handoff {") : text.index("@websocket {")]
+    assert handoff.index("basic_auth") < handoff.index("respond @foreign 403") < handoff.index("import upstream")
+    assert "@foreign not header Sec-Fetch-Site same-origin\n" in handoff
 
 
 @pytest.mark.parametrize("plan", ["free", "pro", "enterprise"])
