@@ -67,7 +67,7 @@ def test_each_container_knows_its_own_secrets_only(dedicated: Place) -> None:
     found = {
         name: {secret for secret in (API_KEY, TOKEN, PASSWORD) if secret in text} for name, text in environment.items()
     }
-    assert found == {"gateway": {API_KEY, TOKEN}, "proxy": {PASSWORD}, "browser": set(), "namespace": set()}
+    assert found == {"gateway": {API_KEY, TOKEN}, "proxy": {PASSWORD, TOKEN}, "browser": set(), "namespace": set()}
 
 
 def test_no_secret_is_in_an_argument_a_log_or_a_file_but_the_env_file(dedicated: Place) -> None:
