@@ -17,12 +17,13 @@ from tests.support.stack import ROOT
 TEST_CLOUD = ROOT / ".clawdet" / "cloud" / "test"
 
 
-@pytest.hookimpl(tryfirst=True)  # Before pytest-xdist reads the groups.
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that need machines share one worker, so that they share one cloud and two cores are not overrun."""
-    for item in items:
-        if item.get_closest_marker("cloud") and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group("cloud"))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Tests that need machines share one worker, so that they share one cloud and two cores are not overrun.
+
+    The mark is set as soon as the test is known: pytest-xdist reads the groups before any later hook of ours.
+    """
+    if item.get_closest_marker("cloud") and not item.get_closest_marker("xdist_group"):
+        item.add_marker(pytest.mark.xdist_group("cloud"))
 
 
 @pytest.fixture(scope="session")
