@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from clawdet_infra.model import (
+    SERVER_ROOT,
     Customer,
     Fleet,
     Limits,
@@ -23,7 +24,6 @@ from clawdet_infra.model import (
     slug_of,
 )
 
-SERVER_ROOT = "/srv/clawdet"
 LONGEST_LABEL_VALUE = 63
 
 

@@ -16,6 +16,7 @@ from clawdet_infra.model.problems import ConfigurationError, Problem
 from clawdet_infra.model.rollout import Rollout
 from clawdet_infra.model.secrets import Encrypted
 from clawdet_infra.model.servers import (
+    SERVER_ROOT,
     SERVER_TYPES,
     ServerDefaults,
     ServerPlan,
@@ -27,6 +28,7 @@ from clawdet_infra.model.source import check_file, decode
 
 __all__ = [
     "PLANS",
+    "SERVER_ROOT",
     "SERVER_TYPES",
     "AcmeAccess",
     "CloudAccess",

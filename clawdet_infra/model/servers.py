@@ -16,6 +16,9 @@ _AMERICA = ("ash", "hil")
 _ASIA = ("sin",)
 LOCATIONS = _EUROPE + _AMERICA + _ASIA
 
+SERVER_ROOT = "/srv/clawdet"
+"""The folder on a server that the deployments are in, a folder each."""
+
 
 @dataclass(frozen=True)
 class ServerType:

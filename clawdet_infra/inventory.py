@@ -1,0 +1,1 @@
+"""The instances of the fleet, from the outputs of its stacks."""
