@@ -1,8 +1,10 @@
 """What an update that was killed leaves behind, and how the next one takes it up.
 
-A killed `pulumi up` leaves three kinds of traces:
+A killed `pulumi up` leaves traces of four kinds:
 
 - its lock, which has no expiry in the file backend;
+- in the file backend, attributes that it was writing beside a file and that stop in the middle, with which the engine
+  refuses to read the file itself;
 - operations that the state calls pending;
 - things at Hetzner that such an operation had made already, and that the state does not know.  Made again under the
   same name they are refused, so the stack would be stuck; left alone they would be paid for and forgotten.
@@ -19,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from socket import gethostname
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 import psutil
 
@@ -71,11 +74,46 @@ class Lock:
 
 def read_locks(backend: str, project: str, stack: str) -> list[Lock]:
     """The locks of a stack in a `file://` backend; an empty list for any other backend, whose locks are not files."""
-    if not backend.startswith("file://"):
+    root = _folder(backend)
+    if root is None:
         return []
-    root = Path(backend.removeprefix("file://")).expanduser()
-    folder = root / ".pulumi" / "locks" / "organization" / project / stack
-    return [_read_lock(path) for path in sorted(folder.glob("*.json"))]
+    return [_read_lock(path) for path in sorted((root / "locks" / "organization" / project / stack).glob("*.json"))]
+
+
+def remove_broken_attributes(backend: str, project: str, stack: str) -> list[Path]:
+    """Remove the attributes beside a stack's files in a `file://` backend that are not complete; returns which.
+
+    The engine replaces the files themselves in one step, but writes the attributes (`*.attrs`: the content type and a
+    checksum) in place.  It does without them where they are missing.
+    """
+    root = _folder(backend)
+    if root is None:
+        return []
+    folders = [root / "stacks" / project, root / "locks" / "organization" / project / stack]
+    candidates = [path for folder in folders for path in sorted(folder.glob("*.attrs"))]
+    broken = [path for path in candidates if path.name.startswith(f"{stack}.json") or path.parent.name == stack]
+    broken = [path for path in broken if not _is_json(path)]
+    for path in broken:
+        path.unlink(missing_ok=True)
+    return broken
+
+
+def _folder(backend: str) -> Path | None:
+    """Return the folder of a `file://` backend's files; None for any other backend."""
+    parts = urlsplit(backend)
+    if parts.scheme != "file":
+        return None
+    return Path(unquote(parts.netloc + parts.path)).expanduser() / ".pulumi"
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return True
+    except ValueError:
+        return False
+    return True
 
 
 def _read_lock(path: Path) -> Lock:

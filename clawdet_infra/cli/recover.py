@@ -13,7 +13,14 @@ import typer
 
 from clawdet_infra.cli import project
 from clawdet_infra.cli.project import CommandError, Exit, capture, capture_json
-from clawdet_infra.recovery import PendingCreate, adopt, find_made, pending_creates, read_locks
+from clawdet_infra.recovery import (
+    PendingCreate,
+    adopt,
+    find_made,
+    pending_creates,
+    read_locks,
+    remove_broken_attributes,
+)
 
 PROJECT = "clawdet"
 HETZNER = "https://api.hetzner.cloud/v1"
@@ -39,7 +46,8 @@ def recover(
 
 
 def _free_dead_lock(stack: str) -> bool:
-    locks = read_locks(os.environ.get("PULUMI_BACKEND_URL", ""), PROJECT, stack)
+    backend = os.environ.get("PULUMI_BACKEND_URL", "")
+    locks = read_locks(backend, PROJECT, stack)
     if not locks:
         return False
     for lock in locks:
@@ -50,6 +58,7 @@ def _free_dead_lock(stack: str) -> bool:
                 f"If you know that it is gone, run: pulumi cancel --stack {stack}"
             )
     typer.echo(f"The update that held the lock of {stack} is gone; freeing the lock.", err=True)
+    remove_broken_attributes(backend, PROJECT, stack)
     capture(["pulumi", "cancel", "--stack", stack, "--yes"])
     return True
 

@@ -52,7 +52,7 @@ class Stack:
 
     @property
     def backend(self) -> str:
-        return f"file://{self.folder}/state"
+        return f"file://{self.folder}/state?metadata=skip"
 
     @property
     def file(self) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from clawdet_infra.recovery import PendingCreate, adopt, pending_creates, read_locks
+from clawdet_infra.recovery import PendingCreate, adopt, pending_creates, read_locks, remove_broken_attributes
 
 SERVER = "urn:pulumi:prod::clawdet::clawdet:index:Customer$clawdet:index:Server$hcloud:index/server:Server::ada-server"
 RECORD = "urn:pulumi:prod::clawdet::clawdet:index:Customer$hcloud:index/zoneRrset:ZoneRrset::ada-dns-a"
@@ -118,6 +118,31 @@ def test_a_lock_of_another_machine_is_never_called_dead(tmp_path: Path, dead_pid
     write_lock(tmp_path, pid=dead_pid, hostname="another-machine", taken=datetime.now(UTC))
     [lock] = read_locks(f"file://{tmp_path}", "clawdet", "prod")
     assert not lock.dead, "whether a process runs elsewhere cannot be seen from here"
+
+
+def test_the_address_of_a_backend_may_carry_options(tmp_path: Path) -> None:
+    write_lock(tmp_path, pid=os.getpid(), hostname=socket.gethostname(), taken=datetime.now(UTC))
+    assert len(read_locks(f"file://{tmp_path}?metadata=skip", "clawdet", "prod")) == 1
+
+
+def test_attributes_that_stop_in_the_middle_are_removed(tmp_path: Path) -> None:
+    folder = tmp_path / ".pulumi/stacks/clawdet"
+    folder.mkdir(parents=True)
+    contents = {
+        "prod.json": "",
+        "prod.json.attrs": "",
+        "prod.json.bak.attrs": '{"user.content_type":',
+        "local.json.attrs": "",
+    }
+    for name, content in contents.items():
+        (folder / name).write_text(content)
+    (folder / "prod.json.gz.attrs").write_text('{"user.content_type": "application/gzip"}')
+
+    removed = remove_broken_attributes(f"file://{tmp_path}", "clawdet", "prod")
+
+    assert [path.name for path in removed] == ["prod.json.attrs", "prod.json.bak.attrs"]
+    assert sorted(path.name for path in folder.iterdir()) == ["local.json.attrs", "prod.json", "prod.json.gz.attrs"]
+    assert remove_broken_attributes("s3://bucket", "clawdet", "prod") == []
 
 
 def test_locks_of_other_stacks_and_backends_are_not_read(tmp_path: Path) -> None:

@@ -67,17 +67,18 @@ def wait_until_dead(pid: int, seconds: float = 10.0) -> None:
         time.sleep(0.05)
 
 
-def children(pid: int) -> list[int]:
-    """The processes that `pid` has started and that run."""
-    found = []
+def services_of(pid: int) -> dict[str, int]:
+    """The long-running programs that `pid` has started, by name; commands that it runs in passing are not listed."""
+    found = {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             try:
-                fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
+                beginning, _, rest = (folder / "stat").read_text().rpartition(")")
             except (FileNotFoundError, ProcessLookupError):
                 continue
-            if int(fields[1]) == pid:
-                found.append(int(folder.name))
+            name = beginning.partition("(")[2]
+            if int(rest.split()[1]) == pid and name in ("docker-registry", "pebble"):
+                found[name] = int(folder.name)
     return found
 
 
