@@ -175,9 +175,9 @@ class Repair:
 class Alert:
     """Something that people were, or are to be, told about; open until `resolved`.
 
-    `key` names the cause: `server:NAME` for one that several instances share, else `instance:ID`.  `instances` are those
-    that it concerns, `seen` says what was seen and `done` what was done, in sentences.  `told` is when the last notice
-    went out, and `notices` how many did.
+    `key` names the cause: `server:NAME` for one that several instances share, else `instance:ID`.  `instances` are
+    those that it concerns, `seen` says what was seen and `done` what was done, in sentences.  `told` is when the last
+    notice went out, and `notices` how many did.
     """
 
     key: str
