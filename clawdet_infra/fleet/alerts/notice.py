@@ -1,0 +1,65 @@
+"""What people are told, in plain text that no chat program takes for markup."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+Kind = Literal["raised", "reminder", "resolved", "test"]
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
+# What starts markup or a mention in Markdown, Slack, Discord, Telegram or HTML, and what it is shown as instead.
+_LOOKALIKES = str.maketrans({"<": "‹", ">": "›", "`": "'", "*": "∗", "[": "⟦", "]": "⟧", "\\": "⧵", "|": "¦", "~": "∼"})
+_EDGE_UNDERSCORE = re.compile(r"(?<![^\W_])_+|_+(?![^\W_])")
+_MENTION = re.compile(r"@(?=\w)")
+_ENTITY = re.compile(r"&(?=#?\w+;)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """One message to people.  `key` is the alert's that it is about, and empty for a test."""
+
+    kind: Kind
+    title: str
+    body: str
+    key: str = ""
+
+
+def plain(text: str, longest: int = 300) -> str:
+    """Return text from elsewhere in one line of at most `longest` characters, with nothing that could act as markup.
+
+    A server's answer may hold anything; it is shown to people by programs that turn some of it into links, mentions
+    and formatting.
+    """
+    flat = " ".join(_CONTROL.sub(" ", text).split()).translate(_LOOKALIKES)
+    flat = _ENTITY.sub("＆", _MENTION.sub("＠", flat))
+    flat = _EDGE_UNDERSCORE.sub(lambda match: "＿" * len(match[0]), flat)
+    return flat if len(flat) <= longest else f"{flat[: longest - 1]}…"
+
+
+def moment(at: datetime) -> str:
+    """Return a time as people read it."""
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def span(duration: timedelta) -> str:
+    """Return a duration in its two largest units, such as `1 h 5 min`; one below zero is none at all."""
+    minutes = max(0, int(duration.total_seconds())) // 60
+    days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
+    if days:
+        return f"{days} d {hours} h" if hours else f"{days} d"
+    if hours:
+        return f"{hours} h {rest} min" if rest else f"{hours} h"
+    return f"{rest} min" if rest else "less than a minute"
+
+
+def test_notice(now: datetime, sender: str) -> Notice:
+    """Return the notice that shows whether a channel works; `sender` says which machine it comes from."""
+    return Notice(
+        kind="test",
+        title="[clawdet] Test: alerts arrive here",
+        body=f"This is a test from {plain(sender)} at {moment(now)}. Nothing is wrong.\n"
+        "Alerts name the customer, the server, what was seen, what was done and what to do next.",
+    )
