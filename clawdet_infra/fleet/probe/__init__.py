@@ -4,9 +4,9 @@
 (`python3 -m clawdet_infra.fleet.probe`) it reads a `Target` as JSON from stdin.
 """
 
-from clawdet_infra.fleet.probe.looking import probe_once
+from clawdet_infra.fleet.probe.looking import probe_once, trust
 from clawdet_infra.fleet.probe.target import Target
-from clawdet_infra.fleet.probe.verdict import Failure, Stage, Verdict
+from clawdet_infra.fleet.probe.verdict import Failure, Sign, Stage, Verdict
 from clawdet_infra.fleet.probe.waiting import probe_until_healthy
 
-__all__ = ["Failure", "Stage", "Target", "Verdict", "probe_once", "probe_until_healthy"]
+__all__ = ["Failure", "Sign", "Stage", "Target", "Verdict", "probe_once", "probe_until_healthy", "trust"]

@@ -9,7 +9,6 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 import dns.asyncresolver
 import dns.exception
 import dns.resolver
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from clawdet_infra.fleet.probe.verdict import Failure
 
@@ -23,13 +22,13 @@ async def resolve(host: str, kind: str, resolver: str | None, seconds: float) ->
             return await _by_system(host, kind, seconds)
         return await _by_resolver(host, kind, resolver, seconds)
     except dns.resolver.NXDOMAIN:
-        return Failure("dns", f"{host} does not exist", "NXDOMAIN")
+        return Failure("dns", f"{host} does not exist", "NXDOMAIN", "no-name")
     except dns.resolver.NoAnswer:
-        return Failure("dns", f"{host} has no {kind} record", "an empty answer")
+        return Failure("dns", f"{host} has no {kind} record", "an empty answer", "no-name")
     except (dns.exception.Timeout, TimeoutError):
-        return Failure("dns", f"no answer about {host}", f"none within {seconds:.0f} s")
+        return Failure("dns", f"no answer about {host}", f"none within {seconds:.0f} s", "timeout")
     except (dns.exception.DNSException, OSError) as error:
-        return Failure("dns", f"{host} could not be resolved", str(error) or type(error).__name__)
+        return Failure("dns", f"{host} could not be resolved", str(error) or type(error).__name__, "unreachable")
 
 
 async def _by_resolver(host: str, kind: str, resolver: str, seconds: float) -> list[Address]:
@@ -46,26 +45,3 @@ async def _by_system(host: str, kind: str, seconds: float) -> list[Address]:
     asking = asyncio.get_running_loop().getaddrinfo(host, None, family=family, type=socket.SOCK_STREAM)
     found = await asyncio.wait_for(asking, seconds)
     return [ip_address(entry[4][0]) for entry in found]
-
-
-class Pinned(AbstractResolver):
-    """Makes aiohttp connect to the one address that was looked up, whatever the name."""
-
-    def __init__(self, address: Address) -> None:
-        self._address = address
-
-    async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
-        """Return the address."""
-        return [
-            {
-                "hostname": host,
-                "host": str(self._address),
-                "port": port,
-                "family": socket.AF_INET if self._address.version == 4 else socket.AF_INET6,
-                "proto": socket.IPPROTO_TCP,
-                "flags": socket.AI_NUMERICHOST,
-            }
-        ]
-
-    async def close(self) -> None:
-        """There is nothing to close."""

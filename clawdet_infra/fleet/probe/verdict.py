@@ -9,14 +9,42 @@ from typing import Any, Literal
 Stage = Literal["dns", "tcp", "tls", "healthz", "readyz", "auth", "api"]
 """What is looked at, in this order; what comes after a stage that failed was not looked at."""
 
+Sign = Literal[
+    "no-name",
+    "wrong-address",
+    "refused",
+    "unreachable",
+    "timeout",
+    "lost",
+    "expired",
+    "wrong-name",
+    "untrusted",
+    "no-certificate",
+    "handshake",
+    "open",
+    "denied",
+    "answer",
+]
+"""How a stage failed, in a word for programs: what the other side did, or did not do.
+
+`lost` is a connection that was there and broke off, `no-certificate` a server that has none for this name, `handshake`
+any other trouble with TLS.  `open` lets in who shows nothing or something wrong, `denied` keeps out who shows the right
+thing, and `answer` is any other HTTP answer that is not the right one.
+"""
+
 
 @dataclass(frozen=True)
 class Failure:
-    """The stage that failed, what was wrong, and what the other side answered last; no secret in any of them."""
+    """The stage that failed, what was wrong, and what the other side answered last; no secret in any of them.
+
+    `sign` says the same for programs, and `status` is the HTTP status where there was one.
+    """
 
     stage: Stage
     what: str
     last_answer: str
+    sign: Sign = "answer"
+    status: int | None = None
 
     def __str__(self) -> str:
         return f"probe {self.stage} failed: {self.what}; last answer: {self.last_answer or 'none'}"
@@ -40,6 +68,11 @@ class Verdict:
     def healthy(self) -> bool:
         """Whether every stage passed."""
         return self.failure is None
+
+    @property
+    def total_seconds(self) -> float:
+        """The time of all stages together."""
+        return round(sum(self.seconds.values()), 4)
 
     def facts(self) -> dict[str, Any]:
         """Return the verdict as plain values, for JSON."""

@@ -46,7 +46,7 @@ async def test_the_given_resolver_is_asked_and_its_answer_is_connected_to(target
 async def test_a_name_that_does_not_exist(target: Make, names: Names) -> None:
     names.records = {}
     failure = failed(await probe_once(target()), "dns")
-    assert failure == Failure("dns", f"{HOST} does not exist", "NXDOMAIN")
+    assert failure == Failure("dns", f"{HOST} does not exist", "NXDOMAIN", "no-name")
 
 
 async def test_a_name_without_an_address(target: Make, names: Names) -> None:
