@@ -192,7 +192,6 @@ _TABLE: tuple[_Line, ...] = (
         lambda seen: seen.in_http and (seen.failure.sign == "timeout" or seen.failure.status == 504),
         lambda seen: f"The gateway gives no answer in time{_though_it_runs(seen)}: it is frozen or overloaded.",
     ),
-    ),
     _Line(
         Cause.GATEWAY_NOT_READY,
         lambda seen: seen.by_the_proxy and seen.look is not None,
