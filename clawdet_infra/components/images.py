@@ -17,8 +17,11 @@ class ImagePins:
 
     def __init__(self) -> None:
         self._pinned: dict[str, pulumi.Output[str]] = {}
-        # Registries are asked directly; a machine that reviews previews needs no Docker.
-        self._registry = docker.Provider("registry", disable_docker_daemon_check=True)
+        # Registries are asked directly; a machine that reviews previews needs no Docker.  The host is named all the
+        # same: the plugin would take it from DOCKER_HOST, and the state would differ from shell to shell.
+        self._registry = docker.Provider(
+            "registry", host="unix:///var/run/docker.sock", disable_docker_daemon_check=True
+        )
 
     def pin(self, reference: str) -> pulumi.Output[str]:
         """The pinned form of a reference."""
