@@ -1,0 +1,47 @@
+"""What a simulated proxy with a gateway behind it answers."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+USER = "customer"
+PASSWORD = "canary-password-of-the-fleet"
+TOKEN = "c4" * 32
+
+_KNOWN = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+_PAGE = "<!doctype html><html data-openclaw-control-ui-base-path=''><title>OpenClaw Control</title>" + "<p></p>" * 200
+_JSON = "application/json; charset=utf-8"
+_PROBES = ("/healthz", "/readyz")
+
+
+def answer(mode: str, path: str, authorization: str) -> bytes:
+    """Return the answer of an instance that is in a mode; whatever needs the gateway is 502 where that is dead."""
+    if path == "/tools/invoke":
+        through = authorization.startswith("Bearer ")
+    else:
+        through = path in _PROBES or authorization == _KNOWN
+    if not through:
+        return _response(401, "", "", 'WWW-Authenticate: Basic realm="restricted"\r\n')
+    if mode == "dead":
+        return _response(502, "", "")
+    if path == "/healthz":
+        return _response(200, _JSON, '{"ok":true,"status":"live"}')
+    if path == "/readyz":
+        ready = mode != "unready"
+        body = {"ready": True} if ready else {"ready": False, "failing": ["telegram"]}
+        return _response(200 if ready else 503, _JSON, json.dumps(body))
+    if path == "/tools/invoke":
+        if authorization != f"Bearer {TOKEN}":
+            return _response(401, _JSON, '{"error":{"message":"Unauthorized","type":"unauthorized"}}')
+        return _response(200, _JSON, '{"ok":true,"result":{"content":[],"details":{"count":0,"sessions":[]}}}')
+    return _response(200, "text/html; charset=utf-8", _PAGE)
+
+
+def _response(status: int, kind: str, body: str, more: str = "") -> bytes:
+    content = body.encode()
+    typed = f"Content-Type: {kind}\r\n" if kind else ""
+    return (
+        f"HTTP/1.1 {status} Status\r\nStrict-Transport-Security: max-age=31536000\r\n{typed}{more}"
+        f"Content-Length: {len(content)}\r\n\r\n"
+    ).encode() + content
