@@ -44,8 +44,13 @@ def decide(
 
 def after(notice: Notice, alert: Alert, now: datetime) -> Alert:
     """Return an alert after somebody took a notice about it."""
-    taken = replace(alert, told=now, notices=alert.notices + 1)
-    return replace(taken, resolved=now) if notice.kind == "resolved" else taken
+    taken = replace(alert, told=_kept(now), notices=alert.notices + 1)
+    return replace(taken, resolved=taken.told) if notice.kind == "resolved" else taken
+
+
+def _kept(moment: datetime) -> datetime:
+    """Return a time as the history keeps it, in whole milliseconds, so that it compares equal when it comes back."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 class _Round:
@@ -57,7 +62,7 @@ class _Round:
         quiet: Quiet,
         policy: AlertPolicy,
     ) -> None:
-        self._now = now
+        self._now = _kept(now)
         self._policy = policy
         self._known = {one.id: one for one in subjects}
         self._alerts = alerts
@@ -69,11 +74,11 @@ class _Round:
 
     def decide(self) -> Decision:
         groups = group(self._now, self._awake, self._open, self._calm_looks, self._policy)
-        for key, members in groups.items():
-            self._go_on(key, members)
         for key, alert in self._open.items():
             if key not in groups and key not in self._held:
                 self._end(alert, groups)
+        for key, members in groups.items():
+            self._go_on(key, members)
         return Decision(tuple(self._notices), tuple(self._changed))
 
     def _go_on(self, key: str, members: Sequence[Subject]) -> None:
@@ -148,5 +153,5 @@ class _Round:
         taken = {one.raised for one in self._alerts if one.key == key}
         moment = self._now
         while moment in taken:
-            moment += timedelta(microseconds=1)
+            moment += timedelta(milliseconds=1)
         return moment

@@ -1,0 +1,200 @@
+"""Brings notices to people by way of apprise, which knows Slack, Telegram, e-mail, webhooks and many more.
+
+URLs of channels hold credentials.  apprise and what is below it log them in places, so their logs go nowhere, and what
+they said of a failure is told without any part of the URL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import re
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+import apprise
+
+from clawdet_infra.fleet.alerts.channels import Channel, ChannelsError
+from clawdet_infra.fleet.alerts.notice import Kind, Notice, plain
+from clawdet_infra.redaction import Redactor
+
+_LOGGERS = ("apprise", "urllib3", "requests", "smtplib", "paho", "slixmpp")
+_TYPES: dict[Kind, apprise.NotifyType] = {
+    "raised": apprise.NotifyType.FAILURE,
+    "reminder": apprise.NotifyType.WARNING,
+    "resolved": apprise.NotifyType.SUCCESS,
+    "test": apprise.NotifyType.INFO,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SenderPolicy:
+    """How hard a notice is tried: seconds that one attempt may take, attempts, and seconds between the first two.
+
+    Each further pause is twice as long as the one before.
+    """
+
+    attempt_seconds: float = 15
+    attempts: int = 3
+    pause_seconds: float = 1
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What became of a notice at one channel; `problem` says in a sentence why it did not arrive."""
+
+    channel: str
+    arrived: bool
+    problem: str = ""
+
+
+@dataclass
+class _Service:
+    """A channel as apprise knows it; `busy` is set while a send is under way, be it one that nobody waits for."""
+
+    name: str
+    service: Any
+    redact: Redactor
+    busy: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Sender:
+    """Sends notices to all channels at once.
+
+    `redactor` takes the secrets of the fleet out of what is sent, should one have slipped in.  Raises ChannelsError for
+    a URL that apprise cannot use.
+    """
+
+    def __init__(
+        self,
+        channels: Sequence[Channel],
+        redactor: Redactor | None = None,
+        policy: SenderPolicy | None = None,
+    ) -> None:
+        _silence()
+        self._redact = redactor or Redactor([])
+        self._policy = policy or SenderPolicy()
+        asset = apprise.AppriseAsset(
+            app_id="clawdet",
+            app_desc="clawdet",
+            app_url="",
+            storage_mode=apprise.PersistentStoreMode.MEMORY,
+            # Sends are bounded here, in threads that end with the program; apprise's own outlive it.
+            service_timeout=0,
+            image_url_mask="",
+            image_url_logo="",
+        )
+        self._services = [_service(channel, asset) for channel in channels]
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The names of the channels."""
+        return tuple(one.name for one in self._services)
+
+    async def send(self, notice: Notice) -> tuple[Delivery, ...]:
+        """Send a notice to every channel, and return what became of it at each.  Raises nothing of theirs."""
+        safe = Notice(
+            kind=notice.kind, title=self._redact(notice.title), body=self._redact(notice.body), key=notice.key
+        )
+        return tuple(await asyncio.gather(*(self._deliver(one, safe) for one in self._services)))
+
+    async def _deliver(self, one: _Service, notice: Notice) -> Delivery:
+        problem = ""
+        for attempt in range(self._policy.attempts):
+            if attempt:
+                await asyncio.sleep(self._policy.pause_seconds * 2 ** (attempt - 1))
+            if not one.busy.acquire(blocking=False):
+                # It cannot be stopped, and may still arrive; another one beside it could be a second copy.
+                return Delivery(one.name, False, problem or "an earlier notice is still on its way")
+            try:
+                answer = await asyncio.wait_for(_attempt_in_thread(one, notice), self._policy.attempt_seconds)
+            except TimeoutError:
+                return Delivery(one.name, False, f"no answer within {self._policy.attempt_seconds:g} s")
+            if answer is None:
+                return Delivery(one.name, True)
+            problem = answer
+        times = f" ({self._policy.attempts} attempts)" if self._policy.attempts > 1 else ""
+        return Delivery(one.name, False, f"{problem}{times}")
+
+
+def _attempt(one: _Service, notice: Notice) -> str | None:
+    """Send a notice once, and return why it did not arrive, if so."""
+    try:
+        caller = apprise.Apprise(asset=one.service.asset)
+        caller.add(one.service)
+        result = caller.notify(
+            body=notice.body,
+            title=notice.title,
+            notify_type=_TYPES[notice.kind],
+            body_format=apprise.NotifyFormat.TEXT,
+            log_level=logging.WARNING,
+        )
+        said = [entry.message for entry in result.logs()]
+    except Exception as error:  # Whatever a channel's plugin does, the others and the round go on.
+        return f"apprise failed with {type(error).__name__}"
+    if result:
+        return None
+    return plain(one.redact.line(said[-1])) if said else "apprise could not deliver it and did not say why"
+
+
+async def _attempt_in_thread(one: _Service, notice: Notice) -> str | None:
+    """Do `_attempt` in a thread that neither a hanging channel nor the end of the program has to wait for."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[str | None] = loop.create_future()
+
+    def settle(problem: str | None) -> None:
+        if not answer.done():
+            answer.set_result(problem)
+
+    def run() -> None:
+        try:
+            problem = _attempt(one, notice)
+        finally:
+            one.busy.release()
+        with contextlib.suppress(RuntimeError):  # The loop was closed: nobody waits any more.
+            loop.call_soon_threadsafe(settle, problem)
+
+    threading.Thread(target=run, name="clawdet-alert", daemon=True).start()
+    return await answer
+
+
+def _service(channel: Channel, asset: apprise.AppriseAsset) -> _Service:
+    url = channel.url.get_secret_value()
+    try:
+        service = apprise.Apprise.instantiate(url, asset=asset)
+    except Exception:  # Its words would hold the URL.
+        service = None
+    if service is None:
+        raise ChannelsError(
+            f"the URL of {channel.name} ({_scheme(url)}) is none that apprise can use; "
+            "compare it with https://appriseit.com/services/"
+        )
+    return _Service(f"{channel.name} ({service.service_name})", service, Redactor(_pieces(url)))
+
+
+def _scheme(url: str) -> str:
+    scheme = url.partition("://")[0].lower()
+    # A token that was put in place of the scheme is not shown.
+    known = scheme in apprise.plugins.N_MGR or scheme in ("http", "https")
+    return f"{scheme}://…" if known else "which begins with no scheme that it knows"
+
+
+def _pieces(url: str) -> Iterable[str]:
+    """Return the URL and all parts of it that could be a credential, as they are written and as they are meant."""
+    rest = url.partition("://")[2]
+    for text in (url, rest, unquote(rest)):
+        yield text
+        yield from re.split(r"[/?&=@#,;\s]+", text)
+        yield from re.split(r"[/?&=@#:,;\s]+", text)
+
+
+def _silence() -> None:
+    for name in _LOGGERS:
+        logger = logging.getLogger(name)
+        logger.propagate = False
+        if not logger.handlers:
+            logger.addHandler(logging.NullHandler())
