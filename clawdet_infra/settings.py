@@ -60,10 +60,11 @@ def read() -> Fleet:
     return fleet
 
 
-def local_cloud(path: Path) -> dict[str, Any]:
+def local_cloud(path: Path, *, must_answer: bool = True) -> dict[str, Any]:
     """Return the raw `cloud` of a local cloud from the file in which it describes itself.
 
-    Raises ConfigurationError where the file is not there or not such a file, or where the cloud does not answer.
+    Raises ConfigurationError where the file is not there or not such a file, or where the cloud does not answer
+    and `must_answer` is said.
     """
     start = "Run `clawdet cloud up`."
     try:
@@ -90,7 +91,8 @@ def local_cloud(path: Path) -> dict[str, Any]:
         message = f"{path} is not the description of a local cloud."
         raise ConfigurationError([Problem(field="cloud", message=message, hint=start)]) from None
     try:
-        socket.create_connection(address, timeout=_CONNECT_SECONDS).close()
+        if must_answer:
+            socket.create_connection(address, timeout=_CONNECT_SECONDS).close()
     except OSError:
         message = f"the local cloud is not up: nothing answers at {address[0]}:{address[1]}."
         raise ConfigurationError([Problem(field="cloud", message=message, hint=start)]) from None

@@ -8,11 +8,11 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(os.environ.get("CLAWDET_ROOT") or Path(__file__).resolve().parents[2])
-"""The folder of Pulumi.yaml: what `activate` says, else the checkout that this file is part of."""
+from clawdet_infra.place import ROOT
+
+__all__ = ["ROOT", "CommandError", "Exit", "capture", "capture_json", "print_json", "run"]
 
 
 class Exit(IntEnum):

@@ -1,1 +1,0 @@
-"""The instances of the fleet, from the outputs of its stacks."""

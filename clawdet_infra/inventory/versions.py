@@ -1,0 +1,59 @@
+"""Has a stack changed since it was read?  Answered without the engine where the state is in files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from clawdet_infra.inventory.stacks import PROJECT, stack_versions
+from clawdet_infra.recovery import read_locks
+
+Version = tuple[object, ...]
+
+
+def versions(root: Path) -> dict[str, Version]:
+    """Return the project's stacks that may have customers, each with what changes whenever the stack does.
+
+    For a `file://` backend that is the checkpoint's file, which costs one look at a folder; other backends are asked.
+    """
+    backend = os.environ.get("PULUMI_BACKEND_URL", "")
+    state = file_state(backend)
+    if state is None:
+        known: dict[str, Version] = {name: (version,) for name, version in stack_versions(root).items()}
+    else:
+        known = {_name(file): stamp(file) for file in sorted(state.glob("*.json*")) if _is_checkpoint(file)}
+    return {name: (backend, *version, *stamp(root / f"Pulumi.{name}.yaml")) for name, version in known.items()}
+
+
+def file_state(backend: str) -> Path | None:
+    """Return the folder in which a `file://` backend keeps the project's checkpoints; None for other backends."""
+    if not backend.startswith("file://"):
+        return None
+    path = unquote(urlsplit(backend).path) if backend.startswith("file:///") else backend.removeprefix("file://")
+    folder = Path(path).expanduser() / ".pulumi" / "stacks" / PROJECT
+    return folder if folder.is_dir() else None
+
+
+def updating(stack: str) -> str:
+    """Return in a few words who is updating a stack right now, where that is known; else nothing."""
+    locks = [one for one in read_locks(os.environ.get("PULUMI_BACKEND_URL", ""), PROJECT, stack) if not one.dead]
+    return f"process {locks[0].pid} on {locks[0].hostname} is updating it" if locks else ""
+
+
+def _is_checkpoint(file: Path) -> bool:
+    return file.name.endswith((".json", ".json.gz"))
+
+
+def _name(file: Path) -> str:
+    return file.name.removesuffix(".gz").removesuffix(".json")
+
+
+def stamp(file: Path) -> Version:
+    """Return what changes whenever a file does."""
+    try:
+        found = file.stat()
+    except OSError:
+        return ("", 0, 0, 0)
+    # A new checkpoint takes the old one's place by a rename, so it is another file even within one tick of the clock.
+    return (file.name, found.st_ino, found.st_size, found.st_mtime_ns)
