@@ -1,7 +1,9 @@
-"""`clawdet validate`: all that can be known about a stack's configuration before anything is touched."""
+"""`clawdet validate`: all that can be known about a stack before anything is touched."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -9,16 +11,19 @@ from typing import Annotated
 import typer
 
 from clawdet_infra.cli import project
+from clawdet_infra.cli.columns import columns
 from clawdet_infra.cli.project import ROOT, Exit
-from clawdet_infra.model import check_file
+from clawdet_infra.model import Fleet, Problem, read_fleet
 
 
 def validate(
     file: Annotated[Path | None, typer.Argument(help="A stack's file, such as Pulumi.prod.yaml.")] = None,
     stack: Annotated[str | None, typer.Option("--stack", "-s", help="A stack, instead of its file.")] = None,
-    json_output: Annotated[bool, typer.Option("--json", help="Print the problems as JSON.")] = False,
+    json_output: Annotated[bool, typer.Option("--json", help="Print checks and problems as JSON.")] = False,
 ) -> None:
-    """Check a stack's configuration and tell all problems at once, each with its line and how to mend it.
+    """Check a stack's configuration and all that would be deployed from it; tell all problems at once.
+
+    Each problem comes with its file and line, the customer, and how to mend it.
 
     Example: clawdet validate -s prod
     """
@@ -29,12 +34,47 @@ def validate(
     if not path.is_file():
         typer.echo(f"error: there is no file {path}", err=True)
         raise typer.Exit(Exit.CONFIGURATION)
-    problems = check_file(path)
+    # Imported where it is needed: the templates' engine takes time that no other command should wait for.
+    from clawdet_infra.checks import Check, checks
+
+    begun = time.perf_counter()
+    fleet, problems = read_fleet(path)
     errors = [problem for problem in problems if not problem.warning]
+    configuration = Check(
+        name="configuration",
+        detail=_size(fleet, errors),
+        seconds=round(time.perf_counter() - begun, 4),
+    )
+    done = [configuration, *checks(None if errors else fleet)]
+    findings = [finding for check in done for finding in check.findings]
     if json_output:
-        project.print_json({"file": str(path), "valid": not errors, "problems": [asdict(one) for one in problems]})
+        told = [{**asdict(check), "passed": not errors if check is configuration else check.passed} for check in done]
+        project.print_json(
+            {
+                "file": str(path),
+                "valid": not errors and not findings,
+                "problems": [asdict(one) for one in problems],
+                "checks": told,
+            }
+        )
     else:
+        rows = []
+        for check in done:
+            passed = not errors if check is configuration else check.passed
+            state = "skipped" if check.skipped else "ok" if passed else "wrong"
+            rows.append((state, check.name, check.detail, "" if check.skipped else f"{check.seconds * 1000:.0f} ms"))
+        typer.echo(columns(rows))
         for problem in problems:
             typer.echo(f"{'warning' if problem.warning else 'error'}: {problem}", err=True)
-        typer.echo(f"{path}: {f'{len(errors)} to mend' if errors else 'valid'}")
-    raise typer.Exit(Exit.CONFIGURATION if errors else Exit.OK)
+        for finding in findings:
+            typer.echo(f"error: {finding}", err=True)
+        wrong = len(errors) + len(findings)
+        typer.echo(f"{path}: {f'{wrong} to mend' if wrong else 'valid'}")
+    raise typer.Exit(Exit.CONFIGURATION if errors or findings else Exit.OK)
+
+
+def _size(fleet: Fleet | None, errors: Sequence[Problem]) -> str:
+    if errors or fleet is None:
+        return f"{len(errors)} to mend"
+    count = len(fleet.customers)
+    return f"{count} customer{'' if count == 1 else 's'}"

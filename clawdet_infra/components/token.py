@@ -7,9 +7,7 @@ from dataclasses import dataclass
 import pulumi
 
 from clawdet_infra.components.random_hex import random_hex
-
-# The seed's rule: the basic-auth password is the beginning of the token.
-_DERIVED_PASSWORD_LENGTH = 16
+from clawdet_infra.model.secrets import TOKEN_BYTES, derived_password
 
 
 @dataclass(frozen=True)
@@ -39,11 +37,11 @@ class GatewayToken(pulumi.ComponentResource):
         keepers = {"token_version": str(args.version)}
         child = pulumi.ResourceOptions(parent=self)
         if args.given is None:
-            self.token = random_hex(name, size=32, keepers=keepers, opts=child)
+            self.token = random_hex(name, size=TOKEN_BYTES, keepers=keepers, opts=child)
         else:
             self.token = pulumi.Output.secret(args.given)
         if args.independent_password:
             self.password = random_hex(f"{name}-password", size=16, keepers=keepers, opts=child)
         else:
-            self.password = self.token.apply(lambda token: token[:_DERIVED_PASSWORD_LENGTH])
+            self.password = self.token.apply(derived_password)
         self.register_outputs({"version": args.version})

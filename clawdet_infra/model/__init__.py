@@ -24,7 +24,7 @@ from clawdet_infra.model.servers import (
     ServerWish,
     decide_server,
 )
-from clawdet_infra.model.source import check_file, decode
+from clawdet_infra.model.source import check_file, decode, read_fleet
 
 __all__ = [
     "PLANS",
@@ -59,5 +59,6 @@ __all__ = [
     "dump_fleet",
     "load_fleet",
     "parse_image",
+    "read_fleet",
     "slug_of",
 ]

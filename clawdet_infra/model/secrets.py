@@ -16,8 +16,18 @@ from clawdet_infra.model.problems import wrong
 _ANTHROPIC = re.compile(r"sk-ant-[A-Za-z0-9_-]{20,300}")
 _TELEGRAM = re.compile(r"[0-9]{6,16}:[A-Za-z0-9_-]{30,64}")
 _HEX = re.compile(r"[0-9a-f]{64}")
+TOKEN_BYTES = 32
+"""The random bytes of a gateway's token, which is written in hexadecimal digits."""
+
+# The seed's rule: the basic-auth password is the beginning of the token.
+_DERIVED_PASSWORD_LENGTH = 16
 FEWEST_DISTINCT_DIGITS = 6
 """64 random hexadecimal digits have fewer distinct ones less than once in 10**28."""
+
+
+def derived_password(token: str) -> str:
+    """Return the basic-auth password that a gateway's token gives."""
+    return token[:_DERIVED_PASSWORD_LENGTH]
 
 
 class Encrypted(SecretStr):

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from clawdet_infra.model.fleet import Fleet
 from clawdet_infra.model.loading import CLOUD_TOKEN, load_fleet
 from clawdet_infra.model.problems import ConfigurationError, Problem, in_order
 from clawdet_infra.model.secrets import Encrypted
@@ -24,21 +25,31 @@ def check_file(path: str | Path) -> list[Problem]:
     Encrypted secrets count as present; their shapes are checked when the engine has decrypted them.  The cloud's
     token may come from the environment, so nobody misses it here, and a local cloud need not be up.
     """
+    return read_fleet(path)[1]
+
+
+def read_fleet(path: str | Path) -> tuple[Fleet | None, list[Problem]]:
+    """Return what `check_file` does, and before it the fleet, or None where it breaks rules.
+
+    What is encrypted stands in the fleet as `Encrypted`.
+    """
     path = Path(path)
     try:
         stack = read_stack_file(path, PROJECT)
     except OSError as error:
         why = "there is no such file" if isinstance(error, FileNotFoundError) else str(error.strerror).lower()
-        return [Problem(field="config", message=f"cannot be read: {why}.", file=str(path), line=1, column=1)]
+        problem = Problem(field="config", message=f"cannot be read: {why}.", file=str(path), line=1, column=1)
+        return None, [problem]
     if stack.problems and not stack.config:
-        return stack.problems
+        return None, stack.problems
     raw = _raw(stack)
     problems = [*stack.problems, *_open_secrets(raw, stack)]
+    fleet = None
     try:
-        load_fleet(raw, token=stack.config.get(CLOUD_TOKEN, Encrypted()))
+        fleet = load_fleet(raw, token=stack.config.get(CLOUD_TOKEN, Encrypted()))
     except ConfigurationError as error:
         problems += [_placed(problem, stack) for problem in error.problems]
-    return in_order(problems)
+    return fleet, in_order(problems)
 
 
 def decode(key: str, text: str) -> Any:

@@ -1,0 +1,181 @@
+"""What no container of a deployment may do, and what bounds it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from clawdet_infra.checks.document import Service
+from clawdet_infra.checks.finding import Finding
+from clawdet_infra.model import parse_image
+
+ALLOWED_CAPABILITIES = frozenset({"NET_BIND_SERVICE"})
+PUBLISHED_PORTS = frozenset({"80", "443"})
+
+_HOST_NAMESPACES = ("network_mode", "pid", "ipc", "uts", "userns_mode", "cgroup")
+_RUNTIME_SOCKET = re.compile(r"(?:docker|containerd|podman|crio)[\w.-]*\.sock$")
+_OWN_FILES = ("./config/", "./sites")
+
+
+def capabilities(name: str, service: Service) -> Iterator[Finding]:
+    """All capabilities are dropped, and only that for ports below 1024 may come back."""
+    dropped = {_capability(one) for one in _items(service.get("cap_drop"))}
+    if "ALL" not in dropped:
+        yield _finding("capabilities", name, "keeps Docker's capabilities.", "Write `cap_drop: [ALL]`.")
+    added = {_capability(one) for one in _items(service.get("cap_add"))} - ALLOWED_CAPABILITIES
+    if added:
+        yield _finding(
+            "capabilities",
+            name,
+            f"is given {', '.join(sorted(added))}.",
+            f"Take it out of `cap_add`; allowed is {', '.join(sorted(ALLOWED_CAPABILITIES))}.",
+        )
+
+
+def privileges(name: str, service: Service) -> Iterator[Finding]:
+    """No container is privileged, has a device of the host, or can gain privileges."""
+    if service.get("privileged"):
+        yield _finding("privileges", name, "is privileged, which is root on the server.", "Take `privileged` out.")
+    for key in ("devices", "device_cgroup_rules"):
+        if service.get(key):
+            yield _finding("privileges", name, f"has devices of the server (`{key}`).", "Take them out.")
+    options = [str(one).replace("=", ":") for one in _items(service.get("security_opt"))]
+    if not {"no-new-privileges:true", "no-new-privileges"} & set(options):
+        yield _finding(
+            "privileges",
+            name,
+            "could gain privileges by a setuid program.",
+            'Write `security_opt: ["no-new-privileges:true"]`.',
+        )
+    for option in options:
+        if option.endswith(":unconfined") or option == "label:disable":
+            yield _finding("privileges", name, f"switches a protection off: `{option}`.", "Take it out.")
+
+
+def read_only(name: str, service: Service) -> Iterator[Finding]:
+    """No container can write to its own image."""
+    if service.get("read_only") is not True:
+        yield _finding(
+            "read_only",
+            name,
+            "can write to its own image.",
+            "Write `read_only: true`, with a `tmpfs` where it needs to write.",
+        )
+
+
+def limits(name: str, service: Service) -> Iterator[Finding]:
+    """Processor time, memory, swap and processes of each container are bounded."""
+    for key, what in (("cpus", "processor time"), ("mem_limit", "memory"), ("pids_limit", "processes")):
+        if not _positive(service.get(key)):
+            yield _finding("limits", name, f"has no bound on its {what}.", f"Write `{key}:` with a positive number.")
+    if _positive(service.get("mem_limit")) and service.get("memswap_limit") != service.get("mem_limit"):
+        yield _finding(
+            "limits",
+            name,
+            "may swap for hours instead of being restarted.",
+            "Write `memswap_limit:` with the value of `mem_limit`.",
+        )
+
+
+def host_namespaces(name: str, service: Service) -> Iterator[Finding]:
+    """No container shares the network, processes or users of the server."""
+    for key in _HOST_NAMESPACES:
+        if service.get(key) == "host":
+            yield _finding("host_namespaces", name, f"shares the server's own with `{key}: host`.", "Take it out.")
+
+
+def docker_socket(name: str, service: Service) -> Iterator[Finding]:
+    """No container can command Docker: whoever can is root on the server."""
+    if service.get("use_api_socket") or any(_RUNTIME_SOCKET.search(source) for source, _ in _mounts(service)):
+        yield _finding("docker_socket", name, "has the socket of Docker, which is root on the server.", "Take it out.")
+
+
+def mounts(name: str, service: Service) -> Iterator[Finding]:
+    """Of the server's files, a container sees those of its own deployment, and cannot change them."""
+    for source, writable in _mounts(service):
+        if not source.startswith((".", "/", "~", "$")) or _RUNTIME_SOCKET.search(source):
+            continue  # A volume, or what another rule tells.
+        if not source.startswith(_OWN_FILES) or ".." in source.split("/"):
+            yield _finding(
+                "mounts", name, f"mounts `{source}` of the server.", "Mount files of the bundle with `mount(…)`."
+            )
+        elif writable:
+            yield _finding("mounts", name, f"can write to `{source}` of the server.", "Write `:ro` at its end.")
+
+
+def log_limits(name: str, service: Service) -> Iterator[Finding]:
+    """A container's log cannot fill the disk."""
+    logging = service.get("logging")
+    options = logging.get("options") if isinstance(logging, Mapping) else None
+    driver = logging.get("driver") if isinstance(logging, Mapping) else None
+    bounded = isinstance(options, Mapping) and {"max-size", "max-file"} <= options.keys()
+    if not bounded or driver not in ("json-file", "local"):
+        yield _finding(
+            "log_limits",
+            name,
+            "could fill the disk with its log.",
+            'Write `logging:` with `driver: json-file` and `options: {max-size: 10m, max-file: "3"}`.',
+        )
+
+
+def published_ports(name: str, service: Service) -> Iterator[Finding]:
+    """Only HTTP and HTTPS are published; everything else stays in the deployment's own network."""
+    for port in sorted({_published(entry) for entry in _items(service.get("ports"))} - PUBLISHED_PORTS):
+        yield _finding(
+            "published_ports",
+            name,
+            f"publishes {f'port {port}' if port else 'a port that Docker chooses'}.",
+            "Only 80 and 443 of a proxy are published; take it out of `ports`.",
+        )
+
+
+def pinned_image(name: str, service: Service) -> Iterator[Finding]:
+    """What runs is known: each image has a digest, or a tag that does not move."""
+    hint = "Name it as REGISTRY/NAME:VERSION or with @sha256:…, under `clawdet:release`."
+    try:
+        image = parse_image(str(service.get("image")))
+    except ValueError:
+        image = None
+    if image is None or not service.get("image"):
+        yield _finding("pinned_image", name, "has no image that could be run.", hint)
+    elif image.digest is None and image.tag in (None, "latest"):
+        yield _finding("pinned_image", name, "runs `latest`: nobody could say what that is.", hint)
+
+
+def _finding(rule: str, service: str, message: str, hint: str) -> Finding:
+    return Finding(rule=rule, message=message, hint=hint, service=service)
+
+
+def _items(value: Any) -> list[Any]:
+    """Return the entries of a list; what is none is left to the schema."""
+    return list(value) if isinstance(value, list | tuple) else []
+
+
+def _capability(entry: Any) -> str:
+    return str(entry).upper().removeprefix("CAP_")
+
+
+def _positive(value: Any) -> bool:
+    if isinstance(value, bool) or value is None:
+        return False
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(?:[bkmg]b?)?", str(value).strip().lower())
+    return match is not None and float(match[1]) > 0
+
+
+def _mounts(service: Service) -> Iterator[tuple[str, bool]]:
+    """Yield the source of each mount and whether it can be written, from the short and the long form."""
+    for entry in _items(service.get("volumes")):
+        if isinstance(entry, Mapping):
+            yield str(entry.get("source", "")), not entry.get("read_only")
+        else:
+            source, _, rest = str(entry).partition(":")
+            yield source, "ro" not in rest.rpartition(":")[2].split(",")
+
+
+def _published(entry: Any) -> str:
+    """Return the port of the server that an entry publishes; empty where Docker chooses one."""
+    if isinstance(entry, Mapping):
+        return str(entry.get("published", ""))
+    parts = str(entry).partition("/")[0].rsplit(":", 2)
+    return parts[-2] if len(parts) > 1 else ""

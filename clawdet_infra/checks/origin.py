@@ -1,0 +1,74 @@
+"""Which template to mend: from a rendered service, or from an error of the template engine, back to file and line."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from pathlib import Path
+
+from clawdet_infra.render import templates
+
+_SHARED = "services.j2"
+_MACRO = re.compile(r"{%-?\s*macro (?P<name>\w+)\(")
+
+Place = tuple[str, int | None]
+
+
+def of_service(template: str, service: str | None) -> Place:
+    """Return file and line where a service of a compose template is written: there, or as a macro beside it."""
+    written = re.compile(rf"^  {re.escape(service)}:") if service else None
+    for name, pattern in ((template, written), (_SHARED, service and _MACRO)):
+        for number, line in enumerate(_lines(name) if pattern else (), start=1):
+            match = pattern.search(line) if isinstance(pattern, re.Pattern) else None
+            if match and (match.groupdict().get("name") or service) == service:
+                return _shown(name), number
+    return _shown(template), None
+
+
+def of_error(template: str, error: Exception) -> tuple[Place, str | None]:
+    """Return file and line at which filling a template failed, and the service that was being written."""
+    name, line = getattr(error, "name", None), getattr(error, "lineno", None)
+    frames = [(str(name), int(line))] if name and line else _frames(error)
+    if not frames:
+        return (_shown(template), None), None
+    # From the template inwards: a service's macro calls those that several services share.
+    services = [service for file, number in frames if (service := _macro_at(file, number))]
+    file, number = frames[-1]
+    return (_shown(file), number), services[0] if services else None
+
+
+def _frames(error: Exception) -> list[tuple[str, int]]:
+    """Return the lines of templates in an error's stack, the outermost first."""
+    found = []
+    for frame in traceback.extract_tb(error.__traceback__):
+        path = Path(frame.filename)
+        if path.is_relative_to(templates.FOLDER) and frame.lineno:
+            found.append((str(path.relative_to(templates.FOLDER)), frame.lineno))
+    return found
+
+
+def _macro_at(file: str, line: int) -> str | None:
+    """Return the service whose macro a line lies in."""
+    text = _lines(file)
+    starts = [(number, match["name"]) for number, one in enumerate(text, 1) if (match := _MACRO.search(one))]
+    number, name = max((start for start in starts if start[0] <= line), default=(0, ""))
+    # A macro that writes a service begins with its name.
+    body = (one for one in text[number:] if not one.startswith("#"))
+    return name if name and next(body, "") == f"{name}:" else None
+
+
+def of_config(name: str) -> Place:
+    """Return the template or plain file that a configuration file of a bundle comes from."""
+    found = [path for path in sorted(templates.FOLDER.rglob(f"{name}*")) if path.name in (name, f"{name}.j2")]
+    return _shown(str(found[0].relative_to(templates.FOLDER)) if found else name), None
+
+
+def _lines(template: str) -> list[str]:
+    try:
+        return (templates.FOLDER / template).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []
+
+
+def _shown(template: str) -> str:
+    return f"templates/{template}"

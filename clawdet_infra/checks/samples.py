@@ -1,0 +1,37 @@
+"""A made-up fleet that uses everything that the templates know, so that they are checked whatever a stack uses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clawdet_infra.layout import Layout, lay_out
+from clawdet_infra.model import PLANS, load_fleet
+
+_KEY = "sk-ant-" + "x" * 30
+_ACME = {"directory": "https://acme.example:14000/dir"}
+
+
+def sample(*, everything: bool) -> Layout:
+    """Return a fleet with a customer of each plan and a shared host; with `everything`, all that is optional too."""
+    raw: dict[str, Any] = {
+        "domain": "sample.example",
+        "acmeEmail": "ops@sample.example",
+        "cloud": {"token": "T1a2" * 16, **({"acme": _ACME} if everything else {})},
+        "release": {
+            "gateway": "registry.example/gateway:1.0",
+            "proxy": "registry.example/proxy:1.0",
+            "browser": "registry.example/browser:1.0",
+        },
+        "ssh": {"sources": ["192.0.2.0/24"]},
+        "sharedHosts": [{"id": "shared", "type": "cx33", "location": "fsn1", "capacity": 1}],
+        "customers": [
+            {
+                "id": f"one-{plan}",
+                "plan": plan,
+                "anthropicApiKey": _KEY,
+                **({"telegramBotToken": f"{number}23456:{'x' * 35}"} if everything else {}),
+            }
+            for number, plan in enumerate(PLANS, start=1)
+        ],
+    }
+    return lay_out(load_fleet(raw))
