@@ -1,0 +1,28 @@
+"""Bounded self-healing: a pure ladder that decides, an executor that acts, and a record that keeps both honest.
+
+`next_step` says what is done for one instance, `brake` when nothing is done at all; `Healer` applies both after each
+round and cleans up after checkers that died.
+"""
+
+from clawdet_infra.fleet.healing.brake import brake
+from clawdet_infra.fleet.healing.case import Case, Decision, GiveUp, Take, Wait
+from clawdet_infra.fleet.healing.hands import Hands, RepairRecord, StepError
+from clawdet_infra.fleet.healing.healer import Healer, Plan
+from clawdet_infra.fleet.healing.ladder import next_step
+from clawdet_infra.fleet.healing.policy import HealingPolicy
+
+__all__ = [
+    "Case",
+    "Decision",
+    "GiveUp",
+    "Hands",
+    "Healer",
+    "HealingPolicy",
+    "Plan",
+    "RepairRecord",
+    "StepError",
+    "Take",
+    "Wait",
+    "brake",
+    "next_step",
+]

@@ -1,0 +1,181 @@
+"""Takes one step: notes that it begins, does it, looks whether it helped, and notes that."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from clawdet_infra.fleet.healing import wording
+from clawdet_infra.fleet.healing.case import Take
+from clawdet_infra.fleet.healing.faults import located
+from clawdet_infra.fleet.healing.hands import Hands, RepairRecord, StepError
+from clawdet_infra.fleet.healing.policy import HealingPolicy
+from clawdet_infra.fleet.history.errors import HistoryError
+from clawdet_infra.fleet.instance import Instance
+from clawdet_infra.fleet.records import Event, Outcome, Repair, Step
+
+log = logging.getLogger(__name__)
+
+_RENEW_SECONDS = 20
+_KEPT_SECONDS = 90
+"""How long a repair counts as worked on after it was last renewed."""
+
+
+@dataclass(frozen=True)
+class _End:
+    """How a repair ended, until the history has it."""
+
+    repair: Repair
+    outcome: Outcome
+    what: str
+
+
+class Executor:
+    """Takes steps.  `owner` is this process, `clock` says the time of day.
+
+    A step is begun only when the history has noted it.  How it ended is noted as soon as the history can: until then
+    it counts as open there, so that nobody begins another.
+    """
+
+    def __init__(
+        self,
+        record: RepairRecord,
+        hands: Hands,
+        owner: str,
+        policy: HealingPolicy,
+        clock: Callable[[], datetime],
+        ended: Callable[[Step, Outcome], None] = lambda step, outcome: None,
+    ) -> None:
+        self._record = record
+        self._hands = hands
+        self._owner = owner
+        self._policy = policy
+        self._clock = clock
+        self._ended = ended
+        self._unwritten: list[_End] = []
+
+    async def take(self, instance: Instance, take: Take, tenants: Sequence[Instance]) -> Repair | None:
+        """Take a step for an instance; None where it was not begun.
+
+        It is not begun where the instance, or for a step on the server any of its `tenants`, turns out to be healthy,
+        or where the history refuses it.  Raises HistoryError where the beginning cannot be noted.
+        """
+        looked_at = {one.id: one for one in [instance, *(tenants if take.step is not Step.RESTART else ())]}
+        troubles = await asyncio.gather(*(self._hands.trouble(one, 0) for one in looked_at.values()))
+        if None in troubles:
+            log.info("%s: not needed any more to %s", instance.id, _doing(take, instance))
+            return None
+        repair = await asyncio.to_thread(
+            self._record.begin_repair,
+            instance.id,
+            instance.server.name,
+            take.step,
+            self._owner,
+            self._clock(),
+            self._policy.cooldown_seconds,
+        )
+        if repair is None:
+            log.info("%s: another repair is open, or was just made", instance.id)
+            return None
+        await self._say(repair, wording.begun(take, instance.id, instance.server.name), {"outcome": None})
+        async with self._renewed(repair):
+            outcome, what = await self._do(instance, take)
+        await self._end(_End(repair, outcome, what))
+        return repair
+
+    async def close(self, repair: Repair, outcome: Outcome, what: str) -> None:
+        """Note how a repair ended that somebody else had begun."""
+        await self._end(_End(repair, outcome, what))
+
+    async def write(self) -> None:
+        """Note the ends that the history could not take before."""
+        waiting, self._unwritten = self._unwritten, []
+        for end in waiting:
+            await self._write(end)
+
+    @property
+    def unwritten(self) -> frozenset[int]:
+        """The numbers of the repairs whose end is not noted yet."""
+        return frozenset(end.repair.id for end in self._unwritten)
+
+    async def _do(self, instance: Instance, take: Take) -> tuple[Outcome, str]:
+        """Do a step and look whether it helped; whatever goes wrong with it is an outcome."""
+        name, server = instance.id, instance.server.name
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        try:
+            async with asyncio.timeout(self._policy.step_seconds):
+                match take.step:
+                    case Step.RESTART:
+                        await self._hands.restart(instance, take.service)
+                    case Step.REBOOT:
+                        await self._hands.reboot(instance.server)
+                    case Step.POWER_ON:
+                        await self._hands.power_on(instance.server)
+        except TimeoutError:
+            return "failed", wording.impossible(
+                take, name, server, f"it was not done within {self._policy.step_seconds:.0f} s"
+            )
+        except StepError as error:
+            return "failed", wording.impossible(take, name, server, str(error))
+        except Exception as error:
+            # A repair must not stay open because of a fault nobody thought of.  Its text might hold anything.
+            log.error("%s: an error that should not happen: %s", name, located(error))
+            return "failed", wording.impossible(take, name, server, f"an unexpected {type(error).__name__}")
+        trouble = await self._hands.trouble(instance, self._policy.settle_seconds)
+        outcome: Outcome = "failed" if trouble else "healed"
+        return outcome, wording.ended(take, name, server, loop.time() - begun, trouble)
+
+    async def _end(self, end: _End) -> None:
+        self._ended(end.repair.step, end.outcome)
+        await self._write(end)
+        await self._say(end.repair, end.what, {"outcome": end.outcome})
+
+    async def _write(self, end: _End) -> None:
+        try:
+            await asyncio.to_thread(self._record.finish_repair, end.repair.id, end.outcome, end.what)
+        except HistoryError as error:
+            self._unwritten.append(end)
+            log.error("%s: the end of its repair cannot be noted yet: %s", end.repair.instance, error)
+
+    async def _say(self, repair: Repair, what: str, data: dict[str, str | None]) -> None:
+        log.info("%s: %s", repair.instance, what)
+        event = Event(
+            at=self._clock(),
+            kind="repair",
+            instance=repair.instance,
+            what=what,
+            data={"repair": repair.id, "step": repair.step.value, "server": repair.server, **data},
+        )
+        try:
+            await asyncio.to_thread(self._record.add, event)
+        except HistoryError as error:
+            log.error("%s: the history did not note: %s (%s)", repair.instance, what, error)
+
+    @contextlib.asynccontextmanager
+    async def _renewed(self, repair: Repair) -> AsyncIterator[None]:
+        """Tell the history, while the body runs, that the repair is being worked on."""
+
+        async def renew() -> None:
+            while True:
+                try:
+                    until = self._clock() + timedelta(seconds=_KEPT_SECONDS)
+                    await asyncio.to_thread(self._record.renew_repair, repair.id, until)
+                except HistoryError as error:
+                    log.warning("%s: its repair cannot be renewed: %s", repair.instance, error)
+                await asyncio.sleep(_RENEW_SECONDS)
+
+        task = asyncio.create_task(renew())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def _doing(take: Take, instance: Instance) -> str:
+    return wording.doing(take, instance.id, instance.server.name)

@@ -1,0 +1,250 @@
+"""Heals what rounds find down: decides by the ladder, lets the executor act, and cleans up after checkers that died."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from clawdet_infra.fleet.healing import wording
+from clawdet_infra.fleet.healing.brake import brake
+from clawdet_infra.fleet.healing.case import Case, Decision, GiveUp, Take, Wait
+from clawdet_infra.fleet.healing.executor import Executor
+from clawdet_infra.fleet.healing.faults import located
+from clawdet_infra.fleet.healing.hands import Hands, RepairRecord
+from clawdet_infra.fleet.healing.ladder import next_step
+from clawdet_infra.fleet.healing.policy import HealingPolicy
+from clawdet_infra.fleet.healing.times import SteadyTimes
+from clawdet_infra.fleet.history.errors import HistoryError
+from clawdet_infra.fleet.history.processes import lives
+from clawdet_infra.fleet.instance import Instance, Inventory
+from clawdet_infra.fleet.records import Condition, Diagnosis, Event, Outcome, Repair, State, Step, Window
+
+log = logging.getLogger(__name__)
+
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
+_FLEET = ""
+"""What is said of all instances, among what is said of each."""
+_STRANGER_FACTOR = 2
+"""A repair of a process that cannot be looked up counts as left after so many times the longest that one may take."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What healing makes of a round: a decision for every instance that is down, and why the brake is on, if it is.
+
+    `done` says in sentences what was done about each of them in its present spell of trouble.  In a dry run nothing
+    follows from the decisions.
+    """
+
+    decisions: Mapping[str, Decision] = field(default_factory=dict)
+    braked: str | None = None
+    done: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    dry_run: bool = False
+
+    def healing(self, instance: str) -> bool:
+        """Whether an instance is being healed or may yet be."""
+        hopeful = isinstance(self.decisions.get(instance), Take | Wait)
+        return hopeful and self.braked is None and not self.dry_run
+
+
+class Healer:
+    """Heals the instances of one checker.  `clock` says the time of day, `monotonic` seconds that never jump.
+
+    With `dry_run` it says what it would do and does nothing.
+    """
+
+    def __init__(
+        self,
+        record: RepairRecord,
+        hands: Hands,
+        owner: str,
+        policy: HealingPolicy,
+        *,
+        clock: Callable[[], datetime],
+        monotonic: Callable[[], float] = time.monotonic,
+        alive: Callable[[str], bool | None] = lives,
+        ended: Callable[[Step, Outcome], None] = lambda step, outcome: None,
+        dry_run: bool = False,
+    ) -> None:
+        self._record = record
+        self._hands = hands
+        self._owner = owner
+        self._policy = policy
+        self._clock = clock
+        self._alive = alive
+        self._dry_run = dry_run
+        self._executor = Executor(record, hands, owner, policy, clock, ended)
+        self._times = SteadyTimes(monotonic, 2 * policy.horizon_seconds)
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._said: dict[str, str] = {}
+
+    @property
+    def running(self) -> int:
+        """How many repairs are under way."""
+        return len(self._running)
+
+    async def round(
+        self, states: Mapping[str, State], diagnoses: Mapping[str, Diagnosis], inventory: Inventory
+    ) -> Plan:
+        """Decide after a round, and begin what was decided without waiting for it.
+
+        Raises HistoryError where the history cannot be read; nothing is begun then.
+        """
+        await self._executor.write()
+        await self._take_over(inventory)
+        self._times.forget()
+        now = self._clock()
+        known = {one: state for one, state in states.items() if one in inventory.instances}
+        down = {one: state for one, state in known.items() if state.condition is Condition.DOWN}
+        for one in self._said.keys() - down.keys() - {_FLEET}:
+            del self._said[one]
+        if not down:
+            return Plan(dry_run=self._dry_run)
+        windows = tuple(await asyncio.to_thread(self._record.windows, now))
+        if why := brake(known.values(), windows, now, self._policy):
+            self._say(_FLEET, why)
+            return Plan({one: Wait(None, why) for one in down}, why, dry_run=self._dry_run)
+        self._said.pop(_FLEET, None)
+        return await self._heal(known, down, diagnoses, inventory, windows, now)
+
+    async def settle(self, seconds: float | None) -> None:
+        """Wait for the repairs under way, at most that long; those that are not done then stay open in the history."""
+        if self._running:
+            _, late = await asyncio.wait(self._running.values(), timeout=seconds)
+            for instance, task in self._running.items():
+                if task in late:
+                    log.warning("%s: left in the middle of a repair; the next checker looks at it", instance)
+                    task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def write(self) -> None:
+        """Note the ends of repairs that the history could not take when they ended."""
+        await self._executor.write()
+
+    async def _heal(
+        self,
+        states: Mapping[str, State],
+        down: Mapping[str, State],
+        diagnoses: Mapping[str, Diagnosis],
+        inventory: Inventory,
+        windows: tuple[Window, ...],
+        now: datetime,
+    ) -> Plan:
+        decisions: dict[str, Decision] = {}
+        done: dict[str, tuple[str, ...]] = {}
+        repairs = await asyncio.to_thread(self._repairs, down.values(), inventory)
+        for one, state in sorted(down.items()):
+            instance = inventory.instances[one]
+            tenants = inventory.tenants(instance.server.name)
+            case = Case(
+                state=replace(state, since=self._times(("since", one, state.since), state.since, now)),
+                diagnosis=diagnoses.get(one),
+                repairs=tuple(self._aged(repair, now) for tenant in tenants for repair in repairs.get(tenant.id, ())),
+                tenants=tuple(states.get(tenant.id) for tenant in tenants),
+                windows=windows,
+                shared=instance.shares_server,
+            )
+            decision = next_step(case, now, self._policy)
+            if isinstance(decision, Take):
+                decision = self._begin(instance, decision, tenants)
+            decisions[one] = decision
+            done[one] = tuple(
+                repair.what
+                for repair in case.repairs
+                if repair.instance == one and repair.what and repair.begun >= case.state.since
+            )
+            await self._note(instance, decision)
+        return Plan(decisions, None, done, self._dry_run)
+
+    def _repairs(self, down: Iterable[State], inventory: Inventory) -> dict[str, list[Repair]]:
+        """Return the repairs of all instances on servers where one is down.
+
+        All that the history has: which of them are recent is not for the wall clock of today to say.
+        """
+        servers = {inventory.instances[state.instance].server.name for state in down}
+        return {
+            tenant.id: self._record.repairs(tenant.id, _EVER) for one in servers for tenant in inventory.tenants(one)
+        }
+
+    def _aged(self, repair: Repair, now: datetime) -> Repair:
+        return replace(repair, begun=self._times(("repair", repair.id), repair.begun, now))
+
+    def _begin(self, instance: Instance, take: Take, tenants: list[Instance]) -> Decision:
+        if self._dry_run:
+            return take
+        if instance.id in self._running or any(one.id in self._running for one in tenants):
+            return Wait(None, "a repair of it or of its server is under way")
+        if len(self._running) >= self._policy.concurrency:
+            return Wait(None, f"{len(self._running)} other repairs are under way")
+        self._running[instance.id] = task = asyncio.create_task(self._repair(instance, take, tenants))
+        task.add_done_callback(lambda _: self._running.pop(instance.id, None))
+        return take
+
+    async def _repair(self, instance: Instance, take: Take, tenants: list[Instance]) -> None:
+        try:
+            repair = await self._executor.take(instance, take, tenants)
+        except HistoryError as error:
+            log.error("%s: nothing is repaired while the history cannot be written: %s", instance.id, error)
+        except Exception as error:
+            log.error("%s: its repair failed in a way that should not happen: %s", instance.id, located(error))
+        else:
+            if repair is not None:
+                self._times(("repair", repair.id), repair.begun, repair.begun)
+
+    async def _note(self, instance: Instance, decision: Decision) -> None:
+        """Log what was decided, and keep in the history that an instance was given up; each once."""
+        match decision:
+            case Take() if self._dry_run:
+                text = wording.would(decision, instance.id, instance.server.name)
+            case Take():
+                return
+            case Wait():
+                text = f"nothing is done: {decision.why}"
+            case GiveUp():
+                text = f"No repair: {decision.why}. People have to look."
+        if self._say(instance.id, text) and isinstance(decision, GiveUp) and not self._dry_run:
+            event = Event(
+                at=self._clock(), kind="repair", instance=instance.id, what=text, data={"outcome": "given-up"}
+            )
+            try:
+                await asyncio.to_thread(self._record.add, event)
+            except HistoryError as error:
+                log.error("%s: the history did not note: %s (%s)", instance.id, text, error)
+
+    def _say(self, subject: str, text: str) -> bool:
+        if self._said.get(subject) == text:
+            return False
+        self._said[subject] = text
+        log.info("%s", f"{subject}: {text}" if subject else text)
+        return True
+
+    async def _take_over(self, inventory: Inventory) -> None:
+        """Close the repairs that other checkers left open when they died; those of living ones are left alone."""
+        if self._dry_run:
+            return
+        found = await asyncio.to_thread(self._record.open_repairs)
+        left = [one for one in found if one.id not in self._executor.unwritten and self._is_left(one)]
+        await asyncio.gather(*(self._close(one, inventory.instances.get(one.instance)) for one in left))
+
+    async def _close(self, repair: Repair, instance: Instance | None) -> None:
+        trouble = await self._hands.trouble(instance, 0) if instance else "it is no longer in the fleet"
+        outcome: Outcome = "abandoned" if trouble else "healed"
+        seen = f"not healthy: {trouble}" if trouble else "healthy."
+        what = f"The checker ended during this {repair.step.value}; the next one found {repair.instance} {seen}"
+        await self._executor.close(repair, outcome, what)
+
+    def _is_left(self, repair: Repair) -> bool:
+        if repair.owner == self._owner:
+            # Of a task that ended without a word, since those under way are known.
+            return repair.instance not in self._running
+        alive = self._alive(repair.owner)
+        if alive is None:
+            now = self._clock()
+            longest = self._policy.step_seconds + self._policy.settle_seconds
+            age = now - self._times(("repair", repair.id), repair.begun, now)
+            return age > timedelta(seconds=_STRANGER_FACTOR * longest)
+        return not alive
