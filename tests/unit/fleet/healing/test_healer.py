@@ -276,9 +276,7 @@ async def test_a_checker_that_is_stopped_in_a_repair_leaves_it_to_the_next() -> 
     world.hands.restart = hang  # type: ignore[method-assign]
     await world.round(down(ADA), up(BOB), settle=False)
     await started.wait()
-    async with asyncio.timeout(5):
-        while not world.record.renewed:
-            await asyncio.sleep(0.01)
+    assert await asyncio.to_thread(world.record.was_renewed.wait, 5)
     await world.healer.settle(0)
     assert world.record.steps() == [("ada", Step.RESTART, None)], "it is open, for the next one to look at"
     assert world.record.renewed == [1], "while it ran it was known to be worked on"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
@@ -106,6 +107,7 @@ class Record:
     kept: list[Repair] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     renewed: list[int] = field(default_factory=list)
+    was_renewed: threading.Event = field(default_factory=threading.Event)
     broken: bool = False
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -132,6 +134,7 @@ class Record:
     def renew_repair(self, repair_id: int, until: datetime) -> None:
         self._work()
         self.renewed.append(repair_id)
+        self.was_renewed.set()
 
     def open_repairs(self) -> list[Repair]:
         self._work()
