@@ -32,9 +32,19 @@ class ImagePins:
     def _resolve(self, reference: str) -> pulumi.Output[str]:
         if parse_image(reference).digest is not None:
             return pulumi.Output.from_input(reference)
-        found = docker.get_registry_image_output(
-            # The provider takes Docker Hub's own name for the name of a registry that has no such address.
-            name=reference.removeprefix("docker.io/"),
-            opts=pulumi.InvokeOutputOptions(provider=self._registry),
-        )
-        return pulumi.Output.format("{0}@{1}", reference, found.sha256_digest)
+        return pulumi.Output.from_input(self._look_up(reference))
+
+    async def _look_up(self, reference: str) -> str:
+        # The provider takes Docker Hub's own name for the name of a registry that has no such address.
+        asked = {"name": reference.removeprefix("docker.io/")}
+        try:
+            found = await pulumi.runtime.invoke_async(
+                "docker:index/getRegistryImage:getRegistryImage", asked, pulumi.InvokeOptions(provider=self._registry)
+            )
+        except Exception as error:
+            said = str(error).strip().splitlines()[-1].strip().lstrip("* ")
+            raise pulumi.RunError(
+                f"the image {reference} was not found: {said}. Look whether `release` names it rightly, and whether "
+                "this machine reaches the registry."
+            ) from None
+        return f"{reference}@{found['sha256Digest']}"
