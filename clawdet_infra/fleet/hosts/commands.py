@@ -1,0 +1,54 @@
+"""The commands that servers are sent, as values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+EDGE_PROJECT = "clawdet-edge"
+"""The Compose project of a shared host's own proxy."""
+
+SERVICES = ("gateway", "proxy", "browser")
+"""The services of customers that an operator may name."""
+
+_SINCE = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h))+|\d{4}-\d\d-\d\d(?:T[0-9:.]+(?:Z|[+-]\d\d:\d\d)?)?|\d+(?:\.\d+)?")
+
+
+def program(*arguments: str, seconds: float) -> list[str]:
+    """Return the command that runs a Python program which comes by stdin, for `seconds` at most."""
+    # Bounded on the server too: a connection that is lost does not end what runs there.
+    return ["timeout", "--kill-after=5", f"{seconds:.0f}", "python3", "-I", "-", *arguments]
+
+
+def container(project: str, service: str) -> str:
+    """Return the name that Compose gives a service's only container."""
+    return f"{project}-{service}-1"
+
+
+def logs(
+    project: str, service: str, *, follow: bool = False, tail: int | None = None, since: str | None = None
+) -> list[str]:
+    """Return the command that prints a service's log.
+
+    `since` is a time, or how long ago, such as 10m.  Raises ValueError where it is neither.
+    """
+    command = ["docker", "logs"]
+    if follow:
+        command.append("--follow")
+    if tail is not None:
+        command += ["--tail", str(tail)]
+    if since is not None:
+        if not _SINCE.fullmatch(since):
+            raise ValueError(
+                f"{since!r} is neither how long ago (such as 90s, 10m or 2h) nor a time (2026-11-23T18:00)"
+            )
+        command += ["--since", since]
+    return [*command, container(project, service)]
+
+
+def execute(
+    project: str, service: str, command: Sequence[str], *, stdin: bool = True, terminal: bool = False
+) -> list[str]:
+    """Return the command that runs a command inside a service's container."""
+    flags = [*(["--interactive"] if stdin else []), *(["--tty"] if terminal else [])]
+    return ["docker", "exec", *flags, container(project, service), *command]

@@ -1,0 +1,179 @@
+"""Prints how a server and some Compose projects on it are, as JSON.  The arguments are the projects' names.
+
+Docker is asked over its socket and the kernel for the memory, since `docker stats` takes two seconds a look.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+_SOCKET = "/var/run/docker.sock"
+_DEPLOYMENTS = "/srv/clawdet"
+_GUARD = "/var/lib/clawdet-guard/status.json"
+_SECONDS = 8.0
+_SERVICE = "com.docker.compose.service"
+_PROJECT = "com.docker.compose.project"
+
+
+class Docker(http.client.HTTPConnection):
+    """Docker's API on its Unix socket."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("docker", timeout=_SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect to the socket."""
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(_SECONDS)
+        self.sock.connect(self._path)
+
+    def get(self, path: str) -> Any:
+        """Return an answer; None for something that is not there (any more)."""
+        self.request("GET", path)
+        answer = self.getresponse()
+        body = answer.read()
+        if answer.status == 404:
+            return None
+        if answer.status != 200:
+            raise OSError(f"HTTP {answer.status}")
+        return json.loads(body)
+
+
+def look(
+    projects: list[str],
+    *,
+    docker: str = _SOCKET,
+    deployments: str = _DEPLOYMENTS,
+    guard: str = _GUARD,
+    proc: str = "/proc",
+    cgroups: str = "/sys/fs/cgroup",
+) -> dict[str, Any]:
+    """Return the facts.  Where Docker does not answer, `docker` says why and there are no containers."""
+    found: dict[str, Any] = {"server": server(proc), "docker": None, "projects": {}}
+    containers: dict[str, list[dict[str, Any]]] = {project: [] for project in projects}
+    try:
+        api = Docker(docker)
+        for project in projects:
+            wanted = quote(json.dumps({"label": [f"{_PROJECT}={project}"]}))
+            for one in api.get(f"/containers/json?all=1&filters={wanted}") or []:
+                inspected = api.get(f"/containers/{one['Id']}/json")
+                if inspected is not None:
+                    containers[project].append(container(inspected, proc, cgroups))
+        api.close()
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        found["docker"] = (getattr(error, "strerror", None) or str(error) or type(error).__name__)[:200]
+    guarded = content(Path(guard))
+    for project in projects:
+        found["projects"][project] = {
+            "containers": sorted(containers[project], key=lambda one: str(one["service"])),
+            **release(Path(deployments) / project),
+            "guard": ((guarded or {}).get("deployments") or {}).get(project),
+        }
+    found["guard_checked_at"] = (guarded or {}).get("checked_at")
+    return found
+
+
+def container(inspected: dict[str, Any], proc: str, cgroups: str) -> dict[str, Any]:
+    """Return what counts of a container."""
+    state = inspected["State"]
+    limit = inspected["HostConfig"].get("Memory") or 0
+    running = state["Status"] in ("running", "paused")
+    used = memory(int(state.get("Pid") or 0), proc, cgroups) if running else None
+    return {
+        "service": inspected["Config"]["Labels"].get(_SERVICE, ""),
+        "state": state["Status"],
+        "health": (state.get("Health") or {}).get("Status"),
+        "restarts": inspected.get("RestartCount", 0),
+        "started_at": state.get("StartedAt"),
+        "image": inspected["Config"].get("Image"),
+        "memory_bytes": used,
+        "memory_limit_bytes": limit or None,
+    }
+
+
+def memory(process: int, proc: str, cgroups: str) -> int | None:
+    """Return the bytes that a container's control group has taken, without the file cache that it would give back."""
+    if not process:
+        return None
+    try:
+        for line in Path(f"{proc}/{process}/cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if not controllers:
+                folder, current, cache = Path(f"{cgroups}{path}"), "memory.current", "inactive_file"
+            elif "memory" in controllers.split(","):
+                folder, current, cache = Path(f"{cgroups}/memory{path}"), "memory.usage_in_bytes", "total_inactive_file"
+            else:
+                continue
+            if (folder / current).exists():
+                shares = dict(entry.split() for entry in (folder / "memory.stat").read_text().splitlines())
+                return max(0, int((folder / current).read_text()) - int(shares.get(cache, 0)))
+    except (OSError, ValueError):
+        pass
+    return None
+
+
+def server(proc: str) -> dict[str, float]:
+    """Return memory in KiB, the fullest of the disks that count, load and uptime."""
+    lines = (line.split(":", 1) for line in Path(f"{proc}/meminfo").read_text().splitlines() if ":" in line)
+    kib = {name: int(value.split()[0]) for name, value in lines}
+    disks = [os.statvfs(path) for path in ("/", "/var/lib/docker") if os.path.isdir(path)]  # noqa: PTH112
+    fullest = max(disks, key=lambda disk: max(space(disk), inodes(disk)))
+    return {
+        "memory_total_kib": kib["MemTotal"],
+        "memory_available_kib": kib["MemAvailable"],
+        "disk_total_bytes": fullest.f_blocks * fullest.f_frsize,
+        "disk_used_share": space(fullest),
+        "inodes_used_share": inodes(fullest),
+        "load": float(Path(f"{proc}/loadavg").read_text().split()[0]),
+        "uptime_seconds": float(Path(f"{proc}/uptime").read_text().split()[0]),
+    }
+
+
+def space(disk: os.statvfs_result) -> float:
+    """Return which share of a disk's blocks is used, of those that are not reserved."""
+    used = disk.f_blocks - disk.f_bfree
+    return used / (used + disk.f_bavail) if used + disk.f_bavail else 0.0
+
+
+def inodes(disk: os.statvfs_result) -> float:
+    """Return which share of a disk's inodes is used; some file systems do not count them."""
+    return (disk.f_files - disk.f_ffree) / disk.f_files if disk.f_files else 0.0
+
+
+def release(directory: Path) -> dict[str, Any]:
+    """Return the numbers of the release that should run and of the last good one, and the digest of the first."""
+    facts = content(directory / "current" / "release.json") or {}
+    return {
+        "release": number(directory / "current"),
+        "good_release": number(directory / "good"),
+        "digest": facts.get("digest"),
+    }
+
+
+def number(link: Path) -> int | None:
+    """Return the number of the release that a link leads to."""
+    try:
+        return int(link.readlink().name)
+    except (OSError, ValueError):
+        return None
+
+
+def content(file: Path) -> dict[str, Any] | None:
+    """Return what a JSON file has; None where it cannot be read."""
+    try:
+        read = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return None
+    return read if isinstance(read, dict) else None
+
+
+if __name__ == "__main__":
+    print(json.dumps(look(sys.argv[1:])))

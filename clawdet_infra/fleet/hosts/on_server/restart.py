@@ -1,0 +1,129 @@
+"""Restarts the containers of one Compose project, in the order in which they need each other.
+
+The arguments are the project's name, its folder, the seconds to wait for a deployment that is under way, and the
+service or nothing.  Exit code 75: a deployment is still under way.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+LOCK_HELD = 75
+_DOCKER_SECONDS = 150.0
+_PROJECT = "com.docker.compose.project"
+_SERVICE = "com.docker.compose.service"
+_JOINS = "container:"
+# What people and programs reach last comes back last: it then finds what it leads to.
+_LAST = "proxy"
+
+
+class RestartError(Exception):
+    """Something could not be done; the text says what."""
+
+
+def steps(containers: list[dict[str, Any]], service: str | None) -> list[list[str]]:
+    """Return the commands that restart all containers, or those of one service and of what shares its network.
+
+    `containers` are as `docker inspect` shows them.
+    """
+    joined = {one["HostConfig"]["NetworkMode"].removeprefix(_JOINS) for one in containers if joins(one)}
+    wanted = {one["Id"] for one in containers if service in (None, name(one))}
+    wanted |= {one["Id"] for one in containers if one["HostConfig"]["NetworkMode"].removeprefix(_JOINS) in wanted}
+    groups: list[list[str]] = [[], [], []]
+    for one in sorted(containers, key=name):
+        if one["Id"] in wanted:
+            groups[0 if one["Id"] in joined else 2 if name(one) == _LAST else 1].append(one["Id"])
+    paused = [one["Id"] for one in containers if one["Id"] in wanted and one["State"]["Status"] == "paused"]
+    thawing = [["docker", "unpause", *paused]] if paused else []
+    return thawing + [["docker", "restart", *ids] for ids in groups if ids]
+
+
+def make_missing(project: str, directory: str, service: str | None) -> list[str]:
+    """Return the command that makes containers which are not there, and starts those that stand."""
+    current = f"{directory}/current"
+    command = ["docker", "compose", "--project-name", project, "--project-directory", directory]
+    command += ["--file", f"{current}/compose.yaml", "--env-file", f"{current}/.env"]
+    command += ["up", "--detach", "--no-build", "--no-recreate", "--pull", "never", "--quiet-pull"]
+    return [*command, service] if service else command
+
+
+def joins(container: dict[str, Any]) -> bool:
+    """Whether a container shares the network of another."""
+    return str(container["HostConfig"]["NetworkMode"]).startswith(_JOINS)
+
+
+def name(container: dict[str, Any]) -> str:
+    """Return the service that a container is of."""
+    return str(container["Config"]["Labels"].get(_SERVICE, ""))
+
+
+def run(command: list[str]) -> str:
+    """Run a command and return what it prints.  Raises RestartError."""
+    called = " ".join(command[:2])
+    kept = {key: os.environ[key] for key in ("PATH", "HOME", "DOCKER_HOST", "DOCKER_CONFIG") if key in os.environ}
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_DOCKER_SECONDS,
+            env=kept,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise RestartError(f"`{called}` took longer than {_DOCKER_SECONDS:.0f} s") from None
+    except OSError as error:
+        raise RestartError(f"`{called}` could not be started: {error.strerror}") from None
+    if done.returncode:
+        raise RestartError(f"`{called}` failed: {(done.stderr.strip() or done.stdout.strip())[-400:]}")
+    return done.stdout
+
+
+def restart(project: str, directory: str, service: str | None) -> list[str]:
+    """Restart the containers, make those that are missing, and return the services that were restarted or made."""
+    ids = run(["docker", "ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={_PROJECT}={project}"]).split()
+    containers: list[dict[str, Any]] = json.loads(run(["docker", "inspect", *ids])) if ids else []
+    done = steps(containers, service)
+    for command in done:
+        run(command)
+    run(make_missing(project, directory, service))
+    touched = {one for command in done for one in command[2:]}
+    return sorted({name(one) for one in containers if one["Id"] in touched}) or [service or "all"]
+
+
+def main(project: str, directory: str, patience: str, service: str) -> int:
+    """Restart under the lock that deployments take."""
+    if not Path(directory).is_dir():
+        print(f"there is no deployment in {directory}", file=sys.stderr)
+        return 1
+    file = Path(directory).parent / ".locks" / f"{project}.lock"
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    end = time.monotonic() + float(patience)
+    with file.open("w") as handle:
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    return LOCK_HELD
+                time.sleep(0.2)
+        try:
+            print(json.dumps({"restarted": restart(project, directory, service or None)}))
+        except RestartError as error:
+            print(error, file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:5]))

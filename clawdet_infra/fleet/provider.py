@@ -1,0 +1,171 @@
+"""What only the provider can say of servers and do to them: their status, a reboot, and power."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, TypeVar, get_args
+
+import requests
+from hcloud import APIException, Client, HCloudException
+
+from clawdet_infra.fleet.records import ServerStatus
+from clawdet_infra.model import CloudAccess
+from clawdet_infra.redaction import Redactor
+
+T = TypeVar("T")
+
+HETZNER = "https://api.hetzner.cloud/v1"
+_KNOWN: tuple[str, ...] = get_args(ServerStatus)
+_MEANINGS = {
+    "unauthorized": "its API does not take the token: is hcloud:token (or HCLOUD_TOKEN) that of this project?",
+    "forbidden": "its API does not allow that with this token: make one that may read and write",
+    "locked": "another action on the server is under way",
+    "rate_limit_exceeded": "its API takes no more requests for now (3,600 an hour)",
+}
+
+
+class ProviderError(Exception):
+    """The provider could not be asked or did not do something; one sentence without the token."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderPolicy:
+    """Bounds of work at the provider, in seconds.
+
+    `request_seconds` is for one request, `action_seconds` for an action such as switching on.  A server that is told
+    to reboot has `soft_seconds` to go down and come back before it is reset, and then `back_seconds` to come back.
+    """
+
+    request_seconds: float = 10
+    action_seconds: float = 60
+    soft_seconds: float = 90
+    back_seconds: float = 180
+    poll_seconds: float = 1
+    port: int = 22
+
+
+class Provider:
+    """Hetzner Cloud, or what speaks its language.  Made for one project, that is one token."""
+
+    def __init__(self, cloud: CloudAccess, policy: ProviderPolicy | None = None) -> None:
+        self._policy = policy or ProviderPolicy()
+        token = cloud.token.get_secret_value()
+        self._redact = Redactor([token])
+        # Requests are repeated by the caller, who has a deadline.
+        self._client = Client(
+            token=token,
+            api_endpoint=cloud.endpoint or HETZNER,
+            application_name="clawdet",
+            timeout=self._policy.request_seconds,
+        )
+
+    async def status(self, name: str) -> ServerStatus | None:
+        """Return what the provider says of a server; None where it has none of that name."""
+        server = await self._server(name)
+        if server is None:
+            return None
+        return server.status if server.status in _KNOWN else "unknown"
+
+    async def reboot(self, name: str) -> Literal["rebooted", "reset"]:
+        """Reboot a server, and reset it where it does not come back; return which of the two it was.
+
+        The system is asked first, so that it can put its files in order.  It came back when SSH answers again after
+        it had not.  Raises ProviderError where the server is not running, or does not come back after the reset.
+        """
+        server = await self._must(name)
+        if server.status != "running":
+            raise ProviderError(f"server {name} cannot be rebooted: it is {server.status}")
+        address = str(server.public_net.ipv4.ip)
+        await self._act(name, "reboot", server.reboot)
+        if await self._came_back(address, self._policy.soft_seconds):
+            return "rebooted"
+        await self._act(name, "reset", server.reset)
+        if await self._answers_within(address, self._policy.back_seconds):
+            return "reset"
+        raise ProviderError(
+            f"server {name} was reset and does not answer on port {self._policy.port} after "
+            f"{self._policy.back_seconds:.0f} s"
+        )
+
+    async def power_on(self, name: str) -> None:
+        """Switch a server on and wait until the provider says that it runs; one that runs is left alone."""
+        server = await self._must(name)
+        if server.status == "running":
+            return
+        await self._act(name, "power-on", server.power_on)
+        end = time.monotonic() + self._policy.action_seconds
+        while (status := await self.status(name)) != "running":
+            if time.monotonic() > end:
+                raise ProviderError(f"server {name} was switched on, but is {status or 'gone'}")
+            await asyncio.sleep(self._policy.poll_seconds)
+
+    async def _must(self, name: str) -> Any:
+        server = await self._server(name)
+        if server is None:
+            raise ProviderError(f"the provider has no server {name}; `clawdet up` makes it anew")
+        return server
+
+    async def _server(self, name: str) -> Any:
+        return await self._call(f"asking for server {name}", lambda: self._client.servers.get_by_name(name))
+
+    async def _act(self, name: str, what: str, action: Callable[[], Any]) -> None:
+        begun = await self._call(f"{what} of server {name}", action)
+        end = time.monotonic() + self._policy.action_seconds
+        while begun.status == "running":
+            if time.monotonic() > end:
+                raise ProviderError(f"{what} of server {name} is not done after {self._policy.action_seconds:.0f} s")
+            await asyncio.sleep(self._policy.poll_seconds)
+            begun = await self._call(f"{what} of server {name}", partial(self._client.actions.get_by_id, begun.id))
+        if begun.status != "success":
+            why = (begun.error or {}).get("message", "no reason was given")
+            raise ProviderError(f"{what} of server {name} failed: {self._redact.line(str(why), 200)}")
+
+    async def _call(self, doing: str, call: Callable[[], T]) -> T:
+        try:
+            return await asyncio.to_thread(call)
+        except APIException as error:
+            why = _MEANINGS.get(str(error.code)) or f"the provider refuses: {self._redact.line(error.message, 200)}"
+        except requests.Timeout:
+            why = f"the provider does not answer within {self._policy.request_seconds:.0f} s"
+        except requests.ConnectionError:
+            why = "the provider's API cannot be reached"
+        except (HCloudException, requests.RequestException, ValueError) as error:
+            why = f"the provider's answer cannot be used ({type(error).__name__})"
+        raise ProviderError(f"{doing}: {why}")
+
+    async def _came_back(self, address: str, seconds: float) -> bool:
+        """Wait until the server has stopped answering, and answers again."""
+        end = time.monotonic() + seconds
+        while await self._answers(address):
+            if time.monotonic() > end:
+                return False
+            await asyncio.sleep(0.2)
+        return await self._answers_within(address, end - time.monotonic())
+
+    async def _answers_within(self, address: str, seconds: float) -> bool:
+        end = time.monotonic() + seconds
+        while not await self._answers(address):
+            if time.monotonic() > end:
+                return False
+            await asyncio.sleep(self._policy.poll_seconds)
+        return True
+
+    async def _answers(self, address: str) -> bool:
+        """Whether an SSH server says who it is; a kernel without one takes connections, too."""
+        writer = None
+        try:
+            async with asyncio.timeout(3):
+                reader, writer = await asyncio.open_connection(address, self._policy.port)
+                return (await reader.readline()).startswith(b"SSH-")
+        except (OSError, TimeoutError, ValueError):
+            return False
+        finally:
+            if writer is not None:
+                writer.close()
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
