@@ -51,6 +51,17 @@ def _though_it_runs(seen: Evidence) -> str:
     return f", though its container runs ({seen.state_of(GATEWAY)})" if seen.look else ""
 
 
+def _nobody_listens(seen: Evidence) -> str:
+    ssh = ", though SSH works" if seen.look else ""
+    proxy = f" ({seen.state_of(PROXY)})" if seen.stopped(PROXY) else ""
+    return f"Nothing listens on the server's HTTPS port{ssh}: its proxy{proxy} does not run."
+
+
+def _memory(seen: Evidence) -> str:
+    left = f": {seen.look.memory_available_mib:.0f} of {seen.look.memory_total_mib:.0f} MiB" if seen.look else ""
+    return f"The server has next to no memory left{left}."
+
+
 def _server(*states: ServerStatus | None) -> Callable[[Evidence], bool]:
     # A server that answered over SSH runs, whatever the provider said a moment before.
     return lambda seen: seen.look is None and seen.server in states
@@ -114,12 +125,7 @@ _TABLE: tuple[_Line, ...] = (
     _Line(
         Cause.OUT_OF_MEMORY,
         lambda seen: seen.memory_is_scarce,
-        lambda seen: (
-            f"The server has next to no memory left: {seen.look.memory_available_mib:.0f} of "
-            f"{seen.look.memory_total_mib:.0f} MiB."
-            if seen.look
-            else ""
-        ),
+        _memory,
         whole=True,
     ),
     _Line(
@@ -127,6 +133,8 @@ _TABLE: tuple[_Line, ...] = (
         lambda seen: seen.gateway_at_its_limit,
         lambda seen: "The gateway uses all the memory that its container may have.",
     ),
+    # Nobody at the door: this is all of the server's, whoever else is on it.
+    _Line(Cause.PROXY_STOPPED, _at("tcp", sign=("refused",)), _nobody_listens, whole=True),
     # Containers that do not run, as the server says.
     _Line(
         Cause.PROXY_STOPPED,
@@ -146,15 +154,6 @@ _TABLE: tuple[_Line, ...] = (
         lambda seen: f"The gateway's container does not run ({seen.state_of(GATEWAY)}).",
     ),
     # The way to the proxy.
-    _Line(
-        Cause.PROXY_STOPPED,
-        _at("tcp", sign=("refused",)),
-        lambda seen: (
-            f"Nothing listens on the server's HTTPS port{', though SSH works' if seen.look else ''}: "
-            "its proxy does not run."
-        ),
-        whole=True,
-    ),
     _Line(
         Cause.NETWORK,
         lambda seen: seen.failure.stage == "tcp" and seen.look is not None,

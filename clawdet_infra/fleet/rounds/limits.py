@@ -6,14 +6,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+_BUSY_SECONDS = 0.02
+"""A timer that comes later than this says that this machine is busy."""
+
 
 class Crowd:
     """Lets so many in at a time, and more where those inside merely wait.
 
     Whoever is inside for longer than `working_seconds` waits for somebody else, and its place goes to the next; but
-    never more than `most` are inside.  So a hundred gateways that hang do not hold the others up, while a fast network
-    does not give this machine more work at once than it can do in time: that would make instances look slow that are
-    not.
+    never more than `most` are inside, and nobody's place is given away while this machine itself is what is slow.  So
+    gateways that hang, or are far away, do not hold the others up, while this machine never has more work at once than
+    it can do in time: that would make instances look slow that are not.
     """
 
     def __init__(self, at_once: int, most: int, working_seconds: float) -> None:
@@ -26,17 +29,31 @@ class Crowd:
         """Wait for a place, and have it."""
         async with self._inside:
             await self._working.acquire()
-            held = True
-
-            def give_back() -> None:
-                nonlocal held
-                if held:
-                    held = False
-                    self._working.release()
-
-            timer = asyncio.get_running_loop().call_later(self._seconds, give_back)
+            place = _Place(self._working, self._seconds)
             try:
                 yield
             finally:
-                timer.cancel()
-                give_back()
+                place.leave()
+
+
+class _Place:
+    """A place among those that work; it is given back once, by its timer or at the end."""
+
+    def __init__(self, working: asyncio.Semaphore, seconds: float) -> None:
+        self._working = working
+        self._seconds = seconds
+        self._held = True
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._waits)
+
+    def leave(self) -> None:
+        self._timer.cancel()
+        if self._held:
+            self._held = False
+            self._working.release()
+
+    def _waits(self) -> None:
+        loop = asyncio.get_running_loop()
+        if loop.time() - self._timer.when() > _BUSY_SECONDS:
+            self._timer = loop.call_later(self._seconds, self._waits)
+        else:
+            self.leave()

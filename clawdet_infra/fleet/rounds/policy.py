@@ -26,7 +26,7 @@ class RoundPolicy:
     confirm_pause_seconds: float = 1
     at_once: int = 64
     open_at_once: int = 400
-    working_seconds: float = 1
+    working_seconds: float = 0.25
     spread_seconds: float = 0.5
     hosts_at_once: int = 16
     host_seconds: float = 15

@@ -52,8 +52,8 @@ class Simulated:
 
 
 @contextmanager
-def simulated_fleet(folder: Path, modes: Sequence[str], processes: int = 2) -> Iterator[Simulated]:
-    """Run one instance for each of the modes."""
+def simulated_fleet(folder: Path, modes: Sequence[str], *, processes: int = 2, delay: float = 0) -> Iterator[Simulated]:
+    """Run one instance for each of the modes; each answer takes `delay` seconds, as if it came from afar."""
     port, dns_port = _free_port(socket.SOCK_STREAM), _free_port(socket.SOCK_DGRAM)
     trusted, foreign = Authority(folder, "trusted"), Authority(folder, "foreign")
     good = trusted.certificate(f"*.{DOMAIN}")
@@ -76,7 +76,7 @@ def simulated_fleet(folder: Path, modes: Sequence[str], processes: int = 2) -> I
             }
             for mode in sorted({mode_of[one] for one in ids} - {"refused"})
         ]
-        orders.append({"port": port, "dns_port": dns_port, "groups": groups})
+        orders.append({"port": port, "dns_port": dns_port, "delay": delay, "groups": groups})
     orders[0]["names"] = {f"{one}.{DOMAIN}": addresses[one] for one in addresses if mode_of[one] != "unnamed"}
     cloud = CloudAccess.model_validate(
         {"token": "t" * 64, "resolver": f"127.0.0.1:{dns_port}", "ca_bundle": str(trusted.bundle)}

@@ -9,6 +9,7 @@ import asyncio
 import json
 import ssl
 import sys
+from functools import partial
 from typing import Any
 
 from dnslib import QTYPE, RCODE, RR, A, DNSRecord
@@ -21,8 +22,9 @@ LATE_SECONDS = 0.6
 class Gateway(asyncio.Protocol):
     """One connection to a simulated instance."""
 
-    def __init__(self, mode: str) -> None:
+    def __init__(self, mode: str, delay: float) -> None:
         self._mode = mode
+        self._delay = delay
         self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -41,8 +43,8 @@ class Gateway(asyncio.Protocol):
                 return
             self._received = rest[length:]
             reply = answer(self._mode, first.split()[1], headers.get("authorization", ""))
-            if self._mode == "late":
-                asyncio.get_running_loop().call_later(LATE_SECONDS, self._send, reply)
+            if self._delay:
+                asyncio.get_running_loop().call_later(self._delay, self._send, reply)
             else:
                 self._send(reply)
 
@@ -83,7 +85,7 @@ async def _serve(orders: dict[str, Any]) -> None:
             context.load_cert_chain(group["certificate"])
         mode: str = group["mode"]
         await loop.create_server(
-            lambda mode=mode: Gateway(mode),  # type: ignore[misc]
+            partial(Gateway, mode, LATE_SECONDS if mode == "late" else orders["delay"]),
             group["addresses"],
             orders["port"],
             ssl=context,
