@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from clawdet_infra.fleet.alerts.notice import Notice
-from clawdet_infra.fleet.records import Cause
+from clawdet_infra.fleet.records import Cause, Condition
 from tests.unit.fleet.alerts.world import MINUTE, Patient, Ward
 
 
@@ -228,3 +228,44 @@ def test_an_alert_names_customer_server_address_sight_time_deed_and_next_step() 
     assert end.title == "[clawdet] Resolved: ada is healthy again after 4 min"
     assert "It was: The gateway's container has stopped." in end.body
     assert "Done: Restarted the containers." in end.body
+
+
+def test_a_tenant_that_is_still_being_repaired_is_in_the_servers_alert_if_people_know_of_it() -> None:
+    ward = shared(4)
+    ward.patients["free00"].healing = True
+    ward.patients["free00"].slow()
+    ward.rounds(12)
+    ward.patients["free00"].down()
+    ward.rounds(1)
+    for name in ("free01", "free02"):
+        ward.patients[name].down()
+    ward.rounds(5)
+    [alert] = ward.open
+    assert alert.instances == ("free00", "free01", "free02")
+
+
+def test_a_tenant_that_recovers_when_its_window_ends_is_not_said_to_be_well_too_early() -> None:
+    ward = shared(4)
+    ward.patients["free00"].down()
+    ward.rounds(5)
+    ward.mute("instance:free00", 10 * MINUTE)
+    for name in ("free01", "free02"):
+        ward.patients[name].down()
+    ward.rounds(8)
+    ward.patients["free00"].condition = Condition.HEALTHY
+    ward.rounds(1, 2 * MINUTE)
+    assert keys(ward) == {"server:shared-1"}
+    assert ("resolved", "instance:free00") not in ward.told(), "one healthy look is not enough"
+
+
+def test_a_fleet_that_comes_back_piece_by_piece_keeps_its_alert() -> None:
+    ward = Ward(*(Patient(f"c{number}") for number in range(12)))
+    for one in ward.patients.values():
+        one.down(Cause.NETWORK)
+    ward.rounds(5)
+    for number in range(7):
+        ward.patients[f"c{number}"].well()
+    assert not ward.rounds(10), "five of twelve are less than half, and still the same trouble"
+    for number in range(7, 10):
+        ward.patients[f"c{number}"].well()
+    assert [notice.key for notice in ward.rounds(10)] == ["fleet", "instance:c10", "instance:c11"]
