@@ -1,0 +1,28 @@
+"""The past of a fleet, in SQLite or PostgreSQL: looks, state changes, repairs and alerts."""
+
+from __future__ import annotations
+
+from clawdet_infra.fleet.history.errors import HistoryError, LeaseLostError
+from clawdet_infra.fleet.history.histogram import RELATIVE_ERROR
+from clawdet_infra.fleet.history.leases import Lease, LeaseHeld
+from clawdet_infra.fleet.history.policy import HistoryPolicy, Retention
+from clawdet_infra.fleet.history.processes import Clock, this_process
+from clawdet_infra.fleet.history.reading import Availability, Percentiles, Slot, Uptime
+from clawdet_infra.fleet.history.store import History
+
+__all__ = [
+    "RELATIVE_ERROR",
+    "Availability",
+    "Clock",
+    "History",
+    "HistoryError",
+    "HistoryPolicy",
+    "Lease",
+    "LeaseHeld",
+    "LeaseLostError",
+    "Percentiles",
+    "Retention",
+    "Slot",
+    "Uptime",
+    "this_process",
+]
