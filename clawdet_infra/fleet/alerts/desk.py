@@ -10,9 +10,8 @@ from typing import Protocol
 
 from clawdet_infra.fleet.alerts.deciding import after, decide
 from clawdet_infra.fleet.alerts.looks import Looks
-from clawdet_infra.fleet.alerts.notice import Notice
+from clawdet_infra.fleet.alerts.notice import Delivery, Notice
 from clawdet_infra.fleet.alerts.policy import AlertPolicy
-from clawdet_infra.fleet.alerts.sender import Delivery
 from clawdet_infra.fleet.alerts.subject import Subject
 from clawdet_infra.fleet.records import Alert, Event, Window
 
@@ -129,11 +128,10 @@ class Desk:
 
 
 def _event(notice: Notice, deliveries: Sequence[Delivery], now: datetime) -> Event:
+    """Return the event that people were told; that an alert was raised or resolved, the history notes by itself."""
     _, _, instance = notice.key.partition("instance:")
-    data: Mapping[str, object] = {
-        "key": notice.key,
-        "kind": notice.kind,
-        "arrived": [one.channel for one in deliveries if one.arrived],
-        "problems": {one.channel: one.problem for one in deliveries if not one.arrived},
-    }
-    return Event(at=now, kind="alert", instance=instance or None, what=notice.title, data=data)
+    arrived = [one.channel for one in deliveries if one.arrived]
+    problems = {one.channel: one.problem for one in deliveries if not one.arrived}
+    whom = f"told {', '.join(arrived)}" if arrived else "nobody could be told" if problems else "no channel is set up"
+    data: Mapping[str, object] = {"key": notice.key, "notice": notice.kind, "arrived": arrived, "problems": problems}
+    return Event(at=now, kind="alert", instance=instance or None, what=f"{whom}: {notice.title}", data=data)

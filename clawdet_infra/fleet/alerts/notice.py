@@ -27,6 +27,15 @@ class Notice:
     key: str = ""
 
 
+@dataclass(frozen=True)
+class Delivery:
+    """What became of a notice at one channel; `problem` says in a sentence why it did not arrive."""
+
+    channel: str
+    arrived: bool
+    problem: str = ""
+
+
 def plain(text: str, longest: int = 300) -> str:
     """Return text from elsewhere in one line of at most `longest` characters, with nothing that could act as markup.
 

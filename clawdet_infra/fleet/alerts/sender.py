@@ -19,7 +19,7 @@ from urllib.parse import unquote
 import apprise
 
 from clawdet_infra.fleet.alerts.channels import Channel, ChannelsError
-from clawdet_infra.fleet.alerts.notice import Kind, Notice, plain
+from clawdet_infra.fleet.alerts.notice import Delivery, Kind, Notice, plain
 from clawdet_infra.redaction import Redactor
 
 _LOGGERS = ("apprise", "urllib3", "requests", "smtplib", "paho", "slixmpp")
@@ -41,15 +41,6 @@ class SenderPolicy:
     attempt_seconds: float = 15
     attempts: int = 3
     pause_seconds: float = 1
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """What became of a notice at one channel; `problem` says in a sentence why it did not arrive."""
-
-    channel: str
-    arrived: bool
-    problem: str = ""
 
 
 @dataclass
