@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from clawdet_infra.fleet.probe import Verdict
 from clawdet_infra.fleet.records import Cause, Diagnosis, HostFailure, HostLook, ServerStatus
-from clawdet_infra.fleet.rounds.evidence import GATEWAY, PROXY, Evidence
+from clawdet_infra.fleet.rounds.evidence import EDGE, GATEWAY, PROXY, Evidence
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def _though_it_runs(seen: Evidence) -> str:
 
 def _nobody_listens(seen: Evidence) -> str:
     ssh = ", though SSH works" if seen.look else ""
-    proxy = f" ({seen.state_of(PROXY)})" if seen.stopped(PROXY) else ""
+    proxy = f" ({seen.state_of(seen.door)})" if seen.stopped(seen.door) else ""
     return f"Nothing listens on the server's HTTPS port{ssh}: its proxy{proxy} does not run."
 
 
@@ -135,6 +135,12 @@ _TABLE: tuple[_Line, ...] = (
     ),
     # Nobody at the door: this is all of the server's, whoever else is on it.
     _Line(Cause.PROXY_STOPPED, _at("tcp", sign=("refused",)), _nobody_listens, whole=True),
+    _Line(
+        Cause.PROXY_STOPPED,
+        lambda seen: seen.door == EDGE and seen.stopped(EDGE),
+        lambda seen: f"The proxy of all customers of the server does not run ({seen.state_of(EDGE)}).",
+        whole=True,
+    ),
     # Containers that do not run, as the server says.
     _Line(
         Cause.PROXY_STOPPED,

@@ -19,6 +19,8 @@ NEAR_LIMIT_SHARE = 0.97
 
 GATEWAY = "gateway"
 PROXY = "proxy"
+EDGE = "edge"
+"""The proxy of a server that customers share; each has one of their own behind it."""
 
 _NO_SPACE = ("no space left", "enospc", "disk full", "database or disk is full", "disk quota exceeded")
 _ASKED_IN_HTTP = ("healthz", "readyz", "auth", "api")
@@ -84,6 +86,11 @@ class Evidence:
         if one is None or not one.memory_mib or not one.memory_limit_mib:
             return False
         return one.memory_mib >= NEAR_LIMIT_SHARE * one.memory_limit_mib
+
+    @property
+    def door(self) -> str:
+        """The service that has the server's HTTPS port."""
+        return EDGE if self.container(EDGE) else PROXY
 
     def container(self, service: str) -> ContainerLook | None:
         """Return the container of a service."""

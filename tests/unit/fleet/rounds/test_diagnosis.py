@@ -92,6 +92,22 @@ CASES: dict[str, Case] = {
         "(exited)",
     ),
     "the proxy of all is stopped": (failed("tcp", "refused"), WELL, "running", Cause.PROXY_STOPPED, True, "SSH works"),
+    "the proxy of all is stopped, as its server says": (
+        failed("tcp", "refused"),
+        host(container("gateway"), PROXY, container("edge", "exited", None)),
+        "running",
+        Cause.PROXY_STOPPED,
+        True,
+        "its proxy (exited) does not run",
+    ),
+    "the proxy of all ended a moment ago": (
+        failed("tls", "lost"),
+        host(container("gateway"), PROXY, container("edge", "restarting", None, restarts=3)),
+        "running",
+        Cause.PROXY_STOPPED,
+        True,
+        "(restarting, after 3 restarts)",
+    ),
     "nothing listens, as far as is known": (
         failed("tcp", "refused"),
         None,
@@ -233,7 +249,7 @@ failures = st.builds(
 )
 containers = st.builds(
     ContainerLook,
-    service=st.sampled_from(["gateway", "proxy", "browser"]) | st.text(),
+    service=st.sampled_from(["gateway", "proxy", "edge"]) | st.text(),
     state=st.sampled_from(["created", "running", "paused", "restarting", "removing", "exited", "dead"]) | st.text(),
     health=st.none() | st.sampled_from(["starting", "healthy", "unhealthy"]) | st.text(),
     restarts=st.integers(),

@@ -1,0 +1,105 @@
+"""`clawdet health`: look at every instance from outside, and say what is wrong with those that are down."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clawdet_infra.cli import project
+from clawdet_infra.cli.project import Exit
+
+if TYPE_CHECKING:
+    from clawdet_infra.cli.health_round import Checker
+    from clawdet_infra.fleet.rounds import Round
+
+
+def health(
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", help="Instances; all where none is named.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All instances, which is the default.")] = False,
+    stacks: Annotated[
+        list[str] | None,
+        typer.Option("--stack", "-s", help="Of this stack alone; may be repeated. Default: all stacks."),
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Look again and again, until Ctrl-C.")] = False,
+    interval: Annotated[float, typer.Option(min=1, help="With --watch: seconds from one round to the next.")] = 10,
+    host: Annotated[bool, typer.Option("--host", help="Ask all servers too: containers, memory, disk.")] = False,
+    deadline: Annotated[
+        float, typer.Option(min=1, max=600, help="A round takes no longer than this, in seconds.")
+    ] = 55,
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON; with --watch a line a round.")] = False,
+) -> None:
+    """Look at instances from outside: DNS, TLS, password, readiness, the gateway's API.
+
+    Ends with 4 where something is down, with 1 where a look could not be made in time; slow counts as working.  The
+    servers of what is down are asked why.
+
+    Example: clawdet health --watch
+    """
+    if ids and every:
+        typer.echo("error: name instances, or say --all", err=True)
+        raise typer.Exit(Exit.CONFIGURATION)
+    # Imported where it is needed: HTTP, SSH and the engine take most of a second, which other commands need not wait.
+    from clawdet_infra.cli.health_round import Checker
+    from clawdet_infra.inventory import InventoryError
+
+    checker = Checker(stacks, ids or [], ask_hosts=host, deadline=deadline)
+    try:
+        checker.choose()
+        done = _watch(checker, interval, host, json_output) if watch else _once(checker, host, json_output)
+    except KeyError as error:
+        typer.echo(f"error: {error.args[0]}", err=True)
+        raise typer.Exit(Exit.CONFIGURATION) from None
+    except (InventoryError, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(Exit.ERROR) from None
+    raise typer.Exit(exit_code(done))
+
+
+def exit_code(done: Round) -> Exit:
+    """Say what a round ends with: worst is what is down, then what nobody knows."""
+    if any(one.condition == "down" for one in done.observations):
+        return Exit.RESOURCE
+    return Exit.ERROR if done.unseen else Exit.OK
+
+
+def _once(checker: Checker, host: bool, json_output: bool) -> Round:
+    from clawdet_infra.cli.health_table import as_text, facts
+
+    done = checker.look()
+    if json_output:
+        project.print_json(facts(done, checker.instances))
+    else:
+        typer.echo(as_text(done, checker.instances, host=host))
+    return done
+
+
+def _watch(checker: Checker, interval: float, host: bool, json_output: bool) -> Round:
+    import json
+    import time
+
+    from rich.console import Console
+    from rich.live import Live
+
+    from clawdet_infra.cli.health_table import as_table, as_text, facts
+
+    console = Console()
+    done = None
+    with Live(console=console, auto_refresh=False, screen=False, transient=False) as live:
+        try:
+            while True:
+                begun = time.monotonic()
+                done = checker.look()
+                if json_output:
+                    typer.echo(json.dumps(facts(done, checker.instances), default=str))
+                elif console.is_terminal:
+                    live.update(as_table(done, checker.instances, host=host), refresh=True)
+                else:
+                    typer.echo(as_text(done, checker.instances, host=host))
+                time.sleep(max(0.0, interval - (time.monotonic() - begun)))
+        except KeyboardInterrupt:
+            if done is None:
+                raise
+    return done

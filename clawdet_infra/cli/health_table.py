@@ -1,0 +1,116 @@
+"""A round as people and programs read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from clawdet_infra.cli.columns import columns
+from clawdet_infra.fleet.instance import Instance
+from clawdet_infra.fleet.records import HostFailure, HostLook, Observation
+from clawdet_infra.fleet.rounds import Round
+
+_COLOURS = {"healthy": "green", "slow": "yellow", "down": "bold red", "not looked at": "magenta"}
+_HEAD = ("INSTANCE", "PLAN", "SERVER", "CONDITION", "SECONDS", "CERTIFICATE")
+_HOST_HEAD = ("CONTAINERS", "RESTARTS", "MEMORY", "DISK")
+_CONDITION = _HEAD.index("CONDITION")
+_UNSEEN = "not looked at"
+
+
+def as_text(done: Round, instances: Mapping[str, Instance], *, host: bool = False) -> str:
+    """The round in columns, one line an instance, with a line that sums it up."""
+    head, *rows = _rows(done, instances, host)
+    return "\n".join(filter(None, (columns([head, *rows]) if rows else "", _summary(done))))
+
+
+def as_table(done: Round, instances: Mapping[str, Instance], *, host: bool = False) -> Group:
+    """The round for a terminal: colours, and sentences that fold."""
+    head, *rows = _rows(done, instances, host)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in head:
+        table.add_column(name, no_wrap=name != "WHY", overflow="fold")
+    for row in rows:
+        # As Text: an answer with brackets in it is not markup.
+        cells = [Text(cell) for cell in row]
+        cells[_CONDITION].stylize(_COLOURS[row[_CONDITION]])
+        table.add_row(*cells)
+    return Group(table, Text(_summary(done)))
+
+
+def facts(done: Round, instances: Mapping[str, Instance]) -> dict[str, Any]:
+    """The round as plain values, for JSON; no secret is in it."""
+    return {
+        "seconds": done.seconds,
+        "conditions": _counts(done),
+        "instances": [
+            {"plan": instances[one.instance].plan, "url": instances[one.instance].url, **_plain(one)}
+            for one in done.observations
+        ],
+        "not_looked_at": done.unseen,
+    }
+
+
+def _plain(one: Observation) -> dict[str, Any]:
+    return {**asdict(one), "at": one.at.isoformat(timespec="milliseconds")}
+
+
+def _rows(done: Round, instances: Mapping[str, Instance], host: bool) -> list[tuple[str, ...]]:
+    seen = {one.instance: one for one in done.observations}
+    rows: list[tuple[str, ...]] = [(*_HEAD, *(_HOST_HEAD if host else ()), "WHY")]
+    for identity in sorted({*seen, *done.unseen}):
+        instance, one = instances[identity], seen.get(identity)
+        named = (identity, instance.plan, instance.server.name)
+        if one is None:
+            nothing = ("",) * (2 + (len(_HOST_HEAD) if host else 0))
+            rows.append((*named, _UNSEEN, *nothing, "the round's time was over"))
+            continue
+        days = "" if one.certificate_days is None else f"{one.certificate_days:.0f} days"
+        at_host = _host(one.host) if host else ()
+        rows.append((*named, one.condition.value, f"{one.latency_seconds:.2f}", days, *at_host, _why(one)))
+    return rows
+
+
+def _why(one: Observation) -> str:
+    if one.diagnosis is not None:
+        return f"{one.stage}: {one.diagnosis.sentence}"
+    if isinstance(one.host, HostFailure):
+        return f"The server could not be asked: {one.host.what}"
+    if one.condition == "slow":
+        stage, seconds = max(one.stage_seconds.items(), key=lambda entry: entry[1])
+        return f"{stage} took {seconds:.1f} s"
+    return ""
+
+
+def _host(look: HostLook | HostFailure | None) -> tuple[str, ...]:
+    if not isinstance(look, HostLook):
+        return ("?",) * len(_HOST_HEAD)
+    running = [one for one in look.containers if one.state == "running" and one.health in (None, "healthy")]
+    gateway = next((one for one in look.containers if one.service == "gateway"), None)
+    memory = f"{look.memory_total_mib - look.memory_available_mib:.0f}/{look.memory_total_mib:.0f} MiB"
+    if gateway is not None and gateway.memory_mib is not None:
+        limit = f"/{gateway.memory_limit_mib:.0f}" if gateway.memory_limit_mib else ""
+        memory = f"{gateway.memory_mib:.0f}{limit} MiB of {memory}"
+    return (
+        f"{len(running)}/{len(look.containers)}",
+        str(sum(one.restarts for one in look.containers)),
+        memory,
+        f"{max(look.disk_used_share, look.inodes_used_share):.0%}",
+    )
+
+
+def _counts(done: Round) -> dict[str, int]:
+    counts = dict.fromkeys(("healthy", "slow", "down"), 0)
+    for one in done.observations:
+        counts[one.condition.value] += 1
+    return counts
+
+
+def _summary(done: Round) -> str:
+    counts = {name: count for name, count in {**_counts(done), _UNSEEN: len(done.unseen)}.items() if count}
+    said = ", ".join(f"{count} {name}" for name, count in counts.items()) or "no instances"
+    return f"{said}; the round took {done.seconds:.1f} s"
