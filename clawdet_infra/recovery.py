@@ -74,7 +74,7 @@ class Lock:
 
 def read_locks(backend: str, project: str, stack: str) -> list[Lock]:
     """The locks of a stack in a `file://` backend; an empty list for any other backend, whose locks are not files."""
-    root = _folder(backend)
+    root = state_folder(backend)
     if root is None:
         return []
     return [_read_lock(path) for path in sorted((root / "locks" / "organization" / project / stack).glob("*.json"))]
@@ -86,7 +86,7 @@ def remove_broken_attributes(backend: str, project: str, stack: str) -> list[Pat
     The engine replaces the files themselves in one step, but writes the attributes (`*.attrs`: the content type and a
     checksum) in place.  It does without them where they are missing.
     """
-    root = _folder(backend)
+    root = state_folder(backend)
     if root is None:
         return []
     folders = [root / "stacks" / project, root / "locks" / "organization" / project / stack]
@@ -98,7 +98,7 @@ def remove_broken_attributes(backend: str, project: str, stack: str) -> list[Pat
     return broken
 
 
-def _folder(backend: str) -> Path | None:
+def state_folder(backend: str) -> Path | None:
     """Return the folder of a `file://` backend's files; None for any other backend."""
     parts = urlsplit(backend)
     if parts.scheme != "file":

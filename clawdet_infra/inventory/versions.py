@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from clawdet_infra.inventory.stacks import PROJECT, stack_versions
-from clawdet_infra.recovery import read_locks
+from clawdet_infra.recovery import read_locks, state_folder
 
 Version = tuple[object, ...]
 
@@ -28,11 +27,9 @@ def versions(root: Path) -> dict[str, Version]:
 
 def file_state(backend: str) -> Path | None:
     """Return the folder in which a `file://` backend keeps the project's checkpoints; None for other backends."""
-    if not backend.startswith("file://"):
-        return None
-    path = unquote(urlsplit(backend).path) if backend.startswith("file:///") else backend.removeprefix("file://")
-    folder = Path(path).expanduser() / ".pulumi" / "stacks" / PROJECT
-    return folder if folder.is_dir() else None
+    root = state_folder(backend)
+    folder = root / "stacks" / PROJECT if root else None
+    return folder if folder and folder.is_dir() else None
 
 
 def updating(stack: str) -> str:
