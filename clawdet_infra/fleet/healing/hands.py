@@ -39,10 +39,13 @@ class RepairRecord(Protocol):
     def begin_repair(
         self, instance: str, server: str, step: Step, owner: str, now: datetime, cooldown: float
     ) -> Repair | None:
-        """Open a repair, or return None where one is open on the instance or its server, or the cooldown runs."""
+        """Open a repair, or return None where one is open on the instance or its server, or the cooldown runs.
+
+        That it begins, and later that it ends, becomes an event by itself.
+        """
 
     def finish_repair(self, repair_id: int, outcome: Outcome, what: str) -> None:
-        """Close a repair."""
+        """Close a repair.  Raises HistoryError also where it is not open any more."""
 
     def renew_repair(self, repair_id: int, until: datetime) -> None:
         """Say that a repair is still being worked on."""

@@ -171,7 +171,10 @@ class Healer:
         }
 
     def _aged(self, repair: Repair, now: datetime) -> Repair:
-        return replace(repair, begun=self._times(("repair", repair.id), repair.begun, now))
+        begun = self._times(("repair", repair.id), repair.begun, now)
+        if repair.finished is None:
+            return replace(repair, begun=begun)
+        return replace(repair, begun=begun, finished=self._times(("end", repair.id), repair.finished, now))
 
     def _begin(self, instance: Instance, take: Take, tenants: list[Instance]) -> Decision:
         if self._dry_run:

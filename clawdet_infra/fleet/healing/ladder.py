@@ -131,8 +131,12 @@ def _cooled(case: Case, now: datetime, policy: HealingPolicy) -> Wait | None:
     concerned: Sequence[Repair] = [
         one for one in case.repairs if one.instance == case.state.instance or one.step in ON_SERVER
     ]
-    hot = within(concerned, now, policy.cooldown_seconds)
-    if not hot:
+    cooldown = timedelta(seconds=policy.cooldown_seconds)
+    until = max((_over(one) for one in concerned), default=now - cooldown) + cooldown
+    if until <= now:
         return None
-    until = max(one.begun for one in hot) + timedelta(seconds=policy.cooldown_seconds)
     return Wait(until, f"steps are {policy.cooldown_seconds:g} s apart")
+
+
+def _over(repair: Repair) -> datetime:
+    return repair.finished or repair.begun

@@ -71,11 +71,7 @@ async def test_a_restart_that_helps_is_noted_from_beginning_to_end() -> None:
     plan = await world.round(down(ADA), up(BOB))
     assert world.hands.done == [(Step.RESTART, "ada", None)]
     assert world.record.steps() == [("ada", Step.RESTART, "healed")]
-    assert [event.what for event in world.record.events] == [
-        "To heal ada: restart the containers of ada. Seen: It has gateway-stopped.",
-        "Restart the containers of ada: healthy after 0 s.",
-    ]
-    assert [event.data["outcome"] for event in world.record.events] == [None, "healed"]
+    assert world.record.kept[0].what == "Restart the containers of ada: healthy after 0 s."
     assert world.ended == [(Step.RESTART, "healed")]
     assert plan.healing("ada")
     assert not plan.healing("bob")
@@ -254,7 +250,7 @@ class TestRepairsOfOtherCheckers:
         world.clocks.jump(86400)
         await world.round(down(ADA), up(BOB))
         assert world.record.steps() == [("ada", Step.RESTART, None)], "a jump of the clock does not age it"
-        world.clocks.go_on(841)
+        world.clocks.go_on(1201)
         await world.round(down(ADA), up(BOB))
         assert world.record.steps()[0] == ("ada", Step.RESTART, "abandoned")
 

@@ -1,0 +1,48 @@
+"""The hands of healing on the real fleet: SSH, the provider, and the outside probe."""
+
+from __future__ import annotations
+
+from clawdet_infra.fleet.daemon.reach import Reach
+from clawdet_infra.fleet.healing import StepError
+from clawdet_infra.fleet.hosts import HostError
+from clawdet_infra.fleet.instance import Instance, Server
+from clawdet_infra.fleet.probe import probe_once, probe_until_healthy
+from clawdet_infra.fleet.provider import ProviderError
+
+
+class FleetHands:
+    """Restarts, reboots, powers on and looks, by the way that `reach` knows to each server."""
+
+    def __init__(self, reach: Reach, request_seconds: float) -> None:
+        self._reach = reach
+        self._request_seconds = request_seconds
+
+    async def restart(self, instance: Instance, service: str | None) -> None:
+        """Restart the containers of an instance, or one of them."""
+        try:
+            await self._reach.hosts.restart(instance, service)
+        except HostError as error:
+            raise StepError(str(error)) from None
+
+    async def reboot(self, server: Server) -> None:
+        """Reboot a server through the provider."""
+        try:
+            await self._reach.provider(server).reboot(server.name)
+        except ProviderError as error:
+            raise StepError(str(error)) from None
+
+    async def power_on(self, server: Server) -> None:
+        """Power a server on through the provider."""
+        try:
+            await self._reach.provider(server).power_on(server.name)
+        except ProviderError as error:
+            raise StepError(str(error)) from None
+
+    async def trouble(self, instance: Instance, seconds: float) -> str | None:
+        """Look at an instance until it is healthy or the time is up."""
+        cloud = self._reach.inventory.clouds[instance.stack]
+        target = instance.target(
+            cloud, request_seconds=self._request_seconds, deadline_seconds=max(seconds, self._request_seconds)
+        )
+        verdict = (await probe_until_healthy(target)).verdict if seconds else await probe_once(target)
+        return None if verdict.failure is None else str(verdict.failure)

@@ -1,0 +1,241 @@
+"""The history as the checker uses it: what it cannot take for now is kept in memory, and told later.
+
+Looks, events and alerts go on without a database; what needs its word, a repair or the lease, does not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from clawdet_infra.fleet.daemon.memory import followed
+from clawdet_infra.fleet.history import History, HistoryError, Lease, LeaseHeld, LeaseLostError, Retention
+from clawdet_infra.fleet.records import Alert, Event, Observation, Outcome, Repair, State, Step, Window
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_MOST_LOOKS = 60_000
+"""How many looks are kept for a database that is away: an hour of a thousand instances."""
+_MOST_EVENTS = 10_000
+
+
+class Keeper:
+    """One history, opened when it is needed and again when it was away.
+
+    `open_history` may raise HistoryError.  After a failure the database is left alone for `rest_seconds`: waiting for
+    its lock in every call would make rounds late.  Threads may share a keeper.
+    """
+
+    def __init__(
+        self,
+        open_history: Callable[[], History],
+        *,
+        rest_seconds: float = 15,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._open_history = open_history
+        self._rest_seconds = rest_seconds
+        self._monotonic = monotonic
+        self._lock = threading.RLock()
+        self._history: History | None = None
+        self._problem: HistoryError | None = None
+        self._failed_at = 0.0
+        self._states: dict[str, State] = {}
+        self._looks: deque[list[Observation]] = deque()
+        self._events: deque[Event] = deque(maxlen=_MOST_EVENTS)
+        self._alerts: dict[tuple[str, datetime], Alert] = {}
+        self._unsaved: set[tuple[str, datetime]] = set()
+        self._windows: list[Window] = []
+
+    @property
+    def problem(self) -> HistoryError | None:
+        """Why the history was away when it was asked last; None where it was there."""
+        return self._problem
+
+    def close(self) -> None:
+        """Write what can be written, and close the database."""
+        with self._lock:
+            self._failed_at = -self._rest_seconds
+            try:
+                self._ask(self._write)
+            except HistoryError as error:
+                lost = sum(map(len, self._looks)) + len(self._events) + len(self._unsaved)
+                if lost:
+                    log.error("%d looks, events and alerts are lost: %s", lost, error)
+            if self._history is not None:
+                self._history.close()
+                self._history = None
+
+    # What goes on without a database
+
+    def record(self, observations: Sequence[Observation]) -> dict[str, State]:
+        """Keep a round of looks, and return how all instances are now."""
+        with self._lock:
+            self._looks.append(list(observations))
+            while sum(map(len, self._looks)) > _MOST_LOOKS and len(self._looks) > 1:
+                self._looks.popleft()
+            try:
+                # A new round is worth another attempt.
+                self._failed_at = -self._rest_seconds
+                self._ask(self._write)
+                self._states = self._ask(lambda history: history.states())
+            except HistoryError:
+                self._states = followed(self._states, observations)
+            return dict(self._states)
+
+    def add(self, event: Event) -> None:
+        """Keep an event."""
+        with self._lock:
+            self._events.append(event)
+            self._try(self._write)
+
+    def alerts(self, since: datetime) -> list[Alert]:
+        """Return the open alerts, and those that were resolved at or after a moment."""
+        with self._lock:
+
+            def read(history: History) -> None:
+                self._write(history)
+                self._alerts = {(one.key, one.raised): one for one in history.alerts(since)}
+
+            self._try(read)
+            return [one for one in self._alerts.values() if one.resolved is None or one.resolved >= since]
+
+    def save_alert(self, alert: Alert) -> None:
+        """Keep an alert, in place of the one with the same key and moment of raising."""
+        with self._lock:
+            place = alert.key, alert.raised
+            self._alerts[place] = alert
+            self._unsaved.add(place)
+            self._try(self._write)
+
+    def windows(self, now: datetime) -> list[Window]:
+        """Return the maintenance windows that are not over."""
+        with self._lock:
+
+            def read(history: History) -> None:
+                self._windows = history.windows(now)
+
+            self._try(read)
+            return [one for one in self._windows if now < one.ends]
+
+    # What needs the database's word
+
+    def begin_repair(
+        self, instance: str, server: str, step: Step, owner: str, now: datetime, cooldown: float
+    ) -> Repair | None:
+        """Begin a repair, if this is the only one."""
+        return self._ask(lambda history: history.begin_repair(instance, server, step, owner, now, cooldown))
+
+    def finish_repair(self, repair_id: int, outcome: Outcome, what: str) -> None:
+        """Close a repair."""
+
+        def finish(history: History) -> None:
+            # That another process closed it is no trouble with the database.
+            if _is_open(history, repair_id):
+                history.finish_repair(repair_id, outcome, what)
+            else:
+                log.warning("repair %d was closed by another process before it ended here", repair_id)
+
+        self._ask(finish)
+
+    def renew_repair(self, repair_id: int, until: datetime) -> None:
+        """Say that a repair goes on."""
+
+        def renew(history: History) -> None:
+            if _is_open(history, repair_id):
+                history.renew_repair(repair_id, until)
+
+        self._ask(renew)
+
+    def open_repairs(self) -> list[Repair]:
+        """Return the repairs that are open."""
+        return self._ask(lambda history: history.open_repairs())
+
+    def repairs(self, instance: str, since: datetime) -> list[Repair]:
+        """Return the repairs of an instance."""
+        return self._ask(lambda history: history.repairs(instance, since))
+
+    def acquire_lease(self, name: str, owner: str, seconds: float) -> Lease | LeaseHeld:
+        """Take a lease, or return who holds it."""
+        return self._ask(lambda history: history.acquire_lease(name, owner, seconds))
+
+    def renew(self, lease: Lease, seconds: float) -> Lease:
+        """Hold a lease on.  Raises LeaseLostError where another has it."""
+        return self._ask(lambda history: history.renew(lease, seconds))
+
+    def release(self, lease: Lease) -> None:
+        """Give a lease back."""
+        self._ask(lambda history: history.release(lease))
+
+    def roll_up(self, now: datetime) -> None:
+        """Add up what came in since the last time."""
+        self._ask(lambda history: history.roll_up(now))
+
+    def prune(self, now: datetime, retention: Retention) -> None:
+        """Remove what is older than it has to be kept."""
+        self._ask(lambda history: history.prune(now, retention))
+
+    def size(self) -> int:
+        """Return the bytes that the history takes."""
+        return self._ask(lambda history: history.size())
+
+    # How the database is asked
+
+    def _write(self, history: History) -> None:
+        """Tell the history what was kept for it, in order."""
+        while self._looks:
+            history.record(self._looks[0])
+            self._looks.popleft()
+        while self._events:
+            history.add(self._events[0])
+            self._events.popleft()
+        for place in sorted(self._unsaved, key=lambda one: one[1]):
+            try:
+                history.save_alert(self._alerts[place])
+            except HistoryError as error:
+                history.open_alerts()
+                # The database is there; it is this alert that it refuses, now and for ever.
+                log.error("the alert %s is not kept: %s", place[0], error)
+            self._unsaved.discard(place)
+
+    def _try(self, call: Callable[[History], None]) -> None:
+        # What went wrong was said, and what was to be told is kept.
+        with contextlib.suppress(HistoryError):
+            self._ask(call)
+
+    def _ask(self, call: Callable[[History], T]) -> T:
+        # Not under the lock: a slow roll-up must not hold up a round.
+        if self._problem is not None and self._monotonic() - self._failed_at < self._rest_seconds:
+            raise self._problem
+        try:
+            answer = call(self._opened())
+        except LeaseLostError:
+            raise
+        except HistoryError as error:
+            self._failed_at = self._monotonic()
+            if self._problem is None or str(self._problem) != str(error):
+                log.error("%s; looks and alerts go on, repairs do not", error)
+            self._problem = error
+            raise
+        if self._problem is not None:
+            log.info("the history is there again")
+            self._problem = None
+        return answer
+
+    def _opened(self) -> History:
+        with self._lock:
+            if self._history is None:
+                self._history = self._open_history()
+            return self._history
+
+
+def _is_open(history: History, repair_id: int) -> bool:
+    return any(one.id == repair_id for one in history.open_repairs())

@@ -1,0 +1,110 @@
+"""What can be set about operations, and how it is read from `operations.yaml`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from clawdet_infra.fleet.alerts.policy import AlertPolicy
+from clawdet_infra.fleet.daemon.document import DocumentError, parse
+from clawdet_infra.fleet.healing.policy import HealingPolicy
+from clawdet_infra.fleet.history.policy import Retention
+from clawdet_infra.fleet.rounds.policy import RoundPolicy
+
+VARIABLE = "CLAWDET_OPERATIONS"
+"""Names the file where no option does."""
+
+
+class OperationsError(ValueError):
+    """The file cannot be used; the text has a line for everything that is wrong with it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operations:
+    """Everything that can be set about looking after a fleet.
+
+    A round begins every `interval_seconds`.  The inventory is read again every `inventory_seconds`, and the history is
+    rolled up and pruned every `upkeep_seconds`.  On a signal to stop, repairs under way get `stop_seconds` to end.
+    """
+
+    interval_seconds: float = 60
+    inventory_seconds: float = 300
+    upkeep_seconds: float = 300
+    stop_seconds: float = 20
+    rounds: RoundPolicy = field(default_factory=RoundPolicy)
+    healing: HealingPolicy = field(default_factory=HealingPolicy)
+    alerts: AlertPolicy = field(default_factory=AlertPolicy)
+    retention: Retention = field(default_factory=Retention)
+
+    def __post_init__(self) -> None:
+        for name in ("interval_seconds", "inventory_seconds", "upkeep_seconds"):
+            if not getattr(self, name) >= 1 or math.isinf(getattr(self, name)):
+                raise ValueError(f"{name} has to be at least 1, not {getattr(self, name):g}")
+        if self.stop_seconds < 0:
+            raise ValueError(f"stop_seconds must not be less than 0, not {self.stop_seconds:g}")
+
+    @property
+    def longest_gap(self) -> timedelta:
+        """How far two looks may be apart for the time between them to count: a round may be missed."""
+        return timedelta(seconds=max(150.0, 2.5 * self.interval_seconds))
+
+    @property
+    def round_seconds(self) -> float:
+        """How long a round may take: no longer than to the next one."""
+        return min(self.rounds.deadline_seconds, self.interval_seconds * 0.95)
+
+
+def load_operations(file: Path, *, required: bool = True) -> Operations:
+    """Return what a file says, with the defaults for what it leaves out.
+
+    A file that is missing and not `required` stands for all defaults.  Raises OperationsError.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        if not required:
+            return Operations()
+        raise OperationsError(f"there is no file {file}") from None
+    except OSError as error:
+        raise OperationsError(f"{file} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise OperationsError(f"{file} is not UTF-8 text") from None
+    try:
+        document: Any = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f":{mark.line + 1}" if mark else ""
+        raise OperationsError(f"{file}{where}: this is not YAML") from None
+    try:
+        return parse(Operations, document or {})
+    except DocumentError as error:
+        lines = _lines(text)
+        raise OperationsError(
+            "\n".join(f"{file}:{_line(lines, place)}: {'.'.join(place)}: {what}" for place, what in error.problems)
+        ) from None
+
+
+def _lines(text: str) -> dict[tuple[str, ...], int]:
+    """Return the line of every key, by its path."""
+    found: dict[tuple[str, ...], int] = {}
+
+    def walk(node: yaml.Node | None, path: tuple[str, ...]) -> None:
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                found[*path, str(key.value)] = key.start_mark.line + 1
+                walk(value, (*path, str(key.value)))
+
+    walk(yaml.compose(text), ())
+    return found
+
+
+def _line(lines: dict[tuple[str, ...], int], place: tuple[str, ...]) -> int:
+    """Return the line of a key, or of the nearest one around it."""
+    while place and place not in lines:
+        place = place[:-1]
+    return lines.get(place, 1)
