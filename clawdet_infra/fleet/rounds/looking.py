@@ -73,7 +73,7 @@ async def look_round(
     await _until(begun + left, look_from_outside(targets, policy, seen))
     asked = Asked()
     if asks:
-        down = [known[one] for one in seen if seen[one].condition is Condition.DOWN]
+        down = [known[one] for one in sorted(seen) if seen[one].condition is Condition.DOWN]
         unreached = frozenset(one.id for one in down if _stage(seen[one.id]) in ("dns", "tcp"))
         whom = known.values() if ask == "all" else down
         asking = ask_servers(whom, asked, policy, host_look, server_status, unreached)

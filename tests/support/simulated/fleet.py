@@ -79,7 +79,13 @@ def simulated_fleet(folder: Path, modes: Sequence[str], *, processes: int = 2, d
         orders.append({"port": port, "dns_port": dns_port, "delay": delay, "groups": groups})
     orders[0]["names"] = {f"{one}.{DOMAIN}": addresses[one] for one in addresses if mode_of[one] != "unnamed"}
     cloud = CloudAccess.model_validate(
-        {"token": "t" * 64, "resolver": f"127.0.0.1:{dns_port}", "ca_bundle": str(trusted.bundle)}
+        {
+            "token": "t" * 64,
+            "resolver": f"127.0.0.1:{dns_port}",
+            "ca_bundle": str(trusted.bundle),
+            # Nobody is to ask a real provider about servers that do not exist.
+            "endpoint": "http://127.0.0.1:1/v1",
+        }
     )
     running = [_start(one) for one in orders]
     try:

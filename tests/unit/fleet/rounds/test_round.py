@@ -1,0 +1,189 @@
+"""A round: who is looked at, whose servers are asked, and what comes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from ipaddress import IPv4Address
+
+import pytest
+
+from clawdet_infra.fleet.instance import Instance, Server
+from clawdet_infra.fleet.records import Cause, Condition, HostFailure, Observation, ServerStatus
+from clawdet_infra.fleet.rounds import Host, Round, RoundPolicy, look_at_all, look_round
+from tests.support.simulated.fleet import Simulated
+from tests.unit.fleet.rounds.samples import container, host
+
+QUICK = RoundPolicy(request_seconds=1.5, confirm_pause_seconds=0.1, spread_seconds=0.1, host_seconds=1)
+STOPPED = host(container("gateway", "exited", None), container("proxy"))
+
+
+class Servers:
+    """Servers and a provider that say what they are told to, and note who was asked."""
+
+    def __init__(self, look: Host | Exception = STOPPED, status: ServerStatus | Exception | None = "running") -> None:
+        self.looks: list[tuple[str, list[str]]] = []
+        self.statuses: list[str] = []
+        self._look = look
+        self._status = status
+        self.delay = 0.0
+
+    async def host_look(self, server: Server, instances: Sequence[Instance]) -> Mapping[str, Host]:
+        self.looks.append((server.name, [one.id for one in instances]))
+        await asyncio.sleep(self.delay)
+        if isinstance(self._look, Exception):
+            raise self._look
+        return {one.id: self._look for one in instances}
+
+    async def server_status(self, server: Server) -> ServerStatus | None:
+        self.statuses.append(server.name)
+        if isinstance(self._status, Exception):
+            raise self._status
+        return self._status
+
+
+def of(fleet: Simulated, *modes: str) -> list[Instance]:
+    return [one for one in fleet.instances if fleet.modes[one.id] in modes]
+
+
+def by_mode(fleet: Simulated, done: Round) -> dict[str, Observation]:
+    return {fleet.modes[one.instance]: one for one in done.observations}
+
+
+async def test_what_is_well_is_neither_asked_about_nor_diagnosed(fleet: Simulated) -> None:
+    servers = Servers()
+    done = await look_round(
+        of(fleet, "healthy"), fleet.clouds, QUICK, host_look=servers.host_look, server_status=servers.server_status
+    )
+    assert [one.condition for one in done.observations] == [Condition.HEALTHY] * 3
+    assert {one.diagnosis for one in done.observations} == {None}
+    assert all(one.certificate_days == pytest.approx(60, abs=0.1) for one in done.observations)
+    assert (servers.looks, servers.statuses, done.unseen) == ([], [], [])
+
+
+async def test_servers_of_what_is_down_are_asked_and_the_provider_about_those_that_take_no_connections(
+    fleet: Simulated,
+) -> None:
+    servers = Servers()
+    chosen = of(fleet, "healthy", "late", "dead", "refused", "unnamed")
+    policy = replace(QUICK, request_seconds=5)
+    done = await look_round(
+        chosen, fleet.clouds, policy, host_look=servers.host_look, server_status=servers.server_status
+    )
+    seen = by_mode(fleet, done)
+    down = {one.id for one in of(fleet, "dead", "refused", "unnamed")}
+    assert {name for name, _ in servers.looks} == down
+    assert set(servers.statuses) == {one.id for one in of(fleet, "refused", "unnamed")}
+    assert seen["late"].condition is Condition.SLOW
+    assert seen["late"].diagnosis is None
+    assert seen["late"].latency_seconds > 3
+    assert seen["dead"].diagnosis is not None
+    assert "gateway's container does not run (exited)" in seen["dead"].diagnosis.sentence
+    assert seen["dead"].host == STOPPED
+    assert seen["dead"].last_answer is not None
+    assert "HTTP 502" in seen["dead"].last_answer
+
+
+async def test_a_server_is_asked_once_about_all_who_share_it(fleet: Simulated) -> None:
+    shared = Server(name="shared-1", stack="simulated", ipv4=IPv4Address("10.0.0.1"), host_key="")
+    servers = Servers()
+    # Their addresses differ from the server's, so all of them are down, at DNS.
+    tenants = [replace(one, server=shared) for one in of(fleet, "healthy")]
+    done = await look_round(
+        tenants, fleet.clouds, QUICK, host_look=servers.host_look, server_status=servers.server_status
+    )
+    assert servers.looks == [("shared-1", [one.id for one in tenants])]
+    assert servers.statuses == ["shared-1"]
+    assert {one.stage for one in done.observations} == {"dns"}
+
+
+async def test_all_servers_are_asked_where_that_is_wanted(fleet: Simulated) -> None:
+    servers = Servers(host())
+    observations = await look_at_all(of(fleet, "healthy"), fleet.clouds, QUICK, host_look=servers.host_look, ask="all")
+    assert [one.host for one in observations] == [host()] * 3
+    assert {one.diagnosis for one in observations} == {None}
+
+
+@pytest.mark.parametrize("status", [RuntimeError("canary"), "unknown"], ids=["an error", "no answer"])
+async def test_a_server_and_a_provider_that_cannot_be_asked_leave_what_was_seen_from_outside(
+    fleet: Simulated, status: ServerStatus | Exception
+) -> None:
+    servers = Servers(RuntimeError("canary"), status)
+    done = await look_round(
+        of(fleet, "refused"), fleet.clouds, QUICK, host_look=servers.host_look, server_status=servers.server_status
+    )
+    (one,) = done.observations
+    assert one.diagnosis is not None
+    assert one.diagnosis.cause is Cause.PROXY_STOPPED
+    assert isinstance(one.host, HostFailure)
+    assert "RuntimeError" in one.host.what
+    assert "canary" not in repr(one)
+
+
+async def test_a_server_that_is_gone_is_told_so(fleet: Simulated) -> None:
+    servers = Servers(HostFailure("no connection"), None)
+    done = await look_round(
+        of(fleet, "refused"), fleet.clouds, QUICK, host_look=servers.host_look, server_status=servers.server_status
+    )
+    assert [one.diagnosis.cause for one in done.observations if one.diagnosis] == [Cause.SERVER_GONE]
+
+
+async def test_a_server_that_hangs_is_given_up_in_time(fleet: Simulated) -> None:
+    servers = Servers()
+    servers.delay = 30
+    begun = time.monotonic()
+    done = await look_round(of(fleet, "dead"), fleet.clouds, QUICK, host_look=servers.host_look)
+    assert time.monotonic() - begun < 10
+    (one,) = done.observations
+    assert one.host == HostFailure(f"{one.server} did not answer over SSH within 1 s")
+    assert one.diagnosis is not None
+    assert one.diagnosis.cause is Cause.GATEWAY_STOPPED
+
+
+async def test_what_was_not_looked_at_in_time_is_not_called_down(fleet: Simulated) -> None:
+    patient = replace(QUICK, request_seconds=30, look_seconds=30, deadline_seconds=2, confirm=False)
+    begun = time.monotonic()
+    done = await look_round(of(fleet, "healthy", "hanging", "silent"), fleet.clouds, patient)
+    assert time.monotonic() - begun < 4
+    assert [one.condition for one in done.observations] == [Condition.HEALTHY] * 3
+    assert done.unseen == sorted(one.id for one in of(fleet, "hanging", "silent"))
+
+
+async def test_a_server_that_had_no_time_to_answer_is_told_so(fleet: Simulated) -> None:
+    servers = Servers()
+    servers.delay = 30
+    hurried = replace(QUICK, host_seconds=30, deadline_seconds=4)
+    done = await look_round(of(fleet, "dead"), fleet.clouds, hurried, host_look=servers.host_look)
+    (one,) = done.observations
+    assert isinstance(one.host, HostFailure)
+    assert "the round ended before" in one.host.what
+
+
+async def test_a_look_that_takes_too_long_in_all_has_failed(fleet: Simulated) -> None:
+    policy = replace(QUICK, request_seconds=5, look_seconds=1.5, confirm=False)
+    (one,) = (await look_round(of(fleet, "late"), fleet.clouds, policy)).observations
+    assert (one.condition, one.stage) == (Condition.DOWN, "auth")
+    assert one.diagnosis is not None
+    assert one.diagnosis.cause is Cause.GATEWAY_HANGS
+
+
+async def test_nobody_looks_at_nobody(fleet: Simulated) -> None:
+    assert (await look_round([], fleet.clouds, QUICK)).observations == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("slow_seconds", 0),
+        ("deadline_seconds", -1),
+        ("at_once", 0),
+        ("spread_seconds", -0.1),
+        ("request_seconds", 61),
+        ("open_at_once", 1),
+    ],
+)
+def test_a_policy_that_makes_no_sense_is_refused_by_name(field: str, value: float) -> None:
+    with pytest.raises(ValueError, match=field):
+        RoundPolicy(**{field: value})  # type: ignore[arg-type]
