@@ -1,0 +1,128 @@
+"""`clawdet history`: how an instance was over the last days and months, and what happened to it."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from clawdet_infra.cli import project
+from clawdet_infra.cli.project import ROOT, Exit
+
+if TYPE_CHECKING:
+    from clawdet_infra.cli.history_view import Past
+    from clawdet_infra.fleet.history import Availability, History
+
+VARIABLE = "CLAWDET_HISTORY"
+"""Names the history's database where it is not the one of the checkout."""
+_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+_LONGEST = timedelta(days=400)
+_SLOTS = 28
+_MOST_EVENTS = 1000
+
+
+def history(
+    instance: Annotated[str, typer.Argument(metavar="ID", help="The customer's id.")],
+    plot: Annotated[bool, typer.Option("--plot", help="Show availability and latency as bars.")] = False,
+    since: Annotated[
+        str, typer.Option("--since", help="How far back latency, bars and events go: 90m, 12h, 7d, 4w.")
+    ] = "7d",
+    json_output: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
+) -> None:
+    """Show the uptime of an instance over 24 hours, 7, 30 and 90 days, how late it answers, and what happened to it.
+
+    Example: clawdet history acme --plot --since 30d
+    """
+    # Imported here: the database's packages take longer to load than all other commands' start.
+    from clawdet_infra.cli import history_view
+    from clawdet_infra.fleet.history import History, HistoryError
+
+    try:
+        span = parse_span(since)
+    except ValueError as error:
+        raise _stop(f"--since {since}: {error}", Exit.CONFIGURATION) from None
+    try:
+        with History.open(history_url()) as past:
+            found = _read(past, instance, datetime.now(UTC), span)
+    except HistoryError as error:
+        raise _stop(str(error), Exit.ERROR) from None
+    except KeyError as error:
+        raise _stop(str(error.args[0]), Exit.CONFIGURATION) from None
+    if json_output:
+        project.print_json(_as_json(found, plot))
+    else:
+        history_view.show(found, plot)
+
+
+def history_url() -> str:
+    """Return the address of the history's database: CLAWDET_HISTORY, else a file of the checkout."""
+    return os.environ.get(VARIABLE) or f"sqlite:///{ROOT}/.clawdet/history.db"
+
+
+def parse_span(text: str) -> timedelta:
+    """Return a length of time such as 90m, 12h, 7d or 4w.  Raises ValueError, with a sentence, for anything else."""
+    match = re.fullmatch(r"(\d{1,6})([mhdw])", text.strip())
+    if match is None:
+        raise ValueError("a length of time is a number with m, h, d or w, such as 12h or 7d")
+    span = int(match[1]) * _UNITS[match[2]]
+    if not timedelta(0) < span <= _LONGEST:
+        raise ValueError(f"it has to be more than nothing and at most {_LONGEST.days}d")
+    return span
+
+
+def _read(past: History, instance: str, now: datetime, span: timedelta) -> Past:
+    from clawdet_infra.cli.history_view import Past
+
+    states = past.states()
+    if instance not in states:
+        known = ", ".join(sorted(states)[:10]) or "none; looks are kept by: clawdet daemon"
+        raise KeyError(f"the history has no looks at a customer {instance}; it has: {known}")
+    begin = now - span
+    return Past(
+        state=states[instance],
+        now=now,
+        since=begin,
+        uptime=past.uptime(instance, now),
+        latency=past.latency(instance, begin, now),
+        slots=past.timeline(instance, begin, _SLOTS, now),
+        events=past.events(instance, since=begin, limit=_MOST_EVENTS),
+    )
+
+
+def _as_json(past: Past, plot: bool) -> dict[str, Any]:
+    uptime = past.uptime
+    spans = {"24h": uptime.day, "7d": uptime.week, "30d": uptime.month, "90d": uptime.quarter}
+    found = {
+        "instance": past.state.instance,
+        "state": asdict(past.state),
+        "uptime": {name: _availability(one) for name, one in spans.items()},
+        "since": past.since,
+        "latency": asdict(past.latency),
+        "events": [asdict(event) for event in past.events],
+    }
+    if plot:
+        found["timeline"] = [{**_availability(one.availability), "latency": asdict(one.latency)} for one in past.slots]
+    plain: dict[str, Any] = _plain(found)
+    return plain
+
+
+def _availability(one: Availability) -> dict[str, Any]:
+    return {**asdict(one), "share": one.share, "coverage": one.coverage}
+
+
+def _plain(value: Any) -> Any:
+    """Return the same with times as RFC 3339 has them."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _stop(text: str, code: Exit) -> typer.Exit:
+    typer.echo(f"error: {text}", err=True)
+    return typer.Exit(code)
