@@ -91,6 +91,8 @@ class Layout:
     fleet: Fleet
     customers: tuple[CustomerLayout, ...]
     shared_hosts: tuple[HostLayout, ...]
+    cell: str
+    """What tells this fleet's things from those of others in the same project at Hetzner: a label's value."""
     server_selector: str
     """The label selector that finds exactly this fleet's servers; the firewall is applied to it."""
 
@@ -105,21 +107,26 @@ class Layout:
         return tuple(customer for customer in self.customers if customer.host_id == host_id)
 
 
-def lay_out(fleet: Fleet) -> Layout:
-    """Decide what each customer and each shared host of a fleet gets."""
+def lay_out(fleet: Fleet, *, cell: str | None = None) -> Layout:
+    """Decide what each customer and each shared host of a fleet gets.
+
+    `cell` is for a fleet beside another one of the same domain; else the domain tells fleets apart.
+    """
+    cell = cell or fleet_label(fleet.domain)
     images = fleet.release.behind(fleet.cloud.image_prefix)
     plans = {name: fleet.plan(name) for name in ("free", "pro", "enterprise")}
-    customers = (_customer(fleet, customer, plans[customer.plan], images) for customer in fleet.customers)
-    hosts = (_host(fleet, host, images) for host in fleet.shared_hosts)
+    customers = (_customer(fleet, cell, customer, plans[customer.plan], images) for customer in fleet.customers)
+    hosts = (_host(fleet, cell, host, images) for host in fleet.shared_hosts)
     return Layout(
         fleet=fleet,
         customers=tuple(sorted(customers, key=lambda customer: customer.id)),
         shared_hosts=tuple(sorted(hosts, key=lambda host: host.id)),
-        server_selector=f"clawdet-fleet={fleet_label(fleet.domain)}",
+        cell=cell,
+        server_selector=f"clawdet-fleet={cell}",
     )
 
 
-def _customer(fleet: Fleet, customer: Customer, plan: Plan, images: Release) -> CustomerLayout:
+def _customer(fleet: Fleet, cell: str, customer: Customer, plan: Plan, images: Release) -> CustomerLayout:
     slug = slug_of(customer.id)
     fqdn = f"{customer.name}.{fleet.domain}"
     host_id = None if plan.dedicated else customer.host or fleet.shared_hosts[0].id
@@ -137,7 +144,7 @@ def _customer(fleet: Fleet, customer: Customer, plan: Plan, images: Release) -> 
         slug=slug,
         server_name=slug_of(host_id) if host_id else slug,
         server=decide_server(fleet.server, plan.server, customer.server) if plan.dedicated else None,
-        labels=_labels(fleet, "customer", customer.id) | {"clawdet-plan": plan.name},
+        labels=_labels(cell, "customer", customer.id) | {"clawdet-plan": plan.name},
         host_id=host_id,
         directory=f"{SERVER_ROOT}/{slug}",
         wave=wave_of(customer, fleet.rollout.waves),
@@ -146,12 +153,12 @@ def _customer(fleet: Fleet, customer: Customer, plan: Plan, images: Release) -> 
     )
 
 
-def _host(fleet: Fleet, host: SharedHost, images: Release) -> HostLayout:
+def _host(fleet: Fleet, cell: str, host: SharedHost, images: Release) -> HostLayout:
     return HostLayout(
         host=host,
         server_name=slug_of(host.id),
         server=ServerPlan(image=fleet.server.image, type=host.type, location=host.location),
-        labels=_labels(fleet, "shared-host", host.id),
+        labels=_labels(cell, "shared-host", host.id),
         images=images,
         directory=f"{SERVER_ROOT}/clawdet-edge",
         project="clawdet-edge",
@@ -178,5 +185,5 @@ def fleet_label(domain: str) -> str:
     return f"{domain[:46].rstrip('.-')}-{hashlib.sha256(domain.encode()).hexdigest()[:16]}"
 
 
-def _labels(fleet: Fleet, role: str, name: str) -> dict[str, str]:
-    return {"clawdet-fleet": fleet_label(fleet.domain), "clawdet-role": role, "clawdet-id": name}
+def _labels(cell: str, role: str, name: str) -> dict[str, str]:
+    return {"clawdet-fleet": cell, "clawdet-role": role, "clawdet-id": name}

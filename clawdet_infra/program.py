@@ -12,7 +12,7 @@ from clawdet_infra.components.base import Base, BaseArgs
 from clawdet_infra.components.customer import Customer, CustomerArgs
 from clawdet_infra.components.images import ImagePins
 from clawdet_infra.components.shared_host import SharedHost, SharedHostArgs
-from clawdet_infra.layout import Layout, fleet_label, lay_out
+from clawdet_infra.layout import Layout, lay_out
 from clawdet_infra.model import Fleet
 
 RECORD_TTL_SECONDS = 300
@@ -40,9 +40,12 @@ class Declared:
         pulumi.export("login_key", self.login_key)
 
 
-def declare(fleet: Fleet) -> Declared:
-    """Declare a fleet: what its customers share, the shared hosts, then the customers wave by wave."""
-    layout = lay_out(fleet)
+def declare(fleet: Fleet, *, cell: str | None = None) -> Declared:
+    """Declare a fleet: what its customers share, the shared hosts, then the customers wave by wave.
+
+    `cell` is for a fleet beside another one of the same domain; see `lay_out`.
+    """
+    layout = lay_out(fleet, cell=cell)
     cloud = _provider(fleet)
     images = ImagePins()
     base = Base("base", _base_args(layout), pulumi.ResourceOptions(providers=[cloud]))
@@ -95,14 +98,14 @@ def _provider(fleet: Fleet) -> hcloud.Provider:
 
 def _base_args(layout: Layout) -> BaseArgs:
     fleet = layout.fleet
-    label = fleet_label(fleet.domain)
     return BaseArgs(
-        cell=label,
+        cell=layout.cell,
         domain=fleet.domain,
         manage_zone=fleet.zone == "manage",
         zone_ttl=RECORD_TTL_SECONDS,
         ssh_sources=[str(network) for network in fleet.ssh.sources],
-        labels={"clawdet-fleet": label},
+        ssh_open_to_world=fleet.ssh.open_to_world,
+        labels={"clawdet-fleet": layout.cell},
         server_selector=layout.server_selector,
         protect=fleet.protect,
     )
