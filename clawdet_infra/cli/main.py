@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from clawdet_infra.cli import alert, cloud, demo, doctor, health, recover, up, validate
+from clawdet_infra.cli import alert, cloud, demo, doctor, health, history, recover, up, validate
 
 app = typer.Typer(
     name="clawdet",
@@ -17,6 +17,7 @@ app.command("doctor")(doctor.doctor)
 app.command("validate")(validate.validate)
 app.command("up", context_settings=up.CONTEXT)(up.up)
 app.command("recover")(recover.recover)
+app.command("history")(history.history)
 app.command("health")(health.health)
 app.command("cloud", context_settings=cloud.CONTEXT)(cloud.cloud)
 app.add_typer(demo.app, name="demo")
