@@ -26,6 +26,7 @@ class BaseArgs:
     manage_zone: bool
     zone_ttl: int
     ssh_sources: Sequence[str]
+    ssh_open_to_world: bool
     labels: dict[str, str]
     server_selector: str
     protect: bool
@@ -57,7 +58,8 @@ class Base(pulumi.ComponentResource):
         self.firewall = hcloud.Firewall(
             f"{name}-firewall",
             name=f"clawdet-{args.cell}",
-            labels=args.labels,
+            # What was chosen is said where everybody sees it; the policies take it from there.
+            labels={**args.labels, "clawdet-ssh": "world"} if args.ssh_open_to_world else args.labels,
             apply_tos=[hcloud.FirewallApplyToArgs(label_selector=args.server_selector)],
             rules=[
                 _inbound("tcp", "22", args.ssh_sources, "SSH, for deployments"),

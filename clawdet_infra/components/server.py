@@ -56,7 +56,8 @@ class Server(pulumi.ComponentResource):
             server_type=args.server_type,
             location=args.location,
             image=args.image,
-            labels=args.labels,
+            # What was chosen is said where everybody sees it; the policies take it from there.
+            labels=args.labels if args.protect else {**args.labels, "clawdet-protect": "off"},
             ssh_keys=[args.ssh_key],
             user_data=pulumi.Output.all(host_key.private, host_key.public).apply(
                 lambda pair: render.cloud_init(host_key_private=pair[0], host_key_public=pair[1])
