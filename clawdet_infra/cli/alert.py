@@ -45,7 +45,7 @@ def try_channels(json_output: Json = False) -> None:
     import asyncio
 
     from clawdet_infra.fleet.alerts.channels import ChannelsError, load_channels
-    from clawdet_infra.fleet.alerts.notice import test_notice
+    from clawdet_infra.fleet.alerts.notice import trial
     from clawdet_infra.fleet.alerts.sender import Sender, SenderPolicy
 
     file = ROOT / ".clawdet" / "alerts.yaml"
@@ -56,7 +56,7 @@ def try_channels(json_output: Json = False) -> None:
         raise _refused(str(error)) from None
     if not channels:
         raise _refused(f"no channel is set up: list some in {file} (see docs/how-to/alerts.md)")
-    deliveries = asyncio.run(sender.send(test_notice(datetime.now(UTC), socket.gethostname())))
+    deliveries = asyncio.run(sender.send(trial(datetime.now(UTC), socket.gethostname())))
     if json_output:
         project.print_json([asdict(one) for one in deliveries])
     else:

@@ -64,7 +64,7 @@ def span(duration: timedelta) -> str:
     return f"{rest} min" if rest else "less than a minute"
 
 
-def test_notice(now: datetime, sender: str) -> Notice:
+def trial(now: datetime, sender: str) -> Notice:
     """Return the notice that shows whether a channel works; `sender` says which machine it comes from."""
     return Notice(
         kind="test",

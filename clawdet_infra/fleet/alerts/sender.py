@@ -155,6 +155,7 @@ async def _attempt_in_thread(one: _Service, notice: Notice) -> str | None:
 
 def _service(channel: Channel, asset: apprise.AppriseAsset) -> _Service:
     url = channel.url.get_secret_value()
+    _HIDING.learn(url)
     try:
         service = apprise.Apprise.instantiate(url, asset=asset)
     except Exception:  # Its words would hold the URL.
@@ -183,9 +184,34 @@ def _pieces(url: str) -> Iterable[str]:
         yield from re.split(r"[/?&=@#:,;\s]+", text)
 
 
+class _Hiding(logging.Filter):
+    """Takes what channels hold out of what apprise logs, for whatever handler somebody may have given it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pieces: set[str] = set()
+        self._redact = Redactor([])
+
+    def learn(self, url: str) -> None:
+        self._pieces.update(_pieces(url))
+        self._redact = Redactor(self._pieces)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = self._redact(record.getMessage()), None
+        record.exc_info = record.exc_text = record.stack_info = None
+        return True
+
+
+_HIDING = _Hiding()
+
+
 def _silence() -> None:
+    """Keep the libraries' logs, which hold URLs, from everybody: only apprise's warnings are read, by `_attempt`."""
     for name in _LOGGERS:
         logger = logging.getLogger(name)
         logger.propagate = False
+        logger.setLevel(logging.WARNING if name == "apprise" else logging.CRITICAL)
         if not logger.handlers:
             logger.addHandler(logging.NullHandler())
+    # Adding it again changes nothing.
+    logging.getLogger("apprise").addFilter(_HIDING)

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import html
+import re
+from datetime import UTC, datetime, timedelta
+
+import markdown
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clawdet_infra.fleet.alerts.notice import plain, span, trial
+
+
+@given(st.text(max_size=200))
+def test_text_from_elsewhere_reads_the_same_where_it_is_taken_for_markdown(text: str) -> None:
+    shown = f"Seen: {plain(text)}"
+    rendered = markdown.markdown(shown)
+    assert html.unescape(re.sub(r"</?p>", "", rendered)).strip() == shown.strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("HTTP 502 <b>bad</b>", "HTTP 502 ‹b›bad‹/b›"),
+        ("see [this](https://evil.test)", "see ⟦this⟧(https://evil.test)"),
+        ("<!channel> @everyone", "‹!channel› ＠everyone"),
+        ("two\nlines\x1b[31m and\ttabs", "two lines ⟦31m and tabs"),
+        ("OUT_OF_MEMORY in __init__", "OUT_OF_MEMORY in ＿＿init＿＿"),
+        ("jürgen-日本 café 🦞", "jürgen-日本 café 🦞"),
+        ("right\u202eto left", "right to left"),
+    ],
+)
+def test_what_chat_programs_act_on_is_shown_and_does_nothing(text: str, shown: str) -> None:
+    assert plain(text) == shown
+
+
+def test_long_text_is_cut() -> None:
+    assert len(plain("x" * 10_000)) == 300
+
+
+@pytest.mark.parametrize(
+    ("duration", "shown"),
+    [
+        (timedelta(seconds=-5), "less than a minute"),
+        (timedelta(days=-400), "less than a minute"),
+        (timedelta(seconds=59), "less than a minute"),
+        (timedelta(minutes=5, seconds=59), "5 min"),
+        (timedelta(hours=2), "2 h"),
+        (timedelta(hours=2, minutes=1), "2 h 1 min"),
+        (timedelta(days=3, hours=4, minutes=5), "3 d 4 h"),
+        (timedelta(days=3), "3 d"),
+    ],
+)
+def test_durations_are_short(duration: timedelta, shown: str) -> None:
+    assert span(duration) == shown
+
+
+def test_a_test_says_that_nothing_is_wrong() -> None:
+    notice = trial(datetime(2026, 3, 1, 12, tzinfo=UTC), "ops-1")
+    assert notice.kind == "test"
+    assert "Nothing is wrong" in notice.body
+    assert "ops-1 at 2026-03-01 12:00 UTC" in notice.body
