@@ -1,0 +1,104 @@
+"""Who may reach a server, and where."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import IPv4Network, IPv6Network
+from typing import Any
+
+from policy.resources import FIREWALL, SERVER, Resource, of_each, of_stack
+
+SSH_PORT = "22"
+PUBLIC_PORTS = ("80", "443")
+CHOSEN = ("clawdet-ssh", "world")
+"""The label by which the program says that `ssh.openToWorld` was chosen."""
+
+# A network of this size or larger is a part of the world and nobody's own: 1/256 of all addresses.
+_LARGEST_PREFIX = 8
+
+
+def ssh_open_to_the_world(firewall: Resource) -> Iterator[str]:
+    """Port 22 is open to named networks only, unless the configuration has chosen otherwise."""
+    key, value = CHOSEN
+    if firewall.labels.get(key) == value:
+        return
+    for rule in _inbound(firewall):
+        if _includes_ssh(rule) and (wide := world_of(rule.get("sourceIps"))):
+            yield (
+                f"{firewall.place}: port {SSH_PORT} is open to {', '.join(wide)}, which lets the whole internet try to "
+                "log in. Name the networks of your operators and runners in `clawdet:ssh.sources`; if it is meant, "
+                "write `openToWorld: true` beside them."
+            )
+
+
+def other_ports(firewall: Resource) -> Iterator[str]:
+    """Nothing comes in but HTTP, HTTPS, SSH and ping."""
+    for rule in _inbound(firewall):
+        protocol, port = str(rule.get("protocol")), rule.get("port")
+        if protocol == "icmp" or (protocol == "tcp" and str(port) in (SSH_PORT, *PUBLIC_PORTS)):
+            continue
+        what = f"{protocol} port {port}" if port else protocol
+        yield (
+            f"{firewall.place}: {what} is open. A gateway is reached on {' and '.join(PUBLIC_PORTS)} only; take the "
+            "rule out of clawdet_infra/components/base.py."
+        )
+
+
+def servers_without_firewall(resources: Sequence[Resource]) -> Iterator[tuple[Resource, str]]:
+    """Every server has the labels that some firewall of the stack looks for."""
+    firewalls = [one for one in resources if one.kind == FIREWALL]
+    for server in (one for one in resources if one.kind == SERVER):
+        if not any(_applies(firewall, server) for firewall in firewalls):
+            yield (
+                server,
+                f"{server.place}: no firewall of the stack applies to it, so all its ports are open. Give it the "
+                "labels of its fleet (`clawdet-fleet`), or name it in `apply_tos` of the firewall.",
+            )
+
+
+def world_of(sources: Any) -> list[str]:
+    """Return the sources that are so large that they are nobody's own network, also where they are cut into pieces."""
+    networks = [ipaddress.ip_network(str(source), strict=False) for source in sources or ()]
+    whole: list[IPv4Network | IPv6Network] = [
+        *ipaddress.collapse_addresses(one for one in networks if isinstance(one, IPv4Network)),
+        *ipaddress.collapse_addresses(one for one in networks if isinstance(one, IPv6Network)),
+    ]
+    return [str(network) for network in whole if network.prefixlen < _LARGEST_PREFIX]
+
+
+def _inbound(firewall: Resource) -> Iterator[Mapping[str, Any]]:
+    if firewall.kind == FIREWALL:
+        yield from (rule for rule in firewall.properties.get("rules") or () if rule.get("direction") == "in")
+
+
+def _includes_ssh(rule: Mapping[str, Any]) -> bool:
+    if rule.get("protocol") != "tcp":
+        return False
+    first, _, last = str(rule.get("port") or "").partition("-")
+    if first == "any":
+        return True
+    return first.isdigit() and int(first) <= int(SSH_PORT) <= int(last if last.isdigit() else first)
+
+
+def _applies(firewall: Resource, server: Resource) -> bool:
+    for target in firewall.properties.get("applyTos") or ():
+        wanted = [part.strip() for part in str(target.get("labelSelector") or "").split(",") if part.strip()]
+        if wanted and all(_matches(part, server.labels) for part in wanted):
+            return True
+    return bool(server.properties.get("firewallIds"))
+
+
+def _matches(part: str, labels: Mapping[str, str]) -> bool:
+    """Judge one `key=value` or `key` of a label selector; what has another form is not taken for a match."""
+    key, equals, value = part.partition("=")
+    return labels.get(key) == value.removeprefix("=") if equals else part in labels
+
+
+SSH = of_each(
+    "ssh-not-open-to-the-world",
+    "Port 22 is open to named networks only, unless `ssh.openToWorld` is chosen.",
+    ssh_open_to_the_world,
+)
+PORTS = of_each("inbound-ports", "No port is open but 80, 443 and 22.", other_ports)
+COVERAGE = of_stack("servers-behind-a-firewall", "Every server is under a firewall.", servers_without_firewall)

@@ -1,0 +1,45 @@
+"""What holds customers' data refuses to be deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from clawdet_infra.model import PLANS
+from policy.resources import SERVER, Resource, of_each
+
+CHOSEN = ("clawdet-protect", "off")
+"""The label by which the program says that `protect: false` was chosen."""
+
+
+def unprotected_servers(server: Resource) -> Iterator[str]:
+    """Servers of paying customers and shared hosts are protected in Pulumi and at Hetzner, unless chosen otherwise."""
+    key, value = CHOSEN
+    if server.kind != SERVER or not _holds_data(server) or server.labels.get(key) == value:
+        return
+    missing = [
+        what
+        for what, there in (
+            ("Pulumi's `protect`", server.protect),
+            ("`delete_protection`", server.properties.get("deleteProtection")),
+            ("`rebuild_protection`", server.properties.get("rebuildProtection")),
+        )
+        if there is not True
+    ]
+    if missing:
+        yield (
+            f"{server.place}: {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} off, so one mistake would "
+            "delete the customers' data with the server. Set it in clawdet_infra/components/server.py; if the "
+            "server is meant to be deletable, write `protect: false` for the customer or the fleet."
+        )
+
+
+def _holds_data(server: Resource) -> bool:
+    plan = PLANS.get(server.labels.get("clawdet-plan", ""))
+    return server.labels.get("clawdet-role") == "shared-host" or (plan is not None and plan.paying)
+
+
+SERVERS = of_each(
+    "servers-protected",
+    "Servers of paying customers and shared hosts cannot be deleted or rebuilt by mistake.",
+    unprotected_servers,
+)

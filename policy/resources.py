@@ -1,0 +1,119 @@
+"""What policies see of resources: plain values, with what is not known in a preview left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pulumi_policy import (
+    PolicyResource,
+    ReportViolation,
+    ResourceValidationArgs,
+    ResourceValidationPolicy,
+    StackValidationArgs,
+    StackValidationPolicy,
+)
+from pulumi_policy.proxy import UnknownValueError
+
+FIREWALL = "hcloud:index/firewall:Firewall"
+PASSWORD = "random:index/randomPassword:RandomPassword"  # noqa: S105 -- a type of resource
+RECORD_SET = "hcloud:index/zoneRrset:ZoneRrset"
+REMOTE_COMMAND = "command:remote:Command"
+SERVER = "hcloud:index/server:Server"
+ZONE = "hcloud:index/zone:Zone"
+
+_DEPLOYMENT = "clawdet:index:Deployment$"
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource that is about to be made, or kept as it is.
+
+    `kind` is its type token, `name` its logical name, `properties` what is known of its inputs (for policies of the
+    whole stack: of its outputs).  Secrets among them are plain text here, so nothing of them goes into a message.
+    `provider` are the inputs of its provider.
+    """
+
+    kind: str
+    name: str
+    urn: str
+    properties: Mapping[str, Any]
+    protect: bool
+    secret_outputs: tuple[str, ...]
+    provider: Mapping[str, Any]
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The labels at Hetzner; empty where it has none."""
+        labels = self.properties.get("labels")
+        return labels if isinstance(labels, Mapping) else {}
+
+    @property
+    def owner(self) -> str | None:
+        """The customer or shared host that it belongs to, in words, as its labels say."""
+        role, name = self.labels.get("clawdet-role"), self.labels.get("clawdet-id")
+        return f"{role.replace('-', ' ')} {name}" if role and name else None
+
+    @property
+    def place(self) -> str:
+        """Where a reader finds it: whose it is, and its name in the program."""
+        return f"{self.owner}, resource {self.name}" if self.owner else f"resource {self.name}"
+
+    @property
+    def is_deployment(self) -> bool:
+        """Whether this is the command by which something is deployed on a server."""
+        return self.kind == REMOTE_COMMAND and _DEPLOYMENT in self.urn
+
+
+Rule = Callable[[Resource], Iterator[str]]
+StackRule = Callable[[Sequence[Resource]], Iterator[tuple[Resource, str]]]
+
+
+def of_each(name: str, description: str, rule: Rule) -> ResourceValidationPolicy:
+    """Return the policy that holds a rule against each resource; the rule yields messages, none where all is well."""
+
+    def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
+        for message in rule(_resource(args)):
+            report(message, None)
+
+    return ResourceValidationPolicy(name, description, validate)
+
+
+def of_stack(name: str, description: str, rule: StackRule) -> StackValidationPolicy:
+    """Return the policy that holds a rule against all resources of a stack together."""
+
+    def validate(args: StackValidationArgs, report: ReportViolation) -> None:
+        for resource, message in rule([_resource(one) for one in args.resources]):
+            report(message, resource.urn)
+
+    return StackValidationPolicy(name, description, validate)
+
+
+def _resource(args: ResourceValidationArgs | PolicyResource) -> Resource:
+    return Resource(
+        kind=args.resource_type,
+        name=args.name,
+        urn=args.urn,
+        properties=known(args.props),
+        protect=args.opts.protect,
+        secret_outputs=tuple(args.opts.additional_secret_outputs),
+        provider=known(args.provider.props) if args.provider else {},
+    )
+
+
+def known(value: Any) -> Any:
+    """Return a value of the policy SDK as plain dicts and lists, without the parts that a preview cannot know."""
+    if isinstance(value, Mapping):
+        return {key: part for key in value for part in _part(value, key)}
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [part for position in range(len(value)) for part in _part(value, position)]
+    return value
+
+
+def _part(value: Any, key: Any) -> list[Any]:
+    """Return what is at a key, in a list; an empty one where it is not known yet."""
+    try:
+        return [known(value[key])]
+    except UnknownValueError:
+        return []

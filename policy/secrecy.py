@@ -1,0 +1,103 @@
+"""Secrets stay out of what others can read: user data, labels, and the text of commands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from clawdet_infra.model.secrets import derived_password
+from clawdet_infra.redaction import values_of
+from policy.deployments import UnreadableError, deployment_of
+from policy.patterns import kinds_of_secrets
+from policy.resources import PASSWORD, SERVER, Resource, of_each, of_stack
+
+# Shorter ones are no secrets, and would be found everywhere.
+_SHORTEST_SECRET = 12
+_COMMAND_TEXTS = ("create", "update", "delete", "environment", "triggers")
+_ELSEWHERE = "Secrets travel by the deployment's stdin; see docs/adr/0004-deployments-travel-by-stdin.md."
+
+
+def shapes_of_secrets(resource: Resource) -> Iterator[str]:
+    """Nothing that looks like a secret is where others can read it; the SSH host key in user data is kept secret."""
+    for where, text in _seen(resource):
+        for kind in kinds_of_secrets(text):
+            yield (
+                f"{resource.place}: {where} holds what looks like {kind} (the value is not shown). "
+                f"Take it out. {_ELSEWHERE}"
+            )
+    if resource.kind == SERVER and "userData" in resource.properties and "userData" not in resource.secret_outputs:
+        yield (
+            f"{resource.place}: `userData`, which holds the SSH host key, would be readable in the state. "
+            "Add it to `additional_secret_outputs` of the server."
+        )
+
+
+def values_of_secrets(resources: Sequence[Resource]) -> Iterator[tuple[Resource, str]]:
+    """None of the fleet's own secrets is where others can read it."""
+    secrets = _secrets(resources)
+    for resource in resources:
+        for where, text in _seen(resource):
+            for owner in sorted({owner for secret, owner in secrets.items() if secret in text}):
+                yield (
+                    resource,
+                    f"{resource.place}: {where} holds a secret of {owner} (the value is not shown). "
+                    f"Take it out, and rotate the secret. {_ELSEWHERE}",
+                )
+
+
+def _seen(resource: Resource) -> Iterator[tuple[str, str]]:
+    """Yield what others can read of a resource, each with where it is."""
+    if resource.kind.startswith("hcloud:"):
+        for key, value in resource.labels.items():
+            yield f"the label {key!a}", f"{key}\n{value}"
+    if resource.kind == SERVER and isinstance(user_data := resource.properties.get("userData"), str):
+        yield "`userData`", without_host_key(user_data)
+    if resource.kind.startswith("command:"):
+        for key in _COMMAND_TEXTS:
+            if given := resource.properties.get(key):
+                yield f"`{key}`", given if isinstance(given, str) else json.dumps(given)
+
+
+def without_host_key(user_data: str) -> str:
+    """Return user data without the SSH host keys, the one secret that it may hold, where cloud-init reads them."""
+    try:
+        content = yaml.safe_load(user_data) if user_data.startswith("#cloud-config") else None
+    except yaml.YAMLError:
+        content = None
+    keys = content.get("ssh_keys") if isinstance(content, Mapping) else None
+    if not isinstance(content, Mapping) or not isinstance(keys, Mapping):
+        return user_data
+    rest: dict[str, Any] = {key: value for key, value in keys.items() if not str(key).endswith("_private")}
+    return yaml.safe_dump({**content, "ssh_keys": rest}, width=float("inf"))
+
+
+def _secrets(resources: Sequence[Resource]) -> dict[str, str]:
+    """Return all secrets of the stack that are known by now, each with the resource that it belongs to."""
+    found: dict[str, str] = {}
+    for resource in resources:
+        if resource.kind == PASSWORD and isinstance(value := resource.properties.get("result"), str):
+            found |= {value: resource.name, derived_password(value): resource.name}
+        if isinstance(token := resource.provider.get("token"), str):
+            found[token] = "the provider"
+        try:
+            deployment = deployment_of(resource)
+        except UnreadableError:
+            continue  # The policies of containers tell of it.
+        if deployment is not None:
+            found |= dict.fromkeys(values_of(deployment.environment).values(), deployment.owner)
+    return {secret: owner for secret, owner in found.items() if len(secret) >= _SHORTEST_SECRET}
+
+
+SHAPES = of_each(
+    "no-secrets-in-user-data-or-labels",
+    "Nothing that looks like a secret is in user data, labels or the text of commands.",
+    shapes_of_secrets,
+)
+VALUES = of_stack(
+    "no-secrets-of-the-fleet-in-sight",
+    "None of the fleet's own secrets is in user data, labels or the text of commands.",
+    values_of_secrets,
+)
