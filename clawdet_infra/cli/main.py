@@ -4,7 +4,25 @@ from __future__ import annotations
 
 import typer
 
-from clawdet_infra.cli import alert, cloud, demo, doctor, health, history, recover, up, validate
+from clawdet_infra.cli import (
+    alert,
+    cloud,
+    demo,
+    details,
+    doctor,
+    exec,
+    health,
+    history,
+    logs,
+    open,
+    ps,
+    recover,
+    restart,
+    ssh,
+    token,
+    up,
+    validate,
+)
 
 app = typer.Typer(
     name="clawdet",
@@ -19,6 +37,14 @@ app.command("up", context_settings=up.CONTEXT)(up.up)
 app.command("recover")(recover.recover)
 app.command("history")(history.history)
 app.command("health")(health.health)
+app.command("ps")(ps.ps)
+app.command("details")(details.details)
+app.command("logs")(logs.logs)
+app.command("exec", context_settings=exec.CONTEXT)(exec.exec_)
+app.command("restart")(restart.restart)
+app.command("ssh", context_settings=ssh.CONTEXT)(ssh.ssh)
+app.command("open")(open.open_)
 app.command("cloud", context_settings=cloud.CONTEXT)(cloud.cloud)
 app.add_typer(demo.app, name="demo")
 app.add_typer(alert.app, name="alert")
+app.add_typer(token.app, name="token")

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from clawdet_infra.fleet.probe import Target
 from clawdet_infra.model import SERVER_ROOT, CloudAccess, slug_of
+from clawdet_infra.model.problems import did_you_mean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,5 +98,6 @@ class Inventory:
         for one in wanted:
             if one not in self.instances:
                 known = ", ".join(sorted(self.instances)[:10]) or "none"
-                raise KeyError(f"no stack has a customer {one}; there are: {known}")
+                meant = did_you_mean(one, self.instances)
+                raise KeyError(f"no stack has a customer {one}. {meant}There are: {known}")
         return [self.instances[one] for one in wanted or sorted(self.instances)]

@@ -1,0 +1,152 @@
+"""`clawdet details`: all that is known of instances, secrets excepted."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from clawdet_infra.cli import project
+from clawdet_infra.cli.columns import columns
+from clawdet_infra.cli.instances import Ids, Json, Stacks, find, run, short_image
+
+if TYPE_CHECKING:
+    from clawdet_infra.fleet.hosts import Hosts
+    from clawdet_infra.fleet.instance import Instance, Inventory
+
+
+def details(customers: Ids, stacks: Stacks = None, json_output: Json = False) -> None:
+    """Tell all that is known of instances: server, containers, disk, release, certificate, the server's own guard.
+
+    What cannot be asked is said in its place, so that one thing that is down does not hide the rest.
+
+    Example: clawdet details user123
+    """
+    inventory, instances = find(customers, stacks)
+    known = run(_ask_all(inventory, instances))
+    if json_output:
+        project.print_json(known)
+        return
+    typer.echo("\n\n".join(_text(one) for one in known))
+
+
+async def _ask_all(inventory: Inventory, instances: list[Instance]) -> list[dict[str, Any]]:
+    from clawdet_infra.fleet.hosts import Hosts
+
+    async with Hosts(inventory.login_keys) as hosts:
+        return list(await asyncio.gather(*(_ask(inventory, hosts, one) for one in instances)))
+
+
+async def _ask(inventory: Inventory, hosts: Hosts, instance: Instance) -> dict[str, Any]:
+    from clawdet_infra.fleet.probe import probe_once
+
+    server, host, verdict = await asyncio.gather(
+        _status(inventory, instance),
+        _host(hosts, instance),
+        probe_once(instance.target(inventory.clouds[instance.stack])),
+    )
+    return {
+        "id": instance.id,
+        "stack": instance.stack,
+        "plan": instance.plan,
+        "url": instance.url,
+        "user": instance.user,
+        "image": instance.image,
+        "server": {
+            "name": instance.server.name,
+            "ipv4": str(instance.server.ipv4),
+            "host_key": instance.server.host_key,
+            "shared_with": [one.id for one in inventory.tenants(instance.server.name) if one.id != instance.id],
+            **server,
+        },
+        "health": {
+            "healthy": verdict.healthy,
+            "failure": None if verdict.healthy else str(verdict.failure),
+            "seconds": verdict.total_seconds,
+            "certificate_days": verdict.certificate_days,
+        },
+        "host": host,
+    }
+
+
+async def _status(inventory: Inventory, instance: Instance) -> dict[str, Any]:
+    from clawdet_infra.fleet.provider import Provider, ProviderError
+
+    try:
+        status = await Provider(inventory.clouds[instance.stack]).status(instance.server.name)
+    except ProviderError as error:
+        return {"status": None, "error": str(error)}
+    return {"status": status or "the provider has no such server"}
+
+
+async def _host(hosts: Hosts, instance: Instance) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from clawdet_infra.fleet.hosts import HostError
+
+    try:
+        report = (await hosts.report(instance.server, [instance]))[instance.id]
+    except HostError as error:
+        return {"error": str(error)}
+    facts = asdict(report)
+    look = facts.pop("look")
+    for container in look["containers"]:
+        container["started_at"] = report.started.get(container["service"])
+    del facts["started"]
+    return {**look, **facts}
+
+
+def _text(known: dict[str, Any]) -> str:
+    server, health, host = known["server"], known["health"], known["host"]
+    others = f", shared with {len(server['shared_with'])} others" if server["shared_with"] else ""
+    status = server["status"] or server["error"]
+    days = health["certificate_days"]
+    rows = [
+        ("customer", f"{known['id']} ({known['plan']}, stack {known['stack']})"),
+        ("url", known["url"]),
+        ("health", f"healthy, {health['seconds']:.2f} s" if health["healthy"] else health["failure"]),
+        ("certificate", "not seen" if days is None else f"{days:.0f} days left"),
+        ("image", short_image(known["image"])),
+        ("server", f"{server['name']}, {server['ipv4']}, {status}{others}"),
+    ]
+    if "error" in host:
+        return columns([*rows, ("host", host["error"])])
+    containers = [("CONTAINER", "STATE", "HEALTH", "RESTARTS", "MEMORY", "SINCE")]
+    containers += [
+        (
+            one["service"],
+            one["state"],
+            one["health"] or "-",
+            str(one["restarts"]),
+            _memory(one["memory_mib"], one["memory_limit_mib"]),
+            (one["started_at"] or "-").partition(".")[0],
+        )
+        for one in host["containers"]
+    ]
+    return f"{columns([*rows, *_host_rows(host)])}\n\n{columns(containers)}"
+
+
+def _host_rows(host: dict[str, Any]) -> list[tuple[str, str]]:
+    good, now = host["good_release"], host["release"]
+    release = f"{now}, {(host['digest'] or '')[:12]}" if now else "none"
+    rows = [
+        ("release", release if good == now else f"{release}; the last that got ready is {good or 'none'}"),
+        (
+            "disk",
+            f"{host['disk_used_share']:.0%} of {host['disk_total_mib'] / 1024:.0f} GiB, "
+            f"{host['inodes_used_share']:.0%} of the inodes",
+        ),
+        ("memory", f"{host['memory_available_mib']:.0f} of {host['memory_total_mib']:.0f} MiB available"),
+        ("load", f"{host['load']:.2f}; up for {host['uptime_seconds'] / 3600:.1f} h"),
+    ]
+    if host["guard_checked_at"]:
+        found = (host["guard"] or {}).get("found", "nothing noted")
+        rows.append(("guard", f"{found}; looked at {host['guard_checked_at']}"))
+    return rows
+
+
+def _memory(used: float | None, limit: float | None) -> str:
+    if used is None:
+        return "-"
+    return f"{used:.0f} of {limit:.0f} MiB" if limit else f"{used:.0f} MiB"

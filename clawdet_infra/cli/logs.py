@@ -1,0 +1,116 @@
+"""`clawdet logs`: what the containers of instances print."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clawdet_infra.cli.instances import Ids, Json, Service, Stacks, check_service, fail, find, run
+from clawdet_infra.cli.project import Exit
+
+if TYPE_CHECKING:
+    from asyncssh import SSHReader
+
+    from clawdet_infra.fleet.hosts import Host, Hosts
+    from clawdet_infra.fleet.instance import Instance, Inventory
+    from clawdet_infra.redaction import Redactor
+
+_LONGEST_LINE = 64 * 1024
+
+
+def logs(
+    customers: Ids,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+    service: Service = None,
+    tail: Annotated[int | None, typer.Option("--tail", "-n", min=0, help="The last lines. Default: 100.")] = None,
+    since: Annotated[str | None, typer.Option("--since", help="A time, or how long ago: 90s, 10m, 2h.")] = None,
+    stacks: Stacks = None,
+    json_output: Json = False,
+) -> None:
+    """Print what a container has printed, by default the gateway; several customers' lines begin with their id.
+
+    A customer's own password and token do not show, should they stand in a log.  --json prints an object a line.
+
+    Example: clawdet logs user123 -f --since 10m
+    """
+    from clawdet_infra.fleet.hosts import commands
+
+    inventory, instances = find(customers, stacks)
+    check_service(service, instances)
+    lines = 100 if tail is None and since is None else tail
+    try:
+        argvs = [
+            commands.logs(one.project, service or "gateway", follow=follow, tail=lines, since=since)
+            for one in instances
+        ]
+    except ValueError as error:
+        fail(f"--since: {error}", Exit.CONFIGURATION)
+    show = _Show(service or "gateway", named=len(instances) > 1, as_json=json_output)
+    raise typer.Exit(run(_print_all(inventory, instances, argvs, show)))
+
+
+class _Show:
+    """Prints lines."""
+
+    def __init__(self, service: str, *, named: bool, as_json: bool) -> None:
+        self._service = service
+        self._named = named
+        self._as_json = as_json
+
+    def __call__(self, instance: str, stream: str, line: str) -> None:
+        """Print a line of an instance; whoever reads on sees it at once."""
+        if self._as_json:
+            text = json.dumps({"id": instance, "service": self._service, "stream": stream, "line": line})
+        else:
+            text = f"{instance}: {line}" if self._named else line
+        print(text, flush=True)
+
+
+async def _print_all(
+    inventory: Inventory, instances: Sequence[Instance], argvs: Sequence[Sequence[str]], show: _Show
+) -> int:
+    from clawdet_infra.fleet.hosts import HostError, Hosts
+
+    async def one(hosts: Hosts, instance: Instance, argv: Sequence[str]) -> int:
+        try:
+            return await _print(await hosts.on(instance.server), instance, argv, show)
+        except HostError as error:
+            typer.echo(f"error: {error}", err=True)
+            return Exit.ERROR
+
+    try:
+        async with Hosts(inventory.login_keys) as hosts:
+            return max(await asyncio.gather(*(one(hosts, *pair) for pair in zip(instances, argvs, strict=True))))
+    except BrokenPipeError:
+        # Nobody reads on, as in `… | head`.
+        return 128 + 13
+
+
+async def _print(host: Host, instance: Instance, argv: Sequence[str], show: _Show) -> int:
+    from clawdet_infra.fleet.hosts import exit_code
+    from clawdet_infra.redaction import Redactor
+
+    redact = Redactor([instance.password.get_secret_value(), instance.gateway_token.get_secret_value()])
+    async with host.process(argv) as process:
+        process.stdin.write_eof()
+        streams = ((process.stdout, "stdout"), (process.stderr, "stderr"))
+        await asyncio.gather(*(_lines(stream, name, instance.id, redact, show) for stream, name in streams))
+        await process.wait_closed()
+    return exit_code(process)
+
+
+async def _lines(stream: SSHReader[bytes], name: str, instance: str, redact: Redactor, show: _Show) -> None:
+    rest = b""
+    while chunk := await stream.read(65536):
+        *lines, rest = (rest + chunk).split(b"\n")
+        # A line without an end would be kept for ever.
+        if len(rest) > _LONGEST_LINE:
+            lines, rest = [*lines, rest], b""
+        for line in lines:
+            show(instance, name, redact(line.decode(errors="replace").rstrip("\r")))
+    if rest:
+        show(instance, name, redact(rest.decode(errors="replace")))

@@ -1,0 +1,41 @@
+"""`clawdet open`: a customer's address, in a browser where there is one."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from clawdet_infra.cli import project
+from clawdet_infra.cli.instances import Id, Json, Stacks, find
+
+
+def open_(customer: Id, stacks: Stacks = None, json_output: Json = False) -> None:
+    """Print a customer's address, and open it in a browser where there is one.
+
+    The browser asks for the password, which `clawdet token show` tells.
+
+    Example: clawdet open user123
+    """
+    from clawdet_infra.inventory import Entry, read_listing
+
+    listing = read_listing()
+    entries = [one for one in listing.entries if not stacks or one.stack in stacks] if listing else []
+    entry = next((one for one in entries if one.id == customer), None)
+    if entry is None:
+        [instance] = find([customer], stacks)[1]
+        entry = Entry.of(instance)
+    if json_output:
+        project.print_json({"id": entry.id, "url": entry.url, "user": entry.user})
+        return
+    typer.echo(entry.url)
+    if _has_browser():
+        # What a browser prints belongs to it, and would stand in the middle of the address.
+        typer.launch(entry.url)
+
+
+def _has_browser() -> bool:
+    if not sys.stdout.isatty():
+        return False
+    return sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

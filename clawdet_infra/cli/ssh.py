@@ -1,0 +1,59 @@
+"""`clawdet ssh`: a shell on the server of an instance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clawdet_infra.cli import project
+from clawdet_infra.cli.instances import Id, Json, Stacks, find, run
+
+if TYPE_CHECKING:
+    from clawdet_infra.fleet.hosts import Answer
+    from clawdet_infra.fleet.instance import Instance, Inventory
+
+CONTEXT = {"ignore_unknown_options": True}
+
+Command = Annotated[list[str] | None, typer.Argument(metavar="[-- CMD...]", help="A command instead of a shell.")]
+
+
+def ssh(customer: Id, command: Command = None, stacks: Stacks = None, json_output: Json = False) -> None:
+    """Open a shell as root on a customer's server, or run a command there and end with its exit code.
+
+    The server has to show the host key that the stack made for it, and the login key never touches your disk.  Free
+    customers share a server, so there the shell is that of the whole host.
+
+    Example: clawdet ssh user123 -- df -h
+    """
+    inventory, [instance] = find([customer], stacks)
+    tenants = len(inventory.tenants(instance.server.name))
+    if instance.shares_server:
+        typer.echo(
+            f"{instance.id} shares {instance.server.name} with {tenants - 1} other customers: this is the whole host; "
+            f"{instance.id}'s part is in {instance.directory}",
+            err=True,
+        )
+    if not json_output:
+        raise typer.Exit(run(_attached(inventory, instance, command or None)))
+    answer = run(_captured(inventory, instance, command or ["true"]))
+    project.print_json(
+        {"server": instance.server.name, "exit_code": answer.code, "output": answer.output, "errors": answer.errors}
+    )
+    raise typer.Exit(answer.code)
+
+
+async def _attached(inventory: Inventory, instance: Instance, command: Sequence[str] | None) -> int:
+    from clawdet_infra.cli.terminal import attach, has_terminal
+    from clawdet_infra.fleet.hosts import Login, connect
+
+    async with connect(instance.server, Login(inventory.login_keys[instance.stack])) as host:
+        return await attach(host, command, terminal=has_terminal())
+
+
+async def _captured(inventory: Inventory, instance: Instance, command: Sequence[str]) -> Answer:
+    from clawdet_infra.fleet.hosts import Login, connect
+
+    async with connect(instance.server, Login(inventory.login_keys[instance.stack])) as host:
+        return await host.run(command, seconds=600)
