@@ -9,25 +9,38 @@ from __future__ import annotations
 import base64
 import bz2
 import json
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-_FOLDER = Path(__file__).parent
-_MODULES = ("failures", "commands", "server", "releases", "state", "containers", "gateway", "edge", "deploy")
+from clawdet_infra.remote.sources import source
+
+# Each imports only those before it.
+_MODULES = (
+    "failures",
+    "commands",
+    "files",
+    "server",
+    "install",
+    "releases",
+    "state",
+    "containers",
+    "gateway",
+    "edge",
+    "deploy",
+)
+_GUARD = ("containers", "decide", "memory", "rounds")
 
 
-def program(**content: Any) -> dict[str, str]:
+def program(*, guard_units: Mapping[str, str], **content: Any) -> dict[str, str]:
     """Return the part of a payload that is the program: its first text, and packed, its modules and `content`.
 
-    The payload is kept in the state once a customer, and the whole state is written again and again; hence the
-    packing.  bzip2 gives the same bytes on every machine, where the outputs of zlib's variants differ, and a different
-    payload would be a deployment.
+    `guard_units` are the systemd units that run the guard, by name.  The payload is kept in the state once a customer,
+    and the whole state is written again and again; hence the packing.  bzip2 gives the same bytes on every machine,
+    where the outputs of zlib's variants differ, and a different payload would be a deployment.
     """
-    modules = {"clawdet_infra.redaction": _source("../redaction")}
-    modules |= {f"clawdet_infra.remote.{name}": _source(name) for name in _MODULES}
-    text = json.dumps({"modules": modules, **content})
-    return {"program": _source("bootstrap"), "packed": base64.b85encode(bz2.compress(text.encode())).decode()}
-
-
-def _source(name: str) -> str:
-    return (_FOLDER / f"{name}.py").read_text(encoding="utf-8")
+    modules = {"clawdet_infra.redaction": source("../redaction")}
+    modules |= {f"clawdet_infra.remote.{name}": source(name) for name in _MODULES}
+    guard = {"clawdet_infra.remote.guard.__init__": source("guard/__init__")}
+    guard |= {f"clawdet_infra.remote.guard.{name}": source(f"guard/{name}") for name in _GUARD}
+    text = json.dumps({"modules": modules, "guard_modules": guard, "guard_units": dict(guard_units), **content})
+    return {"program": source("bootstrap"), "packed": base64.b85encode(bz2.compress(text.encode())).decode()}

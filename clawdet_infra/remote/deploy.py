@@ -15,6 +15,7 @@ from clawdet_infra.redaction import Redactor, values_of
 from clawdet_infra.remote import edge, gateway, server
 from clawdet_infra.remote.containers import Project, forget, pull
 from clawdet_infra.remote.failures import DeploymentError
+from clawdet_infra.remote.install import install_guard
 from clawdet_infra.remote.releases import Release, Releases
 from clawdet_infra.remote.state import SavedState
 
@@ -60,6 +61,9 @@ class Deployment:
         """Deploy; put the previous release back and raise DeploymentError where the new one does not get ready."""
         server.wait_until_prepared()
         with self._lock(self._name):
+            # Customers of one host are deployed side by side.  The name is none that a customer can have.
+            with self._lock(".guard"):
+                install_guard(self._payload)
             Project(gateway.trial_name(self._name), self._directory, self._directory).remove(volumes=True)
             release, good = self._releases.stage(self._payload), self._releases.good
             for image in self._payload["images"].values():

@@ -7,6 +7,10 @@ class DeploymentError(Exception):
     """The deployment cannot go on.  The text is one sentence for the operator, without the customer's name."""
 
 
+class LockHeldError(DeploymentError):
+    """Somebody else holds a lock."""
+
+
 class ProbeError(DeploymentError):
     """A release is not ready: which probe failed, what was wrong, and what was answered last.
 

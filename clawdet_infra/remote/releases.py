@@ -9,7 +9,6 @@ good                   link to the last release that got ready
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -17,6 +16,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from clawdet_infra.remote.files import sync, write
 
 KEPT = 3
 _NUMBER = re.compile(r"\d{6}")
@@ -75,7 +76,7 @@ class Releases:
         files, environment, digest = payload["files"], payload["environment"], payload["digest"]
         for path, file in files.items():
             if _CONFIG.match(path):
-                _write(self.directory / path, file["content"], file["mode"])
+                write(self.directory / path, file["content"].encode(), file["mode"])
         for known in (self.current, self.good):
             if known and known.holds(files, environment, digest):
                 return known
@@ -84,13 +85,13 @@ class Releases:
         facts = json.dumps({"digest": digest, "images": payload["images"], "config": config})
         staging = Path(tempfile.mkdtemp(prefix=".new-", dir=self._folder))
         compose = files["compose.yaml"]
-        _write(staging / "compose.yaml", compose["content"], compose["mode"])
-        _write(staging / ".env", environment, 0o600)
-        _write(staging / "release.json", facts, 0o600)
+        write(staging / "compose.yaml", compose["content"].encode(), compose["mode"])
+        write(staging / ".env", environment.encode(), 0o600)
+        write(staging / "release.json", facts.encode(), 0o600)
         # The rename makes it a release; before it, a crash leaves a folder that the next run clears away.
         target = self._folder / f"{number:06d}"
         staging.rename(target)
-        _sync(self._folder)
+        sync(self._folder)
         return Release(target)
 
     def activate(self, release: Release) -> None:
@@ -130,34 +131,8 @@ class Releases:
         new.unlink(missing_ok=True)
         new.symlink_to(release.folder.relative_to(self.directory))
         new.rename(self.directory / name)
-        _sync(self.directory)
+        sync(self.directory)
 
 
 def _compose(release: Release) -> str:
     return (release.folder / "compose.yaml").read_text()
-
-
-def _write(path: Path, content: str, mode: int) -> None:
-    """Write a file so that it is there completely or not at all, with its mode from the first moment on."""
-    data = content.encode()
-    if path.exists() and path.read_bytes() == data:
-        path.chmod(mode)
-        return
-    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)
-    os.fchmod(handle, mode)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(handle)
-    Path(name).rename(path)
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    """Put a folder's entries on disk."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

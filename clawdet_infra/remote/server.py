@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from clawdet_infra.remote.commands import run
-from clawdet_infra.remote.failures import DeploymentError
+from clawdet_infra.remote.failures import DeploymentError, LockHeldError
 
 _PREPARED_SECONDS = 900
 _DOCKER_SECONDS = 120
@@ -43,7 +43,7 @@ def lock_file(root: Path, name: str) -> Path:
 
 @contextlib.contextmanager
 def locked(file: Path, *, seconds: float) -> Iterator[None]:
-    """Hold a lock, which is a file, after waiting for it for at most `seconds`.
+    """Hold a lock, which is a file, after waiting for it for at most `seconds`; LockHeldError where that is not enough.
 
     The kernel gives it back when the process ends, however it ends.
     """
@@ -56,7 +56,7 @@ def locked(file: Path, *, seconds: float) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > end:
-                    raise DeploymentError(
+                    raise LockHeldError(
                         f"another deployment holds the lock {file} for longer than {seconds:.0f} s"
                     ) from None
                 time.sleep(0.2)

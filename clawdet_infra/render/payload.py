@@ -8,9 +8,14 @@ from typing import Any
 from clawdet_infra import remote
 from clawdet_infra.layout import CustomerLayout, HostLayout
 from clawdet_infra.render.bundle import Bundle, site
+from clawdet_infra.render.templates import text
 
 START_SECONDS = 240
 """How long a new release may take from its containers' start until the gateway is ready."""
+
+# Where the guard is on a server; its service names the program too.
+_GUARD = {"program": "/usr/local/lib/clawdet/guard.pyz", "units": "/etc/systemd/system"}
+_GUARD_UNITS = ("clawdet-guard.service", "clawdet-guard.timer")
 
 _LOAD = "import json,sys; p=json.load(sys.stdin);"
 _RUN = 'exec(compile(p["program"],"deploy.py","exec"),{"__name__":"__main__","payload":p})'
@@ -95,7 +100,8 @@ def _payload(bundle: Bundle, **fields: Any) -> str:
             **fields,
             "digest": bundle.digest,
             "images": dict(bundle.images),
-            **remote.program(files=files),
+            "guard": _GUARD,
+            **remote.program(files=files, guard_units={name: text(f"host/{name}") for name in _GUARD_UNITS}),
         }
     )
 

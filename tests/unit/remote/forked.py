@@ -27,7 +27,7 @@ def run(
 ) -> Ran:
     """Deploy, or remove; stop dead before or after the n-th step with Docker."""
     output, errors = where.bin / "stdout", where.bin / "stderr"
-    fields = _unpacked(payload) | ({"action": "remove"} if remove else {})
+    fields = unpacked(payload) | ({"action": "remove"} if remove else {})
     with warnings.catch_warnings():
         # Later Pythons warn of forks beside threads; the threads here answer for the gateways, in the parent only.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -51,7 +51,8 @@ def run(
     return Ran(os.waitstatus_to_exitcode(status), output.read_text(), errors.read_text())
 
 
-def _unpacked(payload: str) -> dict[str, Any]:
+def unpacked(payload: str) -> dict[str, Any]:
+    """What a payload says, also what is packed in it."""
     fields = json.loads(payload)
     return fields | json.loads(bz2.decompress(base64.b85decode(fields.pop("packed"))))
 

@@ -43,6 +43,7 @@ class Server:
     def __init__(self, folder: Path) -> None:
         self.root = folder / "srv"
         self.bin = folder / "bin"
+        self.system = folder / "system"
         self.bin.mkdir(parents=True)
         docker = self.bin / "docker"
         docker.write_text(
@@ -54,6 +55,9 @@ class Server:
         init = self.bin / "cloud-init"
         init.write_text("#!/bin/sh\nexit 2\n")
         init.chmod(0o755)
+        systemctl = self.bin / "systemctl"
+        systemctl.write_text('#!/bin/sh\necho "$@" >> "$0.calls"\n')
+        systemctl.chmod(0o755)
         everything = [
             "gateway:1",
             "gateway:2",
@@ -153,7 +157,13 @@ class Server:
         return self._here(render.host_payload(host, bundle, start_seconds=2))
 
     def _here(self, payload: str) -> str:
-        return payload.replace("/srv/clawdet/", f"{self.root}/")
+        for real, ours in (
+            ("/srv/clawdet/", f"{self.root}/"),
+            ("/usr/local/lib/clawdet", str(self.system / "lib")),
+            ("/etc/systemd/system", str(self.system / "units")),
+        ):
+            payload = payload.replace(real, ours)
+        return payload
 
     def running(self, project: str) -> dict[str, str]:
         """The images of a project's running containers by service."""
