@@ -7,6 +7,7 @@ import typer
 from clawdet_infra.cli import (
     alert,
     cloud,
+    daemon,
     demo,
     details,
     doctor,
@@ -14,12 +15,14 @@ from clawdet_infra.cli import (
     health,
     history,
     logs,
+    metrics,
     open,
     ps,
     recover,
     restart,
     ssh,
     token,
+    trial,
     up,
     validate,
 )
@@ -33,10 +36,13 @@ app = typer.Typer(
 )
 app.command("doctor")(doctor.doctor)
 app.command("validate")(validate.validate)
+app.command("test-deploy")(trial.try_out)
 app.command("up", context_settings=up.CONTEXT)(up.up)
 app.command("recover")(recover.recover)
 app.command("history")(history.history)
 app.command("health")(health.health)
+app.command("daemon")(daemon.daemon)
+app.command("metrics")(metrics.metrics)
 app.command("ps")(ps.ps)
 app.command("details")(details.details)
 app.command("logs")(logs.logs)

@@ -17,21 +17,22 @@ _PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
 class Journal(logging.Handler):
     """Writes lines to stderr, or with `as_json` objects to stdout.
 
-    `in_systemd` puts the priority in front of each line, and leaves the time to systemd.  `use` says which secrets are
-    taken out, whoever wrote them.
+    `in_systemd` puts the priority in front of each line, and leaves the time to systemd.  `redact` takes secrets out,
+    whoever wrote them.
     """
 
     def __init__(
-        self, *, as_json: bool = False, in_systemd: bool = False, write: Callable[[str], None] | None = None
+        self,
+        redact: Redactor,
+        *,
+        as_json: bool = False,
+        in_systemd: bool = False,
+        write: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__(logging.INFO)
         self._as_json = as_json
         self._in_systemd = in_systemd
         self._write = write or _writer(as_json)
-        self._redact = Redactor([])
-
-    def use(self, redact: Redactor) -> None:
-        """Take out these secrets from now on."""
         self._redact = redact
 
     def emit(self, record: logging.LogRecord) -> None:

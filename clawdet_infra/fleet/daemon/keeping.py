@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -63,7 +64,7 @@ class Keeper:
     def close(self) -> None:
         """Write what can be written, and close the database."""
         with self._lock:
-            self._failed_at = -self._rest_seconds
+            self._failed_at = -math.inf
             try:
                 self._ask(self._write)
             except HistoryError as error:
@@ -84,7 +85,7 @@ class Keeper:
                 self._looks.popleft()
             try:
                 # A new round is worth another attempt.
-                self._failed_at = -self._rest_seconds
+                self._failed_at = -math.inf
                 self._ask(self._write)
                 self._states = self._ask(lambda history: history.states())
             except HistoryError:

@@ -88,18 +88,27 @@ class Healer:
         return len(self._running)
 
     async def round(
-        self, states: Mapping[str, State], diagnoses: Mapping[str, Diagnosis], inventory: Inventory
+        self,
+        states: Mapping[str, State],
+        diagnoses: Mapping[str, Diagnosis],
+        inventory: Inventory,
+        seen: frozenset[str] | None = None,
     ) -> Plan:
         """Decide after a round, and begin what was decided without waiting for it.
 
-        Raises HistoryError where the history cannot be read; nothing is begun then.
+        `seen` are those that the round looked at, all by default: nothing is done for others.  Raises HistoryError
+        where the history cannot be read; nothing is begun then.
         """
         await self._executor.write()
         await self._take_over(inventory)
         self._times.forget()
         now = self._clock()
         known = {one: state for one, state in states.items() if one in inventory.instances}
-        down = {one: state for one, state in known.items() if state.condition is Condition.DOWN}
+        down = {
+            one: state
+            for one, state in known.items()
+            if state.condition is Condition.DOWN and (seen is None or one in seen)
+        }
         for one in self._said.keys() - down.keys() - {_FLEET}:
             del self._said[one]
         if not down:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -23,6 +24,15 @@ def text(readings: Readings) -> str:
     registry = CollectorRegistry()
     registry.register(_Readings(readings))
     return generate_latest(registry).decode()
+
+
+def samples(readings: Readings) -> list[dict[str, Any]]:
+    """Return readings as plain values: the name, labels and value of every sample."""
+    return [
+        {"name": sample.name, "labels": sample.labels, "value": sample.value}
+        for metric in _Readings(readings).collect()
+        for sample in metric.samples
+    ]
 
 
 class _Readings(Collector):

@@ -71,18 +71,24 @@ class StageTimes:
         return {stage: (tuple(counts), self._sums[stage]) for stage, counts in self._counts.items()}
 
 
-def from_history(states: Iterable[State], alerts_open: int, size: int) -> Readings:
-    """Return what the history alone knows: for a look without a checker at hand."""
+def from_history(
+    states: Iterable[State], alerts_open: int, size: int, places: Mapping[str, tuple[str, str]] | None = None
+) -> Readings:
+    """Return what the history alone knows: for a look without a checker at hand.
+
+    `places` has the stack and the plan of every instance that there is; where it is known, others are left out.
+    """
     instances = tuple(
         InstanceReading(
             id=one.instance,
             server=one.server,
-            stack="",
-            plan="",
+            stack=places[one.instance][0] if places else "",
+            plan=places[one.instance][1] if places else "",
             condition=one.condition,
             failures=one.failures,
             since=one.since,
         )
         for one in sorted(states, key=lambda one: one.instance)
+        if places is None or one.instance in places
     )
     return Readings(instances=instances, alerts_open=alerts_open, history_bytes=size, history_available=True)

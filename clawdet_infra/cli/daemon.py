@@ -1,0 +1,149 @@
+"""`clawdet daemon`: look after the fleet, day and night."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clawdet_infra.cli.project import ROOT, Exit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from clawdet_infra.cli.daemon_fleet import StackFleet
+    from clawdet_infra.fleet.alerts.channels import Channels
+    from clawdet_infra.fleet.daemon.operations import Operations
+    from clawdet_infra.fleet.daemon.running import Daemon
+    from clawdet_infra.fleet.metrics import Readings
+
+
+def daemon(
+    interval: Annotated[
+        float | None, typer.Option(min=1, help="Seconds from one round to the next, instead of the file's.")
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="Make one round, with what follows from it, and end.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be repaired, and repair nothing.")] = False,
+    stacks: Annotated[
+        list[str] | None,
+        typer.Option("--stack", "-s", help="Of this stack alone; may be repeated. Default: all stacks."),
+    ] = None,
+    metrics: Annotated[
+        str | None, typer.Option(metavar="ADDRESS:PORT", help="Serve /metrics here; PORT alone is on loopback.")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Instead of the file that CLAWDET_OPERATIONS names, or .clawdet/operations.yaml."),
+    ] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Log JSON, one object a line, to stdout.")] = False,
+) -> None:
+    """Look at all instances again and again, heal those that are down, and tell people of the rest.
+
+    One process at a time does; a second one stands by.  With --once it ends with 4 where something is down, and with 1
+    where the round could not be made.
+
+    Example: clawdet daemon --interval 60 --metrics 127.0.0.1:9811
+    """
+    # Imported where it is needed: HTTP, SSH, the database and the engine take more than a second.
+    import asyncio
+
+    from clawdet_infra.cli.daemon_fleet import StackFleet
+    from clawdet_infra.fleet.alerts.channels import ChannelsError, load_channels
+    from clawdet_infra.fleet.daemon.operations import OperationsError
+    from clawdet_infra.fleet.daemon.serving import parse_address
+
+    try:
+        address = parse_address(metrics) if metrics else None
+        operations = _operations(config)
+        if interval is not None:
+            operations = replace(operations, interval_seconds=interval)
+        channels = load_channels(os.environ, ROOT / ".clawdet" / "alerts.yaml")
+    except (OperationsError, ChannelsError, ValueError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(Exit.CONFIGURATION) from None
+    fleet = StackFleet(stacks, operations.inventory_seconds)
+    raise typer.Exit(
+        asyncio.run(_look_after(operations, fleet, channels, address, once=once, dry_run=dry_run, as_json=json_output))
+    )
+
+
+def _operations(config: Path | None) -> Operations:
+    from clawdet_infra.fleet.daemon.operations import VARIABLE, load_operations
+
+    named = os.environ.get(VARIABLE)
+    file = config or (Path(named) if named else ROOT / ".clawdet" / "operations.yaml")
+    return load_operations(file, required=bool(config or named))
+
+
+async def _look_after(
+    operations: Operations,
+    fleet: StackFleet,
+    channels: Channels,
+    address: tuple[str, int] | None,
+    *,
+    once: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> Exit:
+    from clawdet_infra.cli.history import history_url
+    from clawdet_infra.fleet.alerts.channels import ChannelsError
+    from clawdet_infra.fleet.alerts.sender import Sender
+    from clawdet_infra.fleet.daemon import journal, wiring
+    from clawdet_infra.fleet.daemon.secrets import FleetRedactor
+    from clawdet_infra.fleet.daemon.systemd import Notifier
+
+    redact = FleetRedactor()
+    journal.install(journal.Journal(redact, as_json=as_json, in_systemd="JOURNAL_STREAM" in os.environ))
+    try:
+        sender = Sender(channels.channels, redact)
+    except ChannelsError as error:
+        typer.echo(f"error: {error}", err=True)
+        return Exit.CONFIGURATION
+    async with wiring.daemon(
+        operations,
+        fleet,
+        history_url(),
+        sender,
+        dead_man=channels.dead_man,
+        dry_run=dry_run,
+        notifier=Notifier(os.environ),
+        used=redact.use,
+    ) as (made, readings):
+        return await _once(made) if once else await _run(made, readings, address)
+
+
+async def _once(made: Daemon) -> Exit:
+    from clawdet_infra.fleet.daemon.running import FleetError, HeldError
+    from clawdet_infra.fleet.history import HistoryError
+
+    try:
+        report = await made.once()
+    except (HeldError, FleetError, HistoryError) as error:
+        typer.echo(f"error: {error}", err=True)
+        return Exit.ERROR
+    if report.down:
+        return Exit.RESOURCE
+    return Exit.ERROR if report.failed or report.round.unseen else Exit.OK
+
+
+async def _run(made: Daemon, readings: Callable[[], Readings], address: tuple[str, int] | None) -> Exit:
+    import contextlib
+    import logging
+
+    from clawdet_infra.fleet.daemon.running import stop_on_signals
+    from clawdet_infra.fleet.daemon.serving import served
+
+    stop_on_signals(made)
+    async with contextlib.AsyncExitStack() as stack:
+        if address is not None:
+            try:
+                url = await stack.enter_async_context(served(*address, readings))
+            except OSError as error:
+                typer.echo(f"error: metrics cannot be served at {':'.join(map(str, address))}: {error}", err=True)
+                return Exit.CONFIGURATION
+            logging.getLogger(__name__).info("metrics are at %s", url)
+        await made.run()
+    return Exit.OK

@@ -1,0 +1,187 @@
+"""One round from beginning to end: look, keep, heal, tell."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from clawdet_infra.fleet.alerts import Notice, Subject
+from clawdet_infra.fleet.daemon.keeping import Keeper
+from clawdet_infra.fleet.daemon.report import RoundReport
+from clawdet_infra.fleet.healing import GiveUp, Healer, Plan
+from clawdet_infra.fleet.healing.faults import located
+from clawdet_infra.fleet.history import HistoryError
+from clawdet_infra.fleet.instance import Inventory
+from clawdet_infra.fleet.metrics import InstanceReading, Readings, StageTimes
+from clawdet_infra.fleet.records import Event, Observation, Outcome, State, Step
+from clawdet_infra.fleet.rounds import Round
+
+log = logging.getLogger(__name__)
+
+Look = Callable[[Inventory], Awaitable[Round]]
+"""Looks at all instances once."""
+
+
+class Desk(Protocol):
+    """Who tells people."""
+
+    async def round(self, subjects: Sequence[Subject]) -> tuple[Notice, ...]:
+        """Decide after a round what to tell, and begin to tell it."""
+
+
+class Tally:
+    """Counts finished repairs since the process began."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[Step, Outcome]] = Counter()
+
+    def __call__(self, step: Step, outcome: Outcome) -> None:
+        """Count one."""
+        self.counts[step, outcome] += 1
+
+
+class Checker:
+    """Makes rounds, and keeps what was seen last for the metrics.  `clock` says the time of day."""
+
+    def __init__(
+        self, look: Look, keeper: Keeper, healer: Healer, desk: Desk, repairs: Tally, clock: Callable[[], datetime]
+    ) -> None:
+        self._look = look
+        self._keeper = keeper
+        self._healer = healer
+        self._desk = desk
+        self._repairs = repairs
+        self._clock = clock
+        self._number = 0
+        self._last: dict[str, Observation] = {}
+        self._stages = StageTimes()
+        self._alerts_open: int | None = None
+        self._braked: str | None = None
+        self.readings = Readings(rounds=0)
+
+    async def round(self, inventory: Inventory, *, may_heal: bool, inventory_age: float) -> RoundReport:
+        """Make a round.  Without `may_heal` nothing is repaired."""
+        self._number += 1
+        seen = await self._look(inventory)
+        self._remember(inventory, seen.observations)
+        states = await asyncio.to_thread(self._keeper.record, seen.observations)
+        problems = [str(self._keeper.problem)] if self._keeper.problem else []
+        plan = Plan()
+        if may_heal and not problems:
+            plan, why = await self._heal(inventory, states, seen.observations)
+            problems += why
+        notices, why = await self._tell(inventory, states, plan)
+        report = RoundReport(
+            number=self._number,
+            round=seen,
+            plan=plan,
+            notices=tuple(notice.title for notice in notices),
+            problems=(*problems, *why),
+        )
+        self.readings = await asyncio.to_thread(self._read, inventory, states, report, inventory_age)
+        return report
+
+    async def _heal(
+        self, inventory: Inventory, states: Mapping[str, State], observations: Sequence[Observation]
+    ) -> tuple[Plan, list[str]]:
+        diagnoses = {one.instance: one.diagnosis for one in observations if one.diagnosis is not None}
+        seen = frozenset(one.instance for one in observations)
+        try:
+            plan = await self._healer.round(states, diagnoses, inventory, seen)
+        except HistoryError as error:
+            return Plan(), [f"nothing is repaired: {error}"]
+        except Exception as error:
+            # Whatever is wrong with healing, people are still told.
+            return Plan(), [f"healing failed in a way that should not happen: {located(error)}"]
+        if plan.braked and not self._braked:
+            event = Event(at=self._clock(), kind="checker", instance=None, what=plan.braked)
+            await asyncio.to_thread(self._keeper.add, event)
+        self._braked = plan.braked
+        return plan, []
+
+    async def _tell(
+        self, inventory: Inventory, states: Mapping[str, State], plan: Plan
+    ) -> tuple[tuple[Notice, ...], list[str]]:
+        subjects = [
+            self._subject(states[one], instance.url, plan)
+            for one, instance in sorted(inventory.instances.items())
+            if one in states
+        ]
+        try:
+            notices = await self._desk.round(subjects)
+            self._alerts_open = await asyncio.to_thread(self._count_alerts)
+        except Exception as error:
+            return (), [f"alerts failed in a way that should not happen: {located(error)}"]
+        return notices, []
+
+    def _count_alerts(self) -> int:
+        return sum(one.resolved is None for one in self._keeper.alerts(self._clock()))
+
+    def _subject(self, state: State, url: str, plan: Plan) -> Subject:
+        last = self._last.get(state.instance)
+        decision = plan.decisions.get(state.instance)
+        done = list(plan.done.get(state.instance, ()))
+        if isinstance(decision, GiveUp):
+            done.append(f"No further repair: {decision.why}.")
+        elif plan.braked and decision is not None:
+            done.append(f"No repair: {plan.braked}.")
+        return Subject(
+            state=state,
+            url=url,
+            whole_server=bool(last and last.diagnosis and last.diagnosis.whole_server),
+            done=tuple(done),
+            healing=plan.healing(state.instance),
+            last_answer=(last.last_answer or "") if last else "",
+            certificate_days=last.certificate_days if last else None,
+        )
+
+    def _remember(self, inventory: Inventory, observations: Sequence[Observation]) -> None:
+        self._stages.count(observations)
+        known = {**self._last, **{one.instance: one for one in observations}}
+        self._last = {one: seen for one, seen in known.items() if one in inventory.instances}
+
+    def _read(
+        self, inventory: Inventory, states: Mapping[str, State], report: RoundReport, inventory_age: float
+    ) -> Readings:
+        try:
+            size = self._keeper.size()
+        except HistoryError:
+            size = None
+        return Readings(
+            instances=tuple(
+                self._instance(instance.stack, instance.plan, states[one])
+                for one, instance in sorted(inventory.instances.items())
+                if one in states
+            ),
+            repairs=dict(self._repairs.counts),
+            repairs_running=self._healer.running,
+            braked=report.plan.braked is not None,
+            alerts_open=self._alerts_open,
+            history_available=self._keeper.problem is None,
+            history_bytes=size,
+            inventory_age_seconds=inventory_age,
+            rounds=report.number,
+            round_seconds=report.round.seconds,
+            round_at=self._clock(),
+            unseen=len(report.round.unseen),
+            stages=self._stages.read(),
+        )
+
+    def _instance(self, stack: str, plan: str, state: State) -> InstanceReading:
+        last = self._last.get(state.instance)
+        return InstanceReading(
+            id=state.instance,
+            server=state.server,
+            stack=stack,
+            plan=plan,
+            condition=state.condition,
+            failures=state.failures,
+            since=state.since,
+            latency_seconds=last.latency_seconds if last else None,
+            certificate_days=last.certificate_days if last else None,
+            stage_seconds=last.stage_seconds if last else {},
+        )

@@ -1,0 +1,92 @@
+"""Puts a daemon together from its real parts."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from pydantic import SecretStr
+
+from clawdet_infra.fleet.alerts.deadman import DeadMan
+from clawdet_infra.fleet.alerts.desk import Courier, Desk
+from clawdet_infra.fleet.daemon.checker import Checker, Tally
+from clawdet_infra.fleet.daemon.duty import Duty
+from clawdet_infra.fleet.daemon.hands import FleetHands
+from clawdet_infra.fleet.daemon.keeping import Keeper
+from clawdet_infra.fleet.daemon.operations import Operations
+from clawdet_infra.fleet.daemon.reach import Reach
+from clawdet_infra.fleet.daemon.running import Daemon, Fleet
+from clawdet_infra.fleet.daemon.systemd import Notifier
+from clawdet_infra.fleet.healing import Healer
+from clawdet_infra.fleet.history import History, HistoryPolicy, this_process
+from clawdet_infra.fleet.instance import Inventory
+from clawdet_infra.fleet.metrics import Readings
+from clawdet_infra.fleet.rounds import Round, look_round
+
+NOBODY = Inventory(instances={}, servers={}, clouds={}, login_keys={})
+
+
+@contextlib.asynccontextmanager
+async def daemon(
+    operations: Operations,
+    fleet: Fleet,
+    history_url: str,
+    courier: Courier,
+    *,
+    dead_man: SecretStr | None = None,
+    dry_run: bool = False,
+    notifier: Notifier | None = None,
+    used: Callable[[Inventory], None] = lambda inventory: None,
+) -> AsyncIterator[tuple[Daemon, Callable[[], Readings]]]:
+    """Yield a daemon for a fleet, and what says its newest readings; connections are closed at the end."""
+    reach = Reach(NOBODY)
+    policy = HistoryPolicy(longest_gap=operations.longest_gap)
+    keeper = Keeper(lambda: History.open(history_url, policy))
+    owner = this_process()
+    repairs = Tally()
+    healer = Healer(
+        keeper,
+        FleetHands(reach, operations.rounds.request_seconds),
+        owner,
+        operations.healing,
+        clock=_now,
+        ended=repairs,
+        dry_run=dry_run,
+    )
+    rounds = replace(operations.rounds, deadline_seconds=operations.round_seconds)
+
+    async def look(inventory: Inventory) -> Round:
+        instances = list(inventory.instances.values())
+        return await look_round(
+            instances, inventory.clouds, rounds, host_look=reach.hosts.look, server_status=reach.status
+        )
+
+    def use(inventory: Inventory) -> None:
+        reach.use(inventory)
+        used(inventory)
+
+    desk = Desk(keeper, courier, operations.alerts, _now)
+    checker = Checker(look, keeper, healer, desk, repairs, _now)
+    made = Daemon(
+        operations,
+        fleet,
+        checker,
+        healer,
+        keeper,
+        Duty(keeper, owner),
+        desk,
+        clock=_now,
+        used=use,
+        dead_man=DeadMan(dead_man) if dead_man else None,
+        notifier=notifier,
+    )
+    try:
+        yield made, lambda: checker.readings
+    finally:
+        await reach.close()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
