@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -44,11 +45,11 @@ def try_channels(json_output: Json = False) -> None:
     # Imported where it is needed: apprise takes a third of a second.
     import asyncio
 
-    from clawdet_infra.fleet.alerts.channels import ChannelsError, load_channels
+    from clawdet_infra.fleet.alerts.channels import FILE_VARIABLE, ChannelsError, load_channels
     from clawdet_infra.fleet.alerts.notice import trial
     from clawdet_infra.fleet.alerts.sender import Sender, SenderPolicy
 
-    file = ROOT / ".clawdet" / "alerts.yaml"
+    file = Path(os.environ.get(FILE_VARIABLE) or ROOT / ".clawdet" / "alerts.yaml")
     try:
         channels = load_channels(os.environ, file).channels
         sender = Sender(channels, policy=SenderPolicy(attempts=1))

@@ -45,12 +45,18 @@ class SenderPolicy:
 
 @dataclass
 class _Service:
-    """A channel as apprise knows it; `busy` is set while a send is under way, be it one that nobody waits for."""
+    """A channel as apprise knows it.
+
+    Notices queue at `turn`; `busy` is set while a send is under way, be it one that nobody waits for any more.  What
+    is sent to one that is `failing` is tried once, so that a queue does not stand behind it for long.
+    """
 
     name: str
     service: Any
     redact: Redactor
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     busy: threading.Lock = field(default_factory=threading.Lock)
+    failing: bool = False
 
 
 class Sender:
@@ -91,11 +97,17 @@ class Sender:
         safe = Notice(
             kind=notice.kind, title=self._redact(notice.title), body=self._redact(notice.body), key=notice.key
         )
-        return tuple(await asyncio.gather(*(self._deliver(one, safe) for one in self._services)))
+        return tuple(await asyncio.gather(*(self._in_turn(one, safe) for one in self._services)))
 
-    async def _deliver(self, one: _Service, notice: Notice) -> Delivery:
+    async def _in_turn(self, one: _Service, notice: Notice) -> Delivery:
+        async with one.turn:
+            delivery = await self._deliver(one, notice, 1 if one.failing else self._policy.attempts)
+            one.failing = not delivery.arrived
+            return delivery
+
+    async def _deliver(self, one: _Service, notice: Notice, attempts: int) -> Delivery:
         problem = ""
-        for attempt in range(self._policy.attempts):
+        for attempt in range(attempts):
             if attempt:
                 await asyncio.sleep(self._policy.pause_seconds * 2 ** (attempt - 1))
             if not one.busy.acquire(blocking=False):
@@ -108,7 +120,7 @@ class Sender:
             if answer is None:
                 return Delivery(one.name, True)
             problem = answer
-        times = f" ({self._policy.attempts} attempts)" if self._policy.attempts > 1 else ""
+        times = f" ({attempts} attempts)" if attempts > 1 else ""
         return Delivery(one.name, False, f"{problem}{times}")
 
 

@@ -112,6 +112,14 @@ async def test_a_channel_that_hangs_holds_up_nobody(receiver: Web) -> None:
         await other.stop()
 
 
+async def test_notices_of_one_round_arrive_all_of_them(receiver: Web) -> None:
+    several = [Notice(kind="raised", title=f"number {number}", body="x") for number in range(10)]
+    one = sender(receiver.url())
+    answers = await asyncio.gather(*(one.send(notice) for notice in several))
+    assert all(only(answer).arrived for answer in answers), answers
+    assert [message["title"] for _, message in receiver.taken] == [notice.title for notice in several]
+
+
 async def test_secrets_of_the_fleet_are_taken_out_at_the_last_moment(receiver: Web) -> None:
     slipped = Notice(kind="raised", title=f"it says {CANARY}", body=f"last answer: {CANARY}")
     await sender(receiver.url(), redactor=Redactor([CANARY])).send(slipped)
