@@ -7,22 +7,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clawdet_infra.cli import project
+from clawdet_infra.cli.instances import Stacks, complete_id, fail
 from clawdet_infra.cli.project import Exit
 
 if TYPE_CHECKING:
     from clawdet_infra.cli.health_round import Checker
     from clawdet_infra.fleet.rounds import Round
 
+Ids = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[ID]...", help="Customers' ids; all where none is named.", autocompletion=complete_id),
+]
+
 
 def health(
-    ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="Instances; all where none is named.")
-    ] = None,
+    ids: Ids = None,
     every: Annotated[bool, typer.Option("--all", help="All instances, which is the default.")] = False,
-    stacks: Annotated[
-        list[str] | None,
-        typer.Option("--stack", "-s", help="Of this stack alone; may be repeated. Default: all stacks."),
-    ] = None,
+    stacks: Stacks = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Look again and again, until Ctrl-C.")] = False,
     interval: Annotated[float, typer.Option(min=1, help="With --watch: seconds from one round to the next.")] = 10,
     host: Annotated[bool, typer.Option("--host", help="Ask all servers too: containers, memory, disk.")] = False,
@@ -39,8 +40,7 @@ def health(
     Example: clawdet health --watch
     """
     if ids and every:
-        typer.echo("error: name instances, or say --all", err=True)
-        raise typer.Exit(Exit.CONFIGURATION)
+        fail("name instances, or say --all", Exit.CONFIGURATION)
     # Imported where it is needed: HTTP, SSH and the engine take most of a second, which other commands need not wait.
     from clawdet_infra.cli.health_round import Checker
     from clawdet_infra.inventory import InventoryError
@@ -50,11 +50,9 @@ def health(
         checker.choose()
         done = _watch(checker, interval, host, json_output) if watch else _once(checker, host, json_output)
     except KeyError as error:
-        typer.echo(f"error: {error.args[0]}", err=True)
-        raise typer.Exit(Exit.CONFIGURATION) from None
+        fail(str(error.args[0]), Exit.CONFIGURATION)
     except (InventoryError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(Exit.ERROR) from None
+        fail(str(error))
     raise typer.Exit(exit_code(done))
 
 
