@@ -17,6 +17,7 @@ import typer
 
 from clawdet_infra.cli import project
 from clawdet_infra.cli.columns import columns
+from clawdet_infra.cli.history import history_url
 from clawdet_infra.cli.project import ROOT, Exit
 
 if TYPE_CHECKING:
@@ -178,9 +179,8 @@ def _history() -> Iterator[History]:
     # Imported where it is needed: the database's library takes half a second.
     from clawdet_infra.fleet.history import History, HistoryError
 
-    url = os.environ.get("CLAWDET_HISTORY") or f"sqlite:///{ROOT}/.clawdet/history.db"
     try:
-        with History.open(url) as history:
+        with History.open(history_url()) as history:
             yield history
     except HistoryError as error:
         typer.echo(f"error: {error}", err=True)

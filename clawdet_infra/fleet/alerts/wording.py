@@ -41,8 +41,9 @@ def seen_of(key: str, members: Sequence[Subject]) -> str:
 
 
 def done_of(before: Sequence[str], members: Sequence[Subject]) -> tuple[str, ...]:
-    """Return what was done, each sentence once, the last ten of them."""
-    return tuple(dict.fromkeys([*before, *(plain(what) for one in members for what in one.done)]))[-10:]
+    """Return what was done, each sentence once; what was known before where nothing is said now."""
+    now = dict.fromkeys(plain(what) for one in members for what in one.done)
+    return tuple(now)[-10:] if now else tuple(before)
 
 
 def told(kind: Kind, now: datetime, alert: Alert, members: Sequence[Subject], *, flapping: bool) -> Notice:

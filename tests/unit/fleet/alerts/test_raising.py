@@ -73,6 +73,21 @@ def test_people_are_told_when_the_ladder_has_given_up() -> None:
     assert "Done: Restarted the containers at 12:03. Rebooted the server at 12:07." in notice.body
 
 
+def test_what_was_done_is_said_anew_in_each_round_and_kept_to_the_end() -> None:
+    ward = Ward(Patient("ada"))
+    ada = ward.patients["ada"]
+    ada.down()
+    for number in range(30):
+        ada.done = ("Restarted the containers.", f"No repair: {number} of 40 servers are down.")
+        ward.round()
+    [alert] = ward.open
+    assert alert.done == ("Restarted the containers.", "No repair: 29 of 40 servers are down.")
+    ada.well()
+    ada.done = ()
+    [notice] = ward.rounds(2)
+    assert "Done: Restarted the containers." in notice.body
+
+
 @pytest.mark.parametrize(
     ("policy", "expected"),
     [
