@@ -1,0 +1,201 @@
+"""`clawdet test-deploy`: one throw-away customer, to see that a release works before anybody depends on it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from clawdet_infra.cli import project
+from clawdet_infra.cli.project import ROOT, CommandError, Exit
+from clawdet_infra.model import PLANS, CloudAccess, ConfigurationError, Fleet, dump_fleet, load_fleet, read_fleet
+
+if TYPE_CHECKING:
+    from clawdet_infra.trial.outcome import Outcome
+    from clawdet_infra.trial.records import Record
+    from clawdet_infra.trial.stages import Passed
+
+LOCAL_STACK = "local"
+LOCAL_CLOUD = Path(".clawdet") / "cloud" / "local" / "info.json"
+
+
+def try_out(
+    plan: Annotated[str | None, typer.Option("--plan", help="The customer's plan: free, pro or enterprise.")] = None,
+    stack: Annotated[
+        str | None, typer.Option("--stack", "-s", help="Whose release, plans and cloud to use; `local` with --local.")
+    ] = None,
+    local: Annotated[bool, typer.Option("--local", help="Use the local cloud, and start it if it is not up.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the customer there, and say how to remove it.")] = False,
+    remove: Annotated[str | None, typer.Option("--remove", help="Remove this customer, which was kept.")] = None,
+    clean: Annotated[bool, typer.Option("--clean", help="Remove what killed runs have left, and do no more.")] = False,
+    json_output: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Deploy one throw-away customer as any other, probe it, show each stage with its time, and remove it.
+
+    It is removed also when it fails or is interrupted.  What a killed run has left is removed by the next one.
+
+    Example: clawdet test-deploy --local --plan pro
+    """
+    tell = _Teller(json_output)
+    if clean or remove:
+        raise typer.Exit(_clean(remove, tell))
+    if plan not in PLANS:
+        _wrong(f"name a plan with --plan: {', '.join(PLANS)}")
+    if stack is None and not local:
+        _wrong("name a stack with -s, or use the local cloud with --local")
+    try:
+        settings = settings_of(stack, local=local, tell=tell)
+    except CommandError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(Exit.CONFIGURATION) from None
+    _clean(None, tell)
+    # Imported where it is needed: Pulumi takes a third of a second.
+    from clawdet_infra.trial import cloud, records
+
+    record = records.begin(ROOT, {"kind": "cloud", "stack": stack, "local": local, "domain": settings.domain})
+    if settings.cloud.endpoint is not None:
+        record.facts = {**record.facts, "domain": f"{record.name}.test"}
+        record.save()
+    tell(f"{record.name}: a customer of the plan {plan}")
+    outcome = cloud.run(record, settings, plan, keep=keep, tell=tell.stage)  # type: ignore[arg-type]
+    raise typer.Exit(_report(outcome, record, tell))
+
+
+def settings_of(stack: str | None, *, local: bool, tell: _Teller) -> Fleet:
+    """Return the settings to try out: a stack's, on its own cloud or on the local one.
+
+    Raises CommandError with all that is wrong with them.
+    """
+    if not local:
+        from clawdet_infra.cli.stack import fleet_of
+
+        return fleet_of(str(stack))
+    from clawdet_infra.settings import local_cloud
+    from clawdet_infra.trial.customer import LOCAL_SOURCES
+
+    # The file alone: whoever tries a release on this machine need not be able to decrypt the stack's secrets.
+    path = ROOT / f"Pulumi.{stack or LOCAL_STACK}.yaml"
+    fleet, problems = read_fleet(path)
+    if fleet is None:
+        raise CommandError("\n".join(str(one) for one in problems if not one.warning))
+    argv = [sys.executable, "-m", "localcloud", "up", "--home", str((ROOT / LOCAL_CLOUD).parent)]
+    code = subprocess.run(argv, cwd=ROOT, stdout=tell.stream, check=False).returncode
+    if code != Exit.OK:
+        raise CommandError(f"the local cloud does not start; see `clawdet cloud up`, which ended with {code}")
+    raw: dict[str, Any] = dump_fleet(fleet.model_copy(update={"customers": ()}))
+    try:
+        raw |= {"cloud": local_cloud(ROOT / LOCAL_CLOUD), "ssh": {"sources": LOCAL_SOURCES}}
+        return load_fleet(raw)
+    except ConfigurationError as error:
+        raise CommandError(str(error)) from None
+
+
+def _clean(name: str | None, tell: _Teller) -> int:
+    """Remove the trial of this name, or else all that were killed; returns the exit code."""
+    from clawdet_infra.trial import records
+
+    found = [one for one in records.all_records(ROOT) if (one.name == name if name else not one.kept)]
+    if name and not found:
+        _wrong(f"there is no {name} on this machine; there are: {_named(records.all_records(ROOT)) or 'none'}")
+    code = Exit.OK
+    for record in found:
+        # One that another process is at is no leftover.
+        if not record.take_over():
+            if name:
+                tell.problem(f"{record.name} is still being worked on; wait for it, or stop it with Ctrl-C")
+                code = Exit.ERROR
+            continue
+        code = _remove(record, tell) or code
+    return code
+
+
+def _remove(record: Record, tell: _Teller) -> Exit:
+    from clawdet_infra.trial.failures import TrialError
+    from clawdet_infra.trial.leftovers import remove_from_cloud
+
+    try:
+        cloud = _cloud_of(record)
+        gone = remove_from_cloud(record, cloud) if cloud else []
+        record.forget()
+    except (CommandError, TrialError) as error:
+        tell.problem(f"{record.name} could not be removed: {error}")
+        record.release()
+        return Exit.ERROR
+    tell(f"{record.name}: removed ({', '.join(gone) or 'nothing was left of it'})")
+    return Exit.OK
+
+
+def _cloud_of(record: Record) -> CloudAccess | None:
+    """Return the cloud that a trial was made at; None where it is gone with all that it had."""
+    if not record.facts:
+        return None
+    if not record.facts["local"]:
+        from clawdet_infra.cli.stack import cloud_of
+
+        return cloud_of(str(record.facts["stack"]))
+    if not (ROOT / LOCAL_CLOUD).exists():
+        return None
+    from clawdet_infra.settings import local_cloud
+
+    try:
+        return CloudAccess.model_validate(local_cloud(ROOT / LOCAL_CLOUD), by_alias=True, by_name=False)
+    except ConfigurationError as error:
+        raise CommandError(str(error.problems[0])) from None
+
+
+def _named(found: Iterable[Record]) -> str:
+    return ", ".join(one.name for one in found)
+
+
+def _report(outcome: Outcome, record: Record, tell: _Teller) -> Exit:
+    ok = outcome.healthy and not outcome.failure and not outcome.remains
+    if tell.json:
+        project.print_json(
+            {
+                **asdict(outcome),
+                "stages": [asdict(one) for one in outcome.stages],
+                "kept": record.kept,
+                "access": str(record.folder / "access.json") if record.kept else None,
+            }
+        )
+    if outcome.failure:
+        tell.problem(outcome.failure)
+    if outcome.remains:
+        tell.problem(f"{outcome.remains}. Try again with: clawdet test-deploy --clean")
+    if record.kept:
+        tell(f"{outcome.url} at {outcome.address} stays; its secrets are in {record.folder / 'access.json'}")
+        tell(f"Remove it with: clawdet test-deploy --remove {record.name}")
+    elif outcome.removed:
+        tell(f"{record.name}: {'worked' if ok else 'failed'}, and nothing of it is left")
+    if outcome.interrupted:
+        return Exit.ERROR
+    return Exit.OK if ok else Exit.RESOURCE
+
+
+class _Teller:
+    """Says what happens as it happens: on stdout, or on stderr where stdout is for JSON."""
+
+    def __init__(self, json_output: bool) -> None:
+        self.json = json_output
+        self.stream = sys.stderr if json_output else sys.stdout
+
+    def __call__(self, text: str) -> None:
+        print(text, file=self.stream, flush=True)
+
+    def problem(self, text: str) -> None:
+        """Tell what went wrong."""
+        print(f"error: {text}", file=sys.stderr, flush=True)
+
+    def stage(self, passed: Passed) -> None:
+        """Tell that a stage was passed."""
+        self(f"{passed.seconds:6.1f} s  {passed.stage:11} {passed.note}".rstrip())
+
+
+def _wrong(text: str) -> NoReturn:
+    typer.echo(f"error: {text}", err=True)
+    raise typer.Exit(Exit.CONFIGURATION)
