@@ -11,7 +11,7 @@ EDGE_PROJECT = "clawdet-edge"
 SERVICES = ("gateway", "proxy", "browser")
 """The services of customers that an operator may name."""
 
-_SINCE = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h))+|\d{4}-\d\d-\d\d(?:T[0-9:.]+(?:Z|[+-]\d\d:\d\d)?)?|\d+(?:\.\d+)?")
+_SINCE = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h))+|\d{4}-\d\d-\d\d(?:T[0-9:.]+(?:Z|[+-]\d\d:\d\d)?)?|\d{9,11}")
 
 
 def program(*arguments: str, seconds: float) -> list[str]:

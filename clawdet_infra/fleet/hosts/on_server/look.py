@@ -5,6 +5,7 @@ Docker is asked over its socket and the kernel for the memory, since `docker sta
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -60,14 +61,13 @@ def look(
     found: dict[str, Any] = {"server": server(proc), "docker": None, "projects": {}}
     containers: dict[str, list[dict[str, Any]]] = {project: [] for project in projects}
     try:
-        api = Docker(docker)
-        for project in projects:
-            wanted = quote(json.dumps({"label": [f"{_PROJECT}={project}"]}))
-            for one in api.get(f"/containers/json?all=1&filters={wanted}") or []:
-                inspected = api.get(f"/containers/{one['Id']}/json")
-                if inspected is not None:
-                    containers[project].append(container(inspected, proc, cgroups))
-        api.close()
+        with contextlib.closing(Docker(docker)) as api:
+            for project in projects:
+                wanted = quote(json.dumps({"label": [f"{_PROJECT}={project}"]}))
+                for one in api.get(f"/containers/json?all=1&filters={wanted}") or []:
+                    inspected = api.get(f"/containers/{one['Id']}/json")
+                    if inspected is not None:
+                        containers[project].append(container(inspected, proc, cgroups))
     except (OSError, http.client.HTTPException, ValueError) as error:
         found["docker"] = (getattr(error, "strerror", None) or str(error) or type(error).__name__)[:200]
     guarded = content(Path(guard))

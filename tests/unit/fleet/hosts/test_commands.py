@@ -1,0 +1,87 @@
+"""The commands that servers are sent, as values."""
+
+from __future__ import annotations
+
+import pytest
+
+from clawdet_infra.fleet.hosts import commands
+from clawdet_infra.fleet.hosts.on_server import restart, source
+from tests.unit.fleet.hosts.docker_socket import container
+
+
+def test_logs_name_one_container() -> None:
+    assert commands.logs("user123", "gateway") == ["docker", "logs", "user123-gateway-1"]
+    assert commands.logs("user123", "proxy", follow=True, tail=0, since="10m") == [
+        *("docker", "logs", "--follow", "--tail", "0", "--since", "10m"),
+        "user123-proxy-1",
+    ]
+
+
+@pytest.mark.parametrize("since", ["90s", "1h30m", "2026-11-23", "2026-11-23T18:00:00Z", "1795450126"])
+def test_times_that_docker_knows_are_taken(since: str) -> None:
+    assert since in commands.logs("user123", "gateway", since=since)
+
+
+@pytest.mark.parametrize("since", ["", "yesterday", "10", "--follow", "10 m"])
+def test_other_times_are_refused(since: str) -> None:
+    with pytest.raises(ValueError, match="such as 90s, 10m or 2h"):
+        commands.logs("user123", "gateway", since=since)
+
+
+def test_a_command_in_a_container_gets_a_terminal_only_where_there_is_one() -> None:
+    assert commands.execute("user123", "gateway", ["ls", "-l"]) == [
+        *("docker", "exec", "--interactive", "user123-gateway-1", "ls", "-l"),
+    ]
+    assert "--tty" in commands.execute("user123", "gateway", ["sh"], terminal=True)
+
+
+def test_programs_are_bounded_on_the_server_too() -> None:
+    assert commands.program("user123", seconds=30)[:3] == ["timeout", "--kill-after=5", "30"]
+
+
+@pytest.mark.parametrize("name", ["look", "restart"])
+def test_programs_for_servers_stand_alone(name: str) -> None:
+    """They travel as text, so an import of ours would fail there."""
+    assert "clawdet_infra" not in source(name)
+    compile(source(name), name, "exec")
+
+
+def enterprise() -> list[dict[str, object]]:
+    shares = {"HostConfig": {"NetworkMode": "container:NS"}}
+    return [
+        container("proxy", Id="PROXY"),
+        container("gateway", Id="GATEWAY", **shares),
+        container("browser", Id="BROWSER", **shares),
+        container("namespace", Id="NS"),
+    ]
+
+
+def test_what_holds_the_network_restarts_first_and_the_proxy_last() -> None:
+    assert restart.steps(enterprise(), None) == [
+        ["docker", "restart", "NS"],
+        ["docker", "restart", "BROWSER", "GATEWAY"],
+        ["docker", "restart", "PROXY"],
+    ]
+
+
+def test_one_service_restarts_alone() -> None:
+    assert restart.steps(enterprise(), "gateway") == [["docker", "restart", "GATEWAY"]]
+
+
+def test_whoever_shares_a_network_restarts_with_what_holds_it() -> None:
+    assert restart.steps(enterprise(), "namespace") == [
+        ["docker", "restart", "NS"],
+        ["docker", "restart", "BROWSER", "GATEWAY"],
+    ]
+
+
+def test_a_paused_container_is_thawed_first() -> None:
+    paused = container("gateway", Id="GATEWAY", State={"Status": "paused"})
+    assert restart.steps([paused], None) == [["docker", "unpause", "GATEWAY"], ["docker", "restart", "GATEWAY"]]
+
+
+def test_what_is_missing_is_made_and_nothing_else_is_changed() -> None:
+    command = restart.make_missing("user123", "/srv/clawdet/user123", "gateway")
+    assert "--no-recreate" in command
+    assert command[-1] == "gateway"
+    assert "/srv/clawdet/user123/current/.env" in command

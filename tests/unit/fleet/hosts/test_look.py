@@ -1,0 +1,125 @@
+"""What the program on a server says of it."""
+
+from __future__ import annotations
+
+import json
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from clawdet_infra.fleet.hosts import HostError
+from clawdet_infra.fleet.hosts.on_server.look import look
+from clawdet_infra.fleet.hosts.reports import HostReport, read_reports
+from clawdet_infra.fleet.instance import Instance, Server
+from tests.unit.fleet.hosts.docker_socket import container, docker
+
+
+def instance(identity: str, plan: str = "pro") -> Instance:
+    server = Server(name="host-1", stack="local", ipv4=IPv4Address("10.0.0.1"), host_key="ssh-ed25519 AAAA")
+    return Instance(
+        id=identity,
+        stack="local",
+        plan=plan,
+        url=f"https://{identity}.clawdet.test",
+        server=server,
+        user=identity,
+        image="openclaw:1@sha256:00",
+        password=SecretStr("p" * 16),
+        gateway_token=SecretStr("t" * 64),
+    )
+
+
+def report(said: dict[str, Any], one: Instance) -> HostReport:
+    # As it travels: what JSON cannot carry is lost on the way.
+    return read_reports("host-1", [one], json.loads(json.dumps(said)))[one.id]
+
+
+def test_containers_tell_state_health_and_restarts(tmp_path: Path) -> None:
+    containers = [
+        container("gateway", State={"Health": {"Status": "unhealthy"}}, RestartCount=4),
+        container("proxy", State={"Status": "exited"}),
+        container("gateway", project="somebody-else"),
+    ]
+    with docker(tmp_path, containers) as socket:
+        seen = report(look(["user123"], docker=socket), instance("user123")).look
+    gateway, proxy = seen.containers
+    assert (gateway.service, gateway.state, gateway.health, gateway.restarts) == ("gateway", "running", "unhealthy", 4)
+    assert (proxy.service, proxy.state, proxy.health, proxy.memory_mib) == ("proxy", "exited", None, None)
+    assert gateway.memory_limit_mib == 256
+    assert 0 < seen.memory_available_mib <= seen.memory_total_mib
+    assert 0 < seen.disk_used_share <= 1
+    assert seen.uptime_seconds > 0
+
+
+def test_a_customer_of_a_shared_host_sees_the_hosts_proxy_and_no_neighbour(tmp_path: Path) -> None:
+    containers = [
+        container("gateway", project="alice"),
+        container("proxy", project="alice"),
+        container("gateway", project="bob"),
+        container("edge", project="clawdet-edge"),
+    ]
+    with docker(tmp_path, containers) as socket:
+        said = look(["alice", "clawdet-edge"], docker=socket)
+    seen = report(said, instance("alice", "free")).look
+    assert [one.service for one in seen.containers] == ["gateway", "proxy", "edge"]
+
+
+@pytest.mark.parametrize(
+    ("line", "folder", "files"),
+    [
+        ("0::/system.slice/docker-1.scope", "system.slice/docker-1.scope", ("memory.current", "inactive_file")),
+        ("5:cpu,memory:/docker/1", "memory/docker/1", ("memory.usage_in_bytes", "total_inactive_file")),
+    ],
+)
+def test_memory_is_what_the_control_group_took_without_its_cache(
+    tmp_path: Path, line: str, folder: str, files: tuple[str, str]
+) -> None:
+    (tmp_path / "proc" / "77").mkdir(parents=True)
+    (tmp_path / "proc" / "77" / "cgroup").write_text(f"{line}\n")
+    for name in ("meminfo", "loadavg", "uptime"):
+        (tmp_path / "proc" / name).write_text(Path(f"/proc/{name}").read_text())
+    group = tmp_path / "cgroups" / folder
+    group.mkdir(parents=True)
+    (group / files[0]).write_text(f"{300 * 2**20}\n")
+    (group / "memory.stat").write_text(f"anon 1\n{files[1]} {100 * 2**20}\n")
+    with docker(tmp_path, [container("gateway", State={"Pid": 77})]) as socket:
+        said = look(["user123"], docker=socket, proc=str(tmp_path / "proc"), cgroups=str(tmp_path / "cgroups"))
+    assert report(said, instance("user123")).look.containers[0].memory_mib == 200
+
+
+def test_a_container_that_goes_away_in_between_is_left_out(tmp_path: Path) -> None:
+    gone = container("proxy")
+    del gone["State"]
+    with docker(tmp_path, [container("gateway"), gone]) as socket:
+        said = look(["user123"], docker=socket)
+    assert [one.service for one in report(said, instance("user123")).look.containers] == ["gateway"]
+
+
+def test_a_docker_that_does_not_answer_is_a_failure_and_not_an_empty_server(tmp_path: Path) -> None:
+    said = look(["user123"], docker=str(tmp_path / "none.sock"))
+    with pytest.raises(HostError, match=r"Docker on host-1 does not answer \(No such file.*the disk is \d+% full"):
+        report(said, instance("user123"))
+    with docker(tmp_path, [], status=500) as socket, pytest.raises(HostError, match="HTTP 500"):
+        report(look(["user123"], docker=socket), instance("user123"))
+
+
+def test_release_and_guard_are_told_where_they_are_there(tmp_path: Path) -> None:
+    folder = tmp_path / "deployments" / "user123"
+    for number in ("000003", "000004"):
+        (folder / "releases" / number).mkdir(parents=True)
+        (folder / "releases" / number / "release.json").write_text(json.dumps({"digest": f"d{number}"}))
+    (folder / "current").symlink_to("releases/000004")
+    (folder / "good").symlink_to("releases/000003")
+    guard = tmp_path / "status.json"
+    guard.write_text(json.dumps({"checked_at": "2026-11-23T18:00:00", "deployments": {"user123": {"found": "ok"}}}))
+    with docker(tmp_path, [container("gateway")]) as socket:
+        said = look(["user123"], docker=socket, deployments=str(tmp_path / "deployments"), guard=str(guard))
+        without = look(["user123"], docker=socket, deployments=str(tmp_path), guard=str(tmp_path / "none"))
+    one = report(said, instance("user123"))
+    assert (one.release, one.good_release, one.digest) == (4, 3, "d000004")
+    assert one.guard == {"found": "ok"}
+    none = report(without, instance("user123"))
+    assert (none.release, none.good_release, none.digest, none.guard) == (None, None, None, None)
