@@ -74,6 +74,9 @@ class Desk:
             windows = await asyncio.to_thread(self._store.windows, now)
             decision = decide(now, counted, alerts, windows, self._policy)
             for alert in decision.changed:
+                if alert.resolved is not None and alert.key in self._sending:
+                    # People may be hearing of it right now: then they are to hear of its end as well.
+                    continue
                 await asyncio.to_thread(self._store.save_alert, alert)
         begun = tuple(notice for notice in decision.notices if notice.key not in self._sending)
         for notice in begun:

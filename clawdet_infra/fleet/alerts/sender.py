@@ -9,20 +9,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import re
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote
 
 import apprise
 
 from clawdet_infra.fleet.alerts.channels import Channel, ChannelsError
+from clawdet_infra.fleet.alerts.hiding import hide, pieces, silence
 from clawdet_infra.fleet.alerts.notice import Delivery, Kind, Notice, plain
 from clawdet_infra.redaction import Redactor
 
-_LOGGERS = ("apprise", "urllib3", "requests", "smtplib", "paho", "slixmpp")
 _TYPES: dict[Kind, apprise.NotifyType] = {
     "raised": apprise.NotifyType.FAILURE,
     "reminder": apprise.NotifyType.WARNING,
@@ -72,7 +70,7 @@ class Sender:
         redactor: Redactor | None = None,
         policy: SenderPolicy | None = None,
     ) -> None:
-        _silence()
+        silence()
         self._redact = redactor or Redactor([])
         self._policy = policy or SenderPolicy()
         asset = apprise.AppriseAsset(
@@ -167,7 +165,7 @@ async def _attempt_in_thread(one: _Service, notice: Notice) -> str | None:
 
 def _service(channel: Channel, asset: apprise.AppriseAsset) -> _Service:
     url = channel.url.get_secret_value()
-    _HIDING.learn(url)
+    hide(url)
     try:
         service = apprise.Apprise.instantiate(url, asset=asset)
     except Exception:  # Its words would hold the URL.
@@ -177,7 +175,7 @@ def _service(channel: Channel, asset: apprise.AppriseAsset) -> _Service:
             f"the URL of {channel.name} ({_scheme(url)}) is none that apprise can use; "
             "compare it with https://appriseit.com/services/"
         )
-    return _Service(f"{channel.name} ({service.service_name})", service, Redactor(_pieces(url)))
+    return _Service(f"{channel.name} ({service.service_name})", service, Redactor(pieces(url)))
 
 
 def _scheme(url: str) -> str:
@@ -185,45 +183,3 @@ def _scheme(url: str) -> str:
     # A token that was put in place of the scheme is not shown.
     known = scheme in apprise.plugins.N_MGR or scheme in ("http", "https")
     return f"{scheme}://…" if known else "which begins with no scheme that it knows"
-
-
-def _pieces(url: str) -> Iterable[str]:
-    """Return the URL and all parts of it that could be a credential, as they are written and as they are meant."""
-    rest = url.partition("://")[2]
-    for text in (url, rest, unquote(rest)):
-        yield text
-        yield from re.split(r"[/?&=@#,;\s]+", text)
-        yield from re.split(r"[/?&=@#:,;\s]+", text)
-
-
-class _Hiding(logging.Filter):
-    """Takes what channels hold out of what apprise logs, for whatever handler somebody may have given it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._pieces: set[str] = set()
-        self._redact = Redactor([])
-
-    def learn(self, url: str) -> None:
-        self._pieces.update(_pieces(url))
-        self._redact = Redactor(self._pieces)
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = self._redact(record.getMessage()), None
-        record.exc_info = record.exc_text = record.stack_info = None
-        return True
-
-
-_HIDING = _Hiding()
-
-
-def _silence() -> None:
-    """Keep the libraries' logs, which hold URLs, from everybody: only apprise's warnings are read, by `_attempt`."""
-    for name in _LOGGERS:
-        logger = logging.getLogger(name)
-        logger.propagate = False
-        logger.setLevel(logging.WARNING if name == "apprise" else logging.CRITICAL)
-        if not logger.handlers:
-            logger.addHandler(logging.NullHandler())
-    # Adding it again changes nothing.
-    logging.getLogger("apprise").addFilter(_HIDING)
