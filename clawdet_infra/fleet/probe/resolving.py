@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import dns.asyncresolver
@@ -13,6 +15,8 @@ import dns.resolver
 from clawdet_infra.fleet.probe.verdict import Failure
 
 Address = IPv4Address | IPv6Address
+
+_LOOKUPS_AT_ONCE = 64
 
 
 async def resolve(host: str, kind: str, resolver: str | None, seconds: float) -> list[Address] | Failure:
@@ -42,6 +46,16 @@ async def _by_resolver(host: str, kind: str, resolver: str, seconds: float) -> l
 
 async def _by_system(host: str, kind: str, seconds: float) -> list[Address]:
     family = socket.AF_INET if kind == "A" else socket.AF_INET6
-    asking = asyncio.get_running_loop().getaddrinfo(host, None, family=family, type=socket.SOCK_STREAM)
-    found = await asyncio.wait_for(asking, seconds)
+    ask = partial(socket.getaddrinfo, host, None, family=family, type=socket.SOCK_STREAM)
+    found = await asyncio.wait_for(asyncio.get_running_loop().run_in_executor(_lookups(), ask), seconds)
     return [ip_address(entry[4][0]) for entry in found]
+
+
+@cache
+def _lookups() -> ThreadPoolExecutor:
+    """Threads for the system's resolver, which blocks.
+
+    They are not the loop's own: those are few, and a name server that does not answer would hold up whatever else waits
+    for one of them.
+    """
+    return ThreadPoolExecutor(_LOOKUPS_AT_ONCE, thread_name_prefix="dns")
