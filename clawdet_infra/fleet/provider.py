@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, TypeVar, get_args
@@ -27,6 +27,8 @@ _MEANINGS = {
     "locked": "another action on the server is under way",
     "rate_limit_exceeded": "its API takes no more requests for now (3,600 an hour)",
 }
+
+Answers = Callable[[str, int], Awaitable[bool]]
 
 
 class ProviderError(Exception):
@@ -50,19 +52,27 @@ class ProviderPolicy:
 
 
 class Provider:
-    """Hetzner Cloud, or what speaks its language.  Made for one project, that is one token."""
+    """Hetzner Cloud, or what speaks its language.  Made for one project, that is one token.
 
-    def __init__(self, cloud: CloudAccess, policy: ProviderPolicy | None = None) -> None:
+    `answers` says whether the system of a server answers at an address and port; it asks SSH where none is given.
+    """
+
+    def __init__(
+        self, cloud: CloudAccess, policy: ProviderPolicy | None = None, *, answers: Answers | None = None
+    ) -> None:
         self._policy = policy or ProviderPolicy()
+        self._answers = answers or _ssh_answers
         token = cloud.token.get_secret_value()
         self._redact = Redactor([token])
-        # Requests are repeated by the caller, who has a deadline.
         self._client = Client(
             token=token,
             api_endpoint=cloud.endpoint or HETZNER,
             application_name="clawdet",
             timeout=self._policy.request_seconds,
         )
+        # The client would repeat a request five times over minutes, and a reboot that was begun already among them.
+        # Whoever asks here asks again, with a deadline of their own.
+        self._client._client._retry_max_retries = 0
 
     async def status(self, name: str) -> ServerStatus | None:
         """Return what the provider says of a server; None where it has none of that name."""
@@ -141,7 +151,7 @@ class Provider:
     async def _came_back(self, address: str, seconds: float) -> bool:
         """Wait until the server has stopped answering, and answers again."""
         end = time.monotonic() + seconds
-        while await self._answers(address):
+        while await self._answers(address, self._policy.port):
             if time.monotonic() > end:
                 return False
             await asyncio.sleep(0.2)
@@ -149,23 +159,24 @@ class Provider:
 
     async def _answers_within(self, address: str, seconds: float) -> bool:
         end = time.monotonic() + seconds
-        while not await self._answers(address):
+        while not await self._answers(address, self._policy.port):
             if time.monotonic() > end:
                 return False
             await asyncio.sleep(self._policy.poll_seconds)
         return True
 
-    async def _answers(self, address: str) -> bool:
-        """Whether an SSH server says who it is; a kernel without one takes connections, too."""
-        writer = None
-        try:
-            async with asyncio.timeout(3):
-                reader, writer = await asyncio.open_connection(address, self._policy.port)
-                return (await reader.readline()).startswith(b"SSH-")
-        except (OSError, TimeoutError, ValueError):
-            return False
-        finally:
-            if writer is not None:
-                writer.close()
-                with contextlib.suppress(OSError):
-                    await writer.wait_closed()
+
+async def _ssh_answers(address: str, port: int) -> bool:
+    """Whether an SSH server says who it is; a kernel without one takes connections, too."""
+    writer = None
+    try:
+        async with asyncio.timeout(3):
+            reader, writer = await asyncio.open_connection(address, port)
+            return (await reader.readline()).startswith(b"SSH-")
+    except (OSError, TimeoutError, ValueError):
+        return False
+    finally:
+        if writer is not None:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()

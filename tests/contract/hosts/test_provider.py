@@ -1,0 +1,112 @@
+"""The provider, asked over its API: status, reboot, power."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from clawdet_infra.fleet.provider import Provider, ProviderError, ProviderPolicy
+from clawdet_infra.model import CloudAccess
+from tests.contract.hcloud_api.making import make_server, off
+from tests.contract.hcloud_api.running import CONFIG, TOKEN, RunningCloud, running_cloud
+
+QUICK = ProviderPolicy(poll_seconds=0.02, soft_seconds=0.5, back_seconds=0.5, action_seconds=5, request_seconds=3)
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[RunningCloud]:
+    with running_cloud(tmp_path, replace(CONFIG, action_seconds=0.05)) as running:
+        yield running
+
+
+class System:
+    """The system of a server, which answers as a test says: one letter a look, `+` for an answer; the last stays."""
+
+    def __init__(self, looks: str) -> None:
+        self.looks = looks
+
+    async def __call__(self, address: str, port: int) -> bool:
+        look, self.looks = self.looks[0], self.looks[1:] or self.looks[0]
+        return look == "+"
+
+
+def provider(cloud: RunningCloud, looks: str = "+", *, token: str = TOKEN) -> Provider:
+    return Provider(CloudAccess(token=SecretStr(token), endpoint=cloud.endpoint), QUICK, answers=System(looks))
+
+
+def actions(cloud: RunningCloud, name: str) -> list[str]:
+    server = cloud.client().servers.get_by_name(name)
+    assert server is not None
+    return [action.command for action in server.get_actions() if action.command != "create_server"]
+
+
+async def test_the_status_is_the_providers_and_none_for_a_server_that_it_does_not_have(cloud: RunningCloud) -> None:
+    server = make_server(cloud.client(), "user123")
+    assert await provider(cloud).status("user123") == "running"
+    off(server)
+    assert await provider(cloud).status("user123") == "off"
+    assert await provider(cloud).status("nobody") is None
+
+
+async def test_a_server_that_goes_down_and_comes_back_is_not_reset(cloud: RunningCloud) -> None:
+    make_server(cloud.client(), "user123")
+    assert await provider(cloud, "++---+").reboot("user123") == "rebooted"
+    assert "reboot_server" in actions(cloud, "user123")
+    assert "reset_server" not in actions(cloud, "user123")
+
+
+@pytest.mark.parametrize("looks", ["+", "++---" + "-" * 12 + "+"], ids=["it never went down", "it did not come back"])
+async def test_a_server_that_ignores_the_reboot_is_reset(cloud: RunningCloud, looks: str) -> None:
+    make_server(cloud.client(), "user123")
+    assert await provider(cloud, looks).reboot("user123") == "reset"
+    assert actions(cloud, "user123").count("reset_server") == 1
+
+
+async def test_a_server_that_does_not_come_back_after_the_reset_is_an_error(cloud: RunningCloud) -> None:
+    make_server(cloud.client(), "user123")
+    with pytest.raises(ProviderError, match="server user123 was reset and does not answer on port 22"):
+        await provider(cloud, "-").reboot("user123")
+
+
+async def test_a_server_that_is_off_is_not_rebooted_but_switched_on(cloud: RunningCloud) -> None:
+    off(make_server(cloud.client(), "user123"))
+    with pytest.raises(ProviderError, match="server user123 cannot be rebooted: it is off"):
+        await provider(cloud).reboot("user123")
+    await provider(cloud).power_on("user123")
+    assert await provider(cloud).status("user123") == "running"
+    before = actions(cloud, "user123")
+    await provider(cloud).power_on("user123")
+    assert actions(cloud, "user123") == before, "one that runs is left alone"
+
+
+async def test_a_server_that_is_gone_says_what_makes_it_anew(cloud: RunningCloud) -> None:
+    with pytest.raises(ProviderError, match="the provider has no server nobody; `clawdet up` makes it anew"):
+        await provider(cloud).power_on("nobody")
+
+
+async def test_a_wrong_token_is_said_and_not_shown(cloud: RunningCloud) -> None:
+    token = "canary" * 10 + "0000"
+    with pytest.raises(ProviderError, match="does not take the token") as caught:
+        await provider(cloud, token=token).status("user123")
+    assert "canary" not in str(caught.value)
+
+
+async def test_an_api_that_cannot_be_reached_is_one_sentence(cloud: RunningCloud) -> None:
+    away = CloudAccess(token=SecretStr(TOKEN), endpoint="http://127.0.0.1:9/v1")
+    with pytest.raises(ProviderError, match="asking for server user123: the provider's API cannot be reached"):
+        await Provider(away, QUICK).status("user123")
+
+
+async def test_an_api_that_hangs_is_given_up_in_time() -> None:
+    began = time.monotonic()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hangs = CloudAccess(token=SecretStr(TOKEN), endpoint=f"http://127.0.0.1:{silent.getsockname()[1]}/v1")
+        with pytest.raises(ProviderError, match="does not answer within"):
+            await Provider(hangs, replace(QUICK, request_seconds=0.3)).status("user123")
+    assert time.monotonic() - began < 3
