@@ -142,4 +142,4 @@ def make_file(database: Database) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
-        raise HistoryError(f"the history {file} cannot be made: {error.strerror}") from None
+        raise HistoryError(f"the history {file} cannot be made ({error.filename}: {error.strerror})") from None

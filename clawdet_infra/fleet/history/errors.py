@@ -73,7 +73,10 @@ def _reason(error: DBAPIError, url: URL) -> str:
     said = " ".join(str(original).split())
     for secret in filter(None, (url.password, *_texts(url))):
         said = said.replace(secret, "***")
-    what = "the database server cannot be reached" if url.get_backend_name() == "postgresql" and not state else ""
+    what = ""
+    if url.get_backend_name() == "postgresql" and not state:
+        # What the server says while a connection is made comes without its code.
+        what = "the database server refuses" if "FATAL:" in said else "the database server cannot be reached"
     return ": ".join(filter(None, (what, said[:300])))
 
 

@@ -119,7 +119,8 @@ def timeline(
     if buckets < 1:
         raise ValueError(f"a timeline has at least 1 bucket, not {buckets}")
     level = _level(since, now)
-    first, end = _bucket(since, level), _bucket(now, level) + 1
+    # A bucket that only begins now has no length.
+    first, end = _bucket(since, level), _bucket(now - timedelta(milliseconds=1), level) + 1
     width = max(1, -(-(end - first) // buckets))
     number_, waits = _waiting(connection, instance, longest_gap)
     tallies = _read(connection, number_, level, range(first, end), waits)

@@ -106,7 +106,8 @@ def _cools_down(connection: Connection, instance: int, server: str, now: datetim
 
 def _abandon(connection: Connection, row: Row[Any], now: datetime) -> None:
     what = f"{row.step} on server {row.server} given up: {describe(row.owner)} did not go on with it"
-    done = {"finished": milliseconds(now), "outcome": "abandoned", "what": bounded(what)}
+    # It ended when nobody went on with it: the cooldown does not begin anew with finding that out.
+    done = {"finished": min(row.until, milliseconds(now)), "outcome": "abandoned", "what": bounded(what)}
     connection.execute(update(repairs).where(repairs.c.id == row.id).values(done))
     data = {"repair": row.id, "step": row.step, "server": row.server, "outcome": "abandoned"}
     events.add(connection, [Event(at=now, kind="repair", instance=row.name, what=what, data=data)])

@@ -234,7 +234,9 @@ class History:
         """Return the bytes that the history takes on the disk."""
         with self._database.read() as connection:
             if not self._database.is_sqlite:
-                asked = text("SELECT sum(pg_total_relation_size(name::regclass)) FROM unnest(:names) AS name")
+                asked = text(
+                    "SELECT sum(pg_total_relation_size(name::regclass)) FROM unnest(CAST(:names AS text[])) AS name"
+                )
                 return int(connection.execute(asked, {"names": list(metadata.tables)}).scalar_one())
             pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
             size = int(pages * connection.exec_driver_sql("PRAGMA page_size").scalar_one())

@@ -1,0 +1,46 @@
+"""Every test of this folder that asks for `history` or `url` runs on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from clawdet_infra.fleet.history import History
+from tests.contract.history.postgresql import Server, postgresql
+from tests.support.past import SetClock
+
+MakeUrl = Callable[[], str]
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    with postgresql() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def make_url(request: pytest.FixtureRequest, tmp_path: Path) -> MakeUrl:
+    """Makes the address of an empty database, a new one at each call."""
+    if request.param == "postgresql":
+        server: Server = request.getfixturevalue("server")
+        return server.database
+    made = iter(range(10_000))
+    return lambda: f"sqlite:///{tmp_path}/history-{next(made)}.db"
+
+
+@pytest.fixture
+def url(make_url: MakeUrl) -> str:
+    return make_url()
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock()
+
+
+@pytest.fixture
+def history(url: str, clock: SetClock) -> Iterator[History]:
+    with History.open(url, clock=clock) as opened:
+        yield opened

@@ -1,0 +1,129 @@
+"""One holder at a time, whatever the clock does, and no waiting for the dead."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from clawdet_infra.fleet.history import History, Lease, LeaseHeld, LeaseLostError, this_process
+from clawdet_infra.fleet.history.processes import Process
+from tests.support.past import SetClock
+
+ME = this_process()
+Other = Callable[[], History]
+
+
+def elsewhere() -> str:
+    process = Process.parse(ME)
+    assert process is not None
+    return str(replace(process, host="another", machine="another"))
+
+
+def taken(history: History, owner: str = ME, seconds: float = 60) -> Lease:
+    lease = history.acquire_lease("checker", owner, seconds)
+    assert isinstance(lease, Lease)
+    return lease
+
+
+def test_one_holds_it_until_it_is_released(history: History) -> None:
+    lease = taken(history)
+    held = history.acquire_lease("checker", elsewhere(), 60)
+    assert isinstance(held, LeaseHeld)
+    assert f"process {ME.partition('/')[0]} on" in str(held)
+    assert isinstance(history.acquire_lease("checker", ME, 60), LeaseHeld), "nor does the same process get it twice"
+    assert isinstance(history.acquire_lease("another", ME, 60), Lease)
+    history.release(lease)
+    taken(history, elsewhere())
+
+
+def test_it_runs_out_unless_it_is_renewed(url: str, clock: SetClock) -> None:
+    with History.open(url, clock=clock) as history:
+        lease = taken(history)
+        for _ in range(3):
+            clock.pass_seconds(50)
+            lease = history.renew(lease, 60)
+        clock.pass_seconds(59)
+        assert isinstance(history.acquire_lease("checker", elsewhere(), 60), LeaseHeld)
+        clock.pass_seconds(1)
+        second = taken(history, elsewhere())
+        with pytest.raises(LeaseLostError, match="holds it now"):
+            history.renew(lease, 60)
+        history.release(lease)
+        assert isinstance(history.acquire_lease("checker", ME, 60), LeaseHeld), "who lost it cannot release it"
+        history.release(second)
+        with pytest.raises(LeaseLostError, match="was released"):
+            history.renew(second, 60)
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=400), timedelta(days=-400)], ids=["forward", "back"])
+def test_a_jump_of_the_time_of_day_changes_nothing_on_one_machine(
+    history: History, clock: SetClock, jump: timedelta
+) -> None:
+    lease = taken(history)
+    clock.day += jump
+    assert isinstance(history.acquire_lease("checker", elsewhere(), 60), LeaseHeld)
+    lease = history.renew(lease, 60)
+    clock.booted += 61_000
+    taken(history, elsewhere())
+
+
+def test_a_lease_from_before_a_reboot_of_this_machine_is_free(history: History, clock: SetClock) -> None:
+    taken(history, seconds=10**6)
+    clock.boot_id = "after the reboot"
+    clock.booted = 5
+    assert isinstance(history.acquire_lease("checker", elsewhere(), 60), Lease)
+
+
+def test_a_lease_of_another_machine_runs_out_by_the_time(history: History, clock: SetClock) -> None:
+    history.acquire_lease("checker", elsewhere(), 1.5)
+    clock.boot_id = "this one's"
+    assert isinstance(history.acquire_lease("checker", "me", 60), LeaseHeld)
+    # SQLite goes by the time of day, which all processes share; PostgreSQL by its own clock, so this takes real time.
+    clock.pass_seconds(1.5)
+    if not history._database.is_sqlite:
+        threading.Event().wait(1.6)
+    assert isinstance(history.acquire_lease("checker", "me", 60), Lease)
+
+
+_HOLDER = """
+import sys
+from clawdet_infra.fleet.history import History, this_process
+print(type(History.open(sys.argv[1]).acquire_lease("checker", this_process(), 10**6)).__name__, flush=True)
+input()
+"""
+
+
+def test_a_lease_of_a_process_that_was_killed_is_free_at_once(url: str) -> None:
+    with History.open(url) as history:
+        with subprocess.Popen(
+            [sys.executable, "-c", _HOLDER, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as holder:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "Lease\n"
+            assert isinstance(history.acquire_lease("checker", ME, 60), LeaseHeld)
+            holder.kill()
+        taken(history)
+
+
+def test_of_many_threads_one_gets_it(url: str) -> None:
+    with History.open(url) as history:
+        barrier = threading.Barrier(8)
+        got: list[Lease | LeaseHeld] = []
+
+        def race() -> None:
+            barrier.wait()
+            got.append(history.acquire_lease("checker", ME, 60))
+
+        threads = [threading.Thread(target=race) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sum(isinstance(one, Lease) for one in got) == 1
+        assert len(got) == 8
