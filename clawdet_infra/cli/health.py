@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +12,8 @@ from clawdet_infra.cli.instances import Stacks, complete_id, fail
 from clawdet_infra.cli.project import Exit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from clawdet_infra.cli.health_round import Checker
     from clawdet_infra.fleet.rounds import Round
 
@@ -76,7 +79,6 @@ def _once(checker: Checker, host: bool, json_output: bool) -> Round:
 
 def _watch(checker: Checker, interval: float, host: bool, json_output: bool) -> Round:
     import json
-    import time
 
     from rich.console import Console
     from rich.live import Live
@@ -84,20 +86,28 @@ def _watch(checker: Checker, interval: float, host: bool, json_output: bool) -> 
     from clawdet_infra.cli.health_table import as_table, as_text, facts
 
     console = Console()
-    done = None
-    with Live(console=console, auto_refresh=False, screen=False, transient=False) as live:
+    if json_output:
+        return _again(
+            checker, interval, lambda done: typer.echo(json.dumps(facts(done, checker.instances), default=str))
+        )
+    if not console.is_terminal:
+        return _again(checker, interval, lambda done: typer.echo(as_text(done, checker.instances, host=host)))
+    with Live(console=console, auto_refresh=False) as live:
+        return _again(
+            checker, interval, lambda done: live.update(as_table(done, checker.instances, host=host), refresh=True)
+        )
+
+
+def _again(checker: Checker, interval: float, show: Callable[[Round], None]) -> Round:
+    """Do rounds until somebody interrupts, and return the last one."""
+    done: Round | None = None
+    while True:
+        begun = time.monotonic()
         try:
-            while True:
-                begun = time.monotonic()
-                done = checker.look()
-                if json_output:
-                    typer.echo(json.dumps(facts(done, checker.instances), default=str))
-                elif console.is_terminal:
-                    live.update(as_table(done, checker.instances, host=host), refresh=True)
-                else:
-                    typer.echo(as_text(done, checker.instances, host=host))
-                time.sleep(max(0.0, interval - (time.monotonic() - begun)))
+            done = checker.look()
+            show(done)
+            time.sleep(max(0.0, interval - (time.monotonic() - begun)))
         except KeyboardInterrupt:
             if done is None:
                 raise
-    return done
+            return done

@@ -11,7 +11,7 @@ from clawdet_infra.fleet.instance import Instance, Inventory, Server
 from clawdet_infra.fleet.provider import Provider
 from clawdet_infra.fleet.records import ServerStatus
 from clawdet_infra.fleet.rounds import Round, RoundPolicy, StatusAsker, look_round
-from clawdet_infra.inventory import Loader
+from clawdet_infra.inventory import Cached, Loader
 
 
 class Checker:
@@ -23,7 +23,8 @@ class Checker:
     def __init__(
         self, stacks: Sequence[str] | None, ids: Sequence[str], *, ask_hosts: bool = False, deadline: float = 55
     ) -> None:
-        self._loader = Loader(stacks)
+        # A backend that is away for a moment does not end what was known of the fleet.
+        self._inventory = Cached(Loader(stacks).load, max_age=1)
         self._ids = list(ids)
         self._ask_hosts = ask_hosts
         self._policy = RoundPolicy(deadline_seconds=deadline)
@@ -31,7 +32,7 @@ class Checker:
 
     def choose(self) -> Inventory:
         """Read who there is.  Raises InventoryError, and KeyError for an id that no stack has."""
-        inventory = self._loader.load()
+        inventory = self._inventory.get()
         self.instances = {one.id: one for one in inventory.choose(self._ids)}
         return inventory
 

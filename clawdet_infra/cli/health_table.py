@@ -20,6 +20,7 @@ _HEAD = ("INSTANCE", "PLAN", "SERVER", "CONDITION", "SECONDS", "CERTIFICATE")
 _HOST_HEAD = ("CONTAINERS", "RESTARTS", "MEMORY", "DISK")
 _CONDITION = _HEAD.index("CONDITION")
 _UNSEEN = "not looked at"
+_WORST_FIRST = ("down", _UNSEEN, "slow", "healthy")
 
 
 def as_text(done: Round, instances: Mapping[str, Instance], *, host: bool = False) -> str:
@@ -29,8 +30,9 @@ def as_text(done: Round, instances: Mapping[str, Instance], *, host: bool = Fals
 
 
 def as_table(done: Round, instances: Mapping[str, Instance], *, host: bool = False) -> Group:
-    """The round for a terminal: colours, and sentences that fold."""
+    """The round for a terminal: colours, sentences that fold, and the worst first, since a terminal has an end."""
     head, *rows = _rows(done, instances, host)
+    rows.sort(key=lambda row: _WORST_FIRST.index(row[_CONDITION]))
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in head:
         table.add_column(name, no_wrap=name != "WHY", overflow="fold")
