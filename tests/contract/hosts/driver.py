@@ -1,0 +1,54 @@
+"""The `clawdet` command with an inventory of the tests' own, whose servers all listen on one port of loopback."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from collections.abc import Sequence
+from ipaddress import IPv4Address
+
+from pydantic import SecretStr
+
+from clawdet_infra import inventory
+from clawdet_infra.cli.main import app
+from clawdet_infra.fleet.hosts import HostPolicy, connection, pool
+from clawdet_infra.fleet.instance import Instance, Inventory, Server
+from clawdet_infra.model import CloudAccess
+
+PLACE = json.loads(os.environ["TESTS_PLACE"])
+
+
+def load(stacks: Sequence[str] | None = None) -> Inventory:
+    servers = {
+        name: Server(name=name, stack="local", ipv4=IPv4Address("127.0.0.1"), host_key=PLACE["host_key"])
+        for name in ("user123", "shared-1")
+    }
+    instances = {
+        identity: Instance(
+            id=identity,
+            stack="local",
+            plan=plan,
+            url=f"https://{identity}.clawdet.test",
+            server=servers[server],
+            user=identity,
+            image="ghcr.io/openclaw/openclaw:2026.9.6@sha256:0123456789abcdef",
+            password=SecretStr(PLACE["password"]),
+            gateway_token=SecretStr(PLACE["token"]),
+        )
+        for identity, plan, server in (("user123", "pro", "user123"), ("alice", "free", "shared-1"))
+    }
+    return Inventory(
+        instances=instances,
+        servers=servers,
+        clouds={"local": CloudAccess(token=SecretStr("c" * 64), endpoint="http://127.0.0.1:9/v1")},
+        login_keys={"local": SecretStr(PLACE["login_key"])},
+    )
+
+
+if __name__ == "__main__":
+    inventory.load = load
+    here = functools.partial(HostPolicy, port=PLACE["port"], user=PLACE["user"], connect_seconds=5)
+    connection.HostPolicy = here  # type: ignore[misc,assignment]
+    pool.HostPolicy = here  # type: ignore[misc,assignment]
+    app()
