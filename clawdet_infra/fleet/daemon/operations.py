@@ -28,7 +28,7 @@ class OperationsError(ValueError):
 class Operations:
     """Everything that can be set about looking after a fleet.
 
-    A round begins every `interval_seconds`.  The inventory is read again every `inventory_seconds`, and the history is
+    A round begins every `interval_seconds`, or where one takes longer, at the next multiple of that.  The inventory is read again every `inventory_seconds`, and the history is
     rolled up and pruned every `upkeep_seconds`.  On a signal to stop, repairs under way get `stop_seconds` to end.
     """
 
@@ -52,11 +52,6 @@ class Operations:
     def longest_gap(self) -> timedelta:
         """How far two looks may be apart for the time between them to count: a round may be missed."""
         return timedelta(seconds=max(150.0, 2.5 * self.interval_seconds))
-
-    @property
-    def round_seconds(self) -> float:
-        """How long a round may take: no longer than to the next one."""
-        return min(self.rounds.deadline_seconds, self.interval_seconds * 0.95)
 
 
 def load_operations(file: Path, *, required: bool = True) -> Operations:

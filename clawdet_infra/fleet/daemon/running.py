@@ -148,7 +148,7 @@ class Daemon:
                         await self._guarded_round()
                     self._progress = self._monotonic()
                     if self._beat.missed:
-                        self._say("beat", f"{self._beat.missed} rounds were left out, because one took too long")
+                        self._say("beat", "rounds take longer than their interval, so some are left out", news="late")
         finally:
             await self._healer.settle(self._operations.stop_seconds)
             await self._finish()
@@ -163,7 +163,7 @@ class Daemon:
             self._aside("ping", self._ping(failed=True))
             return False
         if held:
-            self._say("duty", f"standing by: {held}")
+            self._say("duty", f"standing by: {held}", news=held.owner)
             return False
         self._say("duty", f"on duty, a round every {self._operations.interval_seconds:g} s")
         return True
@@ -261,10 +261,11 @@ class Daemon:
         if not task.cancelled() and (error := task.exception()):
             log.error("%s failed in a way that should not happen: %s", name, located(error))
 
-    def _say(self, subject: str, text: str) -> None:
-        """Log a sentence when it is news."""
-        if self._said.get(subject, "") != text:
-            self._said[subject] = text
+    def _say(self, subject: str, text: str, *, news: str | None = None) -> None:
+        """Log a sentence when it, or what stands for it, is news."""
+        news = text if news is None else news
+        if self._said.get(subject, "") != news:
+            self._said[subject] = news
             if text:
                 log.info("%s", text)
 

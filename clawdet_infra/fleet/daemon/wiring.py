@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from pydantic import SecretStr
@@ -55,12 +54,11 @@ async def daemon(
         ended=repairs,
         dry_run=dry_run,
     )
-    rounds = replace(operations.rounds, deadline_seconds=operations.round_seconds)
 
     async def look(inventory: Inventory) -> Round:
         instances = list(inventory.instances.values())
         return await look_round(
-            instances, inventory.clouds, rounds, host_look=reach.hosts.look, server_status=reach.status
+            instances, inventory.clouds, operations.rounds, host_look=reach.hosts.look, server_status=reach.status
         )
 
     def use(inventory: Inventory) -> None:
