@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ DOMAIN = "deploy.test"
 TOKEN = "c4" * 32
 PASSWORD = "canary-password-1"
 API_KEY = "sk-ant-canary-0123456789-abcdefghijklmnop"
+REBOOT_SECONDS = 180
 MANIFESTS = ", ".join(
     f"application/vnd.{kind}+json"
     for kind in (
@@ -128,6 +130,30 @@ class Place:
             "deadline_seconds": 180,
         }
         return Target.model_validate(fields | changes)
+
+    def reboot(self) -> None:
+        """Let the server start again, and wait until it answers as one that has."""
+        start = "cat /proc/sys/kernel/random/boot_id; cut -d ' ' -f 22 /proc/1/stat"
+        before = self.run(start)
+        self.ssh("systemctl reboot")
+        end = time.monotonic() + REBOOT_SECONDS
+        while time.monotonic() < end:
+            ran = self.ssh(start)
+            if ran.code == 0 and ran.output != before:
+                return
+            time.sleep(1)
+        raise AssertionError(f"the server did not start again within {REBOOT_SECONDS} s")
+
+    def guard(self) -> None:
+        """Let the server's guard make a round now."""
+        self.run("systemctl start clawdet-guard.service")
+
+    def states(self, project: str) -> dict[str, str]:
+        """How Docker calls each container of a project, by service."""
+        form = '{{.Label "com.docker.compose.service"}} {{.State}}'
+        label = f"label=com.docker.compose.project={project}"
+        lines = self.run(f"docker ps --all --format '{form}' --filter {label}").splitlines()
+        return dict(line.split(" ") for line in lines)
 
     def inspect(self, *containers: str) -> list[dict[str, Any]]:
         return json.loads(self.run(f"docker inspect {' '.join(containers)}"))

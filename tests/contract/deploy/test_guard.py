@@ -1,0 +1,151 @@
+"""The guard of a server, with containers that Docker really leaves alone."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from clawdet_infra.fleet.probe import probe_until_healthy
+from clawdet_infra.layout import CustomerLayout
+from tests.contract.deploy.place import Place
+
+pytestmark = pytest.mark.cloud
+
+ALL = ("namespace", "gateway", "browser", "proxy")
+
+
+def by_hand(place: Place) -> Iterator[Place]:
+    """A server whose guard remembers nothing and makes rounds only when a test says so."""
+    place.run("systemctl stop clawdet-guard.timer clawdet-guard.service && rm -f /var/lib/clawdet-guard/status.json")
+    # The first round since the server started has rules of its own.
+    place.guard()
+    yield place
+    place.run("rm -f /srv/clawdet/*/hold && systemctl start docker.service clawdet-guard.timer")
+
+
+@pytest.fixture
+def guarded(dedicated: Place) -> Iterator[Place]:
+    yield from by_hand(dedicated)
+
+
+@pytest.fixture
+def guarded_host(shared: Place) -> Iterator[Place]:
+    yield from by_hand(shared)
+
+
+@pytest.fixture
+def big(dedicated: Place) -> CustomerLayout:
+    return dedicated.customer("enterprise")
+
+
+async def is_healthy(place: Place, customer: CustomerLayout, seconds: int = 180) -> bool:
+    outcome = await probe_until_healthy(place.target(customer, deadline_seconds=seconds))
+    return outcome.verdict.healthy
+
+
+def wait(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"{what} did not come about within {seconds:.0f} s"
+        time.sleep(1)
+
+
+def status(place: Place, project: str) -> dict[str, Any]:
+    return json.loads(place.run("cat /var/lib/clawdet-guard/status.json"))["deployments"][project]
+
+
+def repairs(place: Place, project: str) -> dict[str, list[tuple[str, str]]]:
+    """What was done, by service: the step and why."""
+    found = status(place, project)["containers"]
+    return {service: [(one["step"], one["what"]) for one in of["repairs"]] for service, of in found.items()}
+
+
+def health(place: Place, container: str) -> str:
+    return place.run(f"docker inspect --format '{{{{.State.Health.Status}}}}' {container}").strip()
+
+
+def test_rounds_are_made_without_a_word_where_nothing_is_wrong(dedicated: Place) -> None:
+    def checked() -> str:
+        return dedicated.run("stat --format %y /var/lib/clawdet-guard/status.json")
+
+    before, since = checked(), dedicated.run("date +%s").strip()
+    wait(lambda: checked() != before, 90, "a round")
+    assert status(dedicated, "big")["found"] == "watched"
+    assert dedicated.run("stat --format %a /var/lib/clawdet-guard/status.json") == "644\n"
+    said = dedicated.run(f"journalctl --unit clawdet-guard.service --since @{since} --output cat --quiet")
+    assert said == ""
+
+
+async def test_what_docker_did_not_start_is_started_in_one_round(guarded: Place, big: CustomerLayout) -> None:
+    guarded.run("docker stop big-gateway-1 big-browser-1 big-namespace-1")
+    assert not await is_healthy(guarded, big, 2)
+    guarded.guard()
+    assert guarded.states("big") == dict.fromkeys(ALL, "running")
+    assert await is_healthy(guarded, big)
+    assert repairs(guarded, "big") == {name: [("start", "is exited")] for name in ("namespace", "gateway", "browser")}
+    said = guarded.run("journalctl --unit clawdet-guard.service --output cat --lines 3 --priority notice")
+    assert "big: gateway is exited; docker start (repair 1 of 3 in an hour)" in said.splitlines()
+
+
+async def test_who_is_left_behind_by_a_new_namespace_is_moved_into_it(guarded: Place, big: CustomerLayout) -> None:
+    guarded.run("docker restart big-namespace-1")
+    assert guarded.states("big")["gateway"] == "running", "Docker notices nothing"
+    assert not await is_healthy(guarded, big, 2)
+    before = guarded.started("big")
+    guarded.guard()
+    after = guarded.started("big")
+    assert {name for name in ALL if before[name] != after[name]} == {"gateway", "browser"}
+    assert await is_healthy(guarded, big)
+    version = (
+        "docker exec big-gateway-1 curl --silent --retry 20 --retry-connrefused http://127.0.0.1:9222/json/version"
+    )
+    assert "webSocketDebuggerUrl" in guarded.run(version)
+    guarded.guard()
+    assert guarded.started("big") == after
+
+
+async def test_a_gateway_that_hangs_is_restarted(guarded: Place, big: CustomerLayout) -> None:
+    # One that has just been started has minutes until Docker calls it unhealthy, so its time to start has to be over.
+    wait(lambda: health(guarded, "big-gateway-1") == "healthy", 120, "a healthy gateway")
+    guarded.run("docker top big-gateway-1 -eo pid | tail -n +2 | xargs kill -STOP")
+    guarded.guard()
+    assert repairs(guarded, "big") == {}, "Docker still calls it healthy"
+    wait(lambda: health(guarded, "big-gateway-1") == "unhealthy", 240, "an unhealthy gateway")
+    guarded.guard()
+    assert repairs(guarded, "big") == {"gateway": [("restart", "is unhealthy")]}
+    guarded.guard()
+    assert repairs(guarded, "big") == {"gateway": [("restart", "is unhealthy")]}, "it has its time to start"
+    assert await is_healthy(guarded, big)
+
+
+async def test_an_operator_can_hold_the_guard_back(guarded: Place, big: CustomerLayout) -> None:
+    guarded.run("touch /srv/clawdet/big/hold && docker stop big-gateway-1")
+    guarded.guard()
+    assert guarded.states("big")["gateway"] == "exited"
+    assert status(guarded, "big")["found"] == "held"
+    guarded.run("rm /srv/clawdet/big/hold")
+    guarded.guard()
+    assert await is_healthy(guarded, big)
+
+
+def test_a_docker_that_was_stopped_is_not_started_by_a_question(guarded: Place) -> None:
+    guarded.run("systemctl stop docker.service")
+    guarded.guard()
+    assert guarded.ssh("systemctl is-active docker.service").output == "inactive\n"
+    assert guarded.ssh("systemctl is-failed clawdet-guard.service").output == "inactive\n"
+
+
+async def test_the_edge_and_those_behind_it_are_guarded_each_by_itself(guarded_host: Place) -> None:
+    anna, bert = (one for one in guarded_host.layout.customers if one.host_id)
+    before = guarded_host.started("bert")
+    guarded_host.run("docker stop clawdet-edge-edge-1 anna-gateway-1")
+    guarded_host.guard()
+    for project, service in (("clawdet-edge", "edge"), ("anna", "gateway")):
+        assert repairs(guarded_host, project) == {service: [("start", "is exited")]}
+    assert guarded_host.started("bert") == before
+    assert await is_healthy(guarded_host, anna)
+    assert await is_healthy(guarded_host, bert)
