@@ -22,15 +22,19 @@ from clawdet_infra.fleet.history.tally import Level, Look, Tallies, Tally, at_le
 _ROUNDS = 10
 
 
-def roll_up(database: Database, longest_gap: int) -> int:
-    """Add up all that came in since the last time, and return how many rounds that were."""
+def roll_up(database: Database, now: int, longest_gap: int) -> int:
+    """Add up all that came in since the last time, and return how many rounds that were.
+
+    `now`, in milliseconds, only decides how what was added up before is left alone; see `_mind_clock`, `_mind_gap`.
+    """
     done = 0
     while True:
         with database.write() as connection:
             numbers = _waiting(connection, _ROUNDS)
             if not numbers:
                 return done
-            _mind_gap(connection, longest_gap)
+            _mind_clock(connection, now)
+            _mind_gap(connection, now, longest_gap)
             _roll_up(connection, numbers, longest_gap)
             done += len(numbers)
 
@@ -97,12 +101,19 @@ def _tally(new: Sequence[Look], known: Sequence[Look], longest_gap: int, raw_fro
     return tallies
 
 
-def _mind_gap(connection: Connection, longest_gap: int) -> None:
+def _mind_clock(connection: Connection, now: int) -> None:
+    """Where the clock was set back to before all that is kept, begin anew from where it is."""
+    raw_from = marks.get(connection, marks.RAW_FROM)
+    if raw_from is not None and raw_from > now:
+        marks.put(connection, marks.RAW_FROM, now)
+
+
+def _mind_gap(connection: Connection, now: int, longest_gap: int) -> None:
     """Leave what was added up with another longest gap as it is."""
     before = marks.get(connection, marks.GAP)
     if before is not None and before != longest_gap:
-        rolled = samples.c.round <= (marks.get(connection, marks.ROLLED) or 0)
-        newest = connection.execute(select(func.max(samples.c.at)).where(rolled)).scalar()
+        rolled = samples.c.round <= (marks.get(connection, marks.ROLLED) or 0), samples.c.at <= now
+        newest = connection.execute(select(func.max(samples.c.at)).where(*rolled)).scalar()
         raw_from = marks.get(connection, marks.RAW_FROM)
         if newest is not None and (raw_from is None or newest > raw_from):
             marks.put(connection, marks.RAW_FROM, newest)

@@ -13,6 +13,7 @@ from clawdet_infra.fleet.history import alerting, events, leases, looks, pruning
 from clawdet_infra.fleet.history.database import Database, connect
 from clawdet_infra.fleet.history.leases import Lease, LeaseHeld
 from clawdet_infra.fleet.history.migrating import migrate
+from clawdet_infra.fleet.history.moments import milliseconds
 from clawdet_infra.fleet.history.policy import HistoryPolicy, Retention
 from clawdet_infra.fleet.history.processes import Clock, lives
 from clawdet_infra.fleet.history.reading import Percentiles, Slot, Uptime
@@ -223,7 +224,7 @@ class History:
         To be called every few minutes: answers take what is not added up yet into account, but get slower with it.
         Looks are added to the buckets of their own times, whatever `now` is.
         """
-        return rollup.roll_up(self._database, self._gap)
+        return rollup.roll_up(self._database, milliseconds(now), self._gap)
 
     def prune(self, now: datetime, retention: Retention) -> None:
         """Roll up, then remove what is older than it has to be kept.  To be called every hour or so."""

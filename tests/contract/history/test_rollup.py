@@ -245,6 +245,17 @@ def test_a_clock_that_is_a_year_ahead_for_a_while_costs_nothing(history: History
     assert history.uptime("ada", NOW).day.healthy == before[0].day.healthy + 60, "the looks around it are still there"
 
 
+def test_after_a_clock_that_was_a_year_ahead_for_days_time_counts_again(history: History) -> None:
+    ahead = NOON + timedelta(days=365)
+    for hour in range(60):
+        history.record(every_minute(2, ahead + timedelta(hours=hour)))
+    history.prune(ahead + timedelta(hours=60), Retention())
+    for minute in range(31):
+        history.record([look(NOON + minute * MINUTE)])
+        history.roll_up(NOON + minute * MINUTE)
+    assert history.uptime("ada", NOW).day.healthy == pytest.approx(30 * 60, abs=240)
+
+
 def test_looks_that_are_not_rolled_up_are_never_cut(history: History) -> None:
     from clawdet_infra.fleet.history import pruning
 

@@ -1,0 +1,116 @@
+"""How large the history gets, and how fast it is.
+
+Size: `--instances`, looked at every minute for `--days`, with the roll-up and the pruning that the daemon does, into a
+database of its own in a temporary folder.  Rows do not know how many other instances there are, so the size for 1,000
+is that of these instances, multiplied, without what an empty database takes.  (The looks of ten minutes are recorded
+at once, which makes this faster and no row smaller.)  Speed: rounds of 1,000 instances, one by one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from bench.machine import facts
+from clawdet_infra.fleet.history import History, Retention
+from clawdet_infra.fleet.records import Cause, Condition, Diagnosis, Observation
+
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+_STOPPED = Diagnosis(Cause.GATEWAY_STOPPED, "The gateway's container has exited.")
+
+
+def round_of(minute: int, names: list[str], chance: random.Random) -> list[Observation]:
+    at = BEGIN + timedelta(minutes=minute)
+    looks = []
+    for index, name in enumerate(names):
+        # Each is down for a quarter of an hour once in about ten days, and slow now and then.
+        down = (minute + 997 * index) % 14_400 < 15
+        slow = chance.random() < 0.002
+        looks.append(
+            Observation(
+                instance=name,
+                server=name,
+                at=at + timedelta(milliseconds=chance.randrange(4000)),
+                condition=Condition.DOWN if down else Condition.SLOW if slow else Condition.HEALTHY,
+                latency_seconds=chance.lognormvariate(-2, 0.35) * (20 if slow else 1),
+                diagnosis=_STOPPED if down else None,
+            )
+        )
+    return looks
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--instances", type=int, default=40)
+    parser.add_argument("--days", type=int, default=90)
+    options = parser.parse_args()
+    print(facts())
+    with tempfile.TemporaryDirectory() as folder:
+        speed(f"sqlite:///{folder}/speed.db")
+        size(f"sqlite:///{folder}/size.db", options.instances, options.days)
+
+
+def speed(url: str) -> None:
+    chance, names = random.Random(4), [f"customer-{index}" for index in range(1000)]
+    rounds = [round_of(minute, names, chance) for minute in range(60)]
+    with History.open(url) as history:
+        recorded = milliseconds([lambda looks=looks: history.record(looks) for looks in rounds])  # type: ignore[misc]
+        print(f"a round of 1,000 recorded: {recorded}")
+        start = time.perf_counter()
+        done = history.roll_up(BEGIN)
+        print(f"rolled up: {(time.perf_counter() - start) / done * 1000:.0f} ms a round")
+
+
+def size(url: str, instances: int, days: int) -> None:
+    chance, names = random.Random(4), [f"customer-{index}" for index in range(instances)]
+    empty = taken(url)
+    now = BEGIN
+    with History.open(url) as history:
+        for minute in range(0, days * 1440, 10):
+            history.record([look for each in range(10) for look in round_of(minute + each, names, chance)])
+            now = BEGIN + timedelta(minutes=minute + 10)
+            history.roll_up(now)
+            if minute % 120 == 110:
+                history.prune(now, Retention())
+            if (minute + 10) % 14_400 == 0:
+                print(f"after {(minute + 10) // 1440} days: {history.size() / 2**20:.1f} MiB", flush=True)
+    grown = taken(url) - empty
+    print(f"{instances} instances, {days} days, {days * 1440 * instances:,} looks: {grown / 2**20:.1f} MiB")
+    print(f"for 1,000 instances: {grown / instances * 1000 / 2**20:.0f} MiB")
+    name = names[instances // 2]
+    with History.open(url) as history:
+        asked: dict[str, Callable[[], object]] = {
+            "uptime of an instance": lambda: history.uptime(name, now),
+            "latency of 30 days": lambda: history.latency(name, now - timedelta(days=30), now),
+            "timeline of 90 days": lambda: history.timeline(name, now - timedelta(days=90), 30, now),
+            "newest 100 events": lambda: history.events(name),
+        }
+        for what, ask in asked.items():
+            print(f"{what}: {milliseconds([ask] * 20)}")
+    print(f"memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB at most")
+
+
+def taken(url: str) -> int:
+    """The bytes of the database with its log written back."""
+    History.open(url).close()
+    with History.open(url) as history:
+        return history.size()
+
+
+def milliseconds(works: Sequence[Callable[[], object]]) -> str:
+    found = []
+    for work in works:
+        start = time.perf_counter()
+        work()
+        found.append((time.perf_counter() - start) * 1000)
+    return f"{statistics.median(found):.1f} ms ({min(found):.1f} to {max(found):.1f})"
+
+
+if __name__ == "__main__":
+    main()
