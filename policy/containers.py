@@ -11,7 +11,7 @@ from clawdet_infra.checks.duties import self_contained
 from clawdet_infra.model import parse_image
 from clawdet_infra.model.plan import LEAST_BROWSER_MEMORY, LEAST_GATEWAY_MEMORY
 from policy.deployments import Deployment, UnreadableError, deployment_of
-from policy.resources import Resource, of_each
+from policy.resources import REMOTE_COMMAND, Resource, of_each
 
 LEAST_MEMORY = {"gateway": LEAST_GATEWAY_MEMORY, "browser": LEAST_BROWSER_MEMORY}
 """MiB that a service of this name needs in any plan."""
@@ -80,15 +80,18 @@ def _of_deployments(rule: Callable[[Deployment], Iterator[str]]) -> Callable[[Re
 IMAGES = of_each(
     "images-pinned-by-digest",
     "Containers run images that are named by their digest.",
+    (REMOTE_COMMAND,),
     _of_deployments(images_without_digest),
 )
 MEMORY = of_each(
     "memory-not-under-the-minimum",
     "No gateway or browser has less memory than it takes to work.",
+    (REMOTE_COMMAND,),
     _of_deployments(too_little_memory),
 )
 HARDENING = of_each(
     "services-hardened",
     "Containers have no privileges, cannot write to their image, are bounded, and share nothing of their server.",
+    (REMOTE_COMMAND,),
     _of_deployments(weak_services),
 )

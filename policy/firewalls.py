@@ -68,8 +68,7 @@ def world_of(sources: Any) -> list[str]:
 
 
 def _inbound(firewall: Resource) -> Iterator[Mapping[str, Any]]:
-    if firewall.kind == FIREWALL:
-        yield from (rule for rule in firewall.properties.get("rules") or () if rule.get("direction") == "in")
+    return (rule for rule in firewall.properties.get("rules") or () if rule.get("direction") == "in")
 
 
 def _includes_ssh(rule: Mapping[str, Any]) -> bool:
@@ -98,7 +97,8 @@ def _matches(part: str, labels: Mapping[str, str]) -> bool:
 SSH = of_each(
     "ssh-not-open-to-the-world",
     "Port 22 is open to named networks only, unless `ssh.openToWorld` is chosen.",
+    (FIREWALL,),
     ssh_open_to_the_world,
 )
-PORTS = of_each("inbound-ports", "No port is open but 80, 443 and 22.", other_ports)
+PORTS = of_each("inbound-ports", "No port is open but 80, 443 and 22.", (FIREWALL,), other_ports)
 COVERAGE = of_stack("servers-behind-a-firewall", "Every server is under a firewall.", servers_without_firewall)

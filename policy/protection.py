@@ -14,7 +14,7 @@ CHOSEN = ("clawdet-protect", "off")
 def unprotected_servers(server: Resource) -> Iterator[str]:
     """Servers of paying customers and shared hosts are protected in Pulumi and at Hetzner, unless chosen otherwise."""
     key, value = CHOSEN
-    if server.kind != SERVER or not _holds_data(server) or server.labels.get(key) == value:
+    if not _holds_data(server) or server.labels.get(key) == value:
         return
     missing = [
         what
@@ -41,5 +41,6 @@ def _holds_data(server: Resource) -> bool:
 SERVERS = of_each(
     "servers-protected",
     "Servers of paying customers and shared hosts cannot be deleted or rebuilt by mistake.",
+    (SERVER,),
     unprotected_servers,
 )

@@ -14,7 +14,7 @@ MOST_TTL_SECONDS = 3600
 
 def ttl_out_of_bounds(record: Resource) -> Iterator[str]:
     """Records, and the zone whose value they take without one of their own, live for a minute to an hour."""
-    ttl = record.properties.get("ttl") if record.kind in (RECORD_SET, ZONE) else None
+    ttl = record.properties.get("ttl")
     if ttl is not None and not LEAST_TTL_SECONDS <= ttl <= MOST_TTL_SECONDS:
         yield (
             f"{record.place}: its TTL of {ttl:g} s is not from {LEAST_TTL_SECONDS} to {MOST_TTL_SECONDS} s; a customer "
@@ -50,5 +50,5 @@ def _name(record: Resource) -> tuple[str, str] | None:
     return (name.lower().rstrip("."), str(zone).lower().rstrip(".")) if isinstance(name, str) and zone else None
 
 
-TTL = of_each("record-ttl", "DNS records live for a minute to an hour.", ttl_out_of_bounds)
+TTL = of_each("record-ttl", "DNS records live for a minute to an hour.", (RECORD_SET, ZONE), ttl_out_of_bounds)
 UNIQUE = of_stack("subdomains-unique", "A name in the zone belongs to one customer.", names_used_twice)

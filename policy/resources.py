@@ -70,12 +70,16 @@ Rule = Callable[[Resource], Iterator[str]]
 StackRule = Callable[[Sequence[Resource]], Iterator[tuple[Resource, str]]]
 
 
-def of_each(name: str, description: str, rule: Rule) -> ResourceValidationPolicy:
-    """Return the policy that holds a rule against each resource; the rule yields messages, none where all is well."""
+def of_each(name: str, description: str, kinds: tuple[str, ...], rule: Rule) -> ResourceValidationPolicy:
+    """Return the policy that holds a rule against each resource whose type begins with one of `kinds`.
+
+    The rule yields messages, none where all is well.
+    """
 
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        for message in rule(_resource(args)):
-            report(message, None)
+        if args.resource_type.startswith(kinds):
+            for message in rule(_resource(args)):
+                report(message, None)
 
     return ResourceValidationPolicy(name, description, validate)
 

@@ -94,6 +94,7 @@ def _secrets(resources: Sequence[Resource]) -> dict[str, str]:
 SHAPES = of_each(
     "no-secrets-in-user-data-or-labels",
     "Nothing that looks like a secret is in user data, labels or the text of commands.",
+    ("hcloud:", "command:"),
     shapes_of_secrets,
 )
 VALUES = of_stack(
