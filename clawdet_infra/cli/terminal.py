@@ -58,7 +58,8 @@ def _size() -> tuple[int, int]:
 def _raw() -> Iterator[None]:
     """Hand every key to the other side, Ctrl-C too."""
     before = termios.tcgetattr(_INPUT)
-    tty.setraw(_INPUT)
+    # What was typed already is kept for the other side.
+    tty.setraw(_INPUT, termios.TCSADRAIN)
     try:
         yield
     finally:
