@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -18,9 +19,11 @@ from clawdet_infra.model import PLANS, CloudAccess, ConfigurationError, Fleet, d
 if TYPE_CHECKING:
     from clawdet_infra.trial.outcome import Outcome
     from clawdet_infra.trial.records import Record
+    from clawdet_infra.trial.ssh import Ssh
     from clawdet_infra.trial.stages import Passed
 
 LOCAL_STACK = "local"
+_HOST_KEY = re.compile(r"(?:ssh|ecdsa)-[a-z0-9-]+ [A-Za-z0-9+/]+=*(?: .*)?")
 LOCAL_CLOUD = Path(".clawdet") / "cloud" / "local" / "info.json"
 
 
@@ -30,6 +33,15 @@ def try_out(
         str | None, typer.Option("--stack", "-s", help="Whose release, plans and cloud to use; `local` with --local.")
     ] = None,
     local: Annotated[bool, typer.Option("--local", help="Use the local cloud, and start it if it is not up.")] = False,
+    host: Annotated[
+        str | None, typer.Option("--host", help="Use this server (root by SSH, Docker) and no cloud.")
+    ] = None,
+    host_key: Annotated[
+        str | None, typer.Option("--host-key", help="Its SSH host key, `ssh-ed25519 AAAA…`; else known_hosts has it.")
+    ] = None,
+    identity: Annotated[
+        Path | None, typer.Option("--identity", help="File with the SSH key to log in with; else the agent's.")
+    ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the customer there, and say how to remove it.")] = False,
     remove: Annotated[str | None, typer.Option("--remove", help="Remove this customer, which was kept.")] = None,
     clean: Annotated[bool, typer.Option("--clean", help="Remove what killed runs have left, and do no more.")] = False,
@@ -48,6 +60,14 @@ def try_out(
         _wrong(f"name a plan with --plan: {', '.join(PLANS)}")
     if stack is None and not local:
         _wrong("name a stack with -s, or use the local cloud with --local")
+    if local and host:
+        _wrong("choose one of --local and --host")
+    if (host_key or identity) and not host:
+        _wrong("--host-key and --identity are for the server that --host names")
+    if host_key is not None and not _HOST_KEY.fullmatch(host_key.strip()):
+        _wrong("--host-key is a line as in /etc/ssh/ssh_host_ed25519_key.pub, such as `ssh-ed25519 AAAA…`")
+    if identity is not None and not identity.is_file():
+        _wrong(f"there is no file {identity}")
     try:
         settings = settings_of(stack, local=local, tell=tell)
     except CommandError as error:
@@ -56,13 +76,15 @@ def try_out(
     _clean(None, tell)
     # Imported where it is needed: Pulumi takes a third of a second.
     from clawdet_infra.trial import cloud, records
+    from clawdet_infra.trial import host as hosts
 
-    record = records.begin(ROOT, {"kind": "cloud", "stack": stack, "local": local, "domain": settings.domain})
-    if settings.cloud.endpoint is not None:
-        record.facts = {**record.facts, "domain": f"{record.name}.test"}
-        record.save()
-    tell(f"{record.name}: a customer of the plan {plan}")
-    outcome = cloud.run(record, settings, plan, keep=keep, tell=tell.stage)  # type: ignore[arg-type]
+    server = {"address": host, "host_key": host_key, "identity": str(identity.resolve()) if identity else None}
+    record = records.begin(ROOT, {"stack": stack, "local": local, "host": server if host else None})
+    tell(f"{record.name}: a customer of the plan {plan}{f' on {host}' if host else ''}")
+    if host:
+        outcome = hosts.run(record, settings, plan, _ssh(record), keep=keep, tell=tell.stage)  # type: ignore[arg-type]
+    else:
+        outcome = cloud.run(record, settings, plan, keep=keep, tell=tell.stage)  # type: ignore[arg-type]
     raise typer.Exit(_report(outcome, record, tell))
 
 
@@ -84,7 +106,7 @@ def settings_of(stack: str | None, *, local: bool, tell: _Teller) -> Fleet:
     if fleet is None:
         raise CommandError("\n".join(str(one) for one in problems if not one.warning))
     argv = [sys.executable, "-m", "localcloud", "up", "--home", str((ROOT / LOCAL_CLOUD).parent)]
-    code = subprocess.run(argv, cwd=ROOT, stdout=tell.stream, check=False).returncode
+    code = subprocess.run(argv, cwd=ROOT, stdout=sys.stderr if tell.json else None, check=False).returncode
     if code != Exit.OK:
         raise CommandError(f"the local cloud does not start; see `clawdet cloud up`, which ended with {code}")
     raw: dict[str, Any] = dump_fleet(fleet.model_copy(update={"customers": ()}))
@@ -116,11 +138,9 @@ def _clean(name: str | None, tell: _Teller) -> int:
 
 def _remove(record: Record, tell: _Teller) -> Exit:
     from clawdet_infra.trial.failures import TrialError
-    from clawdet_infra.trial.leftovers import remove_from_cloud
 
     try:
-        cloud = _cloud_of(record)
-        gone = remove_from_cloud(record, cloud) if cloud else []
+        gone = _gone(record)
         record.forget()
     except (CommandError, TrialError) as error:
         tell.problem(f"{record.name} could not be removed: {error}")
@@ -130,10 +150,29 @@ def _remove(record: Record, tell: _Teller) -> Exit:
     return Exit.OK
 
 
+def _gone(record: Record) -> list[str]:
+    """Remove what a trial has made, and return what that was, in words."""
+    if not record.facts:  # It was killed before it made anything.
+        return []
+    if record.facts["host"]:
+        from clawdet_infra.trial import host
+
+        return host.remove(record, _ssh(record))
+    from clawdet_infra.trial.sweep import sweep
+
+    cloud = _cloud_of(record)
+    domain = record.facts.get("domain")
+    return sweep(cloud, record.name, str(domain), unsure=True) if cloud and domain else []
+
+
+def _ssh(record: Record) -> Ssh:
+    from clawdet_infra.trial.ssh import Ssh
+
+    return Ssh(folder=record.folder, **record.facts["host"])
+
+
 def _cloud_of(record: Record) -> CloudAccess | None:
     """Return the cloud that a trial was made at; None where it is gone with all that it had."""
-    if not record.facts:
-        return None
     if not record.facts["local"]:
         from clawdet_infra.cli.stack import cloud_of
 

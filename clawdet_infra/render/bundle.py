@@ -55,12 +55,14 @@ def bundle(
     acme: AcmeAccess | None = None,
     acme_email: str = "",
     offline: bool = False,
+    own_ca: bool = False,
 ) -> Bundle:
     """Return what a customer's deployment consists of.
 
     `images` are the references that run, normally pinned as `name@sha256:…`.  `acme` is None for the public
     certificate authorities.  `offline` is for servers without a way out to the internet: the gateway then does not
-    try to reach what it cannot, and its Telegram channel stays off.
+    try to reach what it cannot, and its Telegram channel stays off.  With `own_ca` the proxy signs its certificates
+    itself, where no authority can reach it.
     """
     values = {
         "customer": f"Customer {customer.id}",
@@ -74,7 +76,7 @@ def bundle(
         "limits": customer.limits,
         "browser_limits": customer.browser_limits,
         "heap": int(customer.limits.memory * _HEAP_SHARE),
-        **_acme_values(acme, acme_email),
+        **_acme_values(acme, acme_email, own_ca),
     }
     proxy = "dedicated" if customer.plan.dedicated else "tenant"
     config = {
@@ -93,12 +95,14 @@ def bundle(
     return _bundle(f"{customer.plan.name}.compose.yaml.j2", config, wanted, values)
 
 
-def host_bundle(host: HostLayout, *, proxy: str, acme: AcmeAccess | None = None, acme_email: str = "") -> Bundle:
+def host_bundle(
+    host: HostLayout, *, proxy: str, acme: AcmeAccess | None = None, acme_email: str = "", own_ca: bool = False
+) -> Bundle:
     """Return what the edge proxy of a shared host consists of; the arguments are those of `bundle`."""
     values = {
         "host": f"Shared host {host.id}",
         "project": host.project,
-        **_acme_values(acme, acme_email),
+        **_acme_values(acme, acme_email, own_ca),
     }
     config = {"Caddyfile": fill("caddy/edge.Caddyfile.j2", **values), **_acme_root(acme)}
     return _bundle("edge.compose.yaml.j2", config, {"proxy": proxy}, values)
@@ -124,11 +128,12 @@ def _hash(content: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-def _acme_values(acme: AcmeAccess | None, email: str) -> dict[str, Any]:
+def _acme_values(acme: AcmeAccess | None, email: str, own_ca: bool) -> dict[str, Any]:
     return {
         "acme_email": email,
         "acme_directory": acme.directory if acme else None,
         "acme_root": bool(acme and acme.root),
+        "own_ca": own_ca,
     }
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from pulumi.automation import CommandError
@@ -19,13 +17,10 @@ from clawdet_infra.redaction import Redactor
 from clawdet_infra.trial.customer import trial_fleet
 from clawdet_infra.trial.engine import Engine
 from clawdet_infra.trial.failures import Interrupted, TrialError, deaf_to_signals, stopped_by_signals
-from clawdet_infra.trial.outcome import Outcome
+from clawdet_infra.trial.outcome import Outcome, write_access
 from clawdet_infra.trial.records import Record
 from clawdet_infra.trial.stages import Events, Passed, Stages, Watch
 from clawdet_infra.trial.sweep import sweep
-
-ACCESS_FILE = "access.json"
-"""Has the customer's secrets where a trial is kept; mode 0600, in the trial's folder."""
 
 
 @dataclass
@@ -41,7 +36,10 @@ class _Seen:
 
 def run(record: Record, settings: Fleet, plan: PlanName, *, keep: bool, tell: Callable[[Passed], None]) -> Outcome:
     """Deploy a customer of a plan with a stack's settings, probe it, and remove it unless it shall be kept."""
-    fleet = trial_fleet(settings, plan, record.name)
+    # What is not Hetzner itself is a cloud for trying things, where a zone costs nothing and nobody delegates one.
+    fleet = trial_fleet(settings, plan, record.name, own_domain=settings.cloud.endpoint is not None)
+    record.facts = {**record.facts, "domain": fleet.domain}
+    record.save()
     layout = lay_out(fleet, cell=record.name).customers[0]
     stages, seen = Stages(tell), _Seen()
     watch = Watch(stages, layout.fqdn, fleet.cloud.ca_bundle)
@@ -61,7 +59,10 @@ def run(record: Record, settings: Fleet, plan: PlanName, *, keep: bool, tell: Ca
             _probe(outputs, record, fleet.cloud, seen)
             stages.passes("probed", f"certificate for {seen.probe.get('certificate_days', 0):.0f} days")
             if keep:
-                _keep(record, outputs)
+                customer, tokens = outputs["customers"][record.name], outputs["tokens"][record.name]
+                write_access(
+                    record, customer["url"], customer["user"], tokens["gateway_token"], tokens["auth_password"]
+                )
     except Interrupted as signal:
         seen.interrupted, seen.failure = str(signal), f"it was interrupted by {signal}"
     except CommandError:
@@ -111,16 +112,6 @@ def _probe(outputs: dict[str, Any], record: Record, cloud: CloudAccess, seen: _S
     seen.probe, seen.healthy = verdict.facts(), verdict.healthy
     if verdict.failure is not None:
         raise TrialError(f"customer {record.name}: {verdict.failure}")
-
-
-def _keep(record: Record, outputs: dict[str, Any]) -> None:
-    access: Path = record.folder / ACCESS_FILE
-    access.touch(mode=0o600)
-    customer = outputs["customers"][record.name]
-    facts = {"url": customer["url"], "user": customer["user"], **outputs["tokens"][record.name]}
-    access.write_text(json.dumps(facts, indent=2), encoding="utf-8")
-    record.kept = True
-    record.save()
 
 
 def _remove(record: Record, fleet: Fleet, engine: Engine | None) -> str:

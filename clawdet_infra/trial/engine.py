@@ -32,6 +32,7 @@ Program = Callable[[], None]
 OnEvent = Callable[[Any], None]
 
 _PATIENCE_SECONDS = 15
+_GONE_SECONDS = 5
 
 
 class Command(PulumiCommand):
@@ -103,10 +104,12 @@ def stop(process: subprocess.Popen[str]) -> None:
         process.send_signal(signal.SIGINT)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(_PATIENCE_SECONDS)
-    for one in {*family, *_family(process.pid)}:
+    family |= _family(process.pid)
+    for one in family:
         with contextlib.suppress(psutil.NoSuchProcess):
             one.kill()
     process.wait()
+    psutil.wait_procs(family, timeout=_GONE_SECONDS)
 
 
 def _family(pid: int) -> set[psutil.Process]:

@@ -1,0 +1,74 @@
+"""The engine's process, with a stand-in for `pulumi` that is really started."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from pulumi.automation import CommandError
+
+from clawdet_infra.trial import engine
+from clawdet_infra.trial.failures import Interrupted, deaf_to_signals, stopped_by_signals
+
+VERSION = 'if [ "$1" = version ]; then echo v3.259.0; exit; fi\n'
+
+
+@pytest.fixture
+def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    return tmp_path / "pulumi"
+
+
+def write(program: Path, text: str) -> None:
+    program.write_text(f"#!/bin/sh\n{VERSION}{text}\n")
+    program.chmod(0o755)
+
+
+def test_what_it_prints_is_handed_on_and_a_failure_is_an_error(pulumi: Path, tmp_path: Path) -> None:
+    write(pulumi, "echo one; echo two; echo three >&2; exit $CODE")
+    lines: list[str] = []
+    result = engine.Command().run(["up"], str(tmp_path), {"CODE": "0"}, lines.append)
+    assert (lines, result.stdout, result.stderr) == (["one", "two"], "one\ntwo", "three")
+    with pytest.raises(CommandError, match="three"):
+        engine.Command().run(["up"], str(tmp_path), {"CODE": "3"})
+
+
+def test_its_processes_inherit_the_lock(pulumi: Path, tmp_path: Path) -> None:
+    write(pulumi, "ls /proc/self/fd")
+    with (tmp_path / "lock").open("w") as lock:
+        said = engine.Command(lock.fileno()).run(["up"], str(tmp_path), {}).stdout.split()
+        assert str(lock.fileno()) in said
+
+
+@pytest.mark.parametrize(
+    "behaviour", ["trap 'exit 1' INT", "trap '' INT"], ids=["it ends by itself", "it has to be killed"]
+)
+def test_an_interrupted_engine_ends_with_all_that_it_started(
+    pulumi: Path, tmp_path: Path, behaviour: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_PATIENCE_SECONDS", 1)
+    write(pulumi, f"{behaviour}\nsetsid sleep 600 >/dev/null 2>&1 &\necho $!\nsleep 600 & wait; wait")
+    seen: list[str] = []
+
+    def interrupt(line: str) -> None:
+        seen.append(line)
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
+
+    begun = time.monotonic()
+    with pytest.raises(Interrupted, match="SIGTERM"), stopped_by_signals():
+        engine.Command().run(["up"], str(tmp_path), {}, interrupt)
+    assert time.monotonic() - begun < 10
+    left = int(seen[0])
+    assert not psutil.pid_exists(left) or psutil.Process(left).status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_removal_is_not_stopped_by_signals() -> None:
+    with deaf_to_signals():
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
