@@ -30,18 +30,19 @@ def as_text(done: Round, instances: Mapping[str, Instance], *, host: bool = Fals
 
 
 def as_table(done: Round, instances: Mapping[str, Instance], *, host: bool = False) -> Group:
-    """The round for a terminal: colours, sentences that fold, and the worst first, since a terminal has an end."""
+    """The round for a terminal: colours, the worst first, since a terminal has an end, and sentences below the table."""
     head, *rows = _rows(done, instances, host)
     rows.sort(key=lambda row: _WORST_FIRST.index(row[_CONDITION]))
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in head:
-        table.add_column(name, no_wrap=name != "WHY", overflow="fold")
+    for name in head[:-1]:
+        table.add_column(name, no_wrap=True)
     for row in rows:
         # As Text: an answer with brackets in it is not markup.
-        cells = [Text(cell) for cell in row]
+        cells = [Text(cell) for cell in row[:-1]]
         cells[_CONDITION].stylize(_COLOURS[row[_CONDITION]])
         table.add_row(*cells)
-    return Group(table, Text(_summary(done)))
+    sentences = [Text.assemble((f"{row[0]}: ", _COLOURS[row[_CONDITION]]), row[-1]) for row in rows if row[-1]]
+    return Group(table, *sentences, Text(_summary(done)))
 
 
 def facts(done: Round, instances: Mapping[str, Instance]) -> dict[str, Any]:
