@@ -30,7 +30,7 @@ def as_text(done: Round, instances: Mapping[str, Instance], *, host: bool = Fals
 
 
 def as_table(done: Round, instances: Mapping[str, Instance], *, host: bool = False) -> Group:
-    """The round for a terminal: colours, the worst first, since a terminal has an end, and sentences below the table."""
+    """The round for a terminal, which has an end: the worst first, in colours, and sentences below the table."""
     head, *rows = _rows(done, instances, host)
     rows.sort(key=lambda row: _WORST_FIRST.index(row[_CONDITION]))
     table = Table(box=None, pad_edge=False, header_style="bold")
