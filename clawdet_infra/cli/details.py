@@ -141,9 +141,18 @@ def _host_rows(host: dict[str, Any]) -> list[tuple[str, str]]:
         ("load", f"{host['load']:.2f}; up for {host['uptime_seconds'] / 3600:.1f} h"),
     ]
     if host["guard_checked_at"]:
-        found = (host["guard"] or {}).get("found", "nothing noted")
-        rows.append(("guard", f"{found}; looked at {host['guard_checked_at']}"))
+        rows.append(("guard", f"{_guarded(host['guard'] or {})}; last look {host['guard_checked_at']}"))
     return rows
+
+
+def _guarded(noted: dict[str, Any]) -> str:
+    """Say what the guard found, and which containers it had to repair."""
+    told = [str(noted.get("found", "not known to it"))]
+    for service, record in (noted.get("containers") or {}).items():
+        count = len(record.get("repairs", ()))
+        repairs = f"{count} repair{'' if count == 1 else 's'}"
+        told.append(f"{service} {repairs}{', given up' if record.get('given_up') else ''}")
+    return "; ".join(told)
 
 
 def _memory(used: float | None, limit: float | None) -> str:

@@ -109,6 +109,18 @@ async def test_a_docker_that_refuses_is_one_sentence_without_the_customers_secre
     assert "\n" not in str(caught.value)
 
 
+async def test_a_deployment_that_was_cut_off_is_finished_first(
+    place: Callable[..., Place], server: Server, login: Login
+) -> None:
+    """A gateway that is started in between would write to data of which an old copy may be put back."""
+    here = place()
+    (here.folder / "user123" / "state-before-upgrade").mkdir()
+    async with connect(server, login, here.policy) as host:
+        with pytest.raises(HostError, match=r"a deployment was cut off in the middle, .* by `clawdet up` first"):
+            await host.restart(here.instance)
+    assert not [call for call in here.docker.calls() if call[0] in ("restart", "compose")]
+
+
 async def test_an_instance_that_is_not_on_the_server_is_said_so(
     place: Callable[..., Place], server: Server, login: Login
 ) -> None:

@@ -54,6 +54,15 @@ def make_missing(project: str, directory: str, service: str | None) -> list[str]
     return [*command, service] if service else command
 
 
+def cut_off(directory: Path, containers: list[dict[str, Any]]) -> bool:
+    """Whether a deployment was killed while it exchanged the gateway.
+
+    A gateway that is started now would write to data of which the deployment has a copy, and may put that back.
+    """
+    services = [name(one) for one in containers]
+    return (directory / "state-before-upgrade").exists() or len(services) != len(set(services))
+
+
 def joins(container: dict[str, Any]) -> bool:
     """Whether a container shares the network of another."""
     return str(container["HostConfig"]["NetworkMode"]).startswith(_JOINS)
@@ -92,6 +101,8 @@ def restart(project: str, directory: str, service: str | None) -> list[str]:
     """Restart the containers, make those that are missing, and return the services that were restarted or made."""
     ids = run(["docker", "ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={_PROJECT}={project}"]).split()
     containers: list[dict[str, Any]] = json.loads(run(["docker", "inspect", *ids])) if ids else []
+    if cut_off(Path(directory), containers):
+        raise RestartError("a deployment was cut off in the middle, and has to be finished by `clawdet up` first")
     done = steps(containers, service)
     for command in done:
         run(command)
