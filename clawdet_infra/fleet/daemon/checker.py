@@ -74,6 +74,8 @@ class Checker:
         if may_heal and not problems:
             plan, why = await self._heal(inventory, states, seen.observations)
             problems += why
+        if seen.unseen:
+            problems.append("not all instances were looked at in time: give rounds more time (rounds.deadlineSeconds)")
         notices, why = await self._tell(inventory, states, plan)
         report = RoundReport(
             number=self._number,

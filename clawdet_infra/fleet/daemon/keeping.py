@@ -49,6 +49,7 @@ class Keeper:
         self._history: History | None = None
         self._problem: HistoryError | None = None
         self._failed_at = 0.0
+        self._writes_fail = False
         self._states: dict[str, State] = {}
         self._looks: deque[list[Observation]] = deque()
         self._events: deque[Event] = deque(maxlen=_MOST_EVENTS)
@@ -66,7 +67,7 @@ class Keeper:
         with self._lock:
             self._failed_at = -math.inf
             try:
-                self._ask(self._write)
+                self._ask(self._write, writes=True)
             except HistoryError as error:
                 lost = sum(map(len, self._looks)) + len(self._events) + len(self._unsaved)
                 if lost:
@@ -86,7 +87,7 @@ class Keeper:
             try:
                 # A new round is worth another attempt.
                 self._failed_at = -math.inf
-                self._ask(self._write)
+                self._ask(self._write, writes=True)
                 self._states = self._ask(lambda history: history.states())
             except HistoryError:
                 self._states = followed(self._states, observations)
@@ -96,16 +97,18 @@ class Keeper:
         """Keep an event."""
         with self._lock:
             self._events.append(event)
-            self._try(self._write)
+            self._try(self._write, writes=True)
 
     def alerts(self, since: datetime) -> list[Alert]:
         """Return the open alerts, and those that were resolved at or after a moment."""
         with self._lock:
 
             def read(history: History) -> None:
-                self._write(history)
-                self._alerts = {(one.key, one.raised): one for one in history.alerts(since)}
+                unsaved = {place: self._alerts[place] for place in self._unsaved}
+                self._alerts = {(one.key, one.raised): one for one in history.alerts(since)} | unsaved
 
+            if self._unsaved:
+                self._try(self._write, writes=True)
             self._try(read)
             return [one for one in self._alerts.values() if one.resolved is None or one.resolved >= since]
 
@@ -115,7 +118,7 @@ class Keeper:
             place = alert.key, alert.raised
             self._alerts[place] = alert
             self._unsaved.add(place)
-            self._try(self._write)
+            self._try(self._write, writes=True)
 
     def windows(self, now: datetime) -> list[Window]:
         """Return the maintenance windows that are not over."""
@@ -133,7 +136,9 @@ class Keeper:
         self, instance: str, server: str, step: Step, owner: str, now: datetime, cooldown: float
     ) -> Repair | None:
         """Begin a repair, if this is the only one."""
-        return self._ask(lambda history: history.begin_repair(instance, server, step, owner, now, cooldown))
+        return self._ask(
+            lambda history: history.begin_repair(instance, server, step, owner, now, cooldown), writes=True
+        )
 
     def finish_repair(self, repair_id: int, outcome: Outcome, what: str) -> None:
         """Close a repair."""
@@ -145,7 +150,7 @@ class Keeper:
             else:
                 log.warning("repair %d was closed by another process before it ended here", repair_id)
 
-        self._ask(finish)
+        self._ask(finish, writes=True)
 
     def renew_repair(self, repair_id: int, until: datetime) -> None:
         """Say that a repair goes on."""
@@ -154,7 +159,7 @@ class Keeper:
             if _is_open(history, repair_id):
                 history.renew_repair(repair_id, until)
 
-        self._ask(renew)
+        self._ask(renew, writes=True)
 
     def open_repairs(self) -> list[Repair]:
         """Return the repairs that are open."""
@@ -166,23 +171,23 @@ class Keeper:
 
     def acquire_lease(self, name: str, owner: str, seconds: float) -> Lease | LeaseHeld:
         """Take a lease, or return who holds it."""
-        return self._ask(lambda history: history.acquire_lease(name, owner, seconds))
+        return self._ask(lambda history: history.acquire_lease(name, owner, seconds), writes=True)
 
     def renew(self, lease: Lease, seconds: float) -> Lease:
         """Hold a lease on.  Raises LeaseLostError where another has it."""
-        return self._ask(lambda history: history.renew(lease, seconds))
+        return self._ask(lambda history: history.renew(lease, seconds), writes=True)
 
     def release(self, lease: Lease) -> None:
         """Give a lease back."""
-        self._ask(lambda history: history.release(lease))
+        self._ask(lambda history: history.release(lease), writes=True)
 
     def roll_up(self, now: datetime) -> None:
         """Add up what came in since the last time."""
-        self._ask(lambda history: history.roll_up(now))
+        self._ask(lambda history: history.roll_up(now), writes=True)
 
     def prune(self, now: datetime, retention: Retention) -> None:
         """Remove what is older than it has to be kept."""
-        self._ask(lambda history: history.prune(now, retention))
+        self._ask(lambda history: history.prune(now, retention), writes=True)
 
     def size(self) -> int:
         """Return the bytes that the history takes."""
@@ -199,22 +204,28 @@ class Keeper:
             history.add(self._events[0])
             self._events.popleft()
         for place in sorted(self._unsaved, key=lambda one: one[1]):
-            try:
+            if self._is_refused(history, self._alerts[place]):
+                log.error("the alert %s is not kept: another one for the same is open", place[0])
+            else:
                 history.save_alert(self._alerts[place])
-            except HistoryError as error:
-                history.open_alerts()
-                # The database is there; it is this alert that it refuses, now and for ever.
-                log.error("the alert %s is not kept: %s", place[0], error)
             self._unsaved.discard(place)
 
-    def _try(self, call: Callable[[History], None]) -> None:
+    def _is_refused(self, history: History, alert: Alert) -> bool:
+        """Whether the history would refuse an alert, now and for ever, because another one of its key is open."""
+        if alert.resolved is not None:
+            return False
+        return any(one.key == alert.key and one.raised != alert.raised for one in history.open_alerts())
+
+    def _try(self, call: Callable[[History], None], *, writes: bool = False) -> None:
         # What went wrong was said, and what was to be told is kept.
         with contextlib.suppress(HistoryError):
-            self._ask(call)
+            self._ask(call, writes=writes)
 
-    def _ask(self, call: Callable[[History], T]) -> T:
+    def _ask(self, call: Callable[[History], T], *, writes: bool = False) -> T:
         # Not under the lock: a slow roll-up must not hold up a round.
-        if self._problem is not None and self._monotonic() - self._failed_at < self._rest_seconds:
+        rests = self._problem is not None and self._monotonic() - self._failed_at < self._rest_seconds
+        # A database that takes no writes may well be read.
+        if rests and self._problem is not None and (writes or not self._writes_fail):
             raise self._problem
         try:
             answer = call(self._opened())
@@ -222,11 +233,12 @@ class Keeper:
             raise
         except HistoryError as error:
             self._failed_at = self._monotonic()
+            self._writes_fail = writes
             if self._problem is None or str(self._problem) != str(error):
                 log.error("%s; looks and alerts go on, repairs do not", error)
             self._problem = error
             raise
-        if self._problem is not None:
+        if self._problem is not None and (writes or not self._writes_fail):
             log.info("the history is there again")
             self._problem = None
         return answer

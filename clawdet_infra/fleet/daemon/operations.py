@@ -28,8 +28,9 @@ class OperationsError(ValueError):
 class Operations:
     """Everything that can be set about looking after a fleet.
 
-    A round begins every `interval_seconds`, or where one takes longer, at the next multiple of that.  The inventory is read again every `inventory_seconds`, and the history is
-    rolled up and pruned every `upkeep_seconds`.  On a signal to stop, repairs under way get `stop_seconds` to end.
+    A round begins every `interval_seconds`, or where one takes longer, at the next multiple of that.  The inventory is
+    read again every `inventory_seconds`, and the history is rolled up and pruned every `upkeep_seconds`.  On a signal
+    to stop, repairs under way get `stop_seconds` to end.
     """
 
     interval_seconds: float = 60

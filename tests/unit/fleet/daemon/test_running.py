@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from clawdet_infra.fleet.daemon.running import FleetError, HeldError, stop_on_signals
+from clawdet_infra.fleet.healing import HealingPolicy
+from clawdet_infra.fleet.history import History
+from clawdet_infra.fleet.records import Cause, Step
+from tests.unit.fleet.daemon.world import ADA, BOB, World, quick
+from tests.unit.fleet.healing.world import fleet
+
+
+@pytest.fixture(autouse=True)
+def _lines(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "clawdet_infra")
+
+
+def history(world: World) -> History:
+    return History.open(world.url)
+
+
+async def test_one_round_looks_keeps_and_tells(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    world = World(tmp_path)
+    world.sick = {"ada": Cause.DNS}
+    report = await world.daemon.once()
+    assert [one.instance for one in report.down] == ["ada"]
+    assert "round 1 in 0.1 s: 1 healthy, 0 slow, 1 down; down: ada (dns)" in caplog.text
+    assert report.facts()["conditions"] == {"ada": "down", "bob": "healthy"}
+    assert world.people.told[0]["ada"].certificate_days == 50
+    with history(world) as kept:
+        assert kept.states()["ada"].cause is Cause.DNS
+        assert kept.acquire_lease("the fleet's checker", "somebody", 1).owner == "somebody", "the lease was given back"
+
+
+async def test_rounds_by_hand_add_up_to_a_repair_which_is_waited_for(tmp_path: Path) -> None:
+    for number in range(1, 4):
+        world = World(tmp_path)
+        world.sick = {"ada": Cause.GATEWAY_STOPPED}
+        world.hands.heals = {Step.RESTART}
+        report = await world.daemon.once()
+        assert world.hands.done == ([(Step.RESTART, "ada", None)] if number == 3 else [])
+    assert report.facts()["decisions"]["ada"] == {"do": "restart", "why": "It has gateway-stopped."}
+    with history(world) as kept:
+        [repair] = kept.repairs("ada", world.now() - timedelta(hours=1))
+    assert repair.outcome == "healed"
+    assert world.checker.readings.rounds == 1
+
+
+async def test_a_daemon_goes_on_until_it_is_stopped(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    await world.run_until(3)
+    assert world.rounds >= 3
+    assert world.pings.failed[:3] == [False, False, False]
+    assert world.people.settled == 1, "notices under way are waited for"
+    assert world.used == [world.stacks.inventory], "an inventory is told once"
+    with history(world) as kept:
+        assert kept.size() > 0
+
+
+async def test_a_signal_stops_it_in_good_order(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    stop_on_signals(world.daemon)
+    running = asyncio.create_task(world.daemon.run())
+    async with asyncio.timeout(10):
+        await world.pings.came.wait()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await running
+    asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
+    asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
+
+
+async def test_a_second_checker_says_who_the_first_is_and_does_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = World(tmp_path)
+    assert await first.duty.take() is None
+    second = World(tmp_path, owner="another process")
+    with pytest.raises(HeldError, match=f"held by process {os.getpid()} .*; there is one checker at a time"):
+        await second.daemon.once()
+    assert second.rounds == 0
+    standing_by = World(tmp_path, owner="another process")
+    running = asyncio.create_task(standing_by.daemon.run())
+    await asyncio.sleep(2.5)
+    assert standing_by.rounds == 0
+    assert caplog.text.count("standing by") == 1, "it is said once"
+    await first.duty.give_back()
+    async with asyncio.timeout(10):
+        await standing_by.pings.came.wait()
+    assert standing_by.rounds >= 1, "it takes over when the first one is gone"
+    standing_by.daemon.stop()
+    await running
+    first.keeper.close()
+
+
+async def test_one_that_lost_its_lease_stands_by(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    world = World(tmp_path)
+    assert await world.duty.take() is None
+    with sqlite3.connect(tmp_path / "history.db") as database:
+        database.execute("UPDATE history_lease SET token = 'another'")
+    assert not await world.duty.hold()
+    assert not world.duty.held
+    assert "was lost" in caplog.text
+    await world.duty.give_back()
+    world.keeper.close()
+
+
+async def test_a_locked_database_stops_repairs_and_nothing_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World(tmp_path, quick(healing=HealingPolicy(failures=1)))
+    world.hands.heals = {Step.RESTART}
+    assert await world.duty.take() is None
+    await world.checker.round(world.stacks.get(), may_heal=True, inventory_age=0)
+    holder = sqlite3.connect(tmp_path / "history.db", isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    world.sick = {"ada": Cause.GATEWAY_STOPPED}
+    report = await world.checker.round(world.stacks.get(), may_heal=True, inventory_age=0)
+    assert world.hands.done == [], "nothing is repaired that could not be noted"
+    assert "locked" in report.problems[0]
+    assert world.people.told[-1]["ada"].down, "people are told all the same"
+    assert world.checker.readings.history_available is False
+    holder.close()
+    await world.checker.round(world.stacks.get(), may_heal=True, inventory_age=0)
+    await world.healer.settle(5)
+    assert world.hands.done == [(Step.RESTART, "ada", None)], "once, and not twice"
+    await world.duty.give_back()
+    world.keeper.close()
+
+
+async def test_without_a_list_of_instances_the_dead_man_service_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World(tmp_path)
+    world.stacks.problem = "stack prod cannot be read"
+    await world.run_until(1)
+    assert world.pings.failed[0] is True
+    assert "nobody can be looked at: stack prod cannot be read" in caplog.text
+
+
+async def test_one_round_without_a_list_of_instances_is_an_error(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.stacks.problem = "stack prod cannot be read"
+    with pytest.raises(FleetError, match="stack prod cannot be read"):
+        await world.daemon.once()
+
+
+async def test_a_round_that_fails_is_said_without_its_secrets_and_the_next_one_comes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World(tmp_path)
+    world.broken = ValueError("a-password")
+    await world.run_until(2)
+    assert world.pings.failed[:2] == [True, True]
+    assert "a round failed in a way that should not happen: ValueError at world.py" in caplog.text
+    assert "a-password" not in caplog.text
+
+
+async def test_people_are_told_why_nothing_is_repaired(tmp_path: Path) -> None:
+    world = World(tmp_path, quick(healing=HealingPolicy(failures=1)))
+    world.sick = {"ada": Cause.TOKEN}
+    await world.daemon.once()
+    told = world.people.told[0]["ada"]
+    assert told.done == ("No further repair: neither a restart nor a reboot mends a token that is not taken.",)
+    assert not told.healing
+
+
+async def test_an_instance_that_was_not_looked_at_is_not_repaired_and_that_is_said(tmp_path: Path) -> None:
+    world = World(tmp_path, quick(healing=HealingPolicy(failures=1)))
+    world.sick = {"ada": Cause.DNS}
+    await world.daemon.once()
+    world = World(tmp_path, quick(healing=HealingPolicy(failures=1)))
+    world.unseen = ["ada"]
+    report = await world.daemon.once()
+    assert report.plan.decisions == {}
+    assert report.failed
+    assert "not all instances were looked at" in report.problems[0]
+
+
+async def test_a_customer_that_left_is_gone_from_the_metrics(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    await world.duty.take()
+    await world.checker.round(fleet(ADA, BOB), may_heal=True, inventory_age=0)
+    assert [one.id for one in world.checker.readings.instances] == ["ada", "bob"]
+    await world.checker.round(fleet(BOB), may_heal=True, inventory_age=0)
+    assert [one.id for one in world.checker.readings.instances] == ["bob"]
+    await world.duty.give_back()
+    world.keeper.close()
+
+
+async def test_systemd_hears_that_it_is_ready_alive_and_stopping(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
+        heard.bind(str(tmp_path / "notify"))
+        heard.setblocking(False)
+        world = World(tmp_path)
+        world.daemon = world.make({"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "600000"})
+        await world.run_until(2)
+        said = []
+        while True:
+            try:
+                said.append(heard.recv(500).decode())
+            except BlockingIOError:
+                break
+    assert said[0] == "READY=1"
+    assert said.count("WATCHDOG=1") > 2
+    assert any(one.startswith("STATUS=round 1") for one in said)
+    assert "STOPPING=1" in said

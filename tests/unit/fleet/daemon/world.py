@@ -1,0 +1,150 @@
+"""A daemon without a fleet: looks that tell what they are told, a real history in a file, and people who listen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from clawdet_infra.fleet.alerts import Notice, Subject
+from clawdet_infra.fleet.daemon.checker import Checker, Tally
+from clawdet_infra.fleet.daemon.duty import Duty
+from clawdet_infra.fleet.daemon.keeping import Keeper
+from clawdet_infra.fleet.daemon.operations import Operations
+from clawdet_infra.fleet.daemon.running import Daemon, FleetError
+from clawdet_infra.fleet.daemon.systemd import Notifier
+from clawdet_infra.fleet.healing import Healer
+from clawdet_infra.fleet.history import History, HistoryPolicy, this_process
+from clawdet_infra.fleet.instance import Instance, Inventory
+from clawdet_infra.fleet.records import Cause, Condition, Diagnosis, Observation
+from clawdet_infra.fleet.rounds import Round
+from tests.unit.fleet.healing.world import Doing, fleet, instance
+
+ADA, BOB = instance("ada"), instance("bob")
+
+
+def look(one: Instance, cause: Cause | None = None) -> Observation:
+    """What is seen of an instance now: that it is well, or down for a cause."""
+    return Observation(
+        instance=one.id,
+        server=one.server.name,
+        at=datetime.now(UTC),
+        condition=Condition.DOWN if cause else Condition.HEALTHY,
+        latency_seconds=0.1,
+        stage_seconds={"dns": 0.01},
+        certificate_days=50,
+        diagnosis=Diagnosis(cause, f"It has {cause.value}.") if cause else None,
+    )
+
+
+@dataclass
+class Stacks:
+    """Who there is; with a `problem`, nobody can be read."""
+
+    inventory: Inventory = field(default_factory=lambda: fleet(ADA, BOB))
+    problem: str | None = None
+    age: float = 1.0
+    refreshed: int = 0
+
+    def get(self) -> Inventory:
+        if self.problem:
+            raise FleetError(self.problem)
+        return self.inventory
+
+    def refresh(self) -> Inventory:
+        self.refreshed += 1
+        return self.get()
+
+
+@dataclass
+class People:
+    """The alerts' desk: notes who was said to be how."""
+
+    told: list[dict[str, Subject]] = field(default_factory=list)
+    settled: int = 0
+
+    async def round(self, subjects: Sequence[Subject]) -> tuple[Notice, ...]:
+        self.told.append({one.id: one for one in subjects})
+        return ()
+
+    async def settle(self, seconds: float) -> None:
+        self.settled += 1
+
+
+@dataclass
+class Pings:
+    """The dead-man service."""
+
+    failed: list[bool] = field(default_factory=list)
+    came: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def ping(self, *, failed: bool = False) -> str | None:
+        self.failed.append(failed)
+        self.came.set()
+        return None
+
+
+class World:
+    """One daemon.  `sick` says who is down and why; `rounds` counts looks, and `broken` makes them raise."""
+
+    def __init__(self, folder: Path, operations: Operations | None = None, *, owner: str | None = None) -> None:
+        self.url = f"sqlite:///{folder}/history.db"
+        self.operations = operations or Operations(interval_seconds=1)
+        self.sick: dict[str, Cause] = {}
+        self.rounds = 0
+        self.broken: Exception | None = None
+        self.unseen: list[str] = []
+        self.hands, self.stacks, self.people, self.pings = Doing(), Stacks(), People(), Pings()
+        self.used: list[Inventory] = []
+        policy = HistoryPolicy(lock=timedelta(milliseconds=200))
+        self.keeper = Keeper(lambda: History.open(self.url, policy), rest_seconds=0)
+        owner = owner or this_process()
+        repairs = Tally()
+        self.healer = Healer(self.keeper, self.hands, owner, self.operations.healing, clock=self.now, ended=repairs)
+        self.checker = Checker(self._look, self.keeper, self.healer, self.people, repairs, self.now)
+        self.duty = Duty(self.keeper, owner)
+        self.daemon = self.make({})
+
+    def make(self, environment: dict[str, str]) -> Daemon:
+        return Daemon(
+            self.operations,
+            self.stacks,
+            self.checker,
+            self.healer,
+            self.keeper,
+            self.duty,
+            self.people,
+            clock=self.now,
+            used=self.used.append,
+            dead_man=self.pings,
+            notifier=Notifier(environment),
+        )
+
+    @staticmethod
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    async def _look(self, inventory: Inventory) -> Round:
+        self.rounds += 1
+        if self.broken:
+            raise self.broken
+        self.hands.sick = dict.fromkeys(self.sick, "it is down")
+        seen = [one for one in inventory.instances.values() if one.id not in self.unseen]
+        return Round([look(one, self.sick.get(one.id)) for one in seen], self.unseen, 0.1)
+
+    async def run_until(self, rounds: int) -> None:
+        """Run the daemon until it has looked so many times."""
+        running = asyncio.create_task(self.daemon.run())
+        async with asyncio.timeout(20):
+            while len(self.pings.failed) < rounds:
+                await self.pings.came.wait()
+                self.pings.came.clear()
+        self.daemon.stop()
+        await running
+
+
+def quick(**changes: object) -> Operations:
+    """Operations with rounds as fast as they may be."""
+    return Operations(interval_seconds=1, **changes)  # type: ignore[arg-type]
