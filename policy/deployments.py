@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from clawdet_infra.checks import Document, Finding, read
+from clawdet_infra.redaction import values_of
 from policy.resources import Resource
 
 COMPOSE_FILE = "compose.yaml"
@@ -23,11 +24,10 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True)
 class Deployment:
-    """A compose project as it will run.  `owner` is whose it is, in words; `environment` is its secret `.env` file."""
+    """A compose project as it will run; `owner` is whose it is, in words."""
 
     owner: str
     document: Document
-    environment: str
 
 
 def deployment_of(resource: Resource) -> Deployment | None:
@@ -40,6 +40,15 @@ def deployment_of(resource: Resource) -> Deployment | None:
     return None if payload is None else _decoded(payload)
 
 
+def secrets_of(resource: Resource) -> dict[str, str]:
+    """Return the secrets that a deployment carries, each with whose it is in words; none where they are not known."""
+    try:
+        outer = json.loads(resource.properties.get("stdin", "")) if resource.is_deployment else {}
+        return dict.fromkeys(values_of(str(outer["environment"])).values(), str(outer["name"]))
+    except (ValueError, KeyError, TypeError):
+        return {}  # The policies of containers tell of an input that cannot be read.
+
+
 @lru_cache(maxsize=4)  # Several policies look at the same resource one after the other.
 def _decoded(payload: str) -> Deployment:
     try:
@@ -47,7 +56,6 @@ def _decoded(payload: str) -> Deployment:
         inner = json.loads(bz2.decompress(base64.b85decode(outer["packed"])))
         owner, edge = str(outer["name"]), outer["kind"] == "host"
         text = _content(inner["files"], COMPOSE_FILE)
-        environment = str(outer["environment"])
     except (ValueError, KeyError, TypeError, OSError, EOFError, binascii.Error):
         # Nothing of the exception: its text could quote the input, which holds secrets.
         raise UnreadableError("the input of the deployment has not the form that the policies know") from None
@@ -56,7 +64,7 @@ def _decoded(payload: str) -> Deployment:
         raise UnreadableError(f"{COMPOSE_FILE} {document.message}")
     if not document.services:
         raise UnreadableError(f"{COMPOSE_FILE} has no services")
-    return Deployment(owner, document, environment)
+    return Deployment(owner, document)
 
 
 def _content(files: Mapping[str, Any], name: str) -> str:

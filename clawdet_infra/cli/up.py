@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from clawdet_infra.cli import project, recover
+
+POLICY_PACK = Path(__file__).resolve().parents[2] / "policy" / "run"
 
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -14,10 +17,14 @@ CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
 def up(
     context: typer.Context,
     stack: Annotated[str, typer.Option("--stack", "-s", help="The stack to update.")],
+    policy: Annotated[
+        bool, typer.Option("--policy/--no-policy", help="Hold the update against the policies, or not.")
+    ] = True,
 ) -> None:
-    """Recover from a killed update, then run `pulumi up`; further arguments are handed to it.
+    """Recover from a killed update, then run `pulumi up` under the policies; further arguments are handed to it.
 
     Example: clawdet up -s prod --diff
     """
     recover.recover(stack=stack, json_output=False)
-    raise typer.Exit(project.run(["pulumi", "up", "--stack", stack, *context.args]))
+    pack = ["--policy-pack", str(POLICY_PACK)] if policy else []
+    raise typer.Exit(project.run(["pulumi", "up", "--stack", stack, *pack, *context.args]))
