@@ -24,7 +24,7 @@ def test_an_address_is_on_loopback_where_none_is_named(text: str, address: tuple
 
 @pytest.mark.parametrize("text", ["", "localhost", "localhost:http", "1:70000", "::1:"])
 def test_what_is_no_address_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is not ADDRESS:PORT, such as 127.0.0.1:9811"):
+    with pytest.raises(ValueError, match="is not ADDRESS:PORT, such as"):
         parse_address(text)
 
 
