@@ -190,8 +190,7 @@ class Daemon:
         on_duty = await self._duty.hold()
         report = await self._checker.round(inventory, may_heal=on_duty, inventory_age=self._fleet.age)
         log.info("%s", report, extra={"facts": report.facts()})
-        for problem in report.problems:
-            self._say("round", problem)
+        self._say("round", "; ".join(report.problems))
         self._notifier.status(str(report))
         return report
 
@@ -210,12 +209,13 @@ class Daemon:
                 await asyncio.to_thread(self._keeper.prune, self._clock(), self._operations.retention)
             else:
                 await asyncio.to_thread(self._keeper.roll_up, self._clock())
+            self._say("upkeep", "")
         except HistoryError as error:
             self._say("upkeep", f"the history was not rolled up: {error}")
 
     async def _ping(self, *, failed: bool) -> None:
-        if self._dead_man is not None and (problem := await self._dead_man.ping(failed=failed)):
-            self._say("ping", problem)
+        if self._dead_man is not None:
+            self._say("ping", await self._dead_man.ping(failed=failed) or "")
 
     async def _refresh(self) -> None:
         """Read the inventory again and again; a round takes the newest one and waits for none."""

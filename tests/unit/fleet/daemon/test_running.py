@@ -6,16 +6,18 @@ import os
 import signal
 import socket
 import sqlite3
+import sys
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from clawdet_infra.fleet.daemon.running import FleetError, HeldError, stop_on_signals
 from clawdet_infra.fleet.healing import HealingPolicy
 from clawdet_infra.fleet.history import History
 from clawdet_infra.fleet.records import Cause, Step
-from tests.unit.fleet.daemon.world import ADA, BOB, World, quick
+from tests.unit.fleet.daemon.world import ADA, BOB, World, look, quick
 from tests.unit.fleet.healing.world import fleet
 
 
@@ -213,3 +215,59 @@ async def test_systemd_hears_that_it_is_ready_alive_and_stopping(tmp_path: Path)
     assert said.count("WATCHDOG=1") > 2
     assert any(one.startswith("STATUS=round 1") for one in said)
     assert "STOPPING=1" in said
+
+
+async def test_a_checker_that_was_killed_in_a_repair_is_cleaned_up_after(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    begin = (
+        "import os, signal, sys\n"
+        "from datetime import UTC, datetime\n"
+        "from clawdet_infra.fleet.history import History, this_process\n"
+        "from clawdet_infra.fleet.records import Step\n"
+        "history = History.open(sys.argv[1])\n"
+        'history.acquire_lease("the fleet\'s checker", this_process(), 3600)\n'
+        "for one in ('ada', 'bob'):\n"
+        "    history.begin_repair(one, one, Step.RESTART, this_process(), datetime.now(UTC), 0)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = await asyncio.create_subprocess_exec(sys.executable, "-c", begin, world.url)
+    assert await killed.wait() == -signal.SIGKILL
+    world.sick = {"bob": Cause.GATEWAY_STOPPED}
+    await world.daemon.once()
+    with history(world) as kept:
+        [ada] = kept.repairs("ada", world.now() - timedelta(hours=1))
+        [bob] = kept.repairs("bob", world.now() - timedelta(hours=1))
+    assert ada.outcome == "healed"
+    assert bob.outcome == "abandoned"
+    assert world.hands.done == [], "nothing is repaired twice"
+
+
+async def test_a_full_disk_loses_no_look_and_no_repair(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    world = World(tmp_path, quick(healing=HealingPolicy(failures=1)))
+    assert await world.duty.take() is None
+    await world.checker.round(world.stacks.get(), may_heal=True, inventory_age=0)
+    disk = {"full": True}
+    kept = world.keeper._opened()
+
+    @event.listens_for(kept._database.engine, "checkout")
+    def bound(connection: sqlite3.Connection, *_: object) -> None:
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages if disk['full'] else 1_000_000}")
+
+    world.sick = {"ada": Cause.GATEWAY_STOPPED}
+    rounds = 0
+    while not world.keeper.problem and rounds < 300:
+        rounds += 1
+        world.keeper.record([look(one) for one in (ADA, BOB)])
+    report = await world.checker.round(world.stacks.get(), may_heal=True, inventory_age=0)
+    assert "the disk is full" in report.problems[0]
+    assert world.hands.done == []
+    disk["full"] = False
+    await world.checker.round(world.stacks.get(), may_heal=True, inventory_age=0)
+    await world.healer.settle(5)
+    assert world.hands.done == [(Step.RESTART, "ada", None)]
+    with sqlite3.connect(tmp_path / "history.db") as database:
+        [[looks]] = database.execute("SELECT count(*) FROM history_sample").fetchall()
+    assert looks == 2 * (rounds + 3), "every look is there, once"
+    await world.duty.give_back()
+    world.keeper.close()
