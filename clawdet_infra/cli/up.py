@@ -17,14 +17,14 @@ CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
 def up(
     context: typer.Context,
     stack: Annotated[str, typer.Option("--stack", "-s", help="The stack to update.")],
-    policy: Annotated[
-        bool, typer.Option("--policy/--no-policy", help="Hold the update against the policies, or not.")
-    ] = True,
+    no_policy: Annotated[
+        bool, typer.Option("--no-policy", help="Do not hold the update against the policies.")
+    ] = False,
 ) -> None:
     """Recover from a killed update, then run `pulumi up` under the policies; further arguments are handed to it.
 
     Example: clawdet up -s prod --diff
     """
     recover.recover(stack=stack, json_output=False)
-    pack = ["--policy-pack", str(POLICY_PACK)] if policy else []
+    pack = [] if no_policy else ["--policy-pack", str(POLICY_PACK)]
     raise typer.Exit(project.run(["pulumi", "up", "--stack", stack, *pack, *context.args]))

@@ -57,14 +57,18 @@ def test_the_example_fleet_passes(stack: Stack) -> None:
     _no_secret_in(told)
 
 
-def test_a_fleet_whose_program_went_wrong_is_stopped(stack: Stack) -> None:
+@pytest.fixture
+def spoiled(stack: Stack) -> Iterator[Stack]:
+    """The same stack with a program that makes each of the mistakes."""
     program = stack.folder / "__main__.py"
     right = program.read_text()
     program.write_text(SPOILERS.read_text())
-    try:
-        result = stack.preview("--policy-pack", PACK)
-    finally:
-        program.write_text(right)
+    yield stack
+    program.write_text(right)
+
+
+def test_a_fleet_whose_program_went_wrong_is_stopped(spoiled: Stack) -> None:
+    result = spoiled.preview("--policy-pack", PACK)
     assert result.code != 0, result.output
     silent = [policy.name for policy in POLICIES if f"{policy.name} " not in result.output]
     assert silent == [], f"these policies said nothing:\n{result.output}"
@@ -77,6 +81,14 @@ def test_a_fleet_whose_program_went_wrong_is_stopped(stack: Stack) -> None:
         "the label 'note' holds what looks like an Anthropic API key (the value is not shown)",
     ):
         assert words in result.output, f"nobody reads {words!r} in:\n{result.output}"
+    _no_secret_in(result.output)
+
+
+def test_clawdet_up_stops_before_anything_is_made(spoiled: Stack) -> None:
+    result = spoiled.run("clawdet", "up", "--stack", "test", "--yes", "--non-interactive")
+    assert result.code != 0, result.output
+    assert "servers-protected" in result.output
+    assert spoiled.export()["deployment"].get("resources", []) == []
     _no_secret_in(result.output)
 
 
