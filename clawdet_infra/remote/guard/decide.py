@@ -75,11 +75,11 @@ class Record:
 class Verdict(Enum):
     """What the guard does about a container now.
 
-    Nothing; what Docker should have done when the server started; a repair; or give the container up, once.
+    Nothing; what Docker should have done when it started; a repair; or give the container up, once.
     """
 
     LEAVE = "leave"
-    START_WITH_SERVER = "start with the server"
+    START_WITH_DOCKER = "start with Docker"
     REPAIR = "repair"
     GIVE_UP = "give up"
 
@@ -119,9 +119,9 @@ def decide(
 ) -> tuple[Record, Verdict]:
     """Return what to remember of a container, and what to do; `record` is what was remembered.
 
-    `first_round` means the first since the server started.  Docker then starts what ran before, whatever became of it
-    since, but not what shares the network of a container that has not started yet.  This is no fault of the container,
-    so it has no bounds.
+    `first_round` means the first since Docker started.  It then starts what ran before, whatever became of it since,
+    but not what shares the network of a container that has not started yet.  This is no fault of the container, so it
+    has no bounds.
     """
     if record is None or record.id != container.id:
         record = Record(id=container.id)
@@ -135,7 +135,7 @@ def decide(
     if found is None:
         return record, Verdict.LEAVE
     if first_round and found.step == "start" and not any(repair.clock == now for repair in record.repairs):
-        return record, Verdict.START_WITH_SERVER
+        return record, Verdict.START_WITH_DOCKER
     recent = record.recent(now)
     if record.given_up or (recent and now - recent[-1].clock < PAUSES_SECONDS[len(recent) - 1]):
         return record, Verdict.LEAVE

@@ -19,7 +19,7 @@ from clawdet_infra.remote.files import write
 from clawdet_infra.remote.guard.decide import Record, Repair
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
-_INIT = Path("/proc/1/stat")
+_DOCKER = Path("/run/docker.pid")
 # The 22nd field tells when a process began; the second one, its name, may have spaces and ends with a parenthesis.
 _BEGAN = 22 - 3
 _VERSION = 1
@@ -27,26 +27,36 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class Instant:
-    """A moment: a name for the start of the server that it is after, and the seconds since then.
+    """A moment: names for the starts of server and Docker that it is after, and the seconds since the server's.
 
     Where the server is a container, the kernel runs on when it starts again; so the start is that of the first process.
     """
 
     boot: str
+    docker: str
     uptime: float
 
     @classmethod
     def now(cls) -> Instant:
         """Return this moment."""
-        began = int(_INIT.read_text().rpartition(")")[2].split()[_BEGAN])
+        began = _began(1)
         uptime = time.clock_gettime(time.CLOCK_BOOTTIME) - began / os.sysconf("SC_CLK_TCK")
-        return cls(f"{_BOOT.read_text().strip()}/{began}", uptime)
+        try:
+            docker = str(_began(int(_DOCKER.read_text())))
+        except (OSError, ValueError):
+            docker = "unknown"
+        return cls(f"{_BOOT.read_text().strip()}/{began}", docker, uptime)
+
+
+def _began(process: int) -> int:
+    """Return when a process began, in the kernel's ticks."""
+    return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[_BEGAN])
 
 
 class Memory:
     """Records by deployment and service, how each deployment was found, and the clock.
 
-    `first_round` tells that the server has started since the last round.
+    `first_round` tells that Docker has started since the last round, normally with the server.
     """
 
     def __init__(self, file: Path, instant: Instant) -> None:
@@ -65,8 +75,9 @@ class Memory:
     def _load(self, text: dict[str, Any]) -> None:
         clock = text["clock"]
         passed = self._instant.uptime
-        self.first_round = clock["boot"] != self._instant.boot
-        if not self.first_round:
+        same_boot = clock["boot"] == self._instant.boot
+        self.first_round = not same_boot or clock["docker"] != self._instant.docker
+        if same_boot:
             passed = max(0.0, passed - clock["uptime"])
         self.now = float(clock["seconds"]) + passed
         for name, deployment in text["deployments"].items():

@@ -100,7 +100,7 @@ class Round:
             record, verdict = decide(
                 before.get(one.service), one, others, self._memory.now, first_round=self._memory.first_round
             )
-            if found and verdict in (Verdict.REPAIR, Verdict.START_WITH_SERVER):
+            if found and verdict in (Verdict.REPAIR, Verdict.START_WITH_DOCKER):
                 due.append((one, found, verdict is Verdict.REPAIR))
             if found and verdict is Verdict.GIVE_UP:
                 _say(
@@ -123,7 +123,7 @@ class Round:
         answer = act(found.step, container)
         records[container.service] = record.answered(answer.ok)
         number = f"repair {len(record.recent(self._memory.now))} of {len(PAUSES_SECONDS)} in an hour"
-        done = f"docker {found.step} ({number if counted else 'the server has just started'})"
+        done = f"docker {found.step} ({number if counted else 'Docker has just started'})"
         said = "" if answer.ok else f" failed: {answer.said}"
         level = _NOTICE if answer.ok else _WARNING
         _say(level, f"{container.project}: {container.service} {found.what}; {done}{said}")

@@ -100,7 +100,7 @@ def test_one_that_stays_broken_is_repaired_three_times_with_growing_pauses_and_g
 ) -> None:
     name = guarded.add("pro", "gateway", health="unhealthy")
     guarded.broken.add(name)
-    for _ in range(2880):
+    for _ in range(720):
         guarded.round()
     times = [when for when, _, _ in guarded.did]
     assert [round(later - earlier) for earlier, later in itertools.pairwise(times)] == [60, 300]
@@ -154,11 +154,15 @@ def test_a_reboot_makes_nothing_forgotten(guarded: Guarded) -> None:
     assert guarded.round(after=2 * HOUR) == []
 
 
-def test_what_a_boot_failed_to_start_is_started_however_often_that_happens(guarded: Guarded) -> None:
-    # Docker starts containers side by side at boot, and one that shares a network fails where its owner is later.
+@pytest.mark.parametrize("starts", ["the server", "Docker"])
+def test_what_a_start_left_out_is_started_however_often_that_happens(guarded: Guarded, starts: str) -> None:
+    # Docker starts containers side by side, and one that shares a network fails where the network's owner is later.
     guarded.add_enterprise()
     for number in range(10):
-        guarded.reboot()
+        if starts == "the server":
+            guarded.reboot()
+        else:
+            guarded.docker += 1
         guarded.change("big/namespace", network=f"net:[{number}]")
         guarded.change("big/gateway", status="exited", network=None)
         guarded.change("big/browser", network=f"net:[{number}]")
@@ -223,6 +227,21 @@ def test_a_release_that_was_cut_off_while_it_was_exchanged_is_left_alone(guarded
     assert guarded.status["deployments"]["pro"]["found"] == "unfinished"
 
 
+def test_a_release_that_was_cut_off_since_the_look_is_left_alone(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guarded.add("pro", "gateway", status="exited")
+    real = rounds.look
+
+    def look(project: str | None = None) -> Any:
+        found = real(project)
+        guarded.containers["pro/gateway again"] = guarded.containers["pro/gateway"]
+        return found
+
+    monkeypatch.setattr(rounds, "look", look)
+    assert guarded.round() == []
+
+
 def test_a_guard_that_is_killed_in_the_middle_of_a_repair_counts_it(
     guarded: Guarded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,8 +264,8 @@ def test_a_guard_that_is_killed_in_the_middle_of_a_repair_counts_it(
     assert last["worked"] is None
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(st.lists(st.sampled_from(["unhealthy", "healthy", "exited", "reboot", "date"]), min_size=1, max_size=400))
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(st.sampled_from(["unhealthy", "healthy", "exited", "reboot", "date"]), min_size=30, max_size=300))
 def test_whatever_happens_there_are_three_repairs_an_hour_and_a_minute_between_two(
     tmp_path_factory: pytest.TempPathFactory, happens: list[str]
 ) -> None:
