@@ -1,7 +1,8 @@
 """How long `clawdet validate` takes, from the shell's point of view: start-up included.
 
-A stack file with so many customers is written to a temporary folder.  Beside it stands what Python alone takes to
-start, so that the ratio says what the program adds; processor time is what a busy machine does not stretch much.
+A stack file with so many customers is written to a temporary folder: of both paying plans, with and without limits of
+their own, so that there are several kinds of deployments to render and check.  Beside it stands what Python alone takes
+to start, so that the ratio says what the program adds; processor time is what a busy machine does not stretch much.
 """
 
 from __future__ import annotations
@@ -27,7 +28,13 @@ def stack_file(folder: Path, customers: int) -> Path:
     content = yaml.safe_load(EXAMPLE.read_text())
     secret = content["config"]["clawdet:customers"][0]["anthropicApiKey"]
     content["config"]["clawdet:customers"] = [
-        {"id": f"customer-{number}", "plan": "pro", "anthropicApiKey": secret} for number in range(customers)
+        {
+            "id": f"customer-{number}",
+            "plan": "enterprise" if number % 4 == 3 else "pro",
+            "anthropicApiKey": secret,
+            **({"limits": {"pids": 256 + number}} if number % 10 == 0 else {}),
+        }
+        for number in range(customers)
     ]
     path = folder / f"Pulumi.with-{customers}.yaml"
     path.write_text(yaml.safe_dump(content))
