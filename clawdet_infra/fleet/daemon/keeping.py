@@ -142,15 +142,7 @@ class Keeper:
 
     def finish_repair(self, repair_id: int, outcome: Outcome, what: str) -> None:
         """Close a repair."""
-
-        def finish(history: History) -> None:
-            # That another process closed it is no trouble with the database.
-            if _is_open(history, repair_id):
-                history.finish_repair(repair_id, outcome, what)
-            else:
-                log.warning("repair %d was closed by another process before it ended here", repair_id)
-
-        self._ask(finish, writes=True)
+        self._ask(lambda history: history.finish_repair(repair_id, outcome, what), writes=True)
 
     def renew_repair(self, repair_id: int, until: datetime) -> None:
         """Say that a repair goes on."""

@@ -14,6 +14,7 @@ from clawdet_infra.fleet.daemon.checker import Checker, Tally
 from clawdet_infra.fleet.daemon.duty import Duty
 from clawdet_infra.fleet.daemon.hands import FleetHands
 from clawdet_infra.fleet.daemon.keeping import Keeper
+from clawdet_infra.fleet.daemon.looker import Looker
 from clawdet_infra.fleet.daemon.operations import Operations
 from clawdet_infra.fleet.daemon.reach import Reach
 from clawdet_infra.fleet.daemon.running import Daemon, Fleet
@@ -22,7 +23,6 @@ from clawdet_infra.fleet.healing import Healer
 from clawdet_infra.fleet.history import History, HistoryPolicy, this_process
 from clawdet_infra.fleet.instance import Inventory
 from clawdet_infra.fleet.metrics import Readings
-from clawdet_infra.fleet.rounds import Round, look_round
 
 NOBODY = Inventory(instances={}, servers={}, clouds={}, login_keys={})
 
@@ -55,17 +55,12 @@ async def daemon(
         dry_run=dry_run,
     )
 
-    async def look(inventory: Inventory) -> Round:
-        instances = list(inventory.instances.values())
-        return await look_round(
-            instances, inventory.clouds, operations.rounds, host_look=reach.hosts.look, server_status=reach.status
-        )
-
     def use(inventory: Inventory) -> None:
         reach.use(inventory)
         used(inventory)
 
     desk = Desk(keeper, courier, operations.alerts, _now)
+    look = Looker(operations.rounds, reach.hosts.look, reach.status)
     checker = Checker(look, keeper, healer, desk, repairs, _now)
     made = Daemon(
         operations,

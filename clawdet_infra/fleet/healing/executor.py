@@ -16,7 +16,7 @@ from clawdet_infra.fleet.healing.hands import Hands, RepairRecord, StepError
 from clawdet_infra.fleet.healing.policy import HealingPolicy
 from clawdet_infra.fleet.history.errors import HistoryError
 from clawdet_infra.fleet.instance import Instance
-from clawdet_infra.fleet.records import Outcome, Repair, Step
+from clawdet_infra.fleet.records import Event, Outcome, Repair, Step
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class Executor:
         if repair is None:
             log.info("%s: another repair is open, or was just made", instance.id)
             return None
-        log.info("%s", wording.begun(take, instance.id, instance.server.name))
+        await self._say(repair, wording.begun(take, instance.id, instance.server.name), None)
         async with self._renewed(repair):
             outcome, what = await self._do(instance, take)
         await self._end(_End(repair, outcome, what))
@@ -92,15 +92,10 @@ class Executor:
         await self._end(_End(repair, outcome, what))
 
     async def write(self) -> None:
-        """Note the ends that the history could not take before.  Raises HistoryError where it cannot be asked."""
-        if not self._unwritten:
-            return
-        still_open = {one.id for one in await asyncio.to_thread(self._record.open_repairs)}
+        """Note the ends that the history could not take before."""
         waiting, self._unwritten = self._unwritten, []
         for end in waiting:
-            # It may have been written all the same, or another process has given it up since.
-            if end.repair.id in still_open:
-                await self._write(end)
+            await self._write(end)
 
     @property
     def unwritten(self) -> frozenset[int]:
@@ -137,8 +132,8 @@ class Executor:
 
     async def _end(self, end: _End) -> None:
         self._ended(end.repair.step, end.outcome)
-        log.info("%s: %s", end.repair.instance, end.what)
         await self._write(end)
+        await self._say(end.repair, end.what, end.outcome)
 
     async def _write(self, end: _End) -> None:
         try:
@@ -146,6 +141,15 @@ class Executor:
         except HistoryError as error:
             self._unwritten.append(end)
             log.error("%s: the end of its repair cannot be noted yet: %s", end.repair.instance, error)
+
+    async def _say(self, repair: Repair, what: str, outcome: Outcome | None) -> None:
+        log.info("%s: %s", repair.instance, what)
+        data = {"repair": repair.id, "step": repair.step.value, "server": repair.server, "outcome": outcome}
+        event = Event(at=self._clock(), kind="repair", instance=repair.instance, what=what, data=data)
+        try:
+            await asyncio.to_thread(self._record.add, event)
+        except HistoryError as error:
+            log.error("%s: the history did not note: %s (%s)", repair.instance, what, error)
 
     @contextlib.asynccontextmanager
     async def _renewed(self, repair: Repair) -> AsyncIterator[None]:

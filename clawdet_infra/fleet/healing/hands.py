@@ -39,13 +39,10 @@ class RepairRecord(Protocol):
     def begin_repair(
         self, instance: str, server: str, step: Step, owner: str, now: datetime, cooldown: float
     ) -> Repair | None:
-        """Open a repair, or return None where one is open on the instance or its server, or the cooldown runs.
-
-        That it begins, and later that it ends, becomes an event by itself.
-        """
+        """Open a repair, or return None where one is open on the instance or its server, or the cooldown runs."""
 
     def finish_repair(self, repair_id: int, outcome: Outcome, what: str) -> None:
-        """Close a repair.  Raises HistoryError also where it is not open any more."""
+        """Close a repair; one that another process closed as abandoned takes the outcome all the same."""
 
     def renew_repair(self, repair_id: int, until: datetime) -> None:
         """Say that a repair is still being worked on."""

@@ -244,6 +244,9 @@ class Healer:
 
     async def _close(self, repair: Repair, instance: Instance | None) -> None:
         trouble = await self._hands.trouble(instance, 0) if instance else "it is no longer in the fleet"
+        if instance and trouble and self._age(repair) < timedelta(seconds=self._policy.settle_seconds):
+            # What the other checker did may still help: it gets as long as after any step.
+            return
         outcome: Outcome = "abandoned" if trouble else "healed"
         seen = f"not healthy: {trouble}" if trouble else "healthy."
         what = f"The checker ended during this {repair.step.value}; the next one found {repair.instance} {seen}"
@@ -255,8 +258,11 @@ class Healer:
             return repair.instance not in self._running
         alive = self._alive(repair.owner)
         if alive is None:
-            now = self._clock()
             longest = self._policy.step_seconds + self._policy.settle_seconds
-            age = now - self._times(("repair", repair.id), repair.begun, now)
-            return age > timedelta(seconds=_STRANGER_FACTOR * longest)
+            return self._age(repair) > timedelta(seconds=_STRANGER_FACTOR * longest)
         return not alive
+
+    def _age(self, repair: Repair) -> timedelta:
+        """Return how long ago a repair began, whatever the clock did since."""
+        now = self._clock()
+        return now - self._times(("repair", repair.id), repair.begun, now)

@@ -21,7 +21,8 @@ def doing(take: Take, instance: str, server: str) -> str:
 
 def begun(take: Take, instance: str, server: str) -> str:
     """Return the sentence for the beginning of a step."""
-    return f"To heal {instance}: {doing(take, instance, server)}. Seen: {_sentence(take.why)}"
+    what = doing(take, instance, server)
+    return f"Begun to {what}. Seen: {_sentence(take.why)}"
 
 
 def would(take: Take, instance: str, server: str) -> str:

@@ -218,7 +218,7 @@ async def test_systemd_hears_that_it_is_ready_alive_and_stopping(tmp_path: Path)
 
 
 async def test_a_checker_that_was_killed_in_a_repair_is_cleaned_up_after(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = World(tmp_path, quick(healing=HealingPolicy(settle_seconds=0)))
     begin = (
         "import os, signal, sys\n"
         "from datetime import UTC, datetime\n"

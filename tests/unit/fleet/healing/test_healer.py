@@ -71,7 +71,12 @@ async def test_a_restart_that_helps_is_noted_from_beginning_to_end() -> None:
     plan = await world.round(down(ADA), up(BOB))
     assert world.hands.done == [(Step.RESTART, "ada", None)]
     assert world.record.steps() == [("ada", Step.RESTART, "healed")]
-    assert world.record.kept[0].what == "Restart the containers of ada: healthy after 0 s."
+    assert [event.what for event in world.record.events] == [
+        "Begun to restart the containers of ada. Seen: It has gateway-stopped.",
+        "Restart the containers of ada: healthy after 0 s.",
+    ]
+    assert [event.data["outcome"] for event in world.record.events] == [None, "healed"]
+    assert world.record.kept[0].what == world.record.events[1].what
     assert world.ended == [(Step.RESTART, "healed")]
     assert plan.healing("ada")
     assert not plan.healing("bob")
@@ -230,11 +235,23 @@ class TestRepairsOfOtherCheckers:
     async def test_one_of_a_dead_checker_whose_instance_is_down_is_abandoned_and_counts(self) -> None:
         world = World()
         world.left_behind(DEAD)
+        world.clocks.go_on(181)
         await world.round(down(ADA), up(BOB))
         assert world.record.steps() == [("ada", Step.RESTART, "abandoned")], "the cooldown runs from it"
         world.clocks.go_on(301)
         await world.round(down(ADA), up(BOB))
         assert world.record.steps()[1:] == [("ada", Step.REBOOT, "failed")], "the restart is not done again"
+
+    async def test_one_of_a_dead_checker_gets_the_time_that_any_step_gets(self) -> None:
+        world = World()
+        world.left_behind(DEAD)
+        plan = await world.round(down(ADA), up(BOB))
+        assert world.record.steps() == [("ada", Step.RESTART, None)], "the restart may still help"
+        assert isinstance(plan.decisions["ada"], Wait)
+        world.hands.sick = {}
+        world.clocks.go_on(30)
+        await world.round(up(ADA), up(BOB))
+        assert world.record.steps() == [("ada", Step.RESTART, "healed")]
 
     async def test_one_of_a_living_checker_is_left_alone(self) -> None:
         world = World()
