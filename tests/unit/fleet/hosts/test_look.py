@@ -79,7 +79,7 @@ def test_memory_is_what_the_control_group_took_without_its_cache(
 ) -> None:
     (tmp_path / "proc" / "77").mkdir(parents=True)
     (tmp_path / "proc" / "77" / "cgroup").write_text(f"{line}\n")
-    for name in ("meminfo", "loadavg", "uptime"):
+    for name in ("meminfo", "loadavg", "uptime", "mounts"):
         (tmp_path / "proc" / name).write_text(Path(f"/proc/{name}").read_text())
     group = tmp_path / "cgroups" / folder
     group.mkdir(parents=True)
