@@ -12,8 +12,11 @@ from collections.abc import Iterator
 PATTERNS = {
     "an Anthropic API key": re.compile(r"sk-ant-[A-Za-z0-9_-]{16,}"),
     "a Telegram bot token": re.compile(r"(?<![\w:-])[0-9]{6,16}:[A-Za-z0-9_-]{30,64}(?![\w-])"),
-    # A gateway's token, or one of Hetzner Cloud; the digest of an image has the same length.
-    "a token of 64 characters": re.compile(r"(?<![A-Za-z0-9+/_=-])(?<!sha256:)[A-Za-z0-9]{64}(?![A-Za-z0-9+/_=-])"),
+    # A gateway's token, or one of Hetzner Cloud; the digest of an image or of a release has the same length, and what a
+    # deployment said of itself, which names both, is JSON within JSON.
+    "a token of 64 characters": re.compile(
+        r'(?<![A-Za-z0-9+/_=-])(?<!sha256:)(?<!"digest": ")(?<!\\"digest\\": \\")[A-Za-z0-9]{64}(?![A-Za-z0-9+/_=-])'
+    ),
     "an access token": re.compile(r"\b(?:gh[opsu]_|github_pat_|glpat-|xox[abp]-|sk-(?!ant-))[A-Za-z0-9_-]{20,}"),
     "a private key": re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----"),
     "a password in an address": re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@]+:[^\s/@]+@"),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, literal, select
 
 from clawdet_infra.fleet.history import marks
 from clawdet_infra.fleet.history.histogram import percentile
@@ -90,7 +90,7 @@ def uptime(connection: Connection, instance: str, now: datetime, longest_gap: in
 
     def over(days: int, level: Level) -> Availability:
         begin = _bucket(now - timedelta(days=days), level)
-        tallies = _read(connection, number_, level, range(begin, _bucket(now, level) + 1), waits)
+        tallies = _read(connection, number_, level, range(begin, _bucket(now, level) + 1), waits, latencies=False)
         return _availability(tallies.values(), moment(begin * level * 1000), now)
 
     return Uptime(
@@ -154,12 +154,21 @@ def _waiting(connection: Connection, instance: str, longest_gap: int) -> tuple[i
 
 
 def _read(
-    connection: Connection, instance: int | None, level: Level, buckets: range, waits: Tallies
+    connection: Connection,
+    instance: int | None,
+    level: Level,
+    buckets: range,
+    waits: Tallies,
+    *,
+    latencies: bool = True,
 ) -> Mapping[int, Tally]:
     if instance is None:
         return {}
+    # Histograms are most of a row, and are unpacked only where they are asked for.
+    shown = [column for column in rollups.c if column.name != "latencies"]
+    histogram = rollups.c.latencies if latencies else literal(b"").label("latencies")
     # The table is in the order of time; each bucket is one look into its index.
-    wanted = select(rollups).where(
+    wanted = select(*shown, histogram).where(
         rollups.c.level == level, rollups.c.bucket.in_(list(buckets)), rollups.c.instance == instance
     )
     found = {row.bucket: row_tally(row) for row in connection.execute(wanted)}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from clawdet_infra.fleet.probe import Verdict
 from clawdet_infra.fleet.records import Cause, Diagnosis, HostFailure, HostLook, ServerStatus
-from clawdet_infra.fleet.rounds.evidence import EDGE, GATEWAY, PROXY, Evidence
+from clawdet_infra.fleet.rounds.evidence import EDGE, GATEWAY, PROXY, Evidence, full_disk
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,17 @@ def diagnose(
     line = next(one for one in _TABLE if one.fits(seen))
     asked_in_vain = f" The server could not be asked: {seen.unasked.rstrip('.')}." if seen.unasked else ""
     return Diagnosis(line.cause, line.sentence(seen) + asked_in_vain, line.whole)
+
+
+def hidden_trouble(host: HostLook | HostFailure | None) -> Diagnosis | None:
+    """Say what keeps an instance from its work although it answers, or None.
+
+    On a full disk a gateway still answers, and keeps nothing of what its customer tells it.
+    """
+    full = full_disk(host) if isinstance(host, HostLook) else ""
+    if not full:
+        return None
+    return Diagnosis(Cause.DISK_FULL, f"{full}; the gateway answers, but can keep nothing.", whole_server=True)
 
 
 def _said(seen: Evidence) -> str:

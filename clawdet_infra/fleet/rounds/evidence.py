@@ -26,6 +26,15 @@ _NO_SPACE = ("no space left", "enospc", "disk full", "database or disk is full",
 _ASKED_IN_HTTP = ("healthz", "readyz", "auth", "api")
 
 
+def full_disk(look: HostLook) -> str:
+    """Say in words what of a server's disk is used up, or nothing where there is room."""
+    if look.disk_used_share >= FULL_SHARE:
+        return f"The server's disk is full ({look.disk_used_share:.0%} of {look.disk_total_mib:.0f} MiB)"
+    if look.inodes_used_share >= FULL_SHARE:
+        return f"The server's disk has no room for more files ({look.inodes_used_share:.0%} of its inodes are used)"
+    return ""
+
+
 @dataclass(frozen=True)
 class Evidence:
     """A probe's failure, what the server says (None where nobody asked it) and what the provider says of the server."""
@@ -59,11 +68,8 @@ class Evidence:
     @cached_property
     def disk(self) -> str:
         """What of the disk is used up, in words, or nothing."""
-        look = self.look
-        if look is not None and look.disk_used_share >= FULL_SHARE:
-            return f"The server's disk is full ({look.disk_used_share:.0%} of {look.disk_total_mib:.0f} MiB)"
-        if look is not None and look.inodes_used_share >= FULL_SHARE:
-            return f"The server's disk has no room for more files ({look.inodes_used_share:.0%} of its inodes are used)"
+        if self.look is not None and (full := full_disk(self.look)):
+            return full
         answered = self.failure.last_answer.lower()
         if self.in_http and any(words in answered for words in _NO_SPACE):
             return "The gateway says that it cannot write, since no space is left"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from clawdet_infra.fleet.instance import Instance
 from clawdet_infra.fleet.records import Condition, Diagnosis, HostFailure, Observation
-from clawdet_infra.fleet.rounds.diagnosis import diagnose
+from clawdet_infra.fleet.rounds.diagnosis import diagnose, hidden_trouble
 from clawdet_infra.fleet.rounds.outside import Seen, look_from_outside
 from clawdet_infra.fleet.rounds.policy import RoundPolicy
 from clawdet_infra.fleet.rounds.servers import Asked, HostLooker, StatusAsker, ask_servers
@@ -38,12 +38,15 @@ async def look_at_all(
     host_look: HostLooker | None = None,
     server_status: StatusAsker | None = None,
     ask: WhomToAsk = "down",
+    also: Collection[str] = (),
 ) -> list[Observation]:
     """Look at all instances at once; what could not be looked at in time is not among the observations.
 
     See `look_round`, which says whom it did not come to.
     """
-    done = await look_round(instances, clouds, policy, host_look=host_look, server_status=server_status, ask=ask)
+    done = await look_round(
+        instances, clouds, policy, host_look=host_look, server_status=server_status, ask=ask, also=also
+    )
     return done.observations
 
 
@@ -55,12 +58,13 @@ async def look_round(
     host_look: HostLooker | None = None,
     server_status: StatusAsker | None = None,
     ask: WhomToAsk = "down",
+    also: Collection[str] = (),
 ) -> Round:
     """Look at all instances at once, for `deadline_seconds` of the policy at most.
 
     `clouds` has the cloud of each stack that the instances are of.  Where `host_look` is given, servers are asked about
-    instances that are down, or about all; where `server_status` is, the provider is asked about servers that take no
-    connections.  Raises OSError where a CA bundle cannot be read, and nothing for what instances, servers or the
+    instances that are down and those of `also`, or about all; an instance that answers from a server whose disk is full
+    is down too.  Where `server_status` is given, the provider is asked about servers that take no connections.  Raises OSError where a CA bundle cannot be read, and nothing for what instances, servers or the
     provider do.
     """
     policy = policy or RoundPolicy()
@@ -75,7 +79,8 @@ async def look_round(
     if asks:
         down = [known[one] for one in sorted(seen) if seen[one].condition is Condition.DOWN]
         unreached = frozenset(one.id for one in down if _stage(seen[one.id]) in ("dns", "tcp"))
-        whom = known.values() if ask == "all" else down
+        chosen = {one.id for one in down} | known.keys() & set(also)
+        whom = [known[one] for one in sorted(known.keys() if ask == "all" else chosen)]
         asking = ask_servers(whom, asked, policy, host_look, server_status, unreached)
         await _until(begun + policy.deadline_seconds, asking)
         if host_look is not None:
@@ -105,11 +110,13 @@ def _observation(instance: Instance, seen: Seen, asked: Asked) -> Observation:
     diagnosis: Diagnosis | None = None
     if failure is not None:
         diagnosis = diagnose(verdict, host, asked.statuses.get(instance.server.name, "unknown"))
+    elif trouble := hidden_trouble(host):
+        diagnosis = trouble
     return Observation(
         instance=instance.id,
         server=instance.server.name,
         at=seen.at,
-        condition=seen.condition,
+        condition=Condition.DOWN if diagnosis else seen.condition,
         latency_seconds=verdict.total_seconds,
         stage_seconds={str(stage): seconds for stage, seconds in verdict.seconds.items()},
         certificate_days=verdict.certificate_days,

@@ -15,7 +15,8 @@ class RoundPolicy:
 
     `at_once` looks are at work at a time.  One that is older than `working_seconds` waits for the other side rather
     than for this machine and lets another begin, up to `open_at_once` in all.  Looks begin at random moments of the
-    first `spread_seconds`.  Servers are asked `hosts_at_once` at a time, each for `host_seconds` at most.  At
+    first `spread_seconds`.  Servers are asked `hosts_at_once` at a time, each for `host_seconds` at most: those of
+    instances that are down in each round, and all of them in every round whose number `all_hosts_every` divides.  At
     `deadline_seconds` the round ends, whatever is still going on.
     """
 
@@ -30,6 +31,7 @@ class RoundPolicy:
     spread_seconds: float = 0.5
     hosts_at_once: int = 16
     host_seconds: float = 15
+    all_hosts_every: int = 2
     deadline_seconds: float = 55
 
     def __post_init__(self) -> None:
@@ -39,7 +41,7 @@ class RoundPolicy:
         for name in ("confirm_pause_seconds", "spread_seconds", "working_seconds"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be less than 0, not {getattr(self, name)}")
-        for name in ("at_once", "open_at_once", "hosts_at_once"):
+        for name in ("at_once", "open_at_once", "hosts_at_once", "all_hosts_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
         if self.request_seconds > 60:

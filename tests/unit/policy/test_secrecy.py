@@ -82,6 +82,13 @@ def test_the_digests_in_a_summary_are_no_secrets(resources: dict[str, Shown]) ->
     assert kinds_of_secrets(f"caddy@sha256:{TOKEN}") == []
 
 
+def test_the_digest_in_what_a_deployment_said_is_no_secret() -> None:
+    said = json.dumps({"release": 1, "digest": TOKEN, "images": {"gateway": f"openclaw:1@sha256:{TOKEN}"}})
+    assert kinds_of_secrets(said) == []
+    assert kinds_of_secrets(json.dumps({"CLAWDET_GUARDS": said})) == []
+    assert kinds_of_secrets(json.dumps({"CLAWDET_GUARDS": said.replace("digest", "token")})) != []
+
+
 def known_secrets(resources: dict[str, Shown]) -> dict[str, str]:
     environment = json.loads(resources["user123-deployment"].inputs["stdin"])["environment"]
     assert API_KEY in environment

@@ -19,6 +19,7 @@ _SOCKET = "/var/run/docker.sock"
 _DEPLOYMENTS = "/srv/clawdet"
 _GUARD = "/var/lib/clawdet-guard/status.json"
 _SECONDS = 8.0
+_DISKS = ("btrfs", "ext2", "ext3", "ext4", "f2fs", "xfs", "zfs")
 _SERVICE = "com.docker.compose.service"
 _PROJECT = "com.docker.compose.project"
 
@@ -124,8 +125,7 @@ def server(proc: str) -> dict[str, float]:
     """Return memory in KiB, the fullest of the disks that count, load and uptime."""
     lines = (line.split(":", 1) for line in Path(f"{proc}/meminfo").read_text().splitlines() if ":" in line)
     kib = {name: int(value.split()[0]) for name, value in lines}
-    disks = [os.statvfs(path) for path in ("/", "/var/lib/docker") if os.path.isdir(path)]  # noqa: PTH112
-    fullest = max(disks, key=lambda disk: max(space(disk), inodes(disk)))
+    fullest = max(disks(f"{proc}/mounts"), key=lambda disk: max(space(disk), inodes(disk)))
     return {
         "memory_total_kib": kib["MemTotal"],
         "memory_available_kib": kib["MemAvailable"],
@@ -135,6 +135,18 @@ def server(proc: str) -> dict[str, float]:
         "load": float(Path(f"{proc}/loadavg").read_text().split()[0]),
         "uptime_seconds": float(Path(f"{proc}/uptime").read_text().split()[0]),
     }
+
+
+def disks(mounts: str) -> list[os.statvfs_result]:
+    """Return what the system says of `/` and of every other disk that can be written to, each once."""
+    found: dict[str, os.statvfs_result] = {"/": os.statvfs("/")}
+    for line in Path(mounts).read_text().splitlines():
+        device, where, kind, options = line.split()[:4]
+        if kind in _DISKS and "ro" not in options.split(","):
+            with contextlib.suppress(OSError):
+                # Spaces in a path are written as octal numbers.
+                found.setdefault(device, os.statvfs(where.encode().decode("unicode_escape")))
+    return list(found.values())
 
 
 def space(disk: os.statvfs_result) -> float:

@@ -187,3 +187,21 @@ async def test_nobody_looks_at_nobody(fleet: Simulated) -> None:
 def test_a_policy_that_makes_no_sense_is_refused_by_name(field: str, value: float) -> None:
     with pytest.raises(ValueError, match=field):
         RoundPolicy(**{field: value})  # type: ignore[arg-type]
+
+
+async def test_an_instance_that_answers_from_a_full_disk_is_down(fleet: Simulated) -> None:
+    full = host(container("gateway"), container("proxy"), disk_used_share=0.99)
+    [first, *_] = of(fleet, "healthy")
+    seen = await look_at_all([first], fleet.clouds, QUICK, host_look=Servers(full).host_look, ask="all")
+    [one] = seen
+    assert one.condition is Condition.DOWN
+    assert one.diagnosis is not None
+    assert one.diagnosis.cause is Cause.DISK_FULL
+    assert one.stage is None, "the probe itself found nothing"
+
+
+async def test_servers_of_those_named_are_asked_although_they_answer(fleet: Simulated) -> None:
+    servers = Servers()
+    first, *others = of(fleet, "healthy")
+    await look_at_all([first, *others], fleet.clouds, QUICK, host_look=servers.host_look, also=[first.id, "gone"])
+    assert servers.looks == [(first.server.name, [first.id])]
