@@ -161,9 +161,8 @@ def test_a_release_that_does_not_start_is_told_in_one_sentence_and_removed(trial
     assert trials.left() == {}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("stage", [" queued ", " SSH"])
-def test_an_interrupted_run_removes_what_it_has_made(trials: Trials, number: signal.Signals, stage: str) -> None:
+@pytest.mark.parametrize(("stage", "number"), [(" queued ", signal.SIGINT), (" SSH", signal.SIGTERM)])
+def test_an_interrupted_run_removes_what_it_has_made(trials: Trials, stage: str, number: signal.Signals) -> None:
     process = trials.start("-s", "trials", "--plan", "pro")
     said = until_said(process, stage)
     process.send_signal(number)
