@@ -64,8 +64,8 @@ async def look_round(
 
     `clouds` has the cloud of each stack that the instances are of.  Where `host_look` is given, servers are asked about
     instances that are down and those of `also`, or about all; an instance that answers from a server whose disk is full
-    is down too.  Where `server_status` is given, the provider is asked about servers that take no connections.  Raises OSError where a CA bundle cannot be read, and nothing for what instances, servers or the
-    provider do.
+    is down too.  Where `server_status` is given, the provider is asked about servers that take no connections.  Raises
+    OSError where a CA bundle cannot be read, and nothing for what instances, servers or the provider do.
     """
     policy = policy or RoundPolicy()
     begun = time.monotonic()
