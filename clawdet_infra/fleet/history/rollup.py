@@ -63,7 +63,7 @@ def waiting(connection: Connection) -> Sequence[Row[Any]]:
     return connection.execute(select(rounds).order_by(rounds.c.number)).all()
 
 
-def row_tally(row: Row[Any]) -> Tally:
+def row_tally(row: Row[*tuple[Any, ...]]) -> Tally:
     """Return the tally of a row of `rollups`."""
     return Tally(
         [row.looks_0, row.looks_1, row.looks_2],
