@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 import termios
 import threading
@@ -50,7 +49,8 @@ async def attach(host: Host, argv: Sequence[str] | None, *, terminal: bool) -> i
 
 
 def _size() -> tuple[int, int]:
-    size = shutil.get_terminal_size()
+    # The terminal's own word: COLUMNS and LINES may be of another one, and do not change with this one.
+    size = os.get_terminal_size(_INPUT)
     return size.columns, size.lines
 
 

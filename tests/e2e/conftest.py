@@ -1,76 +1,20 @@
-"""One deployed stack that the end-to-end tests share.
-
-Each test puts the list of customers that it needs into place and converges from whatever the test before has left, so
-the tests run in any order.
-"""
+"""What customers and operators of the fleet see, on one deployed stack."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.support.server import Server
-from tests.support.stack import Stack, customer, fleet_config
+from tests.support.cloud import local_cloud
+from tests.support.live import ask, fleet, fleet_session
 
-BASELINE = (customer("alice", "free"), customer("user123", "pro"))
-
-
-class LiveFleet:
-    """A stack on the local cloud, and what can be asked of it."""
-
-    def __init__(self, stack: Stack, cloud: Mapping[str, Any], cloud_info: Path) -> None:
-        self.stack = stack
-        self.cloud = cloud
-        self._cloud_info = cloud_info
-        self._deployed: dict[str, Any] | None = None
-
-    def want(self, customers: Sequence[Mapping[str, Any]], **fields: Any) -> None:
-        """Write the list, and do not deploy it; what the caller then does to the stack is not known here."""
-        self._deployed = None
-        self.stack.configure(fleet_config(self._cloud_info, customers, **fields))
-
-    def deploy(self, customers: Sequence[Mapping[str, Any]] = BASELINE, **fields: Any) -> None:
-        """Write the list and bring the stack there, unless that is what was deployed last."""
-        wanted = fleet_config(self._cloud_info, customers, **fields)
-        if self._deployed == wanted:
-            return
-        self.want(customers, **fields)
-        result = self.stack.clawdet_up()
-        assert result.code == 0, result.output
-        self._deployed = wanted
-
-    def server(self, name: str) -> Server:
-        return Server(self.stack.folder, self.stack.outputs(), name)
+__all__ = ["ask", "cloud", "fleet", "fleet_session"]
 
 
 @pytest.fixture(scope="session")
-def fleet_session(
-    cloud: dict[str, Any], cloud_info: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[LiveFleet]:
-    stack = Stack(tmp_path_factory.mktemp("fleet"), name="e2e").init()
-    live = LiveFleet(stack, cloud, cloud_info)
-    yield live
-    live.stack.pulumi("cancel", "--yes", "--stack", stack.name)
-    result = live.stack.destroy()
-    assert result.code == 0, result.output
-
-
-@pytest.fixture
-def fleet(fleet_session: LiveFleet) -> LiveFleet:
-    """The shared stack with the baseline's customers running."""
-    fleet_session.deploy()
-    return fleet_session
-
-
-@pytest.fixture
-def ask(fleet: LiveFleet) -> Callable[..., Any]:
-    """Outputs of a customer and its secrets, as one mapping."""
-
-    def read(identity: str) -> dict[str, Any]:
-        outputs = fleet.stack.outputs()
-        return {**outputs["customers"][identity], **outputs["tokens"][identity]}
-
-    return read
+def cloud() -> Iterator[dict[str, Any]]:
+    """A local cloud of this folder's own, beside that of all other tests."""
+    with local_cloud("test-e2e") as info:
+        yield info

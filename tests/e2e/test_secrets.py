@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.e2e.conftest import LiveFleet
+from tests.support.live import LiveFleet
 from tests.support.stack import Stack, customer, fleet_config
 
 pytestmark = [pytest.mark.cloud, pytest.mark.engine, pytest.mark.timeout(900)]

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import LiveFleet
 from tests.support.gateway import curl, invoke
+from tests.support.live import LiveFleet
 from tests.support.stack import customer
 
 pytestmark = [pytest.mark.cloud, pytest.mark.engine, pytest.mark.timeout(900)]

@@ -18,7 +18,7 @@ class Server:
         self._known_hosts = folder / f"known_hosts_{name}"
         self._known_hosts.write_text(f"{self._ipv4} {outputs['servers'][name]['host_key']}\n")
 
-    def attempt(self, command: str) -> subprocess.CompletedProcess[str]:
+    def attempt(self, command: str, given: str = "") -> subprocess.CompletedProcess[str]:
         options = {
             "UserKnownHostsFile": str(self._known_hosts),
             "StrictHostKeyChecking": "yes",
@@ -29,14 +29,15 @@ class Server:
         flags = [part for key, value in options.items() for part in ("-o", f"{key}={value}")]
         return subprocess.run(
             ["ssh", "-i", str(self._key), *flags, f"root@{self._ipv4}", command],
+            input=given,
             capture_output=True,
             text=True,
             timeout=120,
             check=False,
         )
 
-    def run(self, command: str) -> str:
-        done = self.attempt(command)
+    def run(self, command: str, given: str = "") -> str:
+        done = self.attempt(command, given)
         assert done.returncode == 0, f"`{command}` on {self._ipv4} ended with {done.returncode}: {done.stderr}"
         return done.stdout
 

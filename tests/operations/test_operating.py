@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import BASELINE, LiveFleet
 from tests.support.gateway import curl, invoke
+from tests.support.live import BASELINE, LiveFleet
 from tests.support.stack import Result, customer
 
 pytestmark = [pytest.mark.cloud, pytest.mark.engine, pytest.mark.timeout(900)]

@@ -1,0 +1,253 @@
+"""Faults of every kind on a real server: seen, named, healed where the ladder can, told once, and over once."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.live import LiveFleet
+from tests.support.server import Server
+from tests.support.watch import OPERATIONS, Receivers, Watch
+
+pytestmark = [pytest.mark.cloud, pytest.mark.engine, pytest.mark.timeout(900)]
+
+VICTIM, NEIGHBOUR = "user123", "alice"
+
+
+@pytest.fixture
+def receivers() -> Iterator[Receivers]:
+    made = Receivers()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def watch(fleet: LiveFleet, tmp_path: Path, receivers: Receivers) -> Iterator[Watch]:
+    """A checker that has seen everybody healthy."""
+    one = Watch(fleet.stack, tmp_path, receivers).start()
+    one.until_healthy(VICTIM, rounds=1)
+    one.until_healthy(NEIGHBOUR, rounds=1)
+    yield one
+    assert one.stop() == 0, one.log.read_text()
+
+
+@pytest.fixture
+def server(fleet: LiveFleet) -> Iterator[Server]:
+    """The victim's server; what repairs itself on the server waits, so that it is the checker that heals."""
+    one = fleet.server(VICTIM)
+    one.run(f"touch /srv/clawdet/{VICTIM}/hold")
+    yield one
+    one.run(f"rm -f /srv/clawdet/{VICTIM}/hold")
+
+
+@contextmanager
+def neighbours_left_alone(fleet: LiveFleet) -> Iterator[None]:
+    """Nothing of the other customers, or of their server, is restarted meanwhile."""
+    shared = fleet.server("shared-1")
+    before = shared.start_times()
+    yield
+    assert shared.start_times() == before, "what is healthy is never restarted"
+
+
+def check(watch: Watch, cause: str, break_it: Callable[[], Any], *, mend: Callable[[], Any] | None = None) -> list[str]:
+    """Break something and see it through to its end; returns the steps that were taken."""
+    before = len(watch.rounds())
+    break_it()
+    # The round that is under way may have looked at it already.
+    first = watch.until(
+        lambda seen: seen[:3] if any(VICTIM in one["down"] for one in seen[:3]) else None,
+        seconds=60,
+        what="it is seen",
+        after=before,
+    )
+    number = next(index for index, one in enumerate(first) if VICTIM in one["down"])
+    assert number <= 2, "seen within two rounds of the one that was under way"
+    watch.until(
+        lambda seen: any(one["down"].get(VICTIM) == cause for one in seen[: number + 2]),
+        seconds=40,
+        what=f"it is called {cause}",
+        after=before,
+    )
+    if mend is not None:
+        watch.until(
+            lambda seen: any(one["decisions"].get(VICTIM, {}).get("do") == "give-up" for one in seen),
+            seconds=240,
+            what="the ladder gives up",
+            after=before,
+        )
+        wait_until(lambda: len(watch.receivers.posted) == 1, "it is told before it is over")
+        mend()
+    watch.until_healthy(VICTIM, after=before + number + 1)
+    wait_until(lambda: len(watch.receivers.posted) == 2 and len(watch.receivers.mailed) == 2, "both notices arrived")
+    time.sleep(watch_interval(watch) * 1.5)
+    for taken in (watch.receivers.posted, watch.receivers.mailed):
+        raised, resolved = taken
+        assert {VICTIM, "Seen:", "Next:"} <= set(raised.split()), raised
+        assert {VICTIM, "Resolved:"} <= set(resolved.split()), resolved
+    assert all(NEIGHBOUR not in one["down"] for one in watch.rounds())
+    return [one["data"]["step"] for one in watch.events(VICTIM, "repair") if one["data"].get("outcome") == "healed"]
+
+
+def small_disk(folder: Path) -> str:
+    """An ext4 file system of 256 MiB, as text; the servers of the local cloud have the disk of this machine."""
+    image = folder / "disk.img"
+    with image.open("wb") as file:
+        file.truncate(256 * 1024**2)
+    subprocess.run(["mkfs.ext4", "-q", "-m", "0", str(image)], check=True)
+    return base64.b64encode(gzip.compress(image.read_bytes(), 1)).decode()
+
+
+def watch_interval(watch: Watch) -> float:
+    return float(OPERATIONS["intervalSeconds"])
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"after {seconds} s still not: {what}"
+        time.sleep(0.2)
+
+
+def test_a_gateway_that_was_stopped_is_restarted(fleet: LiveFleet, watch: Watch, server: Server) -> None:
+    with neighbours_left_alone(fleet):
+        steps = check(watch, "gateway-stopped", lambda: server.run(f"docker stop --time 0 {VICTIM}-gateway-1"))
+    assert steps == ["restart"]
+
+
+def test_a_gateway_that_hangs_is_restarted(fleet: LiveFleet, watch: Watch, server: Server) -> None:
+    # All of the container's processes: the first one only hands signals on.
+    processes = f"docker top {VICTIM}-gateway-1 -eo pid | tail -n +2"
+    with neighbours_left_alone(fleet):
+        steps = check(watch, "gateway-hangs", lambda: server.run(f"kill -STOP $({processes})"))
+    assert steps == ["restart"]
+
+
+def test_a_server_that_was_powered_off_is_powered_on(fleet: LiveFleet, watch: Watch, server: Server) -> None:
+    client = hetzner(fleet)
+    with neighbours_left_alone(fleet):
+        steps = check(watch, "server-off", lambda: client.servers.get_by_name(VICTIM).power_off().wait_until_finished())
+    assert steps == ["power-on"]
+
+
+def test_a_server_that_lost_its_network_is_rebooted(fleet: LiveFleet, watch: Watch, server: Server) -> None:
+    # In the background and a moment later, so that SSH can end before its own way is gone.
+    device = "$(ip -o route get 10.0.0.1 | sed 's/.* dev \\([^ ]*\\).*/\\1/')"
+    down = f"systemd-run --on-active=1 --timer-property=AccuracySec=100ms ip link set dev {device} down"
+    with neighbours_left_alone(fleet):
+        steps = check(watch, "network", lambda: server.run(down))
+    assert steps == ["reboot"]
+
+
+def test_a_broken_certificate_is_told_once_and_over_when_it_is_replaced(
+    fleet: LiveFleet, watch: Watch, server: Server
+) -> None:
+    where = f"/var/lib/docker/volumes/{VICTIM}_certificates/_data/caddy/certificates"
+    name = f"{VICTIM}.clawdet.test"
+    make = (
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 60"
+        f" -subj /CN={name} -addext subjectAltName=DNS:{name} -keyout $d/{name}.key -out $d/{name}.crt"
+    )
+    spoil = f"d=$(dirname $(find {where} -name {name}.crt)) && {make} 2>/dev/null && docker restart {VICTIM}-proxy-1"
+    with neighbours_left_alone(fleet):
+        steps = check(
+            watch,
+            "certificate",
+            lambda: server.run(spoil),
+            mend=lambda: server.run(f"rm -r {where} && docker restart {VICTIM}-proxy-1"),
+        )
+    assert steps == [], "a restart of the proxy does not help against a certificate that looks good to it"
+
+
+def test_a_full_disk_is_told_once_and_over_when_there_is_room(
+    fleet: LiveFleet, watch: Watch, server: Server, tmp_path: Path
+) -> None:
+    volume = f"/var/lib/docker/volumes/{VICTIM}_state/_data"
+    fill = f"""
+        set -e
+        docker stop --time 5 {VICTIM}-gateway-1
+        base64 -d | gunzip > /root/disk.img
+        mkdir -p /mnt/disk && mount -o loop /root/disk.img /mnt/disk
+        cp -a {volume}/. /mnt/disk/ && umount /mnt/disk && mount -o loop /root/disk.img {volume}
+        docker start {VICTIM}-gateway-1
+        dd if=/dev/zero of={volume}/filler bs=1M 2>/dev/null || true
+        dd if=/dev/zero of={volume}/filler2 bs=4k 2>/dev/null || true
+    """
+    clear = f"""
+        set -e
+        rm -f {volume}/filler {volume}/filler2
+        docker stop --time 5 {VICTIM}-gateway-1
+        umount {volume} && rm /root/disk.img
+        docker start {VICTIM}-gateway-1
+    """
+    with neighbours_left_alone(fleet):
+        steps = check(
+            watch, "disk-full", lambda: server.run(fill, small_disk(tmp_path)), mend=lambda: server.run(clear)
+        )
+    assert steps == [], "no restart makes room"
+
+
+def test_a_checker_that_is_killed_in_the_middle_of_a_repair_is_followed_by_one_that_ends_it(
+    fleet: LiveFleet, watch: Watch, server: Server
+) -> None:
+    server.run(f"docker stop --time 0 {VICTIM}-gateway-1")
+    watch.until(
+        lambda seen: any(one["decisions"].get(VICTIM, {}).get("do") == "restart" for one in seen),
+        seconds=60,
+        what="a repair begins",
+    )
+    wait_until(lambda: len(watch.events(VICTIM, "repair")) > 0, "the repair is in the history")
+    known = len(watch.rounds())
+    watch.stop(signal.SIGKILL)
+
+    watch.start()
+    watch.until_healthy(VICTIM, after=known)
+    ended = [one["data"].get("outcome") for one in watch.events(VICTIM, "repair")]
+    assert sum(one in ("healed", "abandoned") for one in ended) >= 1, ended
+    assert not open_repairs(watch), "nothing is left open"
+    states = [one["what"] for one in watch.events(VICTIM, "state")]
+    assert len(states) >= 2, f"what was seen before the kill is still known: {states}"
+
+
+def test_a_second_checker_stands_by(fleet: LiveFleet, watch: Watch, tmp_path: Path) -> None:
+    second = watch.stack.run("env", f"CLAWDET_HISTORY={watch.env['CLAWDET_HISTORY']}", "clawdet", "daemon", "--once")
+    assert second.code == 1
+    assert str(watch.process.pid if watch.process else 0) in second.output, second.output
+
+
+def test_no_secret_of_the_fleet_is_in_what_the_checker_writes(
+    fleet: LiveFleet, watch: Watch, server: Server, ask: Callable[[str], dict[str, Any]]
+) -> None:
+    check(watch, "gateway-stopped", lambda: server.run(f"docker stop --time 0 {VICTIM}-gateway-1"))
+    one = ask(VICTIM)
+    secrets = {
+        "token": one["gateway_token"],
+        "password": one["auth_password"],
+        "login key": fleet.stack.outputs()["login_key"].splitlines()[1],
+    }
+    written = {file.name: file.read_bytes() for file in watch.folder.glob("*") if file.is_file()}
+    assert {"daemon.log", "history.db"} <= written.keys()
+    written |= {"posts": "\n".join(watch.receivers.posted).encode(), "mail": "\n".join(watch.receivers.mailed).encode()}
+    for name, content in written.items():
+        for what, secret in secrets.items():
+            assert secret.encode() not in content, f"the {what} is in {name}"
+
+
+def open_repairs(watch: Watch) -> list[Any]:
+    from clawdet_infra.fleet.history import History
+
+    return History.open(watch.env["CLAWDET_HISTORY"]).open_repairs()
+
+
+def hetzner(fleet: LiveFleet) -> Any:
+    from hcloud import Client
+
+    return Client(token=fleet.cloud["token"], api_endpoint=fleet.cloud["endpoint"])
