@@ -175,6 +175,8 @@ def test_a_full_disk_is_told_once_and_over_when_there_is_room(
         set -e
         docker stop --time 5 {VICTIM}-gateway-1
         base64 -d | gunzip > /root/disk.img
+        [ -e /dev/loop-control ] || mknod /dev/loop-control c 10 237
+        for number in 1 2 3 4 5 6 7; do [ -e /dev/loop$number ] || mknod /dev/loop$number b 7 $number; done
         mkdir -p /mnt/disk && mount -o loop /root/disk.img /mnt/disk
         cp -a {volume}/. /mnt/disk/ && umount /mnt/disk && mount -o loop /root/disk.img {volume}
         docker start {VICTIM}-gateway-1
