@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.cloud, pytest.mark.engine, pytest.mark.timeout(900)]
 Ask = Callable[[str], dict[str, Any]]
 HANDOFF = "/.well-known/openclaw/browser-bootstrap"
 # Long for a machine with many servers on few cores; a page that is ready sooner is not waited for.
-PATIENCE_MS = 60_000
+PATIENCE_MS = 150_000
 
 
 class Conversation:

@@ -76,9 +76,11 @@ def services_of(pid: int) -> dict[str, int]:
                 beginning, _, rest = (folder / "stat").read_text().rpartition(")")
             except (FileNotFoundError, ProcessLookupError):
                 continue
+            # What this machine built has its version in its name.
             name = beginning.partition("(")[2]
-            if int(rest.split()[1]) == pid and name in ("docker-registry", "pebble"):
-                found[name] = int(folder.name)
+            known = next((one for one in ("docker-registry", "pebble") if name.startswith(one)), None)
+            if known and int(rest.split()[1]) == pid:
+                found[known] = int(folder.name)
     return found
 
 
