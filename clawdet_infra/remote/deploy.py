@@ -86,7 +86,7 @@ class Deployment:
 
     def _try_out(self, release: Release) -> None:
         # One at a time on a server: its memory is not made for two gateways a customer.
-        with self._lock("trial"):
+        with self._lock(".trial"):
             if not gateway.room_for_trial():
                 return
             try:

@@ -21,7 +21,7 @@ def attach(edge: Mapping[str, Any]) -> None:
 
     A site that the proxy refuses is taken back, so that one customer's mistake never stops the others' proxy.
     """
-    with locked(lock_file(Path(edge["directory"]).parent, "edge"), seconds=_LOCK_SECONDS):
+    with locked(lock_file(Path(edge["directory"]).parent, ".edge"), seconds=_LOCK_SECONDS):
         proxy = _proxy(edge)
         if proxy is None:
             raise DeploymentError("the shared host's edge proxy is not running")
@@ -40,7 +40,7 @@ def attach(edge: Mapping[str, Any]) -> None:
 
 def detach(edge: Mapping[str, Any]) -> None:
     """Take a customer's site and network away from the edge."""
-    with locked(lock_file(Path(edge["directory"]).parent, "edge"), seconds=_LOCK_SECONDS):
+    with locked(lock_file(Path(edge["directory"]).parent, ".edge"), seconds=_LOCK_SECONDS):
         _site(edge).unlink(missing_ok=True)
         proxy = _proxy(edge)
         if proxy is not None:
@@ -50,7 +50,7 @@ def detach(edge: Mapping[str, Any]) -> None:
 
 def join_all(project: Project, directory: Path) -> None:
     """Join a new edge proxy to the networks of all customers on the host."""
-    with locked(lock_file(directory.parent, "edge"), seconds=_LOCK_SECONDS):
+    with locked(lock_file(directory.parent, ".edge"), seconds=_LOCK_SECONDS):
         proxy = project.container("edge")
         if proxy is None:
             raise DeploymentError("the edge proxy is not running")

@@ -37,7 +37,10 @@ def wait_until_prepared() -> None:
 
 
 def lock_file(root: Path, name: str) -> Path:
-    """Return the file of a lock; `root` is the folder that all deployments of the server are in."""
+    """Return the file of a lock; `root` is the folder that all deployments of the server are in.
+
+    A lock that is no deployment's has a name with a dot in front, which no customer's name has.
+    """
     return root / ".locks" / f"{name}.lock"
 
 

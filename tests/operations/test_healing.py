@@ -167,11 +167,11 @@ def test_a_broken_certificate_is_told_once_and_over_when_it_is_replaced(
     assert steps == [], "a restart of the proxy does not help against a certificate that looks good to it"
 
 
-def test_a_full_disk_is_told_once_and_over_when_there_is_room(
-    fleet: LiveFleet, watch: Watch, server: Server, tmp_path: Path
-) -> None:
+@pytest.fixture
+def small_volume(watch: Watch, server: Server, tmp_path: Path) -> Iterator[str]:
+    """The folder of the victim's data, on a disk of its own for as long as the test runs."""
     volume = f"/var/lib/docker/volumes/{VICTIM}_state/_data"
-    fill = f"""
+    mount = f"""
         set -e
         docker stop --time 5 {VICTIM}-gateway-1
         base64 -d | gunzip > /root/disk.img
@@ -180,19 +180,40 @@ def test_a_full_disk_is_told_once_and_over_when_there_is_room(
         mkdir -p /mnt/disk && mount -o loop /root/disk.img /mnt/disk
         cp -a {volume}/. /mnt/disk/ && umount /mnt/disk && mount -o loop /root/disk.img {volume}
         docker start {VICTIM}-gateway-1
-        dd if=/dev/zero of={volume}/filler bs=1M 2>/dev/null || true
-        dd if=/dev/zero of={volume}/filler2 bs=4k 2>/dev/null || true
     """
-    clear = f"""
+    unmount = f"""
         set -e
-        rm -f {volume}/filler {volume}/filler2
         docker stop --time 5 {VICTIM}-gateway-1
         umount {volume} && rm /root/disk.img
         docker start {VICTIM}-gateway-1
     """
+    with maintenance(watch):
+        server.run(mount, small_disk(tmp_path))
+    yield volume
+    with maintenance(watch):
+        server.run(unmount)
+
+
+@contextmanager
+def maintenance(watch: Watch) -> Iterator[None]:
+    """A window in which nobody is told of the victim, and nothing is done about it; it ends when the victim is well."""
+    window = watch.ask("alert", "mute", VICTIM, "--for", "15m", "--reason", "another disk")
+    known = len(watch.rounds())
+    yield
+    watch.until_healthy(VICTIM, after=known)
+    watch.ask("alert", "unmute", str(window["id"]))
+
+
+def test_a_full_disk_is_told_once_and_over_when_there_is_room(
+    fleet: LiveFleet, watch: Watch, server: Server, small_volume: str
+) -> None:
+    fill = f"dd if=/dev/zero of={small_volume}/filler bs=1M; dd if=/dev/zero of={small_volume}/filler2 bs=4k; true"
     with neighbours_left_alone(fleet):
         steps = check(
-            watch, "disk-full", lambda: server.run(fill, small_disk(tmp_path)), mend=lambda: server.run(clear)
+            watch,
+            "disk-full",
+            lambda: server.run(fill),
+            mend=lambda: server.run(f"rm {small_volume}/filler {small_volume}/filler2"),
         )
     assert steps == [], "no restart makes room"
 
