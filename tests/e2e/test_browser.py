@@ -154,7 +154,8 @@ def test_the_password_is_all_that_a_customer_needs(browser: Browser, ask: Ask, i
     page.goto(one["url"])
     expect_to_be_in(page)
     page.screenshot(path=tmp_path / f"{identity}.png")
-    assert talk.credentials[-1] == {"bootstrapToken"}, "a new browser comes in by the handoff"
+    # A page that lost its connection on the way comes back with the credential that it has by then.
+    assert {"bootstrapToken"} in talk.credentials, "a new browser comes in by the handoff"
     assert "operator.admin" in talk.accepted[-1]["auth"]["scopes"], "it is the browser of the owner"
     assert not refused, "the proxy stands in the way of the Control UI"
     assert talk.urls[0].startswith(f"wss://{one['url'].removeprefix('https://')}/")
