@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright, WebSocket, expect, sync_playwright
 
+from tests.e2e.standpoint import Standpoint, standpoint
 from tests.support.live import LiveFleet
 
 pytestmark = [pytest.mark.cloud, pytest.mark.engine, pytest.mark.timeout(900)]
@@ -58,9 +59,10 @@ class Conversation:
 class Chromium:
     """Debian's Chromium with a home of its own, which finds the fleet's names and trusts what it is told to."""
 
-    def __init__(self, playwright: Playwright, home: Path, addresses: dict[str, str]) -> None:
+    def __init__(self, playwright: Playwright, home: Path, addresses: dict[str, str], place: Standpoint) -> None:
         self._playwright = playwright
         self._home = home
+        self._place = place
         self._addresses = addresses
         self._running: list[Browser] = []
 
@@ -72,7 +74,7 @@ class Chromium:
         trust(home, trusting)
         rules = ", ".join(f"MAP {name} {address}" for name, address in self._addresses.items())
         browser = self._playwright.chromium.launch(
-            executable_path=program,
+            executable_path=self._place.program(home, program),
             args=[f"--host-resolver-rules={rules}"],
             env={**os.environ, "HOME": str(home)},
             # Chromium's own sandbox refuses to run as root, which these tests are.
@@ -98,12 +100,18 @@ def trust(home: Path, bundle: Path | None) -> None:
         subprocess.run([*certutil, "-A", "-n", f"root-{number}", "-t", "C,,"], input=certificate, text=True, check=True)
 
 
+@pytest.fixture(scope="module")
+def place(cloud: dict[str, Any]) -> Iterator[Standpoint]:
+    with standpoint(cloud) as found:
+        yield found
+
+
 @pytest.fixture
-def chromium(fleet: LiveFleet, tmp_path: Path) -> Iterator[Chromium]:
+def chromium(fleet: LiveFleet, place: Standpoint, tmp_path: Path) -> Iterator[Chromium]:
     customers = fleet.stack.outputs()["customers"].values()
     addresses = {one["url"].removeprefix("https://"): one["ipv4"] for one in customers}
     with sync_playwright() as playwright:
-        found = Chromium(playwright, tmp_path, addresses)
+        found = Chromium(playwright, tmp_path, addresses, place)
         yield found
         found.stop()
 
