@@ -77,7 +77,7 @@ def read_locks(backend: str, project: str, stack: str) -> list[Lock]:
     root = state_folder(backend)
     if root is None:
         return []
-    return [_read_lock(path) for path in sorted((root / "locks" / "organization" / project / stack).glob("*.json"))]
+    return [_read_lock(path) for path in sorted(_locks(root, project, stack).glob("*.json"))]
 
 
 def remove_broken_attributes(backend: str, project: str, stack: str) -> list[Path]:
@@ -89,10 +89,8 @@ def remove_broken_attributes(backend: str, project: str, stack: str) -> list[Pat
     root = state_folder(backend)
     if root is None:
         return []
-    folders = [root / "stacks" / project, root / "locks" / "organization" / project / stack]
-    candidates = [path for folder in folders for path in sorted(folder.glob("*.attrs"))]
-    broken = [path for path in candidates if path.name.startswith(f"{stack}.json") or path.parent.name == stack]
-    broken = [path for path in broken if not _is_json(path)]
+    beside = [*(root / "stacks" / project).glob(f"{stack}.json*.attrs"), *_locks(root, project, stack).glob("*.attrs")]
+    broken = [path for path in sorted(beside) if not _is_json(path)]
     for path in broken:
         path.unlink(missing_ok=True)
     return broken
@@ -104,6 +102,10 @@ def state_folder(backend: str) -> Path | None:
     if parts.scheme != "file":
         return None
     return Path(unquote(parts.netloc + parts.path)).expanduser() / ".pulumi"
+
+
+def _locks(root: Path, project: str, stack: str) -> Path:
+    return root / "locks" / "organization" / project / stack
 
 
 def _is_json(path: Path) -> bool:

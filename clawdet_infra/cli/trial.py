@@ -14,9 +14,9 @@ import typer
 
 from clawdet_infra.cli import project
 from clawdet_infra.cli.project import ROOT, CommandError, Exit
-from clawdet_infra.model import PLANS, CloudAccess, ConfigurationError, Fleet, dump_fleet, load_fleet, read_fleet
 
 if TYPE_CHECKING:
+    from clawdet_infra.model import CloudAccess, Fleet
     from clawdet_infra.trial.outcome import Outcome
     from clawdet_infra.trial.records import Record
     from clawdet_infra.trial.ssh import Ssh
@@ -56,6 +56,9 @@ def try_out(
     tell = _Teller(json_output)
     if clean or remove:
         raise typer.Exit(_clean(remove, tell))
+    # Imported where it is needed, here and below: no other command should wait for it.
+    from clawdet_infra.model import PLANS
+
     if plan not in PLANS:
         _wrong(f"name a plan with --plan: {', '.join(PLANS)}")
     if stack is None and not local:
@@ -97,6 +100,7 @@ def settings_of(stack: str | None, *, local: bool, tell: _Teller) -> Fleet:
         from clawdet_infra.cli.stack import fleet_of
 
         return fleet_of(str(stack))
+    from clawdet_infra.model import ConfigurationError, dump_fleet, load_fleet, read_fleet
     from clawdet_infra.settings import local_cloud
     from clawdet_infra.trial.customer import LOCAL_SOURCES
 
@@ -179,6 +183,7 @@ def _cloud_of(record: Record) -> CloudAccess | None:
         return cloud_of(str(record.facts["stack"]))
     if not (ROOT / LOCAL_CLOUD).exists():
         return None
+    from clawdet_infra.model import CloudAccess, ConfigurationError
     from clawdet_infra.settings import local_cloud
 
     try:

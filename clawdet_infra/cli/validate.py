@@ -6,14 +6,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clawdet_infra.cli import project
 from clawdet_infra.cli.columns import columns
 from clawdet_infra.cli.project import ROOT, Exit
-from clawdet_infra.model import Fleet, Problem, read_fleet
+
+if TYPE_CHECKING:
+    from clawdet_infra.model import Fleet, Problem
 
 
 def validate(
@@ -34,8 +36,9 @@ def validate(
     if not path.is_file():
         typer.echo(f"error: there is no file {path}", err=True)
         raise typer.Exit(Exit.CONFIGURATION)
-    # Imported where it is needed: the templates' engine takes time that no other command should wait for.
+    # Imported where it is needed: the model and the templates' engine take time that no other command should wait for.
     from clawdet_infra.checks import Check, checks
+    from clawdet_infra.model import read_fleet
 
     begun = time.perf_counter()
     fleet, problems = read_fleet(path)

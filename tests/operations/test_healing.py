@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.live import LiveFleet
 from tests.support.server import Server
+from tests.support.stack import wait_until
 from tests.support.watch import OPERATIONS, Receivers, Watch
 
 pytestmark = [pytest.mark.cloud, pytest.mark.engine, pytest.mark.timeout(900)]
@@ -84,11 +85,15 @@ def check(watch: Watch, cause: str, break_it: Callable[[], Any], *, mend: Callab
             what="the ladder gives up",
             after=before,
         )
-        wait_until(lambda: len(watch.receivers.posted) == 1, "it is told before it is over")
+        wait_until(lambda: len(watch.receivers.posted) == 1, seconds=60, what="it is told before it is over")
         mend()
     watch.until_healthy(VICTIM, after=before + number + 1)
-    wait_until(lambda: len(watch.receivers.posted) == 2 and len(watch.receivers.mailed) == 2, "both notices arrived")
-    time.sleep(watch_interval(watch) * 1.5)
+    wait_until(
+        lambda: len(watch.receivers.posted) == 2 and len(watch.receivers.mailed) == 2,
+        seconds=60,
+        what="both notices arrived",
+    )
+    time.sleep(OPERATIONS["intervalSeconds"] * 1.5)
     for taken in (watch.receivers.posted, watch.receivers.mailed):
         raised, resolved = taken
         assert {VICTIM, "Seen:", "Next:"} <= set(raised.split()), raised
@@ -104,17 +109,6 @@ def small_disk(folder: Path) -> str:
         file.truncate(256 * 1024**2)
     subprocess.run(["mkfs.ext4", "-q", "-m", "0", str(image)], check=True)
     return base64.b64encode(gzip.compress(image.read_bytes(), 1)).decode()
-
-
-def watch_interval(watch: Watch) -> float:
-    return float(OPERATIONS["intervalSeconds"])
-
-
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"after {seconds} s still not: {what}"
-        time.sleep(0.2)
 
 
 def test_a_gateway_that_was_stopped_is_restarted(fleet: LiveFleet, watch: Watch, server: Server) -> None:
@@ -227,7 +221,7 @@ def test_a_checker_that_is_killed_in_the_middle_of_a_repair_is_followed_by_one_t
         seconds=60,
         what="a repair begins",
     )
-    wait_until(lambda: len(watch.events(VICTIM, "repair")) > 0, "the repair is in the history")
+    wait_until(lambda: len(watch.events(VICTIM, "repair")) > 0, seconds=60, what="the repair is in the history")
     known = len(watch.rounds())
     watch.stop(signal.SIGKILL)
 

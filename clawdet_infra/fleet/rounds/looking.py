@@ -30,26 +30,6 @@ class Round:
     seconds: float
 
 
-async def look_at_all(
-    instances: Sequence[Instance],
-    clouds: Mapping[str, CloudAccess],
-    policy: RoundPolicy | None = None,
-    *,
-    host_look: HostLooker | None = None,
-    server_status: StatusAsker | None = None,
-    ask: WhomToAsk = "down",
-    also: Collection[str] = (),
-) -> list[Observation]:
-    """Look at all instances at once; what could not be looked at in time is not among the observations.
-
-    See `look_round`, which says whom it did not come to.
-    """
-    done = await look_round(
-        instances, clouds, policy, host_look=host_look, server_status=server_status, ask=ask, also=also
-    )
-    return done.observations
-
-
 async def look_round(
     instances: Sequence[Instance],
     clouds: Mapping[str, CloudAccess],

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from engine import resolve
-from tests.contract.command_plugin.sshd import Keys, Sshd
+from tests.contract.command_plugin.sshd import keys, sshd
 from tests.contract.command_plugin.stack import Stack
+
+__all__ = ["keys", "sshd"]
 
 
 @pytest.fixture(scope="session")
@@ -22,19 +24,6 @@ def engine() -> resolve.Engine:
 def _engine_on_path(engine: resolve.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in engine.environment().items():
         monkeypatch.setenv(name, value)
-
-
-@pytest.fixture(scope="session")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
-    return Keys.generate(tmp_path_factory.mktemp("keys"))
-
-
-@pytest.fixture(scope="session")
-def sshd(keys: Keys, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    server = Sshd(keys, tmp_path_factory.mktemp("sshd"))
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture(scope="session")

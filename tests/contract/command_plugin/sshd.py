@@ -8,10 +8,12 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.contract.command_plugin.sdk import remote
 
@@ -130,3 +132,18 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    """The keys of a folder's tests; its conftest.py takes this and the server from here."""
+    return Keys.generate(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture(scope="session")
+def sshd(keys: Keys, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    """A server that runs as long as a folder's tests do."""
+    server = Sshd(keys, tmp_path_factory.mktemp("sshd"))
+    server.start()
+    yield server
+    server.stop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -12,20 +12,9 @@ from pydantic import SecretStr
 
 from clawdet_infra.fleet.hosts import HostPolicy, Login
 from clawdet_infra.fleet.instance import Instance, Server
-from tests.contract.command_plugin.sshd import Keys, Sshd
+from tests.contract.command_plugin.sshd import Keys, Sshd, keys, sshd
 
-
-@pytest.fixture(scope="session")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
-    return Keys.generate(tmp_path_factory.mktemp("keys"))
-
-
-@pytest.fixture(scope="session")
-def sshd(keys: Keys, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    server = Sshd(keys, tmp_path_factory.mktemp("sshd"))
-    server.start()
-    yield server
-    server.stop()
+__all__ = ["keys", "sshd"]
 
 
 @pytest.fixture

@@ -7,12 +7,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address
+from typing import Any
 
 import pytest
 
 from clawdet_infra.fleet.instance import Instance, Server
 from clawdet_infra.fleet.records import Cause, Condition, HostFailure, Observation, ServerStatus
-from clawdet_infra.fleet.rounds import Host, Round, RoundPolicy, look_at_all, look_round
+from clawdet_infra.fleet.rounds import Host, Round, RoundPolicy, look_round
 from tests.support.simulated.fleet import Simulated
 from tests.unit.fleet.rounds.samples import container, host
 
@@ -50,6 +51,11 @@ def of(fleet: Simulated, *modes: str) -> list[Instance]:
 
 def by_mode(fleet: Simulated, done: Round) -> dict[str, Observation]:
     return {fleet.modes[one.instance]: one for one in done.observations}
+
+
+async def look_at_all(*who: Any, **how: Any) -> list[Observation]:
+    done = await look_round(*who, **how)
+    return done.observations
 
 
 async def test_what_is_well_is_neither_asked_about_nor_diagnosed(fleet: Simulated) -> None:
