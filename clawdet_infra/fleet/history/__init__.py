@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from clawdet_infra.database.leases import Lease, LeaseHeld
+from clawdet_infra.database.processes import Clock, this_process
 from clawdet_infra.fleet.history.errors import HistoryError, LeaseLostError
 from clawdet_infra.fleet.history.histogram import RELATIVE_ERROR
-from clawdet_infra.fleet.history.leases import Lease, LeaseHeld
 from clawdet_infra.fleet.history.policy import HistoryPolicy, Retention
-from clawdet_infra.fleet.history.processes import Clock, this_process
 from clawdet_infra.fleet.history.reading import Availability, Percentiles, Slot, Uptime
 from clawdet_infra.fleet.history.store import History
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
+from clawdet_infra.database.moments import bounded, maybe_moment, milliseconds, moment
 from clawdet_infra.fleet.history.errors import HistoryError
-from clawdet_infra.fleet.history.moments import bounded, maybe_moment, milliseconds, moment
 from clawdet_infra.fleet.history.schema import alerts, windows
 from clawdet_infra.fleet.records import Alert, Cause, Window
 

@@ -9,7 +9,7 @@ from typing import get_args
 
 from sqlalchemy import Connection, Row, insert, select
 
-from clawdet_infra.fleet.history.moments import bounded, milliseconds, moment, to_json
+from clawdet_infra.database.moments import bounded, milliseconds, moment, to_json
 from clawdet_infra.fleet.history.names import numbers
 from clawdet_infra.fleet.history.schema import events, instances
 from clawdet_infra.fleet.records import Event, EventKind

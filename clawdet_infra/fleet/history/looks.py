@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select
 
+from clawdet_infra.database.connecting import upsert
+from clawdet_infra.database.moments import bounded, milliseconds, moment
 from clawdet_infra.fleet.history import events, marks
-from clawdet_infra.fleet.history.database import upsert
-from clawdet_infra.fleet.history.moments import bounded, milliseconds, moment
 from clawdet_infra.fleet.history.names import numbers
 from clawdet_infra.fleet.history.schema import instances, rounds, samples, states
 from clawdet_infra.fleet.history.tally import CODES, CONDITIONS, Look

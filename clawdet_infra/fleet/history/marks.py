@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, select
 
-from clawdet_infra.fleet.history.database import upsert
+from clawdet_infra.database.connecting import upsert
 from clawdet_infra.fleet.history.schema import marks
 
 ROLLED = "rolled"

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, func, select
 
+from clawdet_infra.database.connecting import Database
+from clawdet_infra.database.moments import milliseconds
 from clawdet_infra.fleet.history import marks
-from clawdet_infra.fleet.history.database import Database
-from clawdet_infra.fleet.history.moments import milliseconds
 from clawdet_infra.fleet.history.policy import Retention
 from clawdet_infra.fleet.history.schema import alerts, events, repairs, rollups, samples, states, windows
 from clawdet_infra.fleet.history.tally import Level

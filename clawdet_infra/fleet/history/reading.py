@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, literal, select
 
+from clawdet_infra.database.moments import milliseconds, moment
 from clawdet_infra.fleet.history import marks
 from clawdet_infra.fleet.history.histogram import percentile
-from clawdet_infra.fleet.history.moments import milliseconds, moment
 from clawdet_infra.fleet.history.names import number
 from clawdet_infra.fleet.history.rollup import changes, row_tally, waiting
 from clawdet_infra.fleet.history.schema import rollups

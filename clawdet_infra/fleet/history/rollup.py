@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, select
 
+from clawdet_infra.database.connecting import Database, upsert
 from clawdet_infra.fleet.history import marks
-from clawdet_infra.fleet.history.database import Database, upsert
 from clawdet_infra.fleet.history.histogram import decode, encode
 from clawdet_infra.fleet.history.schema import rollups, rounds, samples
 from clawdet_infra.fleet.history.tally import Level, Look, Tallies, Tally, at_level, tally

@@ -6,6 +6,8 @@ millions of are kept in the order of time: rounds are appended, and old ones are
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -20,6 +22,9 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+
+from clawdet_infra.database.leases import lease_table
+from clawdet_infra.database.migrating import Form
 
 metadata = MetaData()
 VERSION_TABLE = "history_version"
@@ -168,13 +173,9 @@ windows = Table(
     sqlite_autoincrement=True,
 )
 
-leases = Table(
-    "history_lease",
-    metadata,
-    Column("name", String(255), primary_key=True),
-    Column("owner", String(512), nullable=False),
-    Column("token", String(32), nullable=False),
-    Column("boot", String(64), nullable=False),
-    Column("until_boottime", BigInteger, nullable=False),
-    Column("until", BigInteger, nullable=False),
+leases = lease_table("history_lease", metadata)
+
+FORM = Form(
+    head="0001", migrations=Path(__file__).parent / "migrations", version_table=VERSION_TABLE, metadata=metadata
 )
+"""The form of these tables; a test holds it against the migrations."""

@@ -9,18 +9,20 @@ from typing import Self
 
 from sqlalchemy import text
 
-from clawdet_infra.fleet.history import alerting, events, leases, looks, pruning, reading, repairs, rollup
-from clawdet_infra.fleet.history.database import Database, connect
-from clawdet_infra.fleet.history.leases import Lease, LeaseHeld
-from clawdet_infra.fleet.history.migrating import migrate
-from clawdet_infra.fleet.history.moments import milliseconds
+from clawdet_infra.database.connecting import Database, connect
+from clawdet_infra.database.leases import Lease, LeaseHeld, Leases
+from clawdet_infra.database.migrating import migrate
+from clawdet_infra.database.moments import milliseconds
+from clawdet_infra.database.processes import Clock, lives
+from clawdet_infra.fleet.history import alerting, events, looks, pruning, reading, repairs, rollup
+from clawdet_infra.fleet.history.errors import PURPOSE, LeaseLostError
 from clawdet_infra.fleet.history.policy import HistoryPolicy, Retention
-from clawdet_infra.fleet.history.processes import Clock, lives
 from clawdet_infra.fleet.history.reading import Percentiles, Slot, Uptime
-from clawdet_infra.fleet.history.schema import metadata
+from clawdet_infra.fleet.history.schema import FORM, leases, metadata
 from clawdet_infra.fleet.records import Alert, Event, EventKind, Observation, Outcome, Repair, State, Step, Window
 
 _DEFAULTS = HistoryPolicy()
+_LEASES = Leases(leases, LeaseLostError)
 
 
 class History:
@@ -40,9 +42,9 @@ class History:
     @classmethod
     def open(cls, url: str, policy: HistoryPolicy = _DEFAULTS, clock: Clock | None = None) -> History:
         """Open the history at `sqlite:///FILE` or `postgresql://…`, and make or migrate its tables where needed."""
-        database = connect(url, policy.lock.total_seconds())
+        database = connect(PURPOSE, url, policy.lock.total_seconds())
         try:
-            migrate(database)
+            migrate(database, FORM)
         except BaseException:
             database.close()
             raise
@@ -187,17 +189,17 @@ class History:
         out.  The same owner does not get it twice either; it renews the one it has.
         """
         with self._database.write() as connection:
-            return leases.acquire(connection, name, owner, seconds, self._clock)
+            return _LEASES.acquire(connection, name, owner, seconds, self._clock)
 
     def renew(self, lease: Lease, seconds: float) -> Lease:
         """Hold a lease for so many seconds from now.  Raises LeaseLostError where another has taken it."""
         with self._database.write() as connection:
-            return leases.renew(connection, lease, seconds, self._clock)
+            return _LEASES.renew(connection, lease, seconds, self._clock)
 
     def release(self, lease: Lease) -> None:
         """Give a lease back."""
         with self._database.write() as connection:
-            leases.release(connection, lease)
+            _LEASES.release(connection, lease)
 
     # Answers
 

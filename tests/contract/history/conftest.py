@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from clawdet_infra.fleet.history import History
-from tests.contract.history.postgresql import Server, postgresql
 from tests.support.past import SetClock
+from tests.support.postgresql import Server, postgresql
 
 MakeUrl = Callable[[], str]
 

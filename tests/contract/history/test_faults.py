@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from clawdet_infra.fleet.history import History, HistoryError, HistoryPolicy
-from tests.contract.history.postgresql import Server
 from tests.support.past import MINUTE, NOON, look
+from tests.support.postgresql import Server
 
 QUICK = HistoryPolicy(lock=timedelta(seconds=0.5))
 

@@ -11,8 +11,8 @@ from datetime import timedelta
 
 import pytest
 
+from clawdet_infra.database.processes import Process
 from clawdet_infra.fleet.history import History, Lease, LeaseHeld, LeaseLostError, this_process
-from clawdet_infra.fleet.history.processes import Process
 from tests.support.past import SetClock
 
 ME = this_process()

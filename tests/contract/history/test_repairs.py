@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from clawdet_infra.database.processes import Process
 from clawdet_infra.fleet.history import History, HistoryError, this_process
-from clawdet_infra.fleet.history.processes import Process
 from clawdet_infra.fleet.records import Repair, Step
 from tests.support.past import MINUTE, NOON, SetClock
 

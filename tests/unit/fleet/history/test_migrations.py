@@ -11,14 +11,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
 from clawdet_infra.fleet.history import History
-from clawdet_infra.fleet.history.migrating import HEAD, MIGRATIONS
-from clawdet_infra.fleet.history.schema import VERSION_TABLE, metadata
+from clawdet_infra.fleet.history.schema import FORM, VERSION_TABLE, metadata
 
 
 def test_the_newest_migration_is_the_one_that_the_program_asks_for() -> None:
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+    config.set_main_option("script_location", str(FORM.migrations))
+    assert ScriptDirectory.from_config(config).get_heads() == [FORM.head]
 
 
 def test_the_migrations_make_the_tables_of_the_schema(tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ class Server:
     def database(self) -> str:
         self._made += 1
         with self.admin() as connection:
-            connection.execute(f"CREATE DATABASE history_{self._made}")
-        return self.url(f"history_{self._made}")
+            connection.execute(f"CREATE DATABASE test_{self._made}")
+        return self.url(f"test_{self._made}")
 
     def url(self, database: str, user: str = "postgres") -> str:
         return f"postgresql://{user}@/{database}?host={self.folder}"

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from clawdet_infra.fleet.history.processes import Process, describe, lives, this_process
+from clawdet_infra.database.processes import Process, describe, lives, this_process
 
 ME = Process.parse(this_process())
 assert ME is not None
@@ -22,7 +22,7 @@ def test_this_process_lives() -> None:
 
 
 def other() -> subprocess.Popen[str]:
-    code = "from clawdet_infra.fleet.history import this_process; print(this_process(), flush=True); input()"
+    code = "from clawdet_infra.database import this_process; print(this_process(), flush=True); input()"
     return subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 

@@ -16,7 +16,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 def milliseconds(moment: datetime) -> int:
     """Return a time as milliseconds since 1970.  Raises ValueError for one without a time zone."""
     if moment.tzinfo is None:
-        raise ValueError(f"the time {moment.isoformat()} has no time zone; the history keeps UTC")
+        raise ValueError(f"the time {moment.isoformat()} has no time zone; times are kept as UTC")
     return (moment - _EPOCH) // _MILLISECOND
 
 

@@ -20,31 +20,30 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from clawdet_infra.fleet.history.errors import HistoryError, explained
+from clawdet_infra.database.errors import Purpose, explained
 
-# Any number will do that nothing else in the database takes; it is the beginning of a hash of "clawdet history".
-_ADVISORY_LOCK = 0x636C6177
 _WRITES = "clawdet_writes"
 
 
 @dataclass(frozen=True)
 class Database:
-    """A database: its address, and the engine that has its connections."""
+    """A database: what it is for, its address, and the engine that has its connections."""
 
+    purpose: Purpose
     url: URL
     engine: Engine
     lock_seconds: float
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Read in one transaction: all of it sees the same moment.  Raises HistoryError."""
-        with explained(self.url), self.engine.begin() as connection:
+        """Read in one transaction: all of it sees the same moment.  Raises the purpose's error."""
+        with explained(self.purpose, self.url), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """Read and write in one transaction, alone.  Raises HistoryError, and then nothing was written."""
-        with explained(self.url), self.engine.execution_options(**{_WRITES: True}).begin() as connection:
+        """Read and write in one transaction, alone.  Raises the purpose's error, and then nothing was written."""
+        with explained(self.purpose, self.url), self.engine.execution_options(**{_WRITES: True}).begin() as connection:
             yield connection
 
     @property
@@ -62,22 +61,23 @@ class Database:
         self.engine.dispose()
 
 
-def connect(address: str, lock_seconds: float) -> Database:
-    """Return the database of an address; nothing is opened yet.  Raises HistoryError for an address of another kind."""
+def connect(purpose: Purpose, address: str, lock_seconds: float) -> Database:
+    """Return the database of an address; nothing is opened yet.
+
+    Raises the purpose's error for an address of another kind.
+    """
+    wrong = f"{purpose.title}'s address has to be sqlite:///FILE or postgresql://USER@HOST/DATABASE."
     try:
         url = make_url(address)
     except (ArgumentError, ValueError):
-        raise HistoryError(f"{_WRONG_ADDRESS} This one cannot be read as an address.") from None
+        raise purpose.error(f"{wrong} This one cannot be read as an address.") from None
     backend = url.drivername.partition("+")[0]
     if backend == "sqlite":
-        return Database(url, _sqlite(url, lock_seconds), lock_seconds)
+        return Database(purpose, url, _sqlite(purpose, url, lock_seconds), lock_seconds)
     if backend in ("postgresql", "postgres"):
         url = url.set(drivername="postgresql+psycopg")
-        return Database(url, _postgresql(url, lock_seconds), lock_seconds)
-    raise HistoryError(f"{_WRONG_ADDRESS} This one begins with {backend}.")
-
-
-_WRONG_ADDRESS = "The history's address has to be sqlite:///FILE or postgresql://USER@HOST/DATABASE."
+        return Database(purpose, url, _postgresql(purpose, url, lock_seconds), lock_seconds)
+    raise purpose.error(f"{wrong} This one begins with {backend}.")
 
 
 def upsert(
@@ -93,11 +93,9 @@ def upsert(
     connection.execute(statement.on_conflict_do_update(index_elements=names, set_=changed), [dict(row) for row in rows])
 
 
-def _sqlite(url: URL, lock_seconds: float) -> Engine:
+def _sqlite(purpose: Purpose, url: URL, lock_seconds: float) -> Engine:
     if not url.database or url.database == ":memory:":
-        raise HistoryError(
-            "The history has to be kept in a file: name one, such as sqlite:////var/lib/clawdet/history.db."
-        )
+        raise purpose.error(f"{purpose.title} has to be kept in a file: name one, such as sqlite:///{purpose.file}.")
     engine = create_engine(url, connect_args={"timeout": lock_seconds}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
@@ -105,7 +103,7 @@ def _sqlite(url: URL, lock_seconds: float) -> Engine:
         # Python's own handling of transactions is put off: it would begin them late, and commit before each DDL.
         connection.isolation_level = None
         connection.execute("PRAGMA journal_mode = WAL")
-        # Each commit reaches the disk: a repair that was begun is known after a power failure as well.
+        # Each commit reaches the disk: what was begun is known after a power failure as well.
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA journal_size_limit = {64 << 20}")
 
@@ -117,7 +115,7 @@ def _sqlite(url: URL, lock_seconds: float) -> Engine:
     return engine
 
 
-def _postgresql(url: URL, lock_seconds: float) -> Engine:
+def _postgresql(purpose: Purpose, url: URL, lock_seconds: float) -> Engine:
     if "connect_timeout" not in url.query:
         url = url.update_query_dict({"connect_timeout": "10"})
     engine = create_engine(url, pool_pre_ping=True, hide_parameters=True, isolation_level="READ COMMITTED")
@@ -126,7 +124,7 @@ def _postgresql(url: URL, lock_seconds: float) -> Engine:
     def begin(connection: Connection) -> None:
         if connection.get_execution_options().get(_WRITES):
             connection.execute(text(f"SET LOCAL lock_timeout = {round(lock_seconds * 1000)}"))
-            connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({purpose.lock})"))
         else:
             connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
 
@@ -134,7 +132,7 @@ def _postgresql(url: URL, lock_seconds: float) -> Engine:
 
 
 def make_file(database: Database) -> None:
-    """Make SQLite's file, for this user alone, and its folder.  Raises HistoryError where that cannot be done."""
+    """Make SQLite's file, for this user alone, and its folder.  Raises the purpose's error where that fails."""
     file = database.file
     if file is None or database.url.query.get("uri") or file.exists():
         return
@@ -142,4 +140,5 @@ def make_file(database: Database) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
-        raise HistoryError(f"the history {file} cannot be made ({error.filename}: {error.strerror})") from None
+        said = f"{database.purpose.name} {file} cannot be made ({error.filename}: {error.strerror})"
+        raise database.purpose.error(said) from None

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clawdet_infra.fleet.history import Retention
-from clawdet_infra.fleet.history.moments import LONGEST_TEXT, bounded, milliseconds, moment, to_json
+from clawdet_infra.database.moments import LONGEST_TEXT, bounded, milliseconds, moment, to_json
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=2000) | st.floats(allow_nan=False),
@@ -53,11 +52,3 @@ def test_long_facts_are_cut() -> None:
     kept = json.loads(to_json({"answer": "x" * 5000, "list": list(range(5000)), "deep": {"a": {"b": {"c": {"d": 1}}}}}))
     assert len(kept["answer"]) == LONGEST_TEXT
     assert len(kept["list"]) == 100
-
-
-@pytest.mark.parametrize(
-    ("name", "kept"), [("looks", 0), ("five_minutes", 1), ("hours", 30), ("days", 90), ("events", 0)]
-)
-def test_nothing_may_be_kept_for_less_than_is_asked_of_it(name: str, kept: int) -> None:
-    with pytest.raises(ValueError, match=f"retention of {name}"):
-        Retention(**{name: timedelta(days=kept)})

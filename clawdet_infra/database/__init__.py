@@ -1,0 +1,27 @@
+"""Databases, SQLite or PostgreSQL, that any number of processes use at once: transactions, migrations, leases."""
+
+from __future__ import annotations
+
+from clawdet_infra.database.connecting import Database, connect, upsert
+from clawdet_infra.database.errors import DatabaseError, LeaseLostError, Purpose
+from clawdet_infra.database.leases import Lease, LeaseHeld, Leases, lease_table
+from clawdet_infra.database.migrating import Form, migrate
+from clawdet_infra.database.processes import Clock, lives, this_process
+
+__all__ = [
+    "Clock",
+    "Database",
+    "DatabaseError",
+    "Form",
+    "Lease",
+    "LeaseHeld",
+    "LeaseLostError",
+    "Leases",
+    "Purpose",
+    "connect",
+    "lease_table",
+    "lives",
+    "migrate",
+    "this_process",
+    "upsert",
+]
