@@ -31,10 +31,11 @@ LONGEST_LABEL_VALUE = 63
 class CustomerLayout:
     """What one customer gets.
 
-    `slug` is the Compose project; `server_name` the server, which for a free customer is the shared host's;
-    `images` have the fleet's image prefix already; `server` is None for customers of shared hosts, `host_id` is None
-    for all others; `wave` counts from 0; `user` is the name for basic auth; `protect` says whether what holds the
-    customer's data refuses to be deleted; `browser_limits` is None where the plan has no browser.
+    `slug` is the Compose project; `server_name` the server, which for a free customer is the shared host's; `images`
+    have the fleet's image prefix already; `server` is what is rented, None for customers of shared hosts and for those
+    whose server is there already; `host_id` is None for all but the first of these; `wave` counts from 0; `user` is the
+    name for basic auth; `protect` says whether what holds the customer's data refuses to be deleted; `browser_limits`
+    is None where the plan has no browser.
     """
 
     customer: Customer
@@ -91,7 +92,7 @@ class Layout:
     fleet: Fleet
     customers: tuple[CustomerLayout, ...]
     shared_hosts: tuple[HostLayout, ...]
-    cell: str
+    label: str
     """What tells this fleet's things from those of others in the same project at Hetzner: a label's value."""
     server_selector: str
     """The label selector that finds exactly this fleet's servers; the firewall is applied to it."""
@@ -107,32 +108,37 @@ class Layout:
         return tuple(customer for customer in self.customers if customer.host_id == host_id)
 
 
-def lay_out(fleet: Fleet, *, cell: str | None = None) -> Layout:
+def lay_out(fleet: Fleet, *, label: str | None = None, cell: str | None = None) -> Layout:
     """Decide what each customer and each shared host of a fleet gets.
 
-    `cell` is for a fleet beside another one of the same domain; else the domain tells fleets apart.
+    `label` is for a fleet beside another one of the same domain; else the domain tells fleets apart.  `cell` is the
+    stack of customers who share the base of another stack: their servers are of the same fleet, and say the cell too.
     """
-    cell = cell or fleet_label(fleet.domain)
+    label = label or fleet_label(fleet.domain)
     images = fleet.release.behind(fleet.cloud.image_prefix)
     plans = {name: fleet.plan(name) for name in ("free", "pro", "enterprise")}
-    customers = (_customer(fleet, cell, customer, plans[customer.plan], images) for customer in fleet.customers)
-    hosts = (_host(fleet, cell, host, images) for host in fleet.shared_hosts)
+    customers = (_customer(fleet, label, customer, plans[customer.plan], images, cell) for customer in fleet.customers)
+    hosts = (_host(fleet, label, host, images) for host in fleet.shared_hosts)
     return Layout(
         fleet=fleet,
         customers=tuple(sorted(customers, key=lambda customer: customer.id)),
         shared_hosts=tuple(sorted(hosts, key=lambda host: host.id)),
-        cell=cell,
-        server_selector=f"clawdet-fleet={cell}",
+        label=label,
+        server_selector=f"clawdet-fleet={label}",
     )
 
 
-def _customer(fleet: Fleet, cell: str, customer: Customer, plan: Plan, images: Release) -> CustomerLayout:
+def _customer(
+    fleet: Fleet, label: str, customer: Customer, plan: Plan, images: Release, cell: str | None
+) -> CustomerLayout:
     slug = slug_of(customer.id)
     fqdn = f"{customer.name}.{fleet.domain}"
     host_id = None if plan.dedicated else customer.host or fleet.shared_hosts[0].id
     protect = fleet.protect and plan.paying if customer.protect is None else customer.protect
     if customer.release is not None:
         images = fleet.release.override(customer.release).behind(fleet.cloud.image_prefix)
+    rents = plan.dedicated and customer.existing_server is None
+    labels = _labels(label, "customer", customer.id) | {"clawdet-plan": plan.name}
     return CustomerLayout(
         customer=customer,
         plan=plan,
@@ -143,8 +149,8 @@ def _customer(fleet: Fleet, cell: str, customer: Customer, plan: Plan, images: R
         url=f"https://{fqdn}",
         slug=slug,
         server_name=slug_of(host_id) if host_id else slug,
-        server=decide_server(fleet.server, plan.server, customer.server) if plan.dedicated else None,
-        labels=_labels(cell, "customer", customer.id) | {"clawdet-plan": plan.name},
+        server=decide_server(fleet.server, plan.server, customer.server) if rents else None,
+        labels=labels | {"clawdet-cell": cell} if cell else labels,
         host_id=host_id,
         directory=f"{SERVER_ROOT}/{slug}",
         wave=wave_of(customer, fleet.rollout.waves),
@@ -153,12 +159,12 @@ def _customer(fleet: Fleet, cell: str, customer: Customer, plan: Plan, images: R
     )
 
 
-def _host(fleet: Fleet, cell: str, host: SharedHost, images: Release) -> HostLayout:
+def _host(fleet: Fleet, label: str, host: SharedHost, images: Release) -> HostLayout:
     return HostLayout(
         host=host,
         server_name=slug_of(host.id),
         server=ServerPlan(image=fleet.server.image, type=host.type, location=host.location),
-        labels=_labels(cell, "shared-host", host.id),
+        labels=_labels(label, "shared-host", host.id),
         images=images,
         directory=f"{SERVER_ROOT}/clawdet-edge",
         project="clawdet-edge",
@@ -185,5 +191,5 @@ def fleet_label(domain: str) -> str:
     return f"{domain[:46].rstrip('.-')}-{hashlib.sha256(domain.encode()).hexdigest()[:16]}"
 
 
-def _labels(cell: str, role: str, name: str) -> dict[str, str]:
-    return {"clawdet-fleet": cell, "clawdet-role": role, "clawdet-id": name}
+def _labels(label: str, role: str, name: str) -> dict[str, str]:
+    return {"clawdet-fleet": label, "clawdet-role": role, "clawdet-id": name}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +11,10 @@ import pulumi_hcloud as hcloud
 
 from clawdet_infra.components.base import Base, BaseArgs
 from clawdet_infra.components.customer import Customer, CustomerArgs
+from clawdet_infra.components.foundation import Foundation, Place, connection
 from clawdet_infra.components.images import ImagePins
 from clawdet_infra.components.shared_host import SharedHost, SharedHostArgs
-from clawdet_infra.layout import Layout, lay_out
+from clawdet_infra.layout import HostLayout, Layout, lay_out
 from clawdet_infra.model import Fleet
 
 RECORD_TTL_SECONDS = 300
@@ -23,14 +25,17 @@ class Declared:
     """What a stack exports.
 
     `customers` is {id: {url, ipv4, plan, host, image, user}}, where `host` is the server's name and `user` the name for
-    basic auth; `tokens`, secret, is {id: {gateway_token, auth_password}}; `servers` is {name: {ipv4, host_key}} and
-    `login_key`, secret, the SSH key that root of all of them takes.
+    basic auth; `tokens`, secret, is {id: {gateway_token, auth_password}}; `servers` is {name: {ipv4, host_key}} of the
+    servers of this stack, and `login_key`, secret, the SSH key that root of all of them takes.  `more` is what only
+    some stacks have: `base` what cells need of this one, `registry_key`, secret, the key of the registry's records; or,
+    of a cell, the name of its base as `base_stack` and the customers' records, secret, as `records`.
     """
 
     customers: dict[str, dict[str, Any]]
     tokens: pulumi.Output[Any]
     servers: dict[str, dict[str, Any]]
     login_key: pulumi.Output[str]
+    more: Mapping[str, Any]
 
     def export(self) -> None:
         """Make these the outputs of the stack."""
@@ -38,25 +43,83 @@ class Declared:
         pulumi.export("tokens", self.tokens)
         pulumi.export("servers", self.servers)
         pulumi.export("login_key", self.login_key)
+        for name, value in self.more.items():
+            pulumi.export(name, value)
 
 
-def declare(fleet: Fleet, *, cell: str | None = None) -> Declared:
+def declare(fleet: Fleet, *, label: str | None = None) -> Declared:
     """Declare a fleet: what its customers share, the shared hosts, then the customers wave by wave.
 
-    `cell` is for a fleet beside another one of the same domain; see `lay_out`.
+    `label` is for a fleet beside another one of the same domain; see `lay_out`.
     """
-    layout = lay_out(fleet, cell=cell)
+    layout = lay_out(fleet, label=label)
     cloud = _provider(fleet)
     images = ImagePins()
     base = Base("base", _base_args(layout), pulumi.ResourceOptions(providers=[cloud]))
     hosts = {
         host.id: SharedHost(
             host.id,
-            SharedHostArgs(layout=host, fleet=fleet, base=base, images=images),
+            SharedHostArgs(layout=host, fleet=fleet, foundation=base.foundation, images=images),
             pulumi.ResourceOptions(providers=[cloud]),
         )
         for host in layout.shared_hosts
     }
+    places = {name: host.place for name, host in hosts.items()}
+    customers = _customers(layout, base.foundation, places, images, cloud)
+    shared = {host.server_name: {"ipv4": host.server.ipv4, "host_key": host.server.host_key} for host in hosts.values()}
+    return Declared(
+        customers=_facts(customers),
+        tokens=_secrets(customers),
+        servers=shared | _servers(customers),
+        login_key=base.login.private,
+        more={
+            "base": {
+                "zone": base.zone,
+                "ssh_key": base.ssh_key,
+                "server_selector": layout.server_selector,
+                "hosts": {
+                    host.server_name: {
+                        "ipv4": host.server.ipv4,
+                        "ipv6": host.server.ipv6,
+                        "host_key": host.server.host_key,
+                    }
+                    for host in hosts.values()
+                },
+            },
+            "registry_key": base.registry_key,
+        },
+    )
+
+
+def declare_cell(fleet: Fleet, *, cell: str, base: str, records: Mapping[str, Mapping[str, Any]]) -> Declared:
+    """Declare customers who share the zone, the firewall, the login key and the shared hosts of another stack.
+
+    `fleet` has the settings of the stack `base`, and the customers of this cell alone.  `records` are their raw
+    configurations by id, from which the registry of instances can be made anew.
+    """
+    layout = lay_out(fleet, cell=cell)
+    cloud = _provider(fleet)
+    images = ImagePins()
+    reference = pulumi.StackReference(f"{pulumi.get_organization()}/{pulumi.get_project()}/{base}")
+    shared = reference.require_output("base")
+    login_key: pulumi.Output[str] = pulumi.Output.secret(reference.require_output("login_key"))
+    zone = shared.apply(lambda found: zone_behind_firewall(found, layout.server_selector, base))
+    foundation = Foundation(zone=zone, ssh_key=shared.apply(lambda found: found["ssh_key"]), login_key=login_key)
+    hosts = {host.id: _host_of(shared, host, login_key) for host in layout.shared_hosts}
+    customers = _customers(layout, foundation, hosts, images, cloud)
+    return Declared(
+        customers=_facts(customers),
+        tokens=_secrets(customers),
+        servers=_servers(customers),
+        login_key=login_key,
+        more={"base_stack": base, "records": pulumi.Output.secret(records)},
+    )
+
+
+def _customers(
+    layout: Layout, foundation: Foundation, hosts: Mapping[str, Place], images: ImagePins, cloud: hcloud.Provider
+) -> dict[str, Customer]:
+    """Declare the customers, each wave after the one before."""
     customers: dict[str, Customer] = {}
     gate: list[pulumi.Resource] = []
     for wave in layout.waves:
@@ -65,8 +128,8 @@ def declare(fleet: Fleet, *, cell: str | None = None) -> Declared:
                 customer.id,
                 CustomerArgs(
                     layout=customer,
-                    fleet=fleet,
-                    base=base,
+                    fleet=layout.fleet,
+                    foundation=foundation,
                     host=hosts[customer.host_id] if customer.host_id else None,
                     images=images,
                     after=tuple(gate),
@@ -77,13 +140,38 @@ def declare(fleet: Fleet, *, cell: str | None = None) -> Declared:
         }
         gate = [customer.health for customer in declared.values()]
         customers |= declared
-    owners: list[SharedHost | Customer] = [*hosts.values(), *(one for one in customers.values() if one.owns_server)]
-    return Declared(
-        customers={name: one.facts for name, one in sorted(customers.items())},
-        tokens=pulumi.Output.secret({name: one.secrets for name, one in sorted(customers.items())}),
-        servers={one.server_name: {"ipv4": one.server.ipv4, "host_key": one.server.host_key} for one in owners},
-        login_key=base.login.private,
-    )
+    return dict(sorted(customers.items()))
+
+
+def _facts(customers: Mapping[str, Customer]) -> dict[str, dict[str, Any]]:
+    return {name: one.facts for name, one in customers.items()}
+
+
+def _secrets(customers: Mapping[str, Customer]) -> pulumi.Output[Any]:
+    return pulumi.Output.secret({name: one.secrets for name, one in customers.items()})
+
+
+def _servers(customers: Mapping[str, Customer]) -> dict[str, dict[str, Any]]:
+    return {one.server_name: one.server for one in customers.values() if one.server is not None}
+
+
+def zone_behind_firewall(shared: Mapping[str, Any], selector: str, base: str) -> str:
+    """Return the zone's name, unless servers of this cell would be under no firewall."""
+    if shared["server_selector"] != selector:
+        raise pulumi.RunError(
+            f"the firewall of stack {base} applies to {shared['server_selector']}, but servers of this cell would be "
+            f"{selector}: bring {base} up with `clawdet up -s {base}`, so that both have the same domain."
+        )
+    return str(shared["zone"])
+
+
+def _host_of(shared: pulumi.Output[Any], host: HostLayout, login_key: pulumi.Output[str]) -> Place:
+    """A shared host of the base, as a place for this cell's free customers."""
+
+    def fact(name: str) -> pulumi.Output[str]:
+        return shared.apply(lambda found: str(found["hosts"][host.server_name][name]))
+
+    return Place(ipv4=fact("ipv4"), ipv6=fact("ipv6"), connection=connection(fact("ipv4"), fact("host_key"), login_key))
 
 
 def _provider(fleet: Fleet) -> hcloud.Provider:
@@ -99,13 +187,13 @@ def _provider(fleet: Fleet) -> hcloud.Provider:
 def _base_args(layout: Layout) -> BaseArgs:
     fleet = layout.fleet
     return BaseArgs(
-        cell=layout.cell,
+        label=layout.label,
         domain=fleet.domain,
         manage_zone=fleet.zone == "manage",
         zone_ttl=RECORD_TTL_SECONDS,
         ssh_sources=[str(network) for network in fleet.ssh.sources],
         ssh_open_to_world=fleet.ssh.open_to_world,
-        labels={"clawdet-fleet": layout.cell},
+        labels={"clawdet-fleet": layout.label},
         server_selector=layout.server_selector,
         protect=fleet.protect,
     )

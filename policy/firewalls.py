@@ -46,9 +46,15 @@ def other_ports(firewall: Resource) -> Iterator[str]:
 
 
 def servers_without_firewall(resources: Sequence[Resource]) -> Iterator[tuple[Resource, str]]:
-    """Every server has the labels that some firewall of the stack looks for."""
+    """Every server has the labels that some firewall looks for: the stack's own, or for a cell that of its base.
+
+    The program of a cell declares nothing unless its servers have the labels that the base's firewall looks for.
+    """
     firewalls = [one for one in resources if one.kind == FIREWALL]
     for server in (one for one in resources if one.kind == SERVER):
+        labels = server.properties.get("labels") or {}
+        if not firewalls and {"clawdet-fleet", "clawdet-cell"} <= labels.keys():
+            continue
         if not any(_applies(firewall, server) for firewall in firewalls):
             yield (
                 server,

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_hcloud as hcloud
 
+from clawdet_infra.components.foundation import Foundation
 from clawdet_infra.components.key import KeyPair
+from clawdet_infra.components.random_hex import random_hex
 
+REGISTRY_KEY_BYTES = 32
 _ANYWHERE = ("0.0.0.0/0", "::/0")
 
 
@@ -17,11 +20,11 @@ _ANYWHERE = ("0.0.0.0/0", "::/0")
 class BaseArgs:
     """The zone, who may reach port 22, and the labels by which the firewall finds the servers.
 
-    With `manage_zone` the zone is made and owned by this stack; else it has to be there.  `cell` tells this stack's
+    With `manage_zone` the zone is made and owned by this stack; else it has to be there.  `label` tells this fleet's
     things from those of others in the same Hetzner project.
     """
 
-    cell: str
+    label: str
     domain: str
     manage_zone: bool
     zone_ttl: int
@@ -35,21 +38,24 @@ class BaseArgs:
 class Base(pulumi.ComponentResource):
     """The DNS zone, the firewall that every server of the cell is under, and the key deployments log in with.
 
-    Outputs: `zone` (its name), `ssh_key` (id at Hetzner), `login` (the key pair).
+    Outputs: `zone` (its name), `ssh_key` (id at Hetzner), `login` (the key pair), `registry_key` (secret: with it the
+    registry of instances encrypts the records of customers who signed up).
     """
 
     zone: pulumi.Output[str]
     ssh_key: pulumi.Output[str]
     login: KeyPair
+    registry_key: pulumi.Output[str]
     firewall: hcloud.Firewall
 
     def __init__(self, name: str, args: BaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("clawdet:index:Base", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
         self.login = KeyPair(f"{name}-login", opts=child)
+        self.registry_key = random_hex(f"{name}-registry-key", size=REGISTRY_KEY_BYTES, opts=child)
         self.ssh_key = hcloud.SshKey(
             f"{name}-login",
-            name=f"clawdet-{args.cell}",
+            name=f"clawdet-{args.label}",
             public_key=self.login.public,
             labels=args.labels,
             opts=child,
@@ -57,7 +63,7 @@ class Base(pulumi.ComponentResource):
         self.zone = self._zone(name, args)
         self.firewall = hcloud.Firewall(
             f"{name}-firewall",
-            name=f"clawdet-{args.cell}",
+            name=f"clawdet-{args.label}",
             # What was chosen is said where everybody sees it; the policies take it from there.
             labels={**args.labels, "clawdet-ssh": "world"} if args.ssh_open_to_world else args.labels,
             apply_tos=[hcloud.FirewallApplyToArgs(label_selector=args.server_selector)],
@@ -70,6 +76,11 @@ class Base(pulumi.ComponentResource):
             opts=child,
         )
         self.register_outputs({"zone": self.zone, "loginKey": self.login.public})
+
+    @property
+    def foundation(self) -> Foundation:
+        """What customers' servers and deployments need of all this."""
+        return Foundation(zone=self.zone, ssh_key=self.ssh_key, login_key=self.login.private)
 
     def _zone(self, name: str, args: BaseArgs) -> pulumi.Output[str]:
         if not args.manage_zone:

@@ -9,16 +9,15 @@ from typing import Any
 import pulumi
 
 from clawdet_infra import render
-from clawdet_infra.components.base import Base
 from clawdet_infra.components.deployment import Deployment, DeploymentArgs
 from clawdet_infra.components.dns import DnsRecords, DnsRecordsArgs
+from clawdet_infra.components.foundation import Foundation, Place, connection
 from clawdet_infra.components.health import HealthCheck, HealthCheckArgs
 from clawdet_infra.components.images import ImagePins
 from clawdet_infra.components.server import Server, ServerArgs
-from clawdet_infra.components.shared_host import SharedHost
 from clawdet_infra.components.token import GatewayToken, GatewayTokenArgs
 from clawdet_infra.layout import CustomerLayout
-from clawdet_infra.model import Fleet, Release
+from clawdet_infra.model import ExistingServer, Fleet, Release
 
 RECORD_TTL_SECONDS = 300
 
@@ -30,14 +29,14 @@ _HEALTH_DEADLINE_SECONDS = 180
 class CustomerArgs:
     """What was decided for the customer, and what it shares with others.
 
-    `host` is None for a customer with a server of its own.  The deployment waits for `after`, the health checks of
-    the rollout wave before; the server and its records do not.
+    `host` is the shared host of a free customer, None for all others.  The deployment waits for `after`, the health
+    checks of the rollout wave before; the server and its records do not.
     """
 
     layout: CustomerLayout
     fleet: Fleet
-    base: Base
-    host: SharedHost | None
+    foundation: Foundation
+    host: Place | None
     images: ImagePins
     after: Sequence[pulumi.Resource] = ()
 
@@ -45,12 +44,12 @@ class CustomerArgs:
 class Customer(pulumi.ComponentResource):
     """A customer's private gateway, at its own HTTPS address.
 
-    `facts` are the customer's public outputs and `secrets` its secret ones; `health` is what later waves wait for.
+    `facts` are the customer's public outputs and `secrets` its secret ones; `server` is what others need to know of the
+    server that is this customer's alone, None on a shared host; `health` is what later waves wait for.
     """
 
-    server: Server
     server_name: str
-    owns_server: bool
+    server: dict[str, pulumi.Output[str]] | None
     health: HealthCheck
     facts: dict[str, Any]
     secrets: dict[str, pulumi.Output[str]]
@@ -60,15 +59,19 @@ class Customer(pulumi.ComponentResource):
         layout = args.layout
         child = pulumi.ResourceOptions(parent=self)
         self.server_name = layout.server_name
-        self.owns_server = args.host is None
-        self.server = args.host.server if args.host else self._server(name, args)
+        own = self._server(name, args) if layout.server else None
+        place = args.host or (own.place() if own else _existing(args))
+        self.server = None
+        if args.host is None:
+            host_key = own.host_key if own else pulumi.Output.from_input(_address(args).host_key)
+            self.server = {"ipv4": place.ipv4, "host_key": host_key}
         records = DnsRecords(
             f"{name}-dns",
             DnsRecordsArgs(
-                zone=args.base.zone,
+                zone=args.foundation.zone,
                 name=layout.subdomain,
-                ipv4=self.server.ipv4,
-                ipv6=self.server.ipv6,
+                ipv4=place.ipv4,
+                ipv6=place.ipv6,
                 ttl=RECORD_TTL_SECONDS,
                 labels=dict(layout.labels),
             ),
@@ -76,13 +79,13 @@ class Customer(pulumi.ComponentResource):
         )
         token = GatewayToken(f"{name}-token", _token_args(layout), child)
         images = _pinned(layout, args.images)
-        deployment = self._deployment(name, args, token, images, records)
+        deployment = self._deployment(name, args, place, own, token, images, records)
         self.health = HealthCheck(
             f"{name}-health",
             HealthCheckArgs(
                 customer=name,
                 url=layout.url,
-                ipv4=self.server.ipv4,
+                ipv4=place.ipv4,
                 user=layout.user,
                 password=token.password,
                 gateway_token=token.token,
@@ -95,7 +98,7 @@ class Customer(pulumi.ComponentResource):
         )
         self.facts = {
             "url": layout.url,
-            "ipv4": self.server.ipv4,
+            "ipv4": place.ipv4,
             "plan": layout.plan.name,
             "host": layout.server_name,
             "image": images["gateway"],
@@ -107,7 +110,7 @@ class Customer(pulumi.ComponentResource):
     def _server(self, name: str, args: CustomerArgs) -> Server:
         wish = args.layout.server
         if wish is None:
-            raise ValueError(f"customer {name}: a plan with a server of its own came without one")
+            raise ValueError(f"customer {name}: nothing was decided about its server")
         return Server(
             f"{name}-server",
             ServerArgs(
@@ -116,8 +119,7 @@ class Customer(pulumi.ComponentResource):
                 location=wish.location,
                 image=wish.image,
                 labels=dict(args.layout.labels),
-                ssh_key=args.base.ssh_key,
-                login=args.base.login,
+                foundation=args.foundation,
                 protect=args.layout.protect,
             ),
             pulumi.ResourceOptions(parent=self),
@@ -127,6 +129,8 @@ class Customer(pulumi.ComponentResource):
         self,
         name: str,
         args: CustomerArgs,
+        place: Place,
+        own: Server | None,
         token: GatewayToken,
         images: dict[str, pulumi.Output[str]],
         records: DnsRecords,
@@ -150,22 +154,39 @@ class Customer(pulumi.ComponentResource):
             return render.payload(layout, bundle(values["images"]), secrets)
 
         pinned = pulumi.Output.all(**images)
-        shared = args.host is not None
         return Deployment(
             f"{name}-deployment",
             DeploymentArgs(
-                connection=self.server.connection,
+                connection=place.connection,
                 summary=pinned.apply(lambda values: render.summary(layout, bundle(values))),
                 payload=pulumi.Output.all(images=pinned, token=token.token, password=token.password).apply(payload),
-                remove_with=None if shared else self.server.resource,
+                remove_with=own.resource if own else None,
                 facts={"plan": layout.plan.name, "limits": layout.limits.model_dump(), "images": images},
             ),
             pulumi.ResourceOptions(
                 parent=self,
                 # Records first: an ACME client that sees a wrong answer waits minutes before it tries again.
-                depends_on=[*records.ready, *args.after, *([args.host.edge] if args.host else [])],
+                depends_on=[*records.ready, *args.after, *place.ready],
             ),
         )
+
+
+def _address(args: CustomerArgs) -> ExistingServer:
+    found = args.layout.customer.existing_server
+    if found is None:
+        raise ValueError(f"customer {args.layout.id}: neither a server nor a place on one was decided")
+    return found
+
+
+def _existing(args: CustomerArgs) -> Place:
+    """A server that was there before, and stays when the customer goes."""
+    found = _address(args)
+    ipv4 = pulumi.Output.from_input(str(found.ipv4))
+    return Place(
+        ipv4=ipv4,
+        ipv6=pulumi.Output.from_input(str(found.ipv6)) if found.ipv6 else None,
+        connection=connection(ipv4, found.host_key, args.foundation.login_key),
+    )
 
 
 def _token_args(layout: CustomerLayout) -> GatewayTokenArgs:

@@ -10,18 +10,21 @@ import pulumi_hcloud as hcloud
 
 @dataclass(frozen=True)
 class DnsRecordsArgs:
-    """`name` is relative to `zone` (`user123` in `clawdet.com`); `ttl` is in seconds."""
+    """`name` is relative to `zone` (`user123` in `clawdet.com`); `ttl` is in seconds.
+
+    `ipv6` is None for a server without.
+    """
 
     zone: pulumi.Input[str]
     name: str
     ipv4: pulumi.Input[str]
-    ipv6: pulumi.Input[str]
+    ipv6: pulumi.Input[str] | None
     ttl: int
     labels: dict[str, str]
 
 
 class DnsRecords(pulumi.ComponentResource):
-    """An A and an AAAA record that lead a customer's name to the server."""
+    """An A record, and an AAAA record where the server has IPv6, that lead a customer's name to the server."""
 
     ready: list[pulumi.Resource]
 
@@ -40,5 +43,6 @@ class DnsRecords(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
             )
             for kind, address in (("A", args.ipv4), ("AAAA", args.ipv6))
+            if address is not None
         ]
         self.register_outputs({"name": args.name})

@@ -9,20 +9,16 @@ import pulumi_hcloud as hcloud
 from pulumi_command.remote import ConnectionArgs
 
 from clawdet_infra import render
+from clawdet_infra.components.foundation import Foundation, Place, connection
 from clawdet_infra.components.key import KeyPair
-
-# A new server answers on port 22 after 2 (local cloud) to 60 seconds (Hetzner); a failed dial is tried again after up
-# to 3 seconds.
-_DIAL_TRIES = 60
-_DIAL_TIMEOUT_SECONDS = 15
 
 
 @dataclass(frozen=True)
 class ServerArgs:
     """What is rented, and who may log in.
 
-    `login` is the key pair that deployments connect with and `ssh_key` its id at Hetzner.  A `protect`ed server is
-    deleted neither by Pulumi nor in Hetzner's console before an update has taken the protection away.
+    `foundation` has the key that deployments connect with.  A `protect`ed server is deleted neither by Pulumi nor in
+    Hetzner's console before an update has taken the protection away.
     """
 
     server_name: str
@@ -30,8 +26,7 @@ class ServerArgs:
     location: str
     image: str
     labels: dict[str, str]
-    ssh_key: pulumi.Input[str]
-    login: KeyPair
+    foundation: Foundation
     protect: bool
 
 
@@ -58,7 +53,7 @@ class Server(pulumi.ComponentResource):
             image=args.image,
             # What was chosen is said where everybody sees it; the policies take it from there.
             labels=args.labels if args.protect else {**args.labels, "clawdet-protect": "off"},
-            ssh_keys=[args.ssh_key],
+            ssh_keys=[args.foundation.ssh_key],
             user_data=pulumi.Output.all(host_key.private, host_key.public).apply(
                 lambda pair: render.cloud_init(host_key_private=pair[0], host_key_public=pair[1])
             ),
@@ -79,12 +74,9 @@ class Server(pulumi.ComponentResource):
         self.ipv4 = self.resource.ipv4_address
         self.ipv6 = self.resource.ipv6_address
         self.host_key = host_key.public
-        self.connection = ConnectionArgs(
-            host=self.ipv4,
-            user="root",
-            private_key=args.login.private,
-            host_key=host_key.public,
-            dial_error_limit=_DIAL_TRIES,
-            per_dial_timeout=_DIAL_TIMEOUT_SECONDS,
-        )
+        self.connection = connection(self.ipv4, self.host_key, args.foundation.login_key)
         self.register_outputs({"ipv4": self.ipv4, "ipv6": self.ipv6, "hostKey": self.host_key})
+
+    def place(self, *ready: pulumi.Resource) -> Place:
+        """The server as a place for deployments, which wait for `ready`."""
+        return Place(ipv4=self.ipv4, ipv6=self.ipv6, connection=self.connection, ready=ready)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import pulumi
 
 from clawdet_infra import render
-from clawdet_infra.components.base import Base
 from clawdet_infra.components.deployment import Deployment, DeploymentArgs
+from clawdet_infra.components.foundation import Foundation, Place
 from clawdet_infra.components.images import ImagePins
 from clawdet_infra.components.server import Server, ServerArgs
 from clawdet_infra.layout import HostLayout
@@ -21,19 +21,19 @@ class SharedHostArgs:
 
     layout: HostLayout
     fleet: Fleet
-    base: Base
+    foundation: Foundation
     images: ImagePins
 
 
 class SharedHost(pulumi.ComponentResource):
     """A server whose edge proxy terminates TLS for all tenants; each tenant is a deployment of its own.
 
-    `edge` is what a tenant's deployment waits for.
+    `place` is where a tenant's deployment goes; it waits for the edge.
     """
 
     server: Server
     server_name: str
-    edge: Deployment
+    place: Place
 
     def __init__(self, name: str, args: SharedHostArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("clawdet:index:SharedHost", name, {}, opts)
@@ -47,8 +47,7 @@ class SharedHost(pulumi.ComponentResource):
                 location=layout.server.location,
                 image=layout.server.image,
                 labels=dict(layout.labels),
-                ssh_key=args.base.ssh_key,
-                login=args.base.login,
+                foundation=args.foundation,
                 protect=layout.protect,
             ),
             pulumi.ResourceOptions(parent=self),
@@ -59,7 +58,7 @@ class SharedHost(pulumi.ComponentResource):
             return render.host_bundle(layout, proxy=proxy, acme=fleet.cloud.acme, acme_email=fleet.acme_email)
 
         proxy = args.images.pin(layout.images.proxy)
-        self.edge = Deployment(
+        edge = Deployment(
             f"{name}-edge",
             DeploymentArgs(
                 connection=self.server.connection,
@@ -70,4 +69,5 @@ class SharedHost(pulumi.ComponentResource):
             ),
             pulumi.ResourceOptions(parent=self),
         )
+        self.place = self.server.place(edge)
         self.register_outputs({"ipv4": self.server.ipv4, "image": proxy})

@@ -18,6 +18,7 @@ from clawdet_infra.model.secrets import Encrypted
 from clawdet_infra.model.servers import (
     SERVER_ROOT,
     SERVER_TYPES,
+    ExistingServer,
     ServerDefaults,
     ServerPlan,
     ServerType,
@@ -35,6 +36,7 @@ __all__ = [
     "ConfigurationError",
     "Customer",
     "Encrypted",
+    "ExistingServer",
     "Fleet",
     "Image",
     "Limits",

@@ -10,7 +10,7 @@ from clawdet_infra.model.names import CustomerId, Subdomain
 from clawdet_infra.model.plan import KnownPlan, LimitsOverride
 from clawdet_infra.model.rollout import MOST_WAVES
 from clawdet_infra.model.secrets import AnthropicApiKey, GatewayToken, TelegramBotToken
-from clawdet_infra.model.servers import ServerWish
+from clawdet_infra.model.servers import ExistingServer, ServerWish
 
 AuthPassword = Literal["derived", "independent"]
 
@@ -21,7 +21,8 @@ class Customer(Record):
     `id` never changes: a changed id is another customer, and the old one's server is deleted.  `subdomain` is the id
     where nothing is written.  `token_version` is raised to rotate the gateway token and the password.
     `auth_password` says whether the basic-auth password is the first 16 characters of the gateway token (`derived`)
-    or a random one of its own.  `host` names the shared host of a free customer.  `wave` is the rollout wave, from 0.
+    or a random one of its own.  `server` is what server is rented, `existing_server` one that is
+    there already; `host` names the shared host of a free customer.  `wave` is the rollout wave, from 0.
     `protect` decides whether what holds the customer's data can be deleted; None leaves it to the plan.
     """
 
@@ -34,6 +35,7 @@ class Customer(Record):
     token_version: Annotated[int, whole(1, 1_000_000)] = 1
     auth_password: Annotated[AuthPassword, one_of("kind of password", "derived", "independent")] = "derived"  # noqa: S105
     server: ServerWish | None = None
+    existing_server: ExistingServer | None = None
     host: CustomerId | None = None
     limits: LimitsOverride | None = None
     wave: Annotated[int, whole(0, MOST_WAVES - 1)] | None = None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated
+from ipaddress import IPv4Address, IPv6Address
+from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 
-from clawdet_infra.model.base import Record, Text
+from clawdet_infra.model.base import Record, Text, text
 from clawdet_infra.model.problems import did_you_mean, listed, quoted, wrong
 
 _EUROPE = ("fsn1", "nbg1", "hel1")
@@ -67,6 +68,7 @@ SERVER_TYPES = {
 }
 """The types as of 2026; a type that Hetzner adds is one line here."""
 
+_HOST_KEY = re.compile(r"(?:ssh|ecdsa)-[a-z0-9-]+ [A-Za-z0-9+/]{40,}=*(?: [^\n]*)?")
 _IMAGE = re.compile(r"[a-z][a-z0-9]*(?:[.-][a-z0-9]+)*")
 
 
@@ -95,6 +97,37 @@ LocationName = Annotated[Text, AfterValidator(_known_location)]
 ServerImage = Annotated[Text, AfterValidator(_debian_image)]
 
 
+def _address4(value: Any) -> Any:
+    return _address(value, IPv4Address, "203.0.113.7")
+
+
+def _address6(value: Any) -> Any:
+    return _address(value, IPv6Address, "2001:db8::7")
+
+
+def _address(value: Any, kind: type[A], example: str) -> A:
+    if isinstance(value, kind):
+        return value
+    written = str(text(value))
+    try:
+        return kind(written)
+    except ValueError:
+        family = "4" if kind is IPv4Address else "6"
+        raise wrong(f"{quoted(written)} is no IPv{family} address.", f"Write for example `{example}`.") from None
+
+
+def _host_key(line: str) -> str:
+    if not _HOST_KEY.fullmatch(line):
+        raise wrong("is no SSH host key.", "Write the line of /etc/ssh/ssh_host_ed25519_key.pub: `ssh-ed25519 AAAA…`.")
+    return " ".join(line.split()[:2])
+
+
+A = TypeVar("A", IPv4Address, IPv6Address)
+Address4 = Annotated[IPv4Address, BeforeValidator(_address4)]
+Address6 = Annotated[IPv6Address, BeforeValidator(_address6)]
+HostKey = Annotated[Text, AfterValidator(_host_key)]
+
+
 class ServerDefaults(Record):
     """What servers are made from where nothing else is said."""
 
@@ -108,6 +141,19 @@ class ServerWish(Record):
 
     type: ServerTypeName | None = None
     location: LocationName | None = None
+
+
+class ExistingServer(Record):
+    """A server that was there before the customer: rented elsewhere, or by hand.
+
+    Root has to take the fleet's login key (the public key of the stack's SSH key at Hetzner), and Docker with compose
+    has to be there.  `host_key` is its SSH host key, one line as in `/etc/ssh/ssh_host_ed25519_key.pub`.  The server
+    and what else is on it stay when the customer goes.
+    """
+
+    ipv4: Address4
+    ipv6: Address6 | None = None
+    host_key: HostKey
 
 
 class ServerPlan(Record):

@@ -40,7 +40,7 @@ def run(record: Record, settings: Fleet, plan: PlanName, *, keep: bool, tell: Ca
     fleet = trial_fleet(settings, plan, record.name, own_domain=settings.cloud.endpoint is not None)
     record.facts = {**record.facts, "domain": fleet.domain}
     record.save()
-    layout = lay_out(fleet, cell=record.name).customers[0]
+    layout = lay_out(fleet, label=record.name).customers[0]
     stages, seen = Stages(tell), _Seen()
     watch = Watch(stages, layout.fqdn, fleet.cloud.ca_bundle)
     secrets = [layout.customer.anthropic_api_key.get_secret_value(), fleet.cloud.token.get_secret_value()]
@@ -51,7 +51,7 @@ def run(record: Record, settings: Fleet, plan: PlanName, *, keep: bool, tell: Ca
             engine = Engine(
                 record.folder,
                 record.name,
-                lambda: declare(fleet, cell=record.name).export(),
+                lambda: declare(fleet, label=record.name).export(),
                 cloud=fleet.cloud,
                 lock=record.lock,
             )

@@ -84,7 +84,7 @@ def run(
 ) -> Outcome:
     """Deploy a customer of a plan onto a server, probe it by its address, and remove it unless it shall be kept."""
     fleet = trial_fleet(settings, plan, record.name, own_domain=True)
-    planned = _plan(lay_out(fleet, cell=record.name))
+    planned = _plan(lay_out(fleet, label=record.name))
     stages = Stages(tell)
     failure = interrupted = remains = ""
     probe = {}

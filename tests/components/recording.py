@@ -26,12 +26,15 @@ class Recorder(mocks.Mocks):
 
     resources: dict[str, mocks.MockResourceArgs] = field(default_factory=dict)
     calls: list[mocks.MockCallArgs] = field(default_factory=list)
+    stacks: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         key = f"{args.typ}::{args.name}"
         assert key not in self.resources, f"{key} is declared twice"
         self.resources[key] = args
         outputs = dict(args.inputs)
+        if args.typ == "pulumi:pulumi:StackReference":
+            outputs |= {"outputs": self.stacks[args.name], "secretOutputNames": ["login_key"]}
         if args.typ == "hcloud:index/server:Server":
             number = int(_digest(args.name)[:4], 16)
             outputs |= {"ipv4Address": f"10.64.{number // 256}.{number % 256}", "ipv6Address": f"fd00:{number:x}::1"}
@@ -96,9 +99,12 @@ def _event_loops() -> Iterator[None]:
             loop.close()
 
 
-def run(program: Callable[[], Any]) -> tuple[Recorder, Any]:
-    """Run a program to its end, and return what it registered and what it returned, with all outputs known."""
-    recorder = Recorder()
+def run(program: Callable[[], Any], stacks: dict[str, dict[str, Any]] | None = None) -> tuple[Recorder, Any]:
+    """Run a program to its end, and return what it registered and what it returned, with all outputs known.
+
+    `stacks` are the outputs of other stacks, by the name that a reference gives.
+    """
+    recorder = Recorder(stacks=stacks or {})
     returned: list[Any] = []
 
     @test
@@ -106,6 +112,6 @@ def run(program: Callable[[], Any]) -> tuple[Recorder, Any]:
         return pulumi.Output.from_input(program()).apply(returned.append)
 
     with _event_loops():
-        mocks.set_mocks(recorder, project="clawdet", stack="test", preview=False)
+        mocks.set_mocks(recorder, project="clawdet", stack="test", preview=False, organization="organization")
         body()
     return recorder, returned[0]

@@ -24,7 +24,7 @@ def test_there_is_one_customer_of_the_plan_and_only_what_it_needs(plan: Any) -> 
     fleet = trial_fleet(settings(protect=True), plan, NAME, own_domain=True)
     assert [(one.id, one.plan) for one in fleet.customers] == [(NAME, plan)]
     assert len(fleet.shared_hosts) == (1 if plan == "free" else 0)
-    layout = lay_out(fleet, cell=NAME)
+    layout = lay_out(fleet, label=NAME)
     assert not any(one.protect for one in (*layout.customers, *layout.shared_hosts)), "a trial has to be removable"
 
 
@@ -40,11 +40,11 @@ def test_release_plans_and_servers_are_those_of_the_stack(plan: Any) -> None:
 @pytest.mark.parametrize("plan", PLANS)
 def test_no_name_or_label_is_one_of_the_stacks(plan: Any, own_domain: bool) -> None:
     stack = lay_out(settings())
-    trial = lay_out(trial_fleet(settings(), plan, NAME, own_domain=own_domain), cell=NAME)
+    trial = lay_out(trial_fleet(settings(), plan, NAME, own_domain=own_domain), label=NAME)
 
     def names(layout: Any) -> set[str]:
         owners = [*layout.customers, *layout.shared_hosts]
-        return {layout.cell, *(one.server_name for one in owners), *(one.fqdn for one in layout.customers)}
+        return {layout.label, *(one.server_name for one in owners), *(one.fqdn for one in layout.customers)}
 
     assert not names(stack) & names(trial)
     assert {one.labels["clawdet-fleet"] for one in (*trial.customers, *trial.shared_hosts)} == {NAME}

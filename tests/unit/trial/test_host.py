@@ -22,7 +22,7 @@ PLANS = ["free", "pro", "enterprise"]
 
 
 def planned(plan: Any) -> host._Plan:
-    return host._plan(lay_out(trial_fleet(load_fleet(raw_fleet()), plan, NAME, own_domain=True), cell=NAME))
+    return host._plan(lay_out(trial_fleet(load_fleet(raw_fleet()), plan, NAME, own_domain=True), label=NAME))
 
 
 class Says(Ssh):
