@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,6 +56,10 @@ def logs(
     raise typer.Exit(run(_print_all(inventory, instances, argvs, show)))
 
 
+class _NobodyReadsOn(Exception):  # noqa: N818 -- not an error: `… | head` has seen enough
+    """What is printed goes nowhere.  It is no OSError, which would be taken for one of the connection to the server."""
+
+
 class _Show:
     """Prints lines."""
 
@@ -67,7 +74,12 @@ class _Show:
             text = json.dumps({"id": instance, "service": self._service, "stream": stream, "line": line})
         else:
             text = f"{instance}: {line}" if self._named else line
-        print(text, flush=True)
+        try:
+            print(text, flush=True)
+        except BrokenPipeError:
+            # Python would try once more at its end, and complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise _NobodyReadsOn from None
 
 
 async def _print_all(
@@ -85,9 +97,8 @@ async def _print_all(
     try:
         async with Hosts(inventory.login_keys) as hosts:
             return max(await asyncio.gather(*(one(hosts, *pair) for pair in zip(instances, argvs, strict=True))))
-    except BrokenPipeError:
-        # Nobody reads on, as in `… | head`.
-        return 128 + 13
+    except _NobodyReadsOn:
+        return 128 + signal.SIGPIPE
 
 
 async def _print(host: Host, instance: Instance, argv: Sequence[str], show: _Show) -> int:
