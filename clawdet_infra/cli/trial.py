@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from clawdet_infra.trial.outcome import Outcome
     from clawdet_infra.trial.records import Record
     from clawdet_infra.trial.ssh import Ssh
-    from clawdet_infra.trial.stages import Passed
+    from clawdet_infra.driver.stages import Passed
 
 LOCAL_STACK = "local"
 _HOST_KEY = re.compile(r"(?:ssh|ecdsa)-[a-z0-9-]+ [A-Za-z0-9+/]+=*(?: .*)?")

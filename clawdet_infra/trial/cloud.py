@@ -9,17 +9,17 @@ from typing import Any
 
 from pulumi.automation import CommandError
 
+from clawdet_infra.driver.engine import Engine
 from clawdet_infra.fleet.probe import Target, probe_once
 from clawdet_infra.layout import lay_out
 from clawdet_infra.model import CloudAccess, Fleet, PlanName
 from clawdet_infra.program import declare
 from clawdet_infra.redaction import Redactor
 from clawdet_infra.trial.customer import trial_fleet
-from clawdet_infra.trial.engine import Engine
 from clawdet_infra.trial.failures import Interrupted, TrialError, deaf_to_signals, stopped_by_signals
 from clawdet_infra.trial.outcome import Outcome, write_access
 from clawdet_infra.trial.records import Record
-from clawdet_infra.trial.stages import Events, Passed, Stages, Watch
+from clawdet_infra.driver.stages import Events, Passed, Stages, Watch
 from clawdet_infra.trial.sweep import sweep
 
 
@@ -48,7 +48,7 @@ def run(record: Record, settings: Fleet, plan: PlanName, *, keep: bool, tell: Ca
     engine: Engine | None = None
     try:
         with stopped_by_signals():
-            engine = Engine(
+            engine = Engine.alone(
                 record.folder,
                 record.name,
                 lambda: declare(fleet, label=record.name).export(),

@@ -23,7 +23,7 @@ from clawdet_infra.trial.names import resolver_of
 from clawdet_infra.trial.outcome import Outcome, write_access
 from clawdet_infra.trial.records import Record
 from clawdet_infra.trial.ssh import Ssh
-from clawdet_infra.trial.stages import Passed, Stages
+from clawdet_infra.driver.stages import Passed, Stages
 
 REMOVAL_FILE = "removal.json"
 """The payloads by which a trial is removed, in order; they hold no secret."""

@@ -12,7 +12,7 @@ from clawdet_infra.cli.main import app
 from clawdet_infra.trial import host
 from clawdet_infra.trial.outcome import Outcome
 from clawdet_infra.trial.records import all_records, begin
-from clawdet_infra.trial.stages import Passed
+from clawdet_infra.driver.stages import Passed
 from tests.support.stack import ROOT
 
 runner = CliRunner()

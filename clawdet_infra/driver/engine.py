@@ -1,4 +1,4 @@
-"""Drives the Pulumi engine through its Automation API, on a stack of its own, and can stop it at any moment."""
+"""Drives the Pulumi engine through its Automation API, and can stop it at any moment."""
 
 from __future__ import annotations
 
@@ -31,20 +31,26 @@ from clawdet_infra.model import CloudAccess
 Program = Callable[[], None]
 OnEvent = Callable[[Any], None]
 
+_LOOK_SECONDS = 0.2
 _PATIENCE_SECONDS = 15
 _GONE_SECONDS = 5
+
+
+class Stopped(Exception):  # noqa: N818 -- what was asked for, not an error
+    """The engine was stopped because the caller had said so."""
 
 
 class Command(PulumiCommand):
     """The `pulumi` program in a session of its own, so that a Ctrl-C of the terminal reaches us and not the engine.
 
-    Where the caller is interrupted, the engine is stopped with all that it has started, at first gently.  `lock` is
-    a file descriptor that all of these inherit.
+    Where the caller is interrupted, or `stop` is set by another thread, the engine is stopped with all that it has
+    started, at first gently.  `lock` is a file descriptor that all of these inherit.
     """
 
-    def __init__(self, lock: int | None = None) -> None:
+    def __init__(self, lock: int | None = None, stop: threading.Event | None = None) -> None:
         super().__init__()
         self._lock = lock
+        self._stop = stop
 
     def run(
         self,
@@ -77,7 +83,7 @@ class Command(PulumiCommand):
         for reader in readers:
             reader.start()
         try:
-            code = process.wait()
+            code = self._wait(process)
         except BaseException:
             stop(process)
             raise
@@ -87,6 +93,15 @@ class Command(PulumiCommand):
         if code != 0:
             raise create_command_error(result)
         return result
+
+    def _wait(self, process: subprocess.Popen[str]) -> int:
+        if self._stop is None:
+            return process.wait()
+        while True:
+            if self._stop.is_set():
+                raise Stopped
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return process.wait(_LOOK_SECONDS)
 
 
 def _read(stream: IO[str], tell: Callable[[str], Any] | None, lines: list[str]) -> None:
@@ -121,50 +136,62 @@ def _family(pid: int) -> set[psutil.Process]:
 
 
 class Engine:
-    """One stack with its state in `folder`, whose program runs in this process.
-
-    Nothing of it is shared with other stacks: neither backend nor passphrase nor configuration.
-    """
+    """One stack whose program runs in this process; `folder` keeps what the engine needs to know beside the state."""
 
     def __init__(
-        self, folder: Path, name: str, program: Program, *, cloud: CloudAccess, lock: int | None = None
+        self,
+        folder: Path,
+        name: str,
+        program: Program,
+        *,
+        cloud: CloudAccess,
+        command: Command | None = None,
+        backend: str | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
-        project, state, passphrase = (folder / one for one in ("project", "state", "passphrase"))
-        for one in (project, state):
-            one.mkdir(mode=0o700, exist_ok=True)
-        if not passphrase.exists():
-            passphrase.touch(mode=0o600)
-            passphrase.write_text(secrets.token_hex(16), encoding="ascii")
-        backend = f"file://{state}"
-        self._stack: Stack = create_or_select_stack(
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        settings = ProjectSettings(PROJECT, "python", backend=ProjectBackend(backend) if backend else None)
+        self.stack: Stack = create_or_select_stack(
             name,
             project_name=PROJECT,
             program=program,
             opts=LocalWorkspaceOptions(
-                work_dir=str(project),
-                pulumi_command=Command(lock),
-                project_settings=ProjectSettings(PROJECT, "python", backend=ProjectBackend(backend)),
+                work_dir=str(folder),
+                pulumi_command=command or Command(),
+                project_settings=settings,
                 env_vars={
-                    "PULUMI_BACKEND_URL": backend,
-                    "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
                     # The health check is a command that this environment's Python runs.
                     "PATH": f"{sys.prefix}/bin:{os.environ.get('PATH', '')}",
-                    **_trust(cloud),
+                    "PULUMI_SKIP_UPDATE_CHECK": "true",
+                    **trust(cloud),
+                    **(environment or {}),
                 },
             ),
         )
 
-    def up(self, on_event: OnEvent) -> dict[str, Any]:
+    @classmethod
+    def alone(cls, folder: Path, name: str, program: Program, *, cloud: CloudAccess, lock: int | None = None) -> Engine:
+        """Return a stack that shares nothing with others: neither backend nor passphrase nor configuration."""
+        project, state, passphrase = (folder / one for one in ("project", "state", "passphrase"))
+        state.mkdir(mode=0o700, exist_ok=True)
+        if not passphrase.exists():
+            passphrase.touch(mode=0o600)
+            passphrase.write_text(secrets.token_hex(16), encoding="ascii")
+        backend = f"file://{state}"
+        environment = {"PULUMI_BACKEND_URL": backend, "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase)}
+        return cls(project, name, program, cloud=cloud, command=Command(lock), backend=backend, environment=environment)
+
+    def up(self, on_event: OnEvent, **options: Any) -> dict[str, Any]:
         """Bring the stack up and return its outputs, secrets in plain text.  Raises the engine's CommandError."""
-        result = self._stack.up(on_event=on_event)
+        result = self.stack.up(on_event=on_event, **options)
         return {name: output.value for name, output in result.outputs.items()}
 
     def destroy(self, on_event: OnEvent | None = None) -> None:
         """Remove everything of the stack.  Raises the engine's CommandError."""
-        self._stack.destroy(on_event=on_event)
+        self.stack.destroy(on_event=on_event)
 
 
-def _trust(cloud: CloudAccess) -> Mapping[str, str]:
+def trust(cloud: CloudAccess) -> Mapping[str, str]:
     """Let the engine's plugins trust the registry of a local cloud beside what they trust already."""
     if cloud.ca_directory is None:
         return {}

@@ -1,4 +1,4 @@
-"""The stages of a trial, from the engine's events and from looking at the server from outside."""
+"""The stages of a customer's deployment, from the engine's events and from looking at the server from outside."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pulumi.automation.events import EngineEvent
 
-from clawdet_infra.trial.stages import Events, Passed, Stages
+from clawdet_infra.driver.stages import Events, Passed, Stages
 
 NAME = "test-deploy-0a1b2c3d"
 

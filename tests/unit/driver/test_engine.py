@@ -12,7 +12,7 @@ import psutil
 import pytest
 from pulumi.automation import CommandError
 
-from clawdet_infra.trial import engine
+from clawdet_infra.driver import engine
 from clawdet_infra.trial.failures import Interrupted, deaf_to_signals, stopped_by_signals
 
 VERSION = 'if [ "$1" = version ]; then echo v3.259.0; exit; fi\n'
@@ -65,6 +65,16 @@ def test_an_interrupted_engine_ends_with_all_that_it_started(
     assert time.monotonic() - begun < 10
     left = int(seen[0])
     assert not psutil.pid_exists(left) or psutil.Process(left).status() == psutil.STATUS_ZOMBIE
+
+
+def test_another_thread_can_stop_it(pulumi: Path, tmp_path: Path) -> None:
+    write(pulumi, "trap 'exit 1' INT\nsleep 600 & wait")
+    stop = threading.Event()
+    threading.Timer(0.3, stop.set).start()
+    begun = time.monotonic()
+    with pytest.raises(engine.Stopped):
+        engine.Command(stop=stop).run(["up"], str(tmp_path), {})
+    assert time.monotonic() - begun < 10
 
 
 def test_a_removal_is_not_stopped_by_signals() -> None:

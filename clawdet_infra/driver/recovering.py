@@ -1,0 +1,104 @@
+"""Takes up what a killed update has left behind, with Pulumi's own commands; see `clawdet_infra.recovery`."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clawdet_infra.recovery import (
+    PendingCreate,
+    adopt,
+    find_made,
+    pending_creates,
+    read_locks,
+    remove_broken_attributes,
+)
+
+if TYPE_CHECKING:
+    from clawdet_infra.recovery import Lock
+
+PROJECT = "clawdet"
+
+Find = Callable[[Sequence[PendingCreate]], dict[str, str]]
+"""Which creations did happen at the cloud: URN → id."""
+
+
+class LockedError(Exception):
+    """A stack is being updated by a process that lives, or of which that is not known."""
+
+    def __init__(self, stack: str, lock: Lock) -> None:
+        super().__init__(
+            f"stack {stack} is being updated by process {lock.pid} on {lock.hostname}, since {lock.taken:%F %T} UTC. "
+            f"Wait for it. If you know that it is gone, run: pulumi cancel --stack {stack}"
+        )
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What was done: whether a lock was freed, and the URNs of what was taken over."""
+
+    lock_freed: bool
+    adopted: tuple[str, ...]
+
+
+def recover(
+    stack: str, pulumi: Callable[[Sequence[str]], str], find: Find, tell: Callable[[str], None] = lambda _: None
+) -> Recovered:
+    """Free the lock of a dead update, and take over what it had made already.
+
+    `pulumi` runs a command of the engine and returns what it prints.  Raises LockedError, and whatever `pulumi` does.
+    """
+    freed = _free_dead_lock(stack, pulumi, tell)
+    return Recovered(freed, tuple(_adopt(stack, pulumi, find, tell)))
+
+
+def find_at(endpoint: str, token: str, labels: dict[str, str]) -> Find:
+    """Return what looks for creations at a cloud, among the things with these labels."""
+
+    def find(creates: Sequence[PendingCreate]) -> dict[str, str]:
+        # Imported where it is needed: it takes half a second, and most updates were not killed.
+        from hcloud import Client
+
+        return find_made(Client(token=token, api_endpoint=endpoint), creates, labels)
+
+    return find
+
+
+def _free_dead_lock(stack: str, pulumi: Callable[[Sequence[str]], str], tell: Callable[[str], None]) -> bool:
+    backend = os.environ.get("PULUMI_BACKEND_URL", "")
+    locks = read_locks(backend, PROJECT, stack)
+    for lock in locks:
+        if not lock.dead:
+            raise LockedError(stack, lock)
+    if not locks:
+        return False
+    tell(f"The update that held the lock of {stack} is gone; freeing the lock.")
+    remove_broken_attributes(backend, PROJECT, stack)
+    pulumi(["cancel", "--stack", stack, "--yes"])
+    return True
+
+
+def _adopt(stack: str, pulumi: Callable[[Sequence[str]], str], find: Find, tell: Callable[[str], None]) -> list[str]:
+    """Take what pending creations had made into the state, and forget those that made nothing."""
+    exported: dict[str, Any] = json.loads(pulumi(["stack", "export", "--stack", stack]))
+    if not (exported.get("deployment") or {}).get("pending_operations"):
+        return []
+    creates = pending_creates(exported)
+    found = find(creates) if creates else {}
+    for create in creates:
+        fate = f"exists ({found[create.urn]}) and is taken over" if create.urn in found else "had not been made"
+        tell(f"{create.logical_name}: {fate}.")
+    # Secrets are encrypted in it as they are in the backend; the folder is nobody else's all the same.
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "state.json"
+        file.write_text(json.dumps(adopt(exported, found)), encoding="utf-8")
+        pulumi(["stack", "import", "--stack", stack, "--file", str(file)])
+    if found:
+        targets = [f"--target={urn}" for urn in sorted(found)]
+        pulumi(["refresh", "--stack", stack, "--yes", "--skip-preview", *targets])
+    return sorted(found)
