@@ -6,10 +6,11 @@ engine plans: the `steps` of `pulumi preview --json`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from clawdet_infra.changes.owners import Owners, name_of, type_of
 from clawdet_infra.checks.finding import Finding
 
 MOST_UNNAMED = 5
@@ -17,7 +18,6 @@ MOST_UNNAMED = 5
 
 _DELETES = frozenset({"delete"})
 _REPLACES = frozenset({"replace", "create-replacement", "delete-replaced", "import-replacement"})
-_OWNERS = {"clawdet:index:Customer": "customer", "clawdet:index:SharedHost": "shared host"}
 _SERVER = "hcloud:index/server:Server"
 _DATA = {
     _SERVER: "the server, and all data on it",
@@ -53,22 +53,20 @@ class Loss:
 def losses(steps: Iterable[Mapping[str, Any]]) -> list[Loss]:
     """Return what the steps of a preview delete or replace, one entry a resource, without Pulumi's mere groupings."""
     steps = list(steps)
-    states: dict[str, Mapping[str, Any]] = {}
-    for step in steps:
-        states.setdefault(step["urn"], step.get("oldState") or step.get("newState") or {})
+    owners = Owners(steps)
     found: dict[str, Loss] = {}
     for step in steps:
         urn, state = step["urn"], step.get("oldState") or {}
         replaced = step["op"] in _REPLACES
-        if (replaced or step["op"] in _DELETES) and states[urn].get("custom") and urn not in found:
-            owner, owner_id = _owner(urn, states)
+        if (replaced or step["op"] in _DELETES) and owners.state(urn).get("custom") and urn not in found:
+            owner = owners.of(urn)
             found[urn] = Loss(
                 urn=urn,
-                name=_name(urn),
-                owner=owner,
-                owner_id=owner_id,
+                name=name_of(urn),
+                owner=str(owner),
+                owner_id=owner.id,
                 replaced=replaced,
-                data=_data(_type(urn), state, replaced),
+                data=_data(type_of(urn), state, replaced),
                 reasons=tuple(step.get("replaceReasons") or ()),
             )
     return list(found.values())
@@ -115,23 +113,3 @@ def _data(kind: str, state: Mapping[str, Any], replaced: bool) -> str | None:
     if kind == _COMMAND:
         return "all data of the customer" if replaced and (state.get("inputs") or {}).get("delete") else None
     return _DATA.get(kind)
-
-
-def _owner(urn: str, states: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
-    """Return whose a resource is, in words, and the id: what the outermost component around it is called."""
-    chain: list[str] = [urn]
-    while (parent := states.get(chain[-1], {}).get("parent")) and parent not in chain:
-        chain.append(parent)
-    for one in chain:
-        if word := _OWNERS.get(_type(one)):
-            return f"{word} {_name(one)}", _name(one)
-    outermost: Sequence[str] = [one for one in chain if _type(one) != "pulumi:pulumi:Stack"]
-    return f"shared by all: {_name(outermost[-1])}", _name(outermost[-1])
-
-
-def _type(urn: str) -> str:
-    return urn.split("::")[2].rpartition("$")[2]
-
-
-def _name(urn: str) -> str:
-    return urn.split("::", 3)[3]

@@ -17,6 +17,7 @@ from clawdet_infra.cli import (
     logs,
     metrics,
     open,
+    preview,
     ps,
     recover,
     restart,
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.command("doctor")(doctor.doctor)
 app.command("validate")(validate.validate)
 app.command("test-deploy")(trial.try_out)
+app.command("preview")(preview.preview)
 app.command("up", context_settings=up.CONTEXT)(up.up)
 app.command("recover")(recover.recover)
 app.command("history")(history.history)

@@ -22,6 +22,8 @@ class Exit(IntEnum):
     ERROR = 1
     CONFIGURATION = 2
     RESOURCE = 4
+    POLICY = 5
+    CHANGES = 7
 
 
 class CommandError(Exception):

@@ -1,0 +1,65 @@
+"""A report for people at a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from clawdet_infra.changes.as_markdown import about
+from clawdet_infra.changes.grouping import grouped
+from clawdet_infra.changes.headline import costs, headline, money
+from clawdet_infra.changes.report import Report, Subject
+
+_MOST_ROWS = 60
+_STYLES = {"replaced": "bold red", "removed": "red", "new": "green", "changed": "yellow"}
+
+
+def as_text(report: Report) -> RenderableType:
+    """Return a report for a console of Rich's."""
+    return Group(*_parts(report))
+
+
+def _parts(report: Report) -> Iterator[RenderableType]:
+    # Text, not markup: square brackets in what others wrote are no styles.
+    for stack, subject in report.subjects:
+        for lost in subject.lost:
+            leave = "" if lost.allowed else f"; refused until it is named: --allow-loss {lost.name}"
+            yield Text(f"DATA IS LOST: {subject.id} ({stack}): {lost.sentence}{leave}", style="bold red")
+    for one in report.stacks:
+        for objection in one.objections:
+            style = "red" if objection.mandatory else "yellow"
+            yield Text(f"{'refused' if objection.mandatory else 'warning'}: {objection.rule}: {objection}", style=style)
+        for problem in (*one.problems, *one.errors):
+            yield Text(f"error: {one.stack}: {problem}", style="red")
+        for owner, names in one.drifted:
+            yield Text(f"drift: {owner} ({one.stack}): {', '.join(names)}", style="magenta")
+    for title, kinds in (("CUSTOMER", ("customer",)), ("SHARED", ("shared host", "shared"))):
+        subjects = [pair for pair in report.subjects if pair[1].kind in kinds]
+        if subjects:
+            yield _table(title, subjects)
+            yield Text("")
+    for one in report.stacks:
+        yield Text(f"{one.stack}: {about(one)}", style="dim")
+    yield Text(headline(report), style="bold")
+    for line in costs(report):
+        yield Text(line)
+
+
+def _table(title: str, subjects: list[tuple[str, Subject]]) -> Table:
+    table = Table(box=None, pad_edge=False, show_edge=False)
+    for column in (title, "STACK", "", "WHAT", "A MONTH"):
+        table.add_column(column, overflow="fold")
+    if len(subjects) > _MOST_ROWS:
+        for group in grouped(subjects):
+            stacks = len({stack for stack, _ in group.members})
+            number, what = Text(f"{len(group.members):,} of them"), Text(group.what)
+            table.add_row(number, f"{stacks} stacks", Text(group.verdict, style=_STYLES[group.verdict]), what, "")
+        return table
+    for stack, one in subjects:
+        cost = money(one.bill) if one.bill and (one.bill.before or one.bill.after) else ""
+        what = Text("\n".join(str(change) for change in one.changes))
+        table.add_row(Text(one.id), Text(stack), Text(one.verdict, style=_STYLES[one.verdict]), what, cost)
+    return table

@@ -1,0 +1,197 @@
+"""Asks the engine what an update of a stack would do.
+
+The engine says it in events: the steps that it plans, what the policies found, and what went wrong.  Secrets are
+masked in them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from clawdet_infra.changes.scrubbing import scrubbed
+
+Step = Mapping[str, Any]
+"""One step, in the form of `pulumi preview --json`: op, urn, oldState, newState, diffReasons, replaceReasons."""
+
+_MANDATORY = ("mandatory", "remediate")
+_MISCONFIGURED = "The configuration has "
+
+
+class Previewed(Protocol):
+    """What can be asked: `pulumi.automation.Stack`, or a stack of the checkout."""
+
+    def preview(
+        self,
+        *,
+        on_event: Callable[[Any], Any] | None = None,
+        policy_packs: list[str] | None = None,
+        refresh: bool | None = None,
+    ) -> Any:
+        """Preview an update and hand each engine event over.  Raises the Automation API's CommandError."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Violation:
+    """What a policy found; `resource` is the URN of the resource, where it is about one.  No secret is in it."""
+
+    policy: str
+    message: str
+    mandatory: bool
+    resource: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """What the engine answered.
+
+    `steps` are in the order of the engine.  `drift` has the steps of a refresh that found a resource other than it
+    was left.  `policies_ran` says whether a policy pack looked at it.  `errors` says in sentences why there is no
+    whole answer; `misconfigured` that the stack's configuration is the reason.  `seconds` is how long it took.
+    """
+
+    steps: tuple[Step, ...]
+    drift: tuple[Step, ...] = ()
+    violations: tuple[Violation, ...] = ()
+    policies_ran: bool = False
+    errors: tuple[str, ...] = ()
+    misconfigured: bool = False
+    seconds: float = 0.0
+
+    @property
+    def failed(self) -> bool:
+        """Whether the engine could not say what would happen."""
+        return bool(self.errors)
+
+
+def ask(stack: Previewed, *, policy_pack: str | None = None, refresh: bool = False) -> Planned:
+    """Return what an update of a stack would do; with `refresh`, after a look at the cloud.
+
+    What fails is in the answer.  Raises nothing of the engine's.
+    """
+    from pulumi.automation import CommandError
+
+    listener = _Listener()
+    begun = time.perf_counter()
+    said = ""
+    try:
+        stack.preview(
+            on_event=listener.hear,
+            policy_packs=[policy_pack] if policy_pack else None,
+            refresh=True if refresh else None,
+        )
+    except CommandError as error:
+        said = str(error)
+    return listener.planned(said, time.perf_counter() - begun)
+
+
+class _Listener:
+    def __init__(self) -> None:
+        self._steps: list[Step] = []
+        self._drift: list[Step] = []
+        self._violations: dict[Violation, None] = {}
+        self._errors: dict[str, None] = {}
+        self._misconfigured = False
+        self._policies_ran = False
+
+    def hear(self, event: Any) -> None:
+        if event.resource_pre_event:
+            self._steps += _steps(event.resource_pre_event.metadata)
+        elif event.res_outputs_event:
+            self._drift += _drift(event.res_outputs_event.metadata)
+        elif event.policy_event:
+            self._policy(event.policy_event)
+        elif event.diagnostic_event and event.diagnostic_event.severity == "error":
+            self._error(event.diagnostic_event.message)
+        elif event.summary_event:
+            self._policies_ran = bool(event.summary_event.policy_packs)
+
+    def planned(self, said: str, seconds: float) -> Planned:
+        violations = tuple(self._violations)
+        if said and not self._errors and not any(one.mandatory for one in violations):
+            self._errors[_reason(said)] = None
+        return Planned(
+            steps=tuple(self._steps),
+            drift=tuple(self._drift),
+            violations=violations,
+            policies_ran=self._policies_ran or bool(violations),
+            errors=tuple(self._errors),
+            misconfigured=self._misconfigured,
+            seconds=seconds,
+        )
+
+    def _policy(self, event: Any) -> None:
+        found = Violation(
+            policy=event.policy_name,
+            message=_flat(event.message),
+            mandatory=event.enforcement_level in _MANDATORY,
+            resource=event.resource_urn or None,
+        )
+        self._violations[found] = None
+
+    def _error(self, message: str) -> None:
+        text = scrubbed(message).strip()
+        if _MISCONFIGURED in text:
+            # The program tells all problems in one error, one a line.
+            self._misconfigured = True
+            text = text[text.index(_MISCONFIGURED) :]
+            for line in text.splitlines()[1:]:
+                self._errors[line.strip().removeprefix("- ")] = None
+        elif text and not text.startswith("preview failed"):
+            self._errors[_flat(text)] = None
+
+
+def _steps(metadata: Any) -> list[Step]:
+    step = _step(metadata)
+    # A refresh is told when it has an answer.
+    return [] if step["op"] == "refresh" else [step]
+
+
+def _drift(metadata: Any) -> list[Step]:
+    step = _step(metadata)
+    if step["op"] != "refresh":
+        return []
+    before, after = step["oldState"] or {}, step["newState"] or {}
+    if after and before.get("outputs") == after.get("outputs"):
+        return []
+    return [step]
+
+
+def _step(metadata: Any) -> dict[str, Any]:
+    return {
+        "op": str(getattr(metadata.op, "value", metadata.op)),
+        "urn": metadata.urn,
+        "oldState": _state(metadata.old),
+        "newState": _state(metadata.new),
+        "diffReasons": list(metadata.diffs or ()),
+        "replaceReasons": list(metadata.keys or ()),
+        "detailedDiff": sorted(metadata.detailed_diff or ()),
+    }
+
+
+def _state(state: Any) -> dict[str, Any] | None:
+    if state is None:
+        return None
+    return {
+        "type": state.type,
+        "urn": state.urn,
+        "parent": state.parent,
+        "custom": bool(state.custom),
+        "protect": bool(state.protect),
+        "inputs": state.inputs or {},
+        "outputs": state.outputs or {},
+    }
+
+
+def _flat(text: str) -> str:
+    return " ".join(scrubbed(text).split())
+
+
+def _reason(said: str) -> str:
+    """Return the line of a failed command's output that says why."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    told: Sequence[str] = [line for line in lines if line.startswith("error:")] or lines[-1:]
+    return _flat(" ".join(line.removeprefix("error:") for line in told)) or "the engine failed and did not say why"

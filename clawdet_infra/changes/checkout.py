@@ -1,0 +1,115 @@
+"""Stacks of the checkout as what can be previewed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from clawdet_infra.changes.asking import Previewed
+from clawdet_infra.changes.costs import Prices, PricesUnknownError, ask_prices
+from clawdet_infra.changes.digests import digests, known
+from clawdet_infra.changes.fingerprint import content_version, fingerprint, policies_digest, program_digest
+from clawdet_infra.changes.stacks import open_stack
+from clawdet_infra.inventory.errors import InventoryError
+from clawdet_infra.inventory.versions import file_state
+from clawdet_infra.model import Fleet, Problem, parse_image, read_fleet
+from clawdet_infra.model.stackfile import read_stack_file
+from clawdet_infra.place import ROOT
+
+_CLOUD = "clawdet:cloud"
+
+
+class CheckoutSource:
+    """A stack with a file in the project's folder; see `previewing.Source`."""
+
+    def __init__(self, name: str, root: Path = ROOT) -> None:
+        self._name = name
+        self._root = root
+
+    @property
+    def name(self) -> str:
+        """The stack's name."""
+        return self._name
+
+    def problems(self) -> Sequence[str]:
+        """Return what is wrong with the stack's file, with lines."""
+        _, problems = self._read
+        return [told(one, self._root) for one in problems if not one.warning]
+
+    def open(self) -> Previewed:
+        """Return the stack for the engine."""
+        return open_stack(self._name, self._root)
+
+    def prices(self) -> Prices:
+        """Ask the stack's cloud for its prices."""
+        from clawdet_infra.inventory.stacks import cloud_of
+
+        try:
+            cloud, _ = cloud_of(self._name, self._root)
+        except InventoryError:
+            raise PricesUnknownError("there is no access to the provider's price list") from None
+        return ask_prices(cloud.endpoint, cloud.token.get_secret_value())
+
+    def fingerprint(self, *, policies: bool) -> str | None:
+        """Return a digest of program, file, tags and variables; None where a registry does not tell a digest."""
+        fleet, _ = self._read
+        file = self._root / f"Pulumi.{self._name}.yaml"
+        if fleet is None:
+            return None
+        cloud = self._local_cloud()
+        configuration = {"file": file.read_bytes(), "cloud": cloud.read_bytes() if cloud and cloud.is_file() else None}
+        description = _description(cloud)
+        answers = known(digests(tags(fleet, description), description.get("ca_directory")))
+        if answers is None:
+            return None
+        pack = policies_digest() if policies else None
+        return fingerprint(program_digest(self._root), configuration, answers, policies=pack)
+
+    def version(self) -> str | None:
+        """Return the version of the state where it is in a file of this machine; None elsewhere."""
+        folder = file_state(os.environ.get("PULUMI_BACKEND_URL", ""))
+        for name in (f"{self._name}.json", f"{self._name}.json.gz") if folder else ():
+            if version := content_version(folder / name):  # type: ignore[operator]
+                return version
+        return None
+
+    def notes(self) -> Sequence[str]:
+        """Return nothing: all is known."""
+        return ()
+
+    @cached_property
+    def _read(self) -> tuple[Fleet | None, list[Problem]]:
+        return read_fleet(self._root / f"Pulumi.{self._name}.yaml")
+
+    def _local_cloud(self) -> Path | None:
+        written = read_stack_file(self._root / f"Pulumi.{self._name}.yaml", "clawdet").config.get(_CLOUD)
+        return self._root / written if isinstance(written, str) and written else None
+
+
+def tags(fleet: Fleet, cloud: Mapping[str, Any]) -> set[str]:
+    """Return the image references of a fleet that name a tag and no digest, as they are asked for.
+
+    `cloud` is what a local cloud says of itself; empty for others.
+    """
+    registry = cloud.get("registry")
+    prefix = f"{registry}/" if registry else fleet.cloud.image_prefix
+    releases = [fleet.release, *(fleet.release.override(one.release) for one in fleet.customers if one.release)]
+    named = {reference for one in releases for reference in one.behind(prefix).model_dump().values()}
+    return {reference for reference in named if parse_image(reference).digest is None}
+
+
+def told(problem: Problem, root: Path) -> str:
+    """Return a problem in words, its file seen from the project's folder."""
+    return str(problem).replace(f"{root}/", "", 1)
+
+
+def _description(file: Path | None) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8")) if file else {}
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,37 @@
+"""Says once what happens to many in the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from clawdet_infra.changes.report import Subject, Verdict, order
+
+
+@dataclass(frozen=True)
+class Group:
+    """Subjects of one kind to which the same happens; `members` are (stack, subject)."""
+
+    verdict: Verdict
+    what: str
+    members: tuple[tuple[str, Subject], ...]
+
+
+def grouped(subjects: Iterable[tuple[str, Subject]]) -> list[Group]:
+    """Return subjects by what happens to them, in the order of reports."""
+    found: dict[tuple[Verdict, str], list[tuple[str, Subject]]] = {}
+    for stack, subject in subjects:
+        found.setdefault((subject.verdict, what_happens(subject)), []).append((stack, subject))
+    groups = [Group(verdict, what, tuple(members)) for (verdict, what), members in found.items()]
+    return sorted(groups, key=lambda group: (order(group.members[0][1]), -len(group.members)))
+
+
+def what_happens(subject: Subject) -> str:
+    """Return what happens to a subject without its own name, so that others can have the same."""
+    told = "; ".join(str(change) for change in subject.changes)
+    return told.replace(f"//{subject.id}.", "//NAME.").replace(f"{subject.id}-", "ID-")
+
+
+def counted(number: int, word: str) -> str:
+    """Return a number with its word: `1 customer`, `2 customers`."""
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"

@@ -1,0 +1,225 @@
+"""Tells what the steps of a preview mean for each customer."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from clawdet_infra.changes.asking import Planned, Step
+from clawdet_infra.changes.costs import Prices, PricesUnknownError
+from clawdet_infra.changes.guarding import MOST_UNNAMED, Loss, guard, losses
+from clawdet_infra.changes.owners import STACK, Owner, Owners, name_of, type_of
+from clawdet_infra.changes.report import (
+    Bill,
+    Change,
+    LostData,
+    Objection,
+    StackReport,
+    State,
+    Subject,
+    Verdict,
+    order,
+)
+from clawdet_infra.changes.wording import DEPLOYMENT, changes_of, inputs, summary_of
+
+_SAME = frozenset({"same", "read", "read-replacement", "refresh", "discard", "discard-replaced"})
+_REPLACES = frozenset({"replace", "create-replacement", "delete-replaced", "import-replacement"})
+_TENANT = "all data of the customer on the shared host"
+
+
+def tell(
+    stack: str,
+    planned: Planned,
+    *,
+    prices: Prices | str,
+    named: Collection[str] = (),
+    most: int = MOST_UNNAMED,
+    notes: Sequence[str] = (),
+) -> StackReport:
+    """Return what an update would do to a stack.
+
+    `prices` is a sentence where they are not known.  `named` has what may be lost; see `guard`.
+    """
+    steps = _once(planned.steps)
+    owners = Owners(steps)
+    by_owner: dict[Owner, list[Step]] = defaultdict(list)
+    for step in steps:
+        if type_of(step["urn"]) != STACK and not _is_new_connection(step):
+            by_owner[owners.of(step["urn"])].append(step)
+    lost = _lost(steps, owners, named)
+    bills, unknown = _bills(by_owner, prices)
+    subjects = [
+        subject
+        for owner, its in by_owner.items()
+        if (subject := _subject(owner, its, tuple(lost.get(owner, ())), bills.get(owner))) is not None
+    ]
+    if planned.errors:
+        state: State = "misconfigured" if planned.misconfigured else "failed"
+    else:
+        state = "changed" if subjects else "unchanged"
+    return StackReport(
+        stack=stack,
+        state=state,
+        subjects=tuple(sorted(subjects, key=lambda one: (order(one), one.kind, one.id))),
+        policies=planned.policies_ran,
+        objections=(*_violations(planned, owners), *_guarded(planned.steps, named, most)),
+        bill=None if unknown or planned.errors else sum(bills.values(), Bill()),
+        bill_unknown=unknown or ("the engine has no whole answer" if planned.errors else ""),
+        currency=prices.currency if isinstance(prices, Prices) else "",
+        drifted=_drifted(planned, owners),
+        problems=planned.errors if planned.misconfigured else (),
+        errors=() if planned.misconfigured else planned.errors,
+        notes=tuple(notes),
+        seconds=planned.seconds,
+    )
+
+
+def _is_new_connection(step: Step) -> bool:
+    """Say whether a step is about a plugin's connection that comes or goes with what uses it."""
+    return type_of(step["urn"]).startswith("pulumi:providers:") and step["op"] in ("create", "delete")
+
+
+def _once(steps: Sequence[Step]) -> list[Step]:
+    """Return one step a resource: of the three of a replacement the one that has both states."""
+    found: dict[str, dict[str, Any]] = {}
+    for step in steps:
+        known = found.setdefault(step["urn"], dict(step))
+        if step["op"] in _REPLACES:
+            known["op"] = "replace"
+        for key in ("oldState", "newState", "diffReasons", "replaceReasons"):
+            known[key] = known.get(key) or step.get(key)
+        if step["op"] == "create-replacement":
+            known["newState"] = step.get("newState")
+    return list(found.values())
+
+
+def _subject(owner: Owner, steps: Sequence[Step], lost: tuple[LostData, ...], bill: Bill | None) -> Subject | None:
+    """Return what becomes of an owner; None where nothing does."""
+    touched = [step for step in steps if step["op"] not in _SAME]
+    real = [step for step in touched if _custom(step)]
+    component = next((step for step in touched if name_of(step["urn"]) == owner.id and not _custom(step)), None)
+    if not real and (component is None or component["op"] not in ("create", "delete")):
+        return None
+    verdict: Verdict = "changed"
+    if component is not None and component["op"] == "create":
+        verdict = "new"
+    elif component is not None and component["op"] == "delete":
+        verdict = "removed"
+    elif owner.kind == "shared" and len(steps) == len(real) == 1:
+        verdict = {"create": "new", "delete": "removed", "replace": "replaced"}.get(real[0]["op"], "changed")  # type: ignore[assignment]
+    elif lost:
+        verdict = "replaced"
+    if verdict in ("new", "removed"):
+        changes = _described(touched, "newState" if verdict == "new" else "oldState")
+    else:
+        changes = [change for step in real for change in changes_of(step)]
+        changes = _without_repetition(changes) or [Change(what="the outside health check runs again")]
+    return Subject(
+        kind=owner.kind, id=owner.id, verdict=verdict, changes=tuple(dict.fromkeys(changes)), lost=lost, bill=bill
+    )
+
+
+def _described(steps: Sequence[Step], which: str) -> list[Change]:
+    """Return in a few words what somebody new gets, or who leaves had."""
+    told: list[Change] = []
+    for step in steps:
+        state = inputs(step, which)
+        if type_of(step["urn"]) == DEPLOYMENT:
+            summary = summary_of(state)
+            told += [
+                Change(what=word, after=summary[key])
+                for key, word in (("plan", "plan"), ("url", "at"), ("gateway", "with"))
+                if key in summary
+            ]
+        if state.get("serverType"):
+            told.append(Change(what="server", after=f"{state['serverType']} in {state.get('location')}"))
+    return sorted(told, key=lambda change: change.what != "plan")
+
+
+def _without_repetition(changes: Sequence[Change]) -> list[Change]:
+    """Leave out what another change says already: the address is the subdomain's, seen from elsewhere."""
+    told = {change.what for change in changes}
+    # The old address is part of the new one's name, so one of the two is enough.
+    hidden = {"subdomain"} if "address" in told else set()
+    if "plan" in told:
+        hidden.add("DNS records lead to another address")
+    return [change for change in changes if change.what not in hidden]
+
+
+def _lost(steps: Sequence[Step], owners: Owners, named: Collection[str]) -> dict[Owner, list[LostData]]:
+    found: dict[Owner, list[LostData]] = defaultdict(list)
+    for loss in losses(steps):
+        data, by_design = loss.data, False
+        if data is None and _is_tenant(loss, owners):
+            data, by_design = _TENANT, True
+        if data is not None:
+            owner = owners.of(loss.urn)
+            allowed = by_design or loss.is_named(named)
+            found[owner].append(LostData(sentence=_sentence(loss, data), name=loss.owner_id, allowed=allowed))
+    return found
+
+
+def _is_tenant(loss: Loss, owners: Owners) -> bool:
+    state = owners.state(loss.urn)
+    return type_of(loss.urn) == DEPLOYMENT and bool((state.get("inputs") or {}).get("delete"))
+
+
+def _sentence(loss: Loss, data: str) -> str:
+    if not loss.replaced:
+        return f"{loss.name} is deleted, with {data}"
+    why = f" because of another {', '.join(loss.reasons)}" if loss.reasons else ""
+    return f"{loss.name} is deleted and made anew{why}; lost with the old one: {data}"
+
+
+def _bills(by_owner: Mapping[Owner, Sequence[Step]], prices: Prices | str) -> tuple[dict[Owner, Bill], str]:
+    """Return the costs of each owner, and a sentence where not all of them are known."""
+    if isinstance(prices, str):
+        return {}, prices
+    bills: dict[Owner, Bill] = {}
+    try:
+        for owner, steps in by_owner.items():
+            bills[owner] = sum((_bill(step, prices) for step in steps), Bill())
+    except PricesUnknownError as error:
+        return {}, str(error)
+    return bills, ""
+
+
+def _bill(step: Step, prices: Prices) -> Bill:
+    before, after = (
+        prices.monthly(step["urn"], inputs(step, which)) if inputs(step, which) else Decimal(0)
+        for which in ("oldState", "newState")
+    )
+    return Bill(before=before, after=Decimal(0) if step["op"] == "delete" else after)
+
+
+def _violations(planned: Planned, owners: Owners) -> list[Objection]:
+    found = []
+    for one in planned.violations:
+        known = one.resource is not None and type_of(one.resource) != STACK and owners.state(one.resource)
+        about = (str(owners.of(str(one.resource))),) if known else ()
+        found.append(Objection(rule=one.policy, message=one.message, about=about, mandatory=one.mandatory))
+    return found
+
+
+def _guarded(steps: Sequence[Step], named: Collection[str], most: int) -> list[Objection]:
+    return [
+        Objection(rule=one.rule, message=one.message, hint=one.hint, about=one.concerns)
+        for one in guard(steps, named=named, most=most)
+    ]
+
+
+def _drifted(planned: Planned, owners: Owners) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    refreshed = Owners(planned.drift)
+    found: dict[str, list[str]] = defaultdict(list)
+    for step in planned.drift:
+        urn = step["urn"]
+        owner = owners.of(urn) if owners.state(urn) else refreshed.of(urn)
+        gone = not step.get("newState")
+        found[str(owner)].append(f"{name_of(urn)} {'is gone' if gone else 'is not as it was left'}")
+    return tuple((owner, tuple(dict.fromkeys(names))) for owner, names in sorted(found.items()))
+
+
+def _custom(step: Step) -> bool:
+    return bool((step.get("oldState") or step.get("newState") or {}).get("custom"))

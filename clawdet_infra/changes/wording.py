@@ -1,0 +1,251 @@
+"""What a step changes, in the words of somebody who knows the fleet and not the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from clawdet_infra.changes.owners import name_of, type_of
+from clawdet_infra.changes.report import Change
+from clawdet_infra.changes.scrubbing import scrubbed
+
+SERVER = "hcloud:index/server:Server"
+RECORD_SET = "hcloud:index/zoneRrset:ZoneRrset"
+FIREWALL = "hcloud:index/firewall:Firewall"
+PASSWORD = "random:index/randomPassword:RandomPassword"  # noqa: S105 -- a type of resource
+DEPLOYMENT = "command:remote:Command"
+PROBE = "command:local:Command"
+
+_UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""How the engine writes a value that is known only after the update."""
+
+_SECRET_MARK = "4dabf18193072939515e22adb298388d"  # noqa: S105 -- the key of a mapping that stands for a secret
+_MASKED = "[secret]"
+_LONGEST = 120
+
+Step = Mapping[str, Any]
+
+
+def changes_of(step: Step) -> list[Change]:
+    """Return what a step that is no mere grouping changes; nothing where that follows from other steps."""
+    tell = _TELLERS.get(type_of(step["urn"]), _anything)
+    return list(dict.fromkeys(tell(step)))
+
+
+def inputs(step: Step, which: str) -> Mapping[str, Any]:
+    """Return the inputs of a step's `oldState` or `newState`; nothing where there is no such state."""
+    found = (step.get(which) or {}).get("inputs")
+    return found if isinstance(found, Mapping) else {}
+
+
+def summary_of(state: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the inputs of a deployment say of it to those who read a preview; see `render.summary`."""
+    create = state.get("create")
+    lines = create.splitlines() if isinstance(create, str) else []
+    pairs = (line[2:].partition(": ") for line in lines if line.startswith("# "))
+    return {name: value for name, _, value in pairs}
+
+
+def shown(value: Any) -> str:
+    """Return a value as a reader may see it."""
+    if value == _UNKNOWN:
+        return "known after the update"
+    if _is_secret(value):
+        return _MASKED
+    if value is None or value == "":
+        return "none"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list) and all(isinstance(one, str | int | float) for one in value):
+        return _short(", ".join(shown(one) for one in value)) or "none"
+    if isinstance(value, Mapping | list):
+        return "another value"
+    return _short(scrubbed(str(value)))
+
+
+def _deployment(step: Step) -> Iterator[Change]:
+    old, new = inputs(step, "oldState"), inputs(step, "newState")
+    before, after = summary_of(old), summary_of(new)
+    told = list(_summary(before, after))
+    yield from told
+    if before.get("release") != after.get("release") and not told:
+        yield Change(what="templates", before=before.get("release"), after=after.get("release"))
+    if before.get("program") != after.get("program") and "program" in before:
+        yield Change(what="deployment program and guard of the server")
+    same_files = all(before.get(key) == after.get(key) for key in ("release", "program"))
+    if "stdin" in _differing(step) and new.get("stdin") != _UNKNOWN and same_files and not told:
+        yield Change(what="secrets changed")
+    known = {"create", "stdin", "connection", "delete", "triggers"}
+    yield from _others(step, known)
+
+
+def _summary(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Change]:
+    for key, word in _SUMMARY.items():
+        if before.get(key) != after.get(key):
+            old, new = before.get(key), after.get(key)
+            if old is not None and new is not None and key.endswith("image"):
+                old, new = _apart(old, new)
+            yield Change(what=word, before=old or "none", after=new or "none")
+
+
+_SUMMARY = {
+    "plan": "plan",
+    "url": "address",
+    "gateway": "limits",
+    "browser": "browser's limits",
+    "gateway image": "gateway image",
+    "proxy image": "proxy image",
+    "browser image": "browser image",
+}
+
+
+def _apart(old: str, new: str) -> tuple[str, str]:
+    """Return two image references without their digests where their tags tell them apart, else with short ones."""
+    (old_tag, _, old_digest), (new_tag, _, new_digest) = old.partition("@"), new.partition("@")
+    if old_tag != new_tag:
+        return old_tag, new_tag
+    return f"{old_tag}@{old_digest[:19]}", f"{new_tag}@{new_digest[:19]}"
+
+
+def _server(step: Step) -> Iterator[Change]:
+    old, new = inputs(step, "oldState"), inputs(step, "newState")
+    for key, word in {"serverType": "server type", "location": "location", "name": "server's name"}.items():
+        if old.get(key) != new.get(key):
+            yield Change(what=word, before=shown(old.get(key)), after=shown(new.get(key)))
+    protected = _protected(step, "oldState"), _protected(step, "newState")
+    if protected[0] != protected[1]:
+        yield Change(what="protection from deletion", before=shown(protected[0]), after=shown(protected[1]))
+    labels = {"labels"} if _only_ours(old.get("labels"), new.get("labels")) else set()
+    known = {"serverType", "location", "name", "deleteProtection", "rebuildProtection", *labels}
+    yield from _others(step, known)
+
+
+def _protected(step: Step, which: str) -> bool:
+    state = step.get(which) or {}
+    return bool(state.get("protect")) or bool(inputs(step, which).get("deleteProtection"))
+
+
+def _only_ours(old: Any, new: Any) -> bool:
+    """Say whether two sets of labels differ in those alone that follow from the plan or the protection."""
+    ours = ("clawdet-plan", "clawdet-protect")
+    plain = [
+        {key: one[key] for key in one if key not in ours} if isinstance(one, Mapping) else one for one in (old, new)
+    ]
+    return bool(plain[0] == plain[1])
+
+
+def _record(step: Step) -> Iterator[Change]:
+    old, new = inputs(step, "oldState"), inputs(step, "newState")
+    if old.get("name") != new.get("name"):
+        yield Change(what="subdomain", before=shown(old.get("name")), after=shown(new.get("name")))
+    if old.get("ttl") != new.get("ttl"):
+        yield Change(what="TTL of the records", before=shown(old.get("ttl")), after=shown(new.get("ttl")))
+    if old.get("records") != new.get("records"):
+        yield Change(what="DNS records lead to another address")
+    labels = {"labels"} if _only_ours(old.get("labels"), new.get("labels")) else set()
+    yield from _others(step, {"name", "ttl", "records", *labels})
+
+
+def _password(step: Step) -> Iterator[Change]:
+    name, op = name_of(step["urn"]), step["op"]
+    if "$clawdet:index:GatewayToken$" in step["urn"]:
+        if op == "create" and name.endswith("-password"):
+            yield Change(what="password made independent of the gateway token")
+        elif op == "create":
+            yield Change(what="gateway token made anew, where one was given before")
+        elif op == "delete" and name.endswith("-password"):
+            yield Change(what="password derived from the gateway token")
+        elif op == "delete":
+            yield Change(what="gateway token given, where one was made before")
+        else:
+            yield _rotated(step)
+    elif op == "create":
+        yield Change(what=f"{name}: SSH key made")
+    else:
+        yield Change(what=f"{name}: SSH key made anew")
+
+
+def _rotated(step: Step) -> Change:
+    versions = [(inputs(step, which).get("keepers") or {}).get("token_version") for which in ("oldState", "newState")]
+    what = "gateway token and password rotated"
+    if versions[0] != versions[1] and all(versions):
+        return Change(what=f"{what}: version", before=str(versions[0]), after=str(versions[1]))
+    return Change(what=what)
+
+
+def _firewall(step: Step) -> Iterator[Change]:
+    old, new = _rules(inputs(step, "oldState")), _rules(inputs(step, "newState"))
+    for rule in dict.fromkeys([*old, *new]):
+        if old.get(rule) != new.get(rule):
+            yield Change(what=f"firewall: {rule} from", before=shown(old.get(rule)), after=shown(new.get(rule)))
+    yield from _others(step, {"rules"})
+
+
+def _rules(state: Mapping[str, Any]) -> dict[str, list[str]]:
+    rules = state.get("rules")
+    found: dict[str, list[str]] = {}
+    for rule in rules if isinstance(rules, list) else ():
+        name = f"{rule.get('protocol')} {rule.get('port') or ''}".strip()
+        found.setdefault(name, []).extend(sorted(rule.get("sourceIps") or ()))
+    return found
+
+
+def _nothing(step: Step) -> Iterator[Change]:
+    # A probe runs again because of something that another step tells.
+    del step
+    return iter(())
+
+
+def _anything(step: Step) -> Iterator[Change]:
+    yield from _others(step, set())
+
+
+def _others(step: Step, known: set[str]) -> Iterator[Change]:
+    """Tell what nobody has words for by its name in the program."""
+    name, op = name_of(step["urn"]), step["op"]
+    old, new = inputs(step, "oldState"), inputs(step, "newState")
+    if op in ("create", "delete"):
+        yield Change(what=f"{name} is {'made' if op == 'create' else 'removed'}")
+        return
+    for key in sorted(_differing(step) - known):
+        if key.startswith("__"):
+            continue
+        if _simple(old.get(key)) and _simple(new.get(key)) and old.get(key) != new.get(key):
+            yield Change(what=f"{name}: {key}", before=shown(old.get(key)), after=shown(new.get(key)))
+        else:
+            yield Change(what=f"{name}: {key} changed")
+
+
+def _differing(step: Step) -> set[str]:
+    """Return the top-level properties that a step changes: those that the engine names, else those that differ."""
+    named = [*(step.get("diffReasons") or ()), *(step.get("replaceReasons") or ())]
+    if named:
+        return {one.split(".")[0].split("[")[0] for one in named}
+    old, new = inputs(step, "oldState"), inputs(step, "newState")
+    return {key for key in {*old, *new} if old.get(key) != new.get(key)}
+
+
+def _simple(value: Any) -> bool:
+    return not isinstance(value, Mapping) and not (isinstance(value, list) and any(map(_is_nested, value)))
+
+
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, Mapping | list)
+
+
+def _is_secret(value: Any) -> bool:
+    return isinstance(value, Mapping) and _SECRET_MARK in value
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+_TELLERS: Mapping[str, Callable[[Step], Iterator[Change]]] = {
+    DEPLOYMENT: _deployment,
+    PROBE: _nothing,
+    SERVER: _server,
+    RECORD_SET: _record,
+    PASSWORD: _password,
+    FIREWALL: _firewall,
+}

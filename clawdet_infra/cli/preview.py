@@ -1,0 +1,126 @@
+"""`clawdet preview`: what a change would do, in words."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clawdet_infra.cli import project
+from clawdet_infra.cli.project import ROOT, Exit
+from clawdet_infra.cli.up import POLICY_PACK
+
+if TYPE_CHECKING:
+    from clawdet_infra.changes.previewing import Source
+    from clawdet_infra.changes.report import Report
+
+ALLOWED_VARIABLE = "CLAWDET_ALLOW_LOSS"
+
+
+def preview(
+    stack: Annotated[
+        list[str] | None, typer.Option("--stack", "-s", help="A stack; may be repeated. All of them by default.")
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print a comment for a pull request.")] = False,
+    json_output: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Ask the engine also where nothing can have changed.")] = False,
+    empty_state: Annotated[
+        bool, typer.Option("--empty-state", help="Against a state with nothing in it, without any secret.")
+    ] = False,
+    allow_loss: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-loss", help=f"What may lose data, by id; may be repeated. Or {ALLOWED_VARIABLE}, with commas."
+        ),
+    ] = None,
+    no_policy: Annotated[
+        bool, typer.Option("--no-policy", help="Do not hold the change against the policies.")
+    ] = False,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Look at the cloud first, and tell what drifted.")] = False,
+    expect_no_changes: Annotated[
+        bool, typer.Option("--expect-no-changes", help="End with 7 where anything would change.")
+    ] = False,
+    at_once: Annotated[int, typer.Option("--at-once", min=1, help="How many stacks to preview at a time.")] = 2,
+) -> None:
+    """Tell per customer what an update would do, what it would cost, and what stands against it.
+
+    Nothing is changed.  Ends with 5 where a policy refuses, or data would be lost that nobody has named.
+
+    Example: clawdet preview -s prod --markdown
+    """
+    if markdown and json_output:
+        typer.echo("error: --markdown and --json are two reports; ask for one of them", err=True)
+        raise typer.Exit(Exit.CONFIGURATION)
+    if empty_state and (refresh or full):
+        typer.echo("error: an empty state has nothing to refresh, and the engine is always asked", err=True)
+        raise typer.Exit(Exit.CONFIGURATION)
+    sources = _sources(stack or [], empty=empty_state)
+    # Imported where it is needed: the report's parts take time that no other command should wait for.
+    from clawdet_infra.changes.marking import marks
+    from clawdet_infra.changes.previewing import Wish
+    from clawdet_infra.changes.previewing import preview as do_preview
+
+    wish = Wish(
+        policy_pack=None if no_policy else str(POLICY_PACK),
+        named=allowed(allow_loss or []),
+        full=full,
+        refresh=refresh,
+        at_once=at_once,
+    )
+    report = do_preview(sources, wish, marks=None if empty_state else marks())
+    _show(report, markdown=markdown, json_output=json_output)
+    raise typer.Exit(_code(report, expect_no_changes))
+
+
+def allowed(named: Sequence[str]) -> Collection[str]:
+    """Return what may lose data: what the options name and what the environment does."""
+    listed = os.environ.get(ALLOWED_VARIABLE, "").split(",")
+    return {one.strip() for one in (*named, *listed) if one.strip()}
+
+
+def _sources(names: Sequence[str], *, empty: bool) -> list[Source]:
+    from clawdet_infra.changes.stacks import checkout_stacks
+
+    there = checkout_stacks(ROOT)
+    unknown = [name for name in names if name not in there]
+    if unknown or not there:
+        what = f"there is no file Pulumi.{unknown[0]}.yaml" if unknown else "there is no Pulumi.STACK.yaml"
+        typer.echo(f"error: {what} in {ROOT}", err=True)
+        raise typer.Exit(Exit.CONFIGURATION)
+    chosen = list(dict.fromkeys(names)) or there
+    if empty:
+        from clawdet_infra.changes.emptystate import EmptySource
+
+        return [EmptySource(name, ROOT) for name in chosen]
+    from clawdet_infra.changes.checkout import CheckoutSource
+
+    return [CheckoutSource(name, ROOT) for name in chosen]
+
+
+def _show(report: Report, *, markdown: bool, json_output: bool) -> None:
+    if json_output:
+        from clawdet_infra.changes.as_json import as_json
+
+        project.print_json(as_json(report))
+    elif markdown:
+        from clawdet_infra.changes.as_markdown import as_markdown
+
+        typer.echo(as_markdown(report), nl=False)
+    else:
+        from rich.console import Console
+
+        from clawdet_infra.changes.as_text import as_text
+
+        Console(soft_wrap=False).print(as_text(report))
+
+
+def _code(report: Report, expect_no_changes: bool) -> Exit:
+    if report.misconfigured:
+        return Exit.CONFIGURATION
+    if report.failed:
+        return Exit.ERROR
+    if report.refused:
+        return Exit.POLICY
+    return Exit.CHANGES if expect_no_changes and report.changes else Exit.OK
