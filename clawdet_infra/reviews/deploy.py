@@ -1,0 +1,110 @@
+"""What follows a merge: recover, preview, update."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from clawdet_infra.reviews.commands import Commands
+from clawdet_infra.reviews.errors import SettingsError
+from clawdet_infra.reviews.losses import TRAILER, NamedLosses, has_commit, named_losses
+from clawdet_infra.reviews.markdown import block, paragraphs
+from clawdet_infra.reviews.preview import preview_command, told, wording
+from clawdet_infra.reviews.report import Report
+from clawdet_infra.reviews.run import Run, commit_or_none
+from clawdet_infra.reviews.secrecy import has_secrets, with_secrets
+
+KIND = "deploy"
+
+_UPDATES_READ = 50
+"""How many updates are looked through for the last one that ended well."""
+
+_REFUSED = (
+    "**Not deployed.** The preview says that something would be lost that nobody has named, or that a policy is "
+    f"broken. Where the loss is meant, push a commit (it may be empty) whose message ends with `{TRAILER}: ID`. "
+    "A forge that squashes has to keep these lines in the message of the commit that it makes."
+)
+
+
+def deploy(run: Run, stacks: Sequence[str], environment: Mapping[str, str], commands: Commands, root: Path) -> Report:
+    """Update all stacks, one after the other, and return the report.  The first that does not end well is the last.
+
+    Raises SettingsError where the job has no secrets.
+    """
+    if not has_secrets(environment):
+        raise SettingsError(
+            "The job has no secret, so it cannot deploy. Set PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE (or "
+            "PULUMI_ACCESS_TOKEN) and HCLOUD_TOKEN among the secrets of the environment `production`."
+        )
+    parts = []
+    code = 0
+    for stack in stacks:
+        code, text = _deploy(stack, run, with_secrets(environment), commands, root)
+        parts += [f"## `{stack}`" if len(stacks) > 1 else "", text]
+        if code != 0:
+            break
+    parts.append(f"<sub>Commit `{run.commit[:12]}`, [job]({run.page})</sub>")
+    return Report(kind=KIND, code=code, commit=run.commit, text=paragraphs(parts))
+
+
+def _deploy(stack: str, run: Run, environment: Mapping[str, str], commands: Commands, root: Path) -> tuple[int, str]:
+    recovered = commands(["clawdet", "recover", "--stack", stack], environment)
+    if recovered.code != 0:
+        return recovered.code, paragraphs(["**Not deployed**: recovery failed.", block(recovered.messages)])
+    named = _named_since_the_last_update(stack, run, environment, commands, root)
+    looked = commands(preview_command([stack], named), environment, quiet=True)
+    preview = [told(looked), wording(named)]
+    if looked.code != 0:
+        why = _REFUSED if looked.code == 5 else "**Not deployed**: the preview failed."
+        return looked.code, paragraphs([why, *preview])
+    begun = time.monotonic()
+    done = commands(["clawdet", "up", "--stack", stack, "--yes", "--non-interactive"], environment)
+    seconds = round(time.monotonic() - begun)
+    if done.code != 0:
+        failed = f"**The update failed** after {seconds} s (exit code {done.code}); what it had made stays."
+        return done.code, paragraphs([failed, block(done.output + done.messages), *preview])
+    return 0, paragraphs([f"**Deployed** in {seconds} s.", *preview])
+
+
+def _named_since_the_last_update(
+    stack: str, run: Run, environment: Mapping[str, str], commands: Commands, root: Path
+) -> NamedLosses:
+    """Return what was named by the commits that this deploys.
+
+    A forge may leave out the deployment of a push that another follows at once, and one may have failed.  So these are
+    the commits since the last update that ended well, which Pulumi keeps with the stack.
+    """
+    history = [
+        "pulumi",
+        "stack",
+        "history",
+        "--stack",
+        stack,
+        "--json",
+        "--page-size",
+        str(_UPDATES_READ),
+        "--page",
+        "1",
+    ]
+    read = commands(history, environment, quiet=True)
+    since = _last_commit(read.output) if read.code == 0 else None
+    if since is None or not has_commit(root, since):
+        since = run.before if run.before and has_commit(root, run.before) else f"{run.commit}~1"
+    if not has_commit(root, since):
+        return NamedLosses()
+    return named_losses(root, since=[since], until=run.commit)
+
+
+def _last_commit(history: str) -> str | None:
+    """Return the commit of the last update that ended well, from `pulumi stack history --json`."""
+    try:
+        updates: Any = json.loads(history or "[]")
+    except ValueError:
+        return None
+    for update in updates if isinstance(updates, list) else ():
+        if update.get("kind") == "update" and update.get("result") == "succeeded":
+            return commit_or_none((update.get("environment") or {}).get("git.head"))
+    return None

@@ -1,0 +1,44 @@
+"""The nightly check: is the running fleet what the main branch declares?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from clawdet_infra.reviews.commands import Commands
+from clawdet_infra.reviews.errors import SettingsError
+from clawdet_infra.reviews.losses import NamedLosses
+from clawdet_infra.reviews.markdown import paragraphs
+from clawdet_infra.reviews.preview import preview_command, told
+from clawdet_infra.reviews.report import Report
+from clawdet_infra.reviews.run import Run
+from clawdet_infra.reviews.secrecy import has_secrets, with_secrets
+
+KIND = "drift"
+NONE = 0
+DRIFTED = frozenset({5, 7})
+"""How a preview ends that finds changes where none were expected; 5 where they would also lose something."""
+
+
+def drift(run: Run, stacks: Sequence[str], environment: Mapping[str, str], commands: Commands) -> Report:
+    """Compare the cloud and the state with what is declared, and return the report.
+
+    Raises SettingsError where the job has no secrets.
+    """
+    if not has_secrets(environment):
+        raise SettingsError(
+            "The job has no secret, so it cannot look at the fleet. Set PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE "
+            "(or PULUMI_ACCESS_TOKEN) and HCLOUD_TOKEN among the secrets of the repository."
+        )
+    command = preview_command(stacks, NamedLosses(), "--refresh", "--expect-no-changes")
+    done = commands(command, with_secrets(environment), quiet=True)
+    footer = f"<sub>Commit `{run.commit[:12]}`, [job]({run.page})</sub>"
+    if done.code == NONE:
+        first = "The fleet is as it is declared."
+    elif done.code in DRIFTED:
+        first = (
+            "The fleet is not what the main branch declares. Either somebody changed it by hand, or what was merged is "
+            "not deployed yet. The next deployment would do this:"
+        )
+    else:
+        first = f"The check could not be made (exit code {done.code})."
+    return Report(kind=KIND, code=done.code, commit=run.commit, text=paragraphs([first, told(done), footer]))
