@@ -1,0 +1,35 @@
+"""What can go wrong with the registry."""
+
+from __future__ import annotations
+
+from clawdet_infra import database
+
+
+class RegistryError(database.DatabaseError):
+    """The registry cannot do what is asked; the text says why and what to do, and has no secret in it."""
+
+
+class ClashError(RegistryError):
+    """Another customer has the id or the subdomain; `holder` is that customer's id."""
+
+    def __init__(self, message: str, holder: str) -> None:
+        super().__init__(message)
+        self.holder = holder
+
+
+class BeingRemovedError(RegistryError):
+    """The customer is being removed, and can be wanted again when that is done."""
+
+
+class LeaseLostError(RegistryError, database.LeaseLostError):
+    """The lease is another process's by now."""
+
+
+PURPOSE = database.Purpose(
+    name="the registry",
+    variable="CLAWDET_REGISTRY",
+    file="/var/lib/clawdet/registry.db",
+    error=RegistryError,
+    # The beginning of a hash of "clawdet registry".
+    lock=0x72656769,
+)

@@ -1,0 +1,113 @@
+"""What stacks tell of their customers: the last known state, and the records from which a registry is made anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from clawdet_infra.database.moments import bounded, milliseconds
+from clawdet_infra.model.names import slug_of
+from clawdet_infra.registry.applying import facts_of
+from clawdet_infra.registry.errors import RegistryError
+from clawdet_infra.registry.naming import Claim, top_of
+from clawdet_infra.registry.placing import ensure, see
+from clawdet_infra.registry.reading import row_of
+from clawdet_infra.registry.records import Phase, Record, Wish
+from clawdet_infra.registry.related import refuse_clash
+from clawdet_infra.registry.schema import instances
+from clawdet_infra.registry.sealing import Seal
+from clawdet_infra.registry.wanting import columns_of, new_columns
+
+Facts = Mapping[str, Mapping[str, Any]]
+
+
+def mirror(connection: Connection, base: str, stack: str, version: str, facts: Facts, now: datetime) -> None:
+    """Keep what a stack's outputs say of its customers.  See `Registry.mirror`."""
+    ensure(connection, base, stack)
+    if stack == base:
+        _mirror_base(connection, base, facts, now)
+    else:
+        for identity, known in facts.items():
+            values = facts_of(known)
+            if values:
+                this = instances.c.cell == stack, instances.c.id == identity
+                connection.execute(update(instances).where(*this).values(values))
+    see(connection, stack, version)
+
+
+def _mirror_base(connection: Connection, base: str, facts: Facts, now: datetime) -> None:
+    before = _rows(connection, base)
+    # All of them at first, since two customers may have exchanged their subdomains.
+    connection.execute(delete(instances).where(instances.c.cell == base))
+    for identity, known in sorted(facts.items()):
+        name, plan = known.get("subdomain"), bounded(str(known.get("plan") or ""), 32)
+        claim = Claim.of({"id": identity, "subdomain": name or None})
+        row = row_of(connection, base, identity)
+        if row is not None:
+            raise RegistryError(
+                f"the customer {identity} is both in the stack {base} and in {row.cell}. Deprovision the one, or take "
+                f"the other out of Pulumi.{base}.yaml"
+            )
+        values = {
+            **new_columns(base, identity, base, now),
+            **facts_of(known),
+            "plan": plan,
+            "host": bounded(str(known["host"]), 255) if known.get("host") and known.get("server") else "",
+            "id_slug": claim.slugs[0],
+            "phase": Phase.HEALTHY.value,
+            "applied": 1,
+        }
+        if name:
+            refuse_clash(connection, base, claim)
+            values |= {"subdomain": name, "subdomain_slug": slug_of(name), "top": top_of(name)}
+        old = before.get(identity)
+        if old is not None:
+            values |= {"created_at": old.created_at, "changed_at": _changed_at(old, values, now)}
+        connection.execute(insert(instances).values(values))
+
+
+def restore(
+    connection: Connection, base: str, stack: str, records: Mapping[str, Record], seal: Seal, now: datetime
+) -> None:
+    """Make the entries of a cell anew from what its stack has.  See `Registry.restore`."""
+    ensure(connection, base, stack)
+    before = _rows(connection, stack)
+    kept = {identity for identity, row in before.items() if _is_newer(row) and seal.opens(row.record or "")}
+    connection.execute(delete(instances).where(instances.c.cell == stack, instances.c.id.not_in(kept)))
+    for identity, record in sorted(records.items()):
+        if identity in kept:
+            continue
+        claim = Claim.of({**record, "id": identity})
+        other = row_of(connection, base, identity)
+        if other is not None:
+            raise RegistryError(f"the customer {identity} is both in the stack {stack} and in {other.cell}")
+        refuse_clash(connection, base, claim)
+        old = before.get(identity)
+        # What was there of facts and times stays; a revision is never given out again for another record.
+        columns = dict(old._mapping) if old is not None else new_columns(base, identity, stack, now)
+        columns |= columns_of(claim, {**record, "id": identity}, seal)
+        if old is not None and old.record and seal.opens(old.record) and seal.open(old.record, identity) == record:
+            columns |= {"record": old.record}
+        elif old is not None:
+            columns |= {"revision": old.revision + 1}
+        columns |= {"wanted": Wish.PRESENT.value, "phase": Phase.HEALTHY.value, "error": ""}
+        columns |= {"applied": columns["revision"]}
+        connection.execute(insert(instances).values(columns))
+
+
+def _is_newer(row: Row[Any]) -> bool:
+    """Return whether the registry wants something that the stack may not have: not applied yet, or without success."""
+    return bool(row.revision != row.applied or row.phase != Phase.HEALTHY)
+
+
+def _rows(connection: Connection, stack: str) -> dict[str, Row[Any]]:
+    return {row.id: row for row in connection.execute(select(instances).where(instances.c.cell == stack))}
+
+
+def _changed_at(old: Row[Any], values: Mapping[str, Any], now: datetime) -> int:
+    watched = ("plan", "host", "url", "ipv4", "server", "image", "user")
+    same = all(getattr(old, name) == values[name] for name in watched)
+    return int(old.changed_at) if same else milliseconds(now)

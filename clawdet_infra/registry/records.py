@@ -1,0 +1,152 @@
+"""What goes into the registry and comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+Record = Mapping[str, Any]
+"""A customer's configuration, its keys as in YAML (`id`, `plan`, `anthropicApiKey`, …), with secrets in plain text."""
+
+
+class Wish(StrEnum):
+    """Whether a customer is to be there."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+
+
+class Phase(StrEnum):
+    """How far the newest wish about a customer has got."""
+
+    WAITING = "waiting"
+    UPDATING = "updating"
+    REMOVING = "removing"
+    HEALTHY = "healthy"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstanceRow:
+    """A customer as the registry knows it; nothing in it is secret.
+
+    `cell` is the stack that has the customer: a cell, or the base stack itself.  `plan` and `host` (the shared host, ""
+    for none) are what is wanted; `url`, `ipv4`, `server`, `image` and `user` are what was there at last, "" where that
+    is unknown.  `revision` is the newest wish and `applied` the last one that an update ended with, 0 for none;
+    `error` says why that update failed, "" where it did not.  `deploy_seconds` and `stages` are of that update too,
+    `deployed_at` is when the last one succeeded.
+    """
+
+    id: str
+    base: str
+    cell: str
+    subdomain: str
+    plan: str
+    host: str
+    wanted: Wish
+    phase: Phase
+    revision: int
+    applied: int
+    url: str
+    ipv4: str
+    server: str
+    image: str
+    user: str
+    error: str
+    created_at: datetime
+    changed_at: datetime
+    deployed_at: datetime | None
+    deploy_seconds: float | None
+    stages: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What became of a wish.
+
+    `created` says that there was no such customer.  `changed` says that an update has to bring `revision` about; where
+    it is false, that was done already.  `before` is the record of before, None where there was none.
+    """
+
+    instance: InstanceRow
+    revision: int
+    created: bool
+    changed: bool
+    before: Record | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desired:
+    """A customer that a cell is to have, or to have no more; `record` holds secrets."""
+
+    id: str
+    wanted: Wish
+    revision: int
+    applied: int
+    record: Record = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Applied:
+    """What an update brought about for one customer.
+
+    `facts` are `url`, `ipv4`, `server`, `image` and `user`, as far as known; other keys are left alone.  `stages` are
+    plain values, the first stage first.
+    """
+
+    revision: int
+    ok: bool
+    error: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    deploy_seconds: float | None = None
+    stages: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """How the last update of a stack ended, and of what: `fingerprint` of all that went in, `version` that came out."""
+
+    fingerprint: str
+    version: str
+    outcome: str
+    error: str = ""
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A stack: a cell, by its number, or a base stack (`number` None).
+
+    `fingerprint`, `version`, `updated_at`, `outcome` and `error` are those of its `Mark`, empty where it has none.
+    `seen` is the version that the facts of its customers were last read from (see `Registry.mirror`).
+    """
+
+    stack: str
+    base: str
+    number: int | None
+    customers: int
+    fingerprint: str
+    version: str
+    updated_at: datetime | None
+    outcome: str
+    error: str
+    seen: str
+
+
+class Related(tuple[Record, ...]):
+    """The records that a new one has to get along with; `before` is the one that it is to replace."""
+
+    before: Record | None
+
+    def __new__(cls, records: Iterable[Record], before: Record | None = None) -> Related:
+        """Take the records of others, and the one of before."""
+        made = super().__new__(cls, records)
+        made.before = before
+        return made
+
+    def __repr__(self) -> str:
+        # The records hold secrets.
+        return f"<{len(self)} related records>"

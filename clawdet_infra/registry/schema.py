@@ -1,0 +1,96 @@
+"""The tables.  `migrations` makes them; a test holds the two against each other.
+
+Times are milliseconds since 1970 (UTC).  A name is taken within one base: each base has a domain of its own, and the
+same customers may be in the lists of two (such as `prod` and `local`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    literal_column,
+)
+
+from clawdet_infra.database import Form, lease_table
+
+metadata = MetaData()
+
+instances = Table(
+    "registry_instance",
+    metadata,
+    Column("base", String(255), primary_key=True),
+    Column("id", String(255), primary_key=True),
+    Column("cell", String(255), nullable=False),
+    # Null where it is not known: a base stack tells of customers what its outputs have.
+    Column("subdomain", String(255)),
+    # Dots as hyphens, as in the names of servers and directories.
+    Column("id_slug", String(255), nullable=False),
+    Column("subdomain_slug", String(255)),
+    Column("top", String(255)),
+    Column("plan", String(32), nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("wanted", String(16), nullable=False),
+    Column("phase", String(16), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("applied", Integer, nullable=False),
+    # Encrypted; null for a customer of a base stack.
+    Column("record", Text),
+    Column("gateway_digest", String(64)),
+    Column("telegram_digest", String(64)),
+    Column("url", Text, nullable=False),
+    Column("ipv4", String(64), nullable=False),
+    Column("server", String(255), nullable=False),
+    Column("image", Text, nullable=False),
+    Column("user", String(255), nullable=False),
+    Column("error", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("deployed_at", BigInteger),
+    Column("deploy_seconds", Float),
+    Column("stages", Text, nullable=False),
+    Index("registry_instance_one_an_id", "base", "id_slug", unique=True),
+    Index("registry_instance_one_a_subdomain", "base", "subdomain_slug", unique=True),
+    Index("registry_instance_id", "id"),
+    Index("registry_instance_cell", "cell"),
+    Index("registry_instance_top", "base", "top"),
+    Index("registry_instance_gateway", "base", "gateway_digest"),
+    Index("registry_instance_telegram", "base", "telegram_digest"),
+)
+# Written out, since an index of some rows serves only queries that say the same words.
+ON_A_HOST: ColumnElement[bool] = literal_column("host <> ''", Boolean)
+Index("registry_instance_host", instances.c.base, sqlite_where=ON_A_HOST, postgresql_where=ON_A_HOST)
+
+cells = Table(
+    "registry_cell",
+    metadata,
+    Column("stack", String(255), primary_key=True),
+    Column("base", String(255), nullable=False),
+    # Null for the base stack itself.
+    Column("number", Integer),
+    Column("seen", String(255), nullable=False),
+    Column("fingerprint", String(255), nullable=False),
+    Column("version", String(255), nullable=False),
+    Column("outcome", String(64), nullable=False),
+    Column("error", Text, nullable=False),
+    Column("updated_at", BigInteger),
+    Index("registry_cell_one_a_number", "base", "number", unique=True),
+)
+
+leases = lease_table("registry_lease", metadata)
+
+FORM = Form(
+    head="0001", migrations=Path(__file__).parent / "migrations", version_table="registry_version", metadata=metadata
+)
+"""The form of these tables; a test holds it against the migrations."""
