@@ -1,0 +1,47 @@
+"""The fleet as a library: what a signup backend calls.
+
+    with Provisioner("prod") as fleet:
+        result = fleet.provision(Signup(id="user123", plan="pro", api_key=SecretStr(key)))
+        result.access_url
+
+`AsyncProvisioner` is the same for asyncio.  Nothing is printed; secrets are in no result, event or error.  Every error
+is an `AutomationError`, whose `action` is `fix`, `retry` or `call`.
+"""
+
+from clawdet_infra.automation.asynchronous import AsyncProvisioner
+from clawdet_infra.automation.errors import (
+    AutomationError,
+    BusyError,
+    CancelledError,
+    CapacityError,
+    DeadlineError,
+    DeploymentError,
+    ImmutableError,
+    InputError,
+    SetupError,
+    TakenError,
+    UnknownCustomerError,
+)
+from clawdet_infra.automation.provisioner import Provisioner
+from clawdet_infra.automation.results import Provisioned, Removed, StageEvent
+from clawdet_infra.automation.signup import Signup
+
+__all__ = [
+    "AsyncProvisioner",
+    "AutomationError",
+    "BusyError",
+    "CancelledError",
+    "CapacityError",
+    "DeadlineError",
+    "DeploymentError",
+    "ImmutableError",
+    "InputError",
+    "Provisioned",
+    "Provisioner",
+    "Removed",
+    "SetupError",
+    "Signup",
+    "StageEvent",
+    "TakenError",
+    "UnknownCustomerError",
+]

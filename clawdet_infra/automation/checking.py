@@ -1,0 +1,107 @@
+"""Whether a customer can be had: held against the base's list and all who signed up, before anything is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from clawdet_infra.automation.base import Base
+from clawdet_infra.automation.errors import ImmutableError, InputError, TakenError
+from clawdet_infra.model import PLANS, ConfigurationError, Problem, dump_fleet
+from clawdet_infra.registry import Record, Related
+
+_CLASHES = ("is already", "is the same as", "collides", "lies below", "also the", "is the server of", "names the same")
+
+
+def check_of(base: Base) -> Callable[[Related, Record], Record]:
+    """Return what judges a record among the related ones, and fills in the shared host of a free customer."""
+
+    def check(related: Related, record: Record) -> Record:
+        if related.before is not None:
+            refuse_immutable(related.before, record)
+        placed = _placed(base, related, record)
+        identity = str(record["id"])
+        try:
+            base.fleet_with([*related, placed], listed=True)
+        except ConfigurationError as error:
+            raise _refusal(identity, error, position=len(base.fleet.customers) + len(related)) from None
+        return placed
+
+    return check
+
+
+def refuse_immutable(before: Record, record: Record) -> None:
+    """Raise ImmutableError where a change would move a customer to another server, away from its data."""
+    identity = str(record["id"])
+
+    def was(field: str, old: Any, new: Any) -> None:
+        if old != new:
+            raise ImmutableError(
+                f"customer {identity}: {field} cannot change from {old} to {new}, because the data stays on the old "
+                "server. Deprovision the customer, and provision it anew.",
+                identity,
+            )
+
+    def shared(one: Record) -> bool:
+        plan = PLANS.get(str(one["plan"]))
+        return plan is not None and not plan.dedicated
+
+    if shared(before) != shared(record):
+        was("plan", before["plan"], record["plan"])
+    was("existingServer", _address(before), _address(record))
+    was("server.location", _location(before), _location(record))
+    if record.get("host") is not None:
+        was("host", before.get("host"), record.get("host"))
+
+
+def _address(record: Record) -> str:
+    return str((record.get("existingServer") or {}).get("ipv4", "a rented one"))
+
+
+def _location(record: Record) -> str:
+    return str((record.get("server") or {}).get("location", "the usual one"))
+
+
+def _placed(base: Base, related: Sequence[Record], record: Record) -> Record:
+    """Return the record of a free customer with its host: the one it has, else the emptiest that has room."""
+    if record.get("plan") != "free" or record.get("host") is not None or not base.fleet.shared_hosts:
+        return record
+    before = getattr(related, "before", None)
+    if before is not None and before.get("host"):
+        return {**record, "host": before["host"]}
+    listed = [one.get("host") or base.fleet.shared_hosts[0].id for one in _free(dump_fleet(base.fleet)["customers"])]
+    taken = [*listed, *(one.get("host") for one in _free(related))]
+    identity = str(record["id"])
+    room = {host.id: host.capacity - taken.count(host.id) for host in base.fleet.shared_hosts}
+    for host in sorted(room, key=lambda one: -room[one]):
+        placed = {**record, "host": host}
+        try:
+            base.fleet_with([*related, placed], listed=True)
+        except ConfigurationError as error:
+            # What is wrong with the customer itself is told by the caller.
+            if room[host] > 0 and not any(one.field.startswith("sharedHosts") for one in error.problems):
+                return placed
+            continue
+        return placed
+    raise InputError(
+        f"customer {identity}: all shared hosts are full. Add one under `sharedHosts` of stack {base.name}, and "
+        f"bring it up with `clawdet up -s {base.name}`.",
+        identity,
+    )
+
+
+def _free(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [one for one in records if one.get("plan") == "free"]
+
+
+def _refusal(identity: str, error: ConfigurationError, position: int) -> InputError:
+    mine = [one for one in error.problems if one.customer in (identity, f"#{position + 1}")] or list(error.problems)
+    told = "; ".join(_told(one, identity, position) for one in mine)
+    kind = TakenError if any(word in one.message for one in mine for word in _CLASHES) else InputError
+    return kind(f"customer {identity}: {told}", identity, mine)
+
+
+def _told(problem: Problem, identity: str, position: int) -> str:
+    """Return a problem in the caller's words, who has no list with positions."""
+    field = problem.field.removeprefix(f"customers[{position}].")
+    return f"{field} {problem.message} {problem.hint}".strip()

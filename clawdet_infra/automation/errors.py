@@ -1,0 +1,79 @@
+"""What can go wrong, by what the caller can do about it: mend the input, try again, or call a person.
+
+Every error's text is one sentence that holds no secret, and may be shown to an operator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+from clawdet_infra.model import Problem
+
+Action = Literal["fix", "retry", "call"]
+
+
+class AutomationError(Exception):
+    """The base of all errors here; `action` says what to do, `customer` whom it is about ("" for nobody)."""
+
+    action: ClassVar[Action] = "call"
+
+    def __init__(self, message: str, customer: str = "") -> None:
+        super().__init__(message)
+        self.customer = customer
+
+
+class InputError(AutomationError):
+    """What was asked for cannot be: nothing was touched.  `problems` says which fields, where it is about fields."""
+
+    action = "fix"
+
+    def __init__(self, message: str, customer: str = "", problems: Sequence[Problem] = ()) -> None:
+        super().__init__(message, customer)
+        self.problems = tuple(problems)
+
+
+class TakenError(InputError):
+    """Another customer has the id, the subdomain or the token."""
+
+
+class ImmutableError(InputError):
+    """Something was asked to change that cannot: the customer would lose its data.  Remove and provision it anew."""
+
+
+class UnknownCustomerError(InputError):
+    """There is no such customer."""
+
+
+class BusyError(AutomationError):
+    """Somebody else was updating the cell until the deadline; what was asked for is stored, and a next call does it."""
+
+    action = "retry"
+
+
+class DeadlineError(AutomationError):
+    """It took too long and was stopped; the next call goes on from there."""
+
+    action = "retry"
+
+
+class CancelledError(AutomationError):
+    """The caller cancelled; the next call goes on from there."""
+
+    action = "retry"
+
+
+class CapacityError(AutomationError):
+    """The cloud has no room or allows no more right now; the next call tries again."""
+
+    action = "retry"
+
+
+class DeploymentError(AutomationError):
+    """The customer's gateway did not come up.  The next call tries again; `deprovision` removes what there is."""
+
+    action = "retry"
+
+
+class SetupError(AutomationError):
+    """The base, the registry or the engine is not as it has to be; a person has to look."""

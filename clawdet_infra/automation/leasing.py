@@ -1,0 +1,107 @@
+"""Who updates a cell: one call at a time, known to others by a lease, and stopped when it has to be."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from clawdet_infra.automation.base import Base
+from clawdet_infra.automation.errors import InputError
+from clawdet_infra.inventory.versions import versions
+from clawdet_infra.registry import Applied, Lease, LeaseLostError, Mark, Registry, RegistryError
+
+LEASE_SECONDS = 60.0
+"""A lease of a process that died is free at once where that can be seen, and after this long from another machine."""
+_RENEW_SECONDS = 10.0
+_LOOK_SECONDS = 0.2
+_SHOWN_SECONDS = 20
+
+
+@contextmanager
+def kept(registry: Registry, lease: Lease) -> Iterator[threading.Event]:
+    """Renew a lease in a thread, and give it back at the end; the event is set where it was lost."""
+    lost, over = threading.Event(), threading.Event()
+
+    def renew() -> None:
+        while not over.wait(_RENEW_SECONDS):
+            try:
+                registry.renew(lease, LEASE_SECONDS)
+            except LeaseLostError:
+                lost.set()
+                return
+            except RegistryError:
+                # The database is away for a moment; if it stays away, the lease runs out and is lost.
+                continue
+
+    thread = threading.Thread(target=renew, daemon=True, name="clawdet-lease")
+    thread.start()
+    try:
+        yield lost
+    finally:
+        over.set()
+        thread.join()
+        # Else it runs out by itself.
+        with suppress(RegistryError):
+            registry.release(lease)
+
+
+@contextmanager
+def stopper(until: float, *events: threading.Event) -> Iterator[threading.Event]:
+    """An event that is set when a time (of `time.monotonic`) has come, or one of others is set."""
+    stop, over = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        while not over.wait(_LOOK_SECONDS):
+            if time.monotonic() > until or any(one.is_set() for one in events):
+                stop.set()
+                return
+
+    thread = threading.Thread(target=watch, daemon=True, name="clawdet-deadline")
+    thread.start()
+    try:
+        yield stop
+    finally:
+        over.set()
+        thread.join()
+
+
+def mark(registry: Registry, base: Base, cell: str, root: Path, results: Mapping[str, Applied]) -> None:
+    """Keep how an update of a cell has ended."""
+    failed = sorted(name for name, one in results.items() if not one.ok)
+    registry.set_mark(
+        cell,
+        base.name,
+        Mark(
+            # What went in is only known to be what is there when everybody is healthy.
+            fingerprint="",
+            version=str(versions(root).get(cell, "")),
+            outcome="failed" if failed else "ok",
+            error=f"failed: {', '.join(failed)}" if failed else "",
+            at=datetime.now(UTC),
+        ),
+    )
+
+
+def shown_host_key(address: str, customer: str) -> str:
+    """Return the SSH host key that a server shows.  Raises InputError where it shows none."""
+    import asyncssh
+
+    async def ask() -> str:
+        async with asyncio.timeout(_SHOWN_SECONDS):
+            key = await asyncssh.get_server_host_key(address, server_host_key_algs=["ssh-ed25519"])
+        return " ".join(key.export_public_key("openssh").decode().split()[:2]) if key else ""
+
+    try:
+        shown = asyncio.run(ask())
+    except (OSError, TimeoutError, asyncssh.Error) as error:
+        raise InputError(
+            f"customer {customer}: the server {address} does not answer by SSH: {error}.", customer
+        ) from None
+    if not shown:
+        raise InputError(f"customer {customer}: the server {address} shows no ed25519 host key.", customer)
+    return shown

@@ -1,0 +1,83 @@
+"""What the engine does not remove by itself: protection, and a deployment that failed the first time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Address
+from typing import Any
+
+from pydantic import SecretStr
+
+from clawdet_infra import render
+from clawdet_infra.fleet.hosts import HostError, Hosts
+from clawdet_infra.fleet.instance import Server
+from clawdet_infra.fleet.provider import HETZNER
+from clawdet_infra.layout import CustomerLayout
+from clawdet_infra.model import CloudAccess
+
+_REMOVE_SECONDS = 180
+_SERVER = "hcloud:index/server:Server"
+_CUSTOMER = "clawdet:index:Customer"
+_CHANGE_SECONDS = 60
+
+
+def resources_of(exported: Mapping[str, Any], customer: str) -> list[Mapping[str, Any]]:
+    """Return the resources of a customer in an exported state, those inside of others before these."""
+    resources: Sequence[Mapping[str, Any]] = (exported.get("deployment") or {}).get("resources") or []
+    found: list[Mapping[str, Any]] = []
+    owned: set[str] = set()
+    for one in resources:
+        name = str(one["urn"]).rpartition("::")[2]
+        if (one["type"] == _CUSTOMER and name == customer) or one.get("parent") in owned:
+            owned.add(one["urn"])
+            found.append(one)
+    return found[::-1]
+
+
+def protected(resources: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the URNs of those resources that the engine refuses to delete."""
+    return [str(one["urn"]) for one in resources if one.get("protect")]
+
+
+def unprotect_servers(cloud: CloudAccess, resources: Sequence[Mapping[str, Any]]) -> None:
+    """Take the cloud's own protection from the servers among some resources.  Raises hcloud's exceptions."""
+    from hcloud import APIException, Client
+
+    client = Client(token=cloud.token.get_secret_value(), api_endpoint=cloud.endpoint or HETZNER)
+    for one in resources:
+        if one["type"] != _SERVER or not str(one.get("id", "")).isdigit():
+            continue
+        try:
+            server = client.servers.get_by_id(int(one["id"]))
+        except APIException as error:
+            if error.code == "not_found":
+                continue
+            raise
+        client.servers.change_protection(server, delete=False, rebuild=False).wait_until_finished(_CHANGE_SECONDS)
+
+
+def is_deployed(resources: Sequence[Mapping[str, Any]], customer: str) -> bool:
+    """Return whether the engine knows of a customer's deployment, and will remove it by itself."""
+    return any(str(one["urn"]).endswith(f"::{customer}-deployment") and one.get("custom") for one in resources)
+
+
+def remove_from(server: Server, login_key: SecretStr, layout: CustomerLayout, fleet_offline: bool) -> None:
+    """Remove from a server that stays what a deployment has left that failed the first time.  Raises HostError."""
+    bundle = render.bundle(layout, images=layout.images, acme_email="", offline=fleet_offline)
+    payload = render.payload(layout, bundle, "")
+    asyncio.run(_run(server, login_key, payload))
+
+
+async def _run(server: Server, login_key: SecretStr, payload: str) -> None:
+    async with Hosts({server.stack: login_key}) as hosts:
+        host = await hosts.on(server)
+        done = await host.run(["sh", "-c", render.REMOVE_COMMAND], stdin=payload, seconds=_REMOVE_SECONDS)
+        if not done.ok:
+            why = " ".join(done.errors.split())[-300:]
+            raise HostError(f"what a failed deployment left on {server.ipv4} could not be removed: {why}")
+
+
+def server_of(name: str, stack: str, facts: Mapping[str, Any]) -> Server:
+    """Return a server by what a stack exports of it."""
+    return Server(name=name, stack=stack, ipv4=IPv4Address(facts["ipv4"]), host_key=str(facts["host_key"]))

@@ -1,0 +1,67 @@
+"""Brings the registry to what the stacks say, where they were changed without it; or makes it anew from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from clawdet_infra.automation.base import Base
+from clawdet_infra.automation.errors import SetupError
+from clawdet_infra.inventory import InventoryError, outputs_of
+from clawdet_infra.inventory.versions import versions
+from clawdet_infra.registry import Registry, cell_number
+
+# Each engine is a process that decrypts with a key made by a million rounds: more at once are not faster.
+_MOST_ENGINES = 4
+
+
+def refresh(registry: Registry, base: str, root: Path) -> None:
+    """Read those stacks again that have changed since they were read last."""
+    found = {stack: str(version) for stack, version in _stacks(base, root).items()}
+    known = {one.stack: one.seen for one in registry.cells(base)}
+    changed = [stack for stack, version in found.items() if known.get(stack) != version]
+    for stack, outputs in _outputs(changed, root).items():
+        registry.mirror(base, stack, found[stack], _facts(outputs))
+
+
+def rebuild(registry: Registry, base: Base, root: Path) -> None:
+    """Make the entries of all cells anew from what they export, and mirror all stacks."""
+    found = {stack: str(version) for stack, version in _stacks(base.name, root).items()}
+    for stack, outputs in _outputs(list(found), root).items():
+        if stack != base.name:
+            registry.restore(base.name, stack, outputs.get("records") or {}, base.seal)
+        registry.mirror(base.name, stack, found[stack], _facts(outputs))
+
+
+def _stacks(base: str, root: Path) -> dict[str, Any]:
+    try:
+        known = versions(root)
+    except InventoryError as error:
+        raise SetupError(f"{error}.") from None
+    return {name: one for name, one in known.items() if name == base or cell_number(base, name) is not None}
+
+
+def _outputs(stacks: list[str], root: Path) -> dict[str, Mapping[str, Any]]:
+    try:
+        with ThreadPoolExecutor(_MOST_ENGINES) as threads:
+            return dict(zip(stacks, threads.map(lambda one: outputs_of(one, root), stacks), strict=True))
+    except InventoryError as error:
+        raise SetupError(f"{error}.") from None
+
+
+def _facts(outputs: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    return {
+        name: {
+            "url": one["url"],
+            "ipv4": one["ipv4"],
+            "server": one["host"],
+            "image": one["image"],
+            "user": one["user"],
+            "plan": one["plan"],
+            "host": one["host"] if one["plan"] == "free" else "",
+            "subdomain": one["url"].removeprefix("https://").partition(".")[0],
+        }
+        for name, one in (outputs.get("customers") or {}).items()
+    }

@@ -1,0 +1,334 @@
+"""Provisions and removes customers who sign up; the heart of the library."""
+
+from __future__ import annotations
+
+import builtins
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from clawdet_infra.automation import leasing
+from clawdet_infra.automation.base import Base, Bases
+from clawdet_infra.automation.checking import check_of
+from clawdet_infra.automation.errors import (
+    AutomationError,
+    BusyError,
+    CancelledError,
+    DeadlineError,
+    InputError,
+    SetupError,
+    TakenError,
+    UnknownCustomerError,
+)
+from clawdet_infra.automation.outcome import error_of
+from clawdet_infra.automation.results import OnStage, Provisioned, Removed, StageEvent
+from clawdet_infra.automation.signup import Signup
+from clawdet_infra.automation.updating import CellUpdate
+from clawdet_infra.driver.engine import Stopped
+from clawdet_infra.driver.recovering import LockedError
+from clawdet_infra.driver.stages import Passed
+from clawdet_infra.place import ROOT
+from clawdet_infra.registry import (
+    BeingRemovedError,
+    ClashError,
+    InstanceRow,
+    LeaseHeld,
+    LeaseLostError,
+    Phase,
+    Registry,
+    RegistryError,
+)
+
+CELL_SIZE = 50
+DEADLINE_SECONDS = 900.0
+_POLL_SECONDS = 0.5
+
+
+@dataclass
+class _Call:
+    """One call: until when it may take, whether it was cancelled, and who is told of stages."""
+
+    customer: str
+    on_stage: OnStage | None
+    until: float
+    cancelled: threading.Event
+    begun: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        return round(time.monotonic() - self.begun, 1)
+
+    def tell(self, event: StageEvent) -> None:
+        if self.on_stage is not None and event.customer == self.customer:
+            self.on_stage(event)
+
+    def check(self) -> None:
+        """Raise where the call has to end."""
+        if self.cancelled.is_set():
+            raise CancelledError(
+                f"customer {self.customer}: the call was cancelled; the next one goes on.", self.customer
+            )
+        if time.monotonic() > self.until:
+            raise BusyError(
+                f"customer {self.customer}: the cell was being updated until the deadline; what was asked for is "
+                "stored. Call again.",
+                self.customer,
+            )
+
+
+class Provisioner:
+    """Makes and removes customers over the base that a stack declares, by the program that `pulumi up` runs.
+
+    `base` is that stack, `cell_size` the most customers of a cell, `deadline` the seconds after which a call stops.
+    `registry` is the address of the registry's database, by default CLAWDET_REGISTRY or a file in `root`, the checkout.
+    The engine's backend and passphrase are those of the environment, as for `pulumi`.  One object may serve any number
+    of threads; processes need nothing in common but the registry and the backend.
+    """
+
+    def __init__(
+        self,
+        base: str = "prod",
+        *,
+        registry: str | None = None,
+        cell_size: int = CELL_SIZE,
+        deadline: float = DEADLINE_SECONDS,
+        root: Path = ROOT,
+    ) -> None:
+        self.base = base
+        self._cell_size = cell_size
+        self._deadline = deadline
+        self._root = root
+        self._bases = Bases(base, root)
+        with _explained():
+            self._registry = Registry.open(registry, root=root)
+
+    def close(self) -> None:
+        """Close the connections to the registry."""
+        self._registry.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def provision(
+        self,
+        customer: Signup,
+        on_stage: OnStage | None = None,
+        *,
+        deadline: float | None = None,
+        cancelled: threading.Event | None = None,
+    ) -> Provisioned:
+        """Make a customer, or change it to what is asked for, and return when it is healthy.
+
+        Calling again with the same customer changes nothing; after a call that failed or died, it goes on from there.
+        `deadline` is in seconds; another thread ends the call by setting `cancelled`.  `on_stage` is told each stage as
+        it is passed, also by another process that updates the cell.
+
+        Raises InputError and those below it before anything is touched; CapacityError, DeploymentError, BusyError,
+        DeadlineError and CancelledError, after which a next call goes on; SetupError, where a person has to look.
+        """
+        call = self._call(customer.id, on_stage, deadline, cancelled)
+        base = self._bases.get()
+        record = customer.record(self._known_host_key(base, customer))
+        check = check_of(base)
+        with _explained(customer.id):
+            wanted = self._registry.want(
+                self.base,
+                record,
+                seal=base.seal,
+                cell_size=self._cell_size,
+                check=lambda related: check(related, record),
+            )
+        row = wanted.instance
+        stages: list[StageEvent] = []
+        if wanted.changed:
+            applied = self._until_applied(call, row.cell, wanted.revision, stages.append)
+            if applied is None:
+                raise CancelledError(f"customer {row.id}: another call removed the customer meanwhile.", row.id)
+            row = applied
+        return Provisioned(
+            success=True,
+            customer=row.id,
+            access_url=row.url,
+            deploy_time=call.seconds,
+            cell=row.cell,
+            plan=row.plan,
+            server=row.server,
+            ipv4=row.ipv4,
+            user=row.user,
+            created=wanted.created,
+            changed=wanted.changed,
+            stages=tuple(stages),
+        )
+
+    def deprovision(
+        self,
+        customer: str,
+        on_stage: OnStage | None = None,
+        *,
+        deadline: float | None = None,
+        cancelled: threading.Event | None = None,
+    ) -> Removed:
+        """Remove a customer with all its data, also one that never became healthy.
+
+        Does nothing where there is no such customer.  Raises InputError for a customer whom a stack file lists, else
+        what `provision` raises.
+        """
+        call = self._call(customer, on_stage, deadline, cancelled)
+        with _explained(customer):
+            wanted = self._registry.withdraw(customer, self.base)
+        if wanted is None:
+            return Removed(success=True, customer=customer, existed=False, remove_time=call.seconds)
+        self._until_applied(call, wanted.instance.cell, wanted.revision, lambda _: None)
+        call.tell(StageEvent(customer=customer, stage="removed", seconds=call.seconds))
+        return Removed(success=True, customer=customer, existed=True, remove_time=call.seconds)
+
+    def update(
+        self, cell: str, on_stage: OnStage | None = None, *, deadline: float | None = None
+    ) -> builtins.list[InstanceRow]:
+        """Bring a cell to the base's present settings, such as a new release; returns its customers as they are then.
+
+        Raises what `provision` raises; a customer who did not become healthy is in the result, and is no exception.
+        """
+        call = _Call(cell, None, time.monotonic() + (deadline or self._deadline), threading.Event())
+        while not self._update_once(
+            call, cell, lambda name, passed: on_stage and on_stage(StageEvent.of(name, passed))
+        ):
+            call.check()
+            time.sleep(_POLL_SECONDS)
+        with _explained():
+            return [one for one in self._registry.instances(self.base) if one.cell == cell]
+
+    def status(self, customer: str) -> InstanceRow:
+        """Return what is known of a customer.  Raises UnknownCustomerError."""
+        with _explained(customer):
+            self._refresh()
+            row = self._registry.instance(customer, self.base)
+        if row is None:
+            raise UnknownCustomerError(f"there is no customer {customer} in {self.base} or its cells.", customer)
+        return row
+
+    def list(self) -> builtins.list[InstanceRow]:
+        """Return all customers: those of the base's stack file, and those who signed up."""
+        with _explained():
+            self._refresh()
+            return self._registry.instances(self.base)
+
+    def rebuild(self) -> builtins.list[InstanceRow]:
+        """Make the registry anew from the stacks, and return all customers."""
+        from clawdet_infra.automation import mirroring
+
+        with _explained():
+            mirroring.rebuild(self._registry, self._bases.get(), self._root)
+            return self._registry.instances(self.base)
+
+    def _refresh(self) -> None:
+        from clawdet_infra.automation import mirroring
+
+        mirroring.refresh(self._registry, self.base, self._root)
+
+    def _call(
+        self, customer: str, on_stage: OnStage | None, deadline: float | None, cancelled: threading.Event | None
+    ) -> _Call:
+        until = time.monotonic() + (self._deadline if deadline is None else deadline)
+        return _Call(customer, on_stage, until, cancelled or threading.Event())
+
+    def _known_host_key(self, base: Base, customer: Signup) -> str | None:
+        """Return the host key of a server that is there already: the one that is pinned, else the one it shows."""
+        if customer.server_ipv4 is None or customer.server_host_key is not None:
+            return None
+        with _explained(customer.id):
+            before = (self._registry.record(customer.id, base.seal, self.base) or {}).get("existingServer") or {}
+        if before.get("ipv4") == customer.server_ipv4:
+            return str(before["hostKey"])
+        return leasing.shown_host_key(customer.server_ipv4, customer.id)
+
+    def _until_applied(
+        self, call: _Call, cell: str, revision: int, keep: Callable[[StageEvent], None]
+    ) -> InstanceRow | None:
+        """Wait until somebody has brought a revision about: this call, or another one that updates the cell.
+
+        Returns the customer as it is then, None where there is none of that id any more.
+        """
+        told: set[str] = set()
+
+        def tell(event: StageEvent) -> None:
+            if event.customer == call.customer and event.stage not in told:
+                told.add(event.stage)
+                keep(event)
+                call.tell(event)
+
+        tell(StageEvent(customer=call.customer, stage="queued", seconds=call.seconds))
+        while True:
+            with _explained(call.customer):
+                row = self._registry.instance(call.customer, self.base)
+            if row is None:
+                return None
+            if row.applied >= revision:
+                for one in row.stages:
+                    tell(StageEvent(customer=row.id, **one))
+                if row.phase == Phase.FAILED or row.error:
+                    raise error_of(row)
+                return row
+            call.check()
+            if not self._update_once(call, cell, lambda name, passed: tell(StageEvent.of(name, passed))):
+                time.sleep(_POLL_SECONDS)
+
+    def _update_once(self, call: _Call, cell: str, tell: Callable[[str, Passed], Any]) -> bool:
+        """Update a cell if nobody else does; returns whether that was done."""
+        with _explained(call.customer):
+            lease = self._registry.acquire(f"cell:{cell}", leasing.LEASE_SECONDS)
+        if isinstance(lease, LeaseHeld):
+            return False
+        with leasing.kept(self._registry, lease) as lost, leasing.stopper(call.until, call.cancelled, lost) as stop:
+            try:
+                base = self._bases.get()
+                with _explained(call.customer):
+                    desired = self._registry.desired(cell, base.seal)
+                update = CellUpdate(base, cell, desired, self._root, stop=stop, tell=tell)
+                try:
+                    update.recover()
+                except LockedError:
+                    # An engine whose caller was killed ends by itself; an operator's own update ends some time.
+                    return False
+                with _explained(call.customer):
+                    self._registry.updating(cell, {one.id: one.revision for one in desired})
+                results = update.run()
+                with _explained(call.customer):
+                    self._registry.applied(cell, results)
+                leasing.mark(self._registry, base, cell, self._root, results)
+            except Stopped:
+                if call.cancelled.is_set():
+                    call.check()
+                if lost.is_set():
+                    return False
+                raise DeadlineError(
+                    f"customer {call.customer}: the deadline passed, and the update was stopped. Call again.",
+                    call.customer,
+                ) from None
+        return True
+
+
+@contextmanager
+def _explained(customer: str = "") -> Iterator[None]:
+    """Turn errors of the registry into those that callers know."""
+    try:
+        yield
+    except ClashError as error:
+        raise TakenError(f"customer {customer}: {error}.", customer) from None
+    except BeingRemovedError as error:
+        raise BusyError(f"{error}.", customer) from None
+    except LeaseLostError as error:
+        raise BusyError(f"{error}.", customer) from None
+    except RegistryError as error:
+        kind: type[AutomationError] = InputError if "did not sign up" in str(error) else SetupError
+        raise kind(f"{error}.", customer) from None

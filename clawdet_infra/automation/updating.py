@@ -1,0 +1,200 @@
+"""One update of a cell: from what the registry wants to what there is, customer by customer."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pulumi.automation import CommandError
+from pydantic import SecretStr
+
+from clawdet_infra.automation import leftovers
+from clawdet_infra.automation.base import Base
+from clawdet_infra.automation.errors import SetupError
+from clawdet_infra.automation.following import Follower
+from clawdet_infra.driver.engine import Command, Engine
+from clawdet_infra.driver.recovering import find_at, recover
+from clawdet_infra.driver.stages import Passed
+from clawdet_infra.fleet.hosts import HostError
+from clawdet_infra.fleet.provider import HETZNER
+from clawdet_infra.inventory.errors import explain
+from clawdet_infra.layout import Layout, lay_out
+from clawdet_infra.model import ConfigurationError, Fleet, slug_of
+from clawdet_infra.program import declare_cell
+from clawdet_infra.redaction import Redactor
+from clawdet_infra.registry import Applied, Desired, Wish
+
+OnPassed = Callable[[str, Passed], None]
+
+
+def folder_of(root: Path, cell: str) -> Path:
+    """Return where the engine keeps what it needs of a cell beside the state; it can be lost."""
+    return root / ".clawdet" / "cells" / cell
+
+
+def policy_pack(root: Path) -> list[str]:
+    """Return the policies that every update is held against."""
+    pack = Path(__file__).resolve().parents[2] / "policy" / "run"
+    return [str(pack)] if pack.exists() else []
+
+
+class CellUpdate:
+    """Brings one cell up.  Whoever runs it holds the cell's lease."""
+
+    def __init__(
+        self, base: Base, cell: str, desired: Sequence[Desired], root: Path, *, stop: threading.Event, tell: OnPassed
+    ) -> None:
+        self._base = base
+        self._cell = cell
+        self._desired = desired
+        self._root = root
+        self._present = [one for one in desired if one.wanted == Wish.PRESENT]
+        self._absent = [one for one in desired if one.wanted == Wish.ABSENT]
+        self._fleet = self._make_fleet()
+        self._layout: Layout = lay_out(self._fleet, cell=cell)
+        self._redact = Redactor(_secrets(desired))
+        self._command = Command(stop=stop)
+        self._tell = tell
+        self._begun = time.monotonic()
+        records = {one.id: dict(one.record) for one in self._present}
+        self._engine = Engine(
+            folder_of(root, cell),
+            cell,
+            lambda: declare_cell(self._fleet, cell=cell, base=base.name, records=records).export(),
+            cloud=base.fleet.cloud,
+            command=self._command,
+        )
+
+    def recover(self) -> None:
+        """Take up what a killed update has left.  Raises LockedError while another one runs."""
+        cloud = self._fleet.cloud
+        labels = {"clawdet-cell": self._cell}
+        recover(self._cell, self._pulumi, find_at(cloud.endpoint or HETZNER, cloud.token.get_secret_value(), labels))
+
+    def run(self) -> dict[str, Applied]:
+        """Bring the cell up, and return how each customer's newest wish has ended.
+
+        Raises the engine's Stopped where it was stopped, and SetupError where the whole cell could not be updated.
+        """
+        hosts = self._base.outputs["base"]["hosts"]
+        addresses = {one.id: str(hosts[one.server_name]["ipv4"]) for one in self._layout.customers if one.host_id}
+        follower = Follower(
+            self._layout.customers, self._tell, addresses=addresses, ca_bundle=self._fleet.cloud.ca_bundle
+        )
+        follower.begin(one.id for one in self._desired if one.revision != one.applied)
+        failure = ""
+        try:
+            self._prepare_removals()
+            self._engine.up(
+                follower, continue_on_error=True, policy_packs=policy_pack(self._root), suppress_progress=True
+            )
+        except CommandError as error:
+            failure = self._explain(follower, error)
+        finally:
+            follower.end()
+        return self._results(follower, failure)
+
+    def _make_fleet(self) -> Fleet:
+        try:
+            return self._base.fleet_with([one.record for one in self._present], listed=False)
+        except ConfigurationError as error:
+            raise SetupError(
+                f"the settings of {self._base.name} do not fit the customers of {self._cell}: {error}"
+            ) from None
+
+    def _pulumi(self, arguments: Sequence[str]) -> str:
+        """Run a command of the engine where the cell's settings are."""
+        workspace = self._engine.stack.workspace
+        result = self._command.run(list(arguments), workspace.work_dir, workspace.env_vars)
+        return str(result.stdout)
+
+    def _prepare_removals(self) -> None:
+        """Take away what keeps the engine from removing customers who are to go, or what it does not know of."""
+        if not self._absent:
+            return
+        exported = self._exported()
+        for one in self._absent:
+            resources = leftovers.resources_of(exported, one.id)
+            for urn in leftovers.protected(resources):
+                self._pulumi(["state", "unprotect", urn, "--yes", "--stack", self._cell])
+            try:
+                leftovers.unprotect_servers(self._fleet.cloud, resources)
+            except Exception as error:
+                raise SetupError(
+                    f"the protection of {one.id}'s server could not be taken away: {error}", one.id
+                ) from None
+            if not leftovers.is_deployed(resources, one.id):
+                self._clear(one)
+
+    def _clear(self, one: Desired) -> None:
+        """Clear the place of a customer on a server that stays, of whose deployment the engine does not know."""
+        gone = self._base.fleet_with([one.record], listed=False)
+        [layout] = lay_out(gone, cell=self._cell).customers
+        existing = layout.customer.existing_server
+        if layout.host_id is not None:
+            facts = self._base.outputs["base"]["hosts"][layout.server_name]
+        elif existing is not None:
+            facts = {"ipv4": str(existing.ipv4), "host_key": existing.host_key}
+        else:
+            return
+        server = leftovers.server_of(layout.server_name, self._cell, facts)
+        try:
+            leftovers.remove_from(
+                server, SecretStr(self._base.outputs["login_key"]), layout, bool(gone.cloud.image_prefix)
+            )
+        except HostError as error:
+            raise SetupError(str(error), one.id) from None
+
+    def _exported(self) -> Mapping[str, Any]:
+        exported: Mapping[str, Any] = json.loads(self._pulumi(["stack", "export", "--stack", self._cell]))
+        return exported
+
+    def _explain(self, follower: Follower, error: CommandError) -> str:
+        said = follower.general[0] if follower.general else explain(self._cell, str(error))
+        return self._redact.line(said, 500)
+
+    def _results(self, follower: Follower, failure: str) -> dict[str, Applied]:
+        exported = self._exported()
+        seconds = round(time.monotonic() - self._begun, 1)
+        facts = _facts(exported)
+        results: dict[str, Applied] = {}
+        for one in self._desired:
+            stages = [{"stage": p.stage, "seconds": p.seconds, "note": p.note} for p in follower.passed(one.id)]
+            if one.wanted == Wish.ABSENT:
+                left = leftovers.resources_of(exported, one.id)
+                why = "" if not left else follower.why(one.id) or failure or "something of it is still there"
+                ok = not left
+            else:
+                ok = follower.healthy(one.id)
+                why = "" if ok else follower.why(one.id) or failure or "the engine did not come to this customer"
+            results[one.id] = Applied(
+                revision=one.revision,
+                ok=ok,
+                error=self._redact.line(why, 500),
+                facts=facts.get(one.id, {}),
+                deploy_seconds=seconds,
+                stages=stages,
+            )
+        return results
+
+
+def _facts(exported: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Return what the customers' components say of themselves, by id."""
+    resources = (exported.get("deployment") or {}).get("resources") or []
+    found = {}
+    for one in resources:
+        outputs = one.get("outputs") or {}
+        if one["type"] == "clawdet:index:Customer" and outputs.get("url"):
+            name = str(one["urn"]).rpartition("::")[2]
+            found[name] = {key: str(outputs.get(key, "")) for key in ("url", "ipv4", "image", "user")}
+            found[name]["server"] = str(outputs.get("host") or slug_of(name))
+    return found
+
+
+def _secrets(desired: Sequence[Desired]) -> list[str]:
+    keys = ("anthropicApiKey", "gatewayToken", "telegramBotToken")
+    return [str(one.record[key]) for one in desired for key in keys if one.record.get(key)]
