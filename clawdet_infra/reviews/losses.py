@@ -6,6 +6,7 @@ commits, so that the trailers of all but the last end up further above; so each 
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from clawdet_infra.model.names import CustomerId
 from clawdet_infra.reviews.errors import GitError
 
 TRAILER = "Allow-loss"
+
+_PARAGRAPHS = re.compile(r"\n(?:[ \t]*\n)+")
 
 _ID: TypeAdapter[str] = TypeAdapter(CustomerId)
 
@@ -65,10 +68,10 @@ def has_commit(checkout: Path, commit: str) -> bool:
 def _values(checkout: Path, message: str) -> list[str]:
     """Return the values of the trailers of a message."""
     values = []
-    for paragraph in message.split("\n\n"):
+    # Git finds no trailer in the first paragraph, the subject; so each of the others is read below one.
+    for paragraph in _PARAGRAPHS.split(message.replace("\r\n", "\n"))[1:]:
         if TRAILER.lower() not in paragraph.lower():
             continue
-        # Trailers are never in the first paragraph of a message, so this one is given another above it.
         read = _git(checkout, "interpret-trailers", "--parse", "--no-divider", text=f"Subject\n\n{paragraph}\n")
         for line in read.splitlines():
             key, _, value = line.partition(":")
