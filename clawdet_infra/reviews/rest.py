@@ -18,6 +18,7 @@ from clawdet_infra.reviews.errors import ForgeError, PassingForgeError, Settings
 _SECONDS = 30
 _NEXT = re.compile(r'<([^<>]+)>\s*;\s*rel="next"')
 _TOO_MANY, _SERVER_ERROR = 429, 500
+_GONE = (404, 409, 410)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +76,9 @@ class Rest:
         said = f"{self.name} answered {call} with {error.code}: {_reason(error)}"
         wait = _seconds(error.headers.get("Retry-After"))
         limited = error.code == 403 and (wait is not None or error.headers.get("X-RateLimit-Remaining") == "0")
-        if error.code == _TOO_MANY or error.code >= _SERVER_ERROR or limited:
+        # What was listed a moment ago was removed or changed by another job meanwhile.
+        overtaken = error.code in _GONE and not call.startswith("GET ")
+        if error.code == _TOO_MANY or error.code >= _SERVER_ERROR or limited or overtaken:
             return PassingForgeError(said, wait)
         if error.code in (401, 403):
             said += " The token is wrong, has expired, or lacks a permission; see docs/how-to/review-pull-requests.md."
