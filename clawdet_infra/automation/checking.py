@@ -10,7 +10,7 @@ from clawdet_infra.automation.errors import ImmutableError, InputError, TakenErr
 from clawdet_infra.model import PLANS, ConfigurationError, Problem, dump_fleet
 from clawdet_infra.registry import Record, Related
 
-_CLASHES = ("is already", "is the same as", "collides", "lies below", "also the", "is the server of", "names the same")
+_CLASHES = ("is already", "is the same as", "collides", "lies below", "also the id of", "is the server of", "names the same")
 
 
 def check_of(base: Base) -> Callable[[Related, Record], Record]:

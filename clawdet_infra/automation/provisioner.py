@@ -165,7 +165,7 @@ class Provisioner:
             server=row.server,
             ipv4=row.ipv4,
             user=row.user,
-            created=wanted.created,
+            created=wanted.instance.deployed_at is None,
             changed=wanted.changed,
             stages=tuple(stages),
         )

@@ -18,6 +18,7 @@ from clawdet_infra.cli import (
     metrics,
     open,
     preview,
+    provision,
     ps,
     recover,
     restart,
@@ -40,6 +41,10 @@ app.command("validate")(validate.validate)
 app.command("test-deploy")(trial.try_out)
 app.command("preview")(preview.preview)
 app.command("up", context_settings=up.CONTEXT)(up.up)
+app.command("provision")(provision.provision)
+app.command("deprovision")(provision.deprovision)
+app.command("status")(provision.status)
+app.command("list")(provision.list_)
 app.command("recover")(recover.recover)
 app.command("history")(history.history)
 app.command("health")(health.health)

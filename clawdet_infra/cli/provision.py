@@ -1,0 +1,256 @@
+"""`clawdet provision`, `deprovision`, `status` and `list`: customers who sign up, as the signup backend has them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from clawdet_infra.cli import project
+from clawdet_infra.cli.project import Exit
+
+if TYPE_CHECKING:
+    from clawdet_infra.automation import AutomationError, Provisioner, StageEvent
+    from clawdet_infra.registry import InstanceRow
+
+API_KEY, GATEWAY_TOKEN, TELEGRAM = "ANTHROPIC_API_KEY", "OPENCLAW_GATEWAY_TOKEN", "TELEGRAM_BOT_TOKEN"
+_FROM_STDIN = {"apiKey": API_KEY, "gatewayToken": GATEWAY_TOKEN, "telegramBotToken": TELEGRAM}
+
+Base = Annotated[str, typer.Option("--stack", "-s", help="The stack whose base the customers stand on.")]
+Deadline = Annotated[float, typer.Option("--deadline", help="Seconds after which the call is stopped.", min=1)]
+CellSize = Annotated[
+    int, typer.Option("--cell-size", envvar="CLAWDET_CELL_SIZE", help="The most customers of a cell.", min=1, max=500)
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON; progress goes to stderr.")]
+Customer = Annotated[str, typer.Argument(help="The customer's id.", metavar="ID")]
+
+
+def provision(
+    customer_id: Annotated[str, typer.Option("--customer-id", help="Names the customer for ever.")],
+    plan: Annotated[str, typer.Option("--plan", help="free, pro or enterprise.")],
+    subdomain: Annotated[str | None, typer.Option("--subdomain", help="Default: the id.")] = None,
+    api_key: Annotated[
+        str | None,
+        typer.Option("--api-key", help=f"Anthropic's. Others on this machine see it: better {API_KEY}, or --stdin."),
+    ] = None,
+    gateway_token: Annotated[
+        str | None,
+        typer.Option(
+            "--gateway-token", help=f"64 hexadecimal digits, else one is made. Better {GATEWAY_TOKEN}, or --stdin."
+        ),
+    ] = None,
+    vps_ip: Annotated[
+        str | None, typer.Option("--vps-ip", help="Address of a server that is there already, else one is rented.")
+    ] = None,
+    host_key: Annotated[
+        str | None, typer.Option("--host-key", help="That server's SSH host key; else the one it shows is pinned.")
+    ] = None,
+    stdin: Annotated[
+        bool, typer.Option("--stdin", help='Read secrets from stdin: {"apiKey": …, "gatewayToken": …}.')
+    ] = False,
+    stack: Base = "prod",
+    cell_size: CellSize = 50,
+    deadline: Deadline = 900,
+    json_output: Json = False,
+) -> None:
+    """Make a customer, or change one, and wait until the gateway is healthy.
+
+    Arguments of a program are visible to others on the machine, so secrets are better given in the environment
+    (ANTHROPIC_API_KEY, OPENCLAW_GATEWAY_TOKEN, TELEGRAM_BOT_TOKEN) or on stdin.  Calling again goes on where a call
+    was stopped, and changes nothing where all is done.
+
+    Example: clawdet provision --customer-id user123 --plan pro --json
+    """
+    secrets = _secrets(stdin, {API_KEY: api_key, GATEWAY_TOKEN: gateway_token})
+    if not secrets.get(API_KEY):
+        _wrong(f"the Anthropic API key is missing: set {API_KEY}, or say --stdin")
+    from pydantic import SecretStr
+
+    from clawdet_infra.automation import AutomationError, Signup
+
+    def secret(name: str) -> SecretStr | None:
+        return SecretStr(secrets[name]) if secrets.get(name) else None
+
+    wanted = Signup(
+        id=customer_id,
+        plan=plan,
+        api_key=SecretStr(secrets[API_KEY]),
+        subdomain=subdomain,
+        gateway_token=secret(GATEWAY_TOKEN),
+        telegram_bot_token=secret(TELEGRAM),
+        server_ipv4=vps_ip,
+        server_host_key=host_key,
+    )
+    tell = _Teller(json_output)
+    try:
+        with _fleet(stack, cell_size) as fleet, _cancelled_by_signals() as cancelled:
+            result = fleet.provision(wanted, tell.stage, deadline=deadline, cancelled=cancelled)
+    except AutomationError as error:
+        _fail(error, json_output)
+    if json_output:
+        shown = {_camel(key): value for key, value in asdict(result).items()}
+        project.print_json(shown)
+        return
+    what = "is there" if not result.changed else f"is healthy after {result.deploy_time:.0f} s"
+    tell(f"{result.customer} {what}: {result.access_url} (in {result.cell}, on {result.server})")
+
+
+def deprovision(
+    customer: Customer,
+    stack: Base = "prod",
+    deadline: Deadline = 900,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json_output: Json = False,
+) -> None:
+    """Remove a customer who signed up, with the server and all data, also one that never became healthy.
+
+    Example: clawdet deprovision user123 --yes
+    """
+    from clawdet_infra.automation import AutomationError
+
+    if not yes:
+        if json_output or not sys.stdin.isatty():
+            _wrong(f"this removes {customer} and all its data: say --yes where you mean it")
+        typer.confirm(f"Remove {customer} and all its data?", abort=True)
+    tell = _Teller(json_output)
+    try:
+        with _fleet(stack) as fleet, _cancelled_by_signals() as cancelled:
+            result = fleet.deprovision(customer, tell.stage, deadline=deadline, cancelled=cancelled)
+    except AutomationError as error:
+        _fail(error, json_output)
+    if json_output:
+        project.print_json({_camel(key): value for key, value in asdict(result).items()})
+        return
+    tell(f"{customer}: nothing of it is left" if result.existed else f"there is no customer {customer}")
+
+
+def status(customer: Customer, stack: Base = "prod", json_output: Json = False) -> None:
+    """Tell what is known of a customer.  The exit code is 4 where the last update of it failed.
+
+    Example: clawdet status user123
+    """
+    from clawdet_infra.automation import AutomationError
+
+    try:
+        with _fleet(stack) as fleet:
+            row = fleet.status(customer)
+    except AutomationError as error:
+        _fail(error, json_output)
+    if json_output:
+        project.print_json(asdict(row))
+    else:
+        for name, value in asdict(row).items():
+            if value not in ("", None, []) and name != "stages":
+                typer.echo(f"{name:14} {value}")
+    raise typer.Exit(Exit.RESOURCE if row.phase == "failed" else Exit.OK)
+
+
+def list_(
+    stack: Base = "prod",
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="First make the registry anew from the stacks.")] = False,
+    json_output: Json = False,
+) -> None:
+    """List all customers: those of the stack's file, and those who signed up.
+
+    Example: clawdet list --json
+    """
+    from clawdet_infra.automation import AutomationError
+
+    try:
+        with _fleet(stack) as fleet:
+            rows = fleet.rebuild() if rebuild else fleet.list()
+    except AutomationError as error:
+        _fail(error, json_output)
+    if json_output:
+        project.print_json([asdict(one) for one in rows])
+        return
+    _show(rows)
+
+
+def _show(rows: list[InstanceRow]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("CUSTOMER", "PLAN", "STACK", "SERVER", "STATE", "URL"):
+        table.add_column(heading, overflow="fold")
+    for one in rows:
+        table.add_row(one.id, one.plan, one.cell, one.server, str(one.phase), one.url)
+    Console().print(table)
+
+
+class _Teller:
+    """Says what happens as it happens: on stdout, or on stderr where stdout is for JSON."""
+
+    def __init__(self, json_output: bool) -> None:
+        self._stream = sys.stderr if json_output else sys.stdout
+
+    def __call__(self, text: str) -> None:
+        print(text, file=self._stream, flush=True)
+
+    def stage(self, event: StageEvent) -> None:
+        """Tell that a stage was passed."""
+        self(f"{event.seconds:6.1f} s  {event.stage:11} {event.note}".rstrip())
+
+
+@contextmanager
+def _fleet(stack: str, cell_size: int = 50) -> Iterator[Provisioner]:
+    from clawdet_infra.automation import Provisioner
+
+    with Provisioner(stack, cell_size=cell_size, root=project.ROOT) as fleet:
+        yield fleet
+
+
+@contextmanager
+def _cancelled_by_signals() -> Iterator[threading.Event]:
+    """An event that Ctrl-C or SIGTERM sets, so that the engine ends what it is at."""
+    cancelled = threading.Event()
+    before = {one: signal.signal(one, lambda *_: cancelled.set()) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield cancelled
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def _secrets(stdin: bool, given: dict[str, str | None]) -> dict[str, str]:
+    """Return the secrets by the name of their variable: from stdin, else from arguments, else from the environment."""
+    found = {name: os.environ[name] for name in (API_KEY, GATEWAY_TOKEN, TELEGRAM) if os.environ.get(name)}
+    found |= {name: value for name, value in given.items() if value}
+    if not stdin:
+        return found
+    try:
+        read = json.load(sys.stdin)
+    except ValueError:
+        _wrong('stdin is no JSON; write for example {"apiKey": "…", "gatewayToken": "…"}')
+    known = isinstance(read, dict) and set(read) <= set(_FROM_STDIN)
+    if not known or not all(isinstance(value, str) for value in read.values()):
+        _wrong(f"stdin has to be a JSON object with texts, and no other keys than {', '.join(_FROM_STDIN)}")
+    return found | {_FROM_STDIN[key]: value for key, value in read.items()}
+
+
+def _fail(error: AutomationError, json_output: bool) -> NoReturn:
+    if json_output:
+        told = {"success": False, "error": str(error), "kind": type(error).__name__, "action": error.action}
+        project.print_json(told)
+    typer.echo(f"error: {error}", err=True)
+    codes = {"fix": Exit.CONFIGURATION, "retry": Exit.RESOURCE, "call": Exit.ERROR}
+    raise typer.Exit(codes[error.action]) from None
+
+
+def _wrong(text: str) -> NoReturn:
+    typer.echo(f"error: {text}", err=True)
+    raise typer.Exit(Exit.CONFIGURATION)
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
