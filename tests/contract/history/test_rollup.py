@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from clawdet_infra.database.connecting import Database
 from clawdet_infra.fleet.history import RELATIVE_ERROR, Availability, History, HistoryPolicy, Retention
 from clawdet_infra.fleet.records import Condition, Observation
-from tests.contract.history.conftest import MakeUrl
+from tests.contract.conftest import MakeUrl
 from tests.support.past import DOWN, HEALTHY, MINUTE, NOON, SLOW, every_minute, look, spoken_for, true_percentile
 
 NOW = NOON + timedelta(hours=1)

@@ -1,0 +1,63 @@
+"""Customers who sign up, for the tests of the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from clawdet_infra.registry import Applied, Record, Registry, Related, Seal, Wanted
+
+SEAL = Seal("5e" * 32)
+OTHER_SEAL = Seal("a1" * 32)
+BASE = "prod"
+
+
+def signup(identity: str, **more: Any) -> dict[str, Any]:
+    """A record as in YAML."""
+    return {"id": identity, "plan": "pro", "anthropicApiKey": f"sk-ant-canary-{'k' * 20}-{identity}", **more}
+
+
+class Asked:
+    """A check that lets everything pass, and keeps what it was asked about."""
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self.related: Related | None = None
+
+    def __call__(self, related: Related) -> Record:
+        self.related = related
+        return self.record
+
+    @property
+    def ids(self) -> list[str]:
+        assert self.related is not None, "nothing was asked"
+        return [one["id"] for one in self.related]
+
+
+def want(
+    registry: Registry, record: Mapping[str, Any], *, base: str = BASE, cell_size: int = 3, seal: Seal = SEAL
+) -> Wanted:
+    return registry.want(base, record, seal=seal, cell_size=cell_size, check=lambda _: record)
+
+
+def related_to(registry: Registry, record: Mapping[str, Any], base: str = BASE) -> list[str]:
+    """The ids of the customers that a new one is checked against; it is refused in the end."""
+    asked = Asked(record)
+
+    def check(related: Related) -> Record:
+        asked(related)
+        raise PermissionError
+
+    try:
+        registry.want(base, record, seal=SEAL, cell_size=3, check=check)
+    except PermissionError:
+        return asked.ids
+    raise AssertionError("the check was not asked")
+
+
+def healthy(registry: Registry, record: Mapping[str, Any], *, base: str = BASE, cell_size: int = 3) -> Wanted:
+    """A customer who is wanted, and whose cell was updated with success."""
+    wanted = want(registry, record, base=base, cell_size=cell_size)
+    done = Applied(revision=wanted.revision, ok=True, facts={"url": f"https://{record['id']}.example.com"})
+    registry.applied(wanted.instance.cell, {record["id"]: done})
+    return wanted

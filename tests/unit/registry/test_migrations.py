@@ -1,0 +1,31 @@
+"""The migrations lead to the tables that the program uses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect
+
+from clawdet_infra.registry import Registry
+from clawdet_infra.registry.schema import FORM
+
+
+def test_the_newest_migration_is_the_one_that_the_program_asks_for() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(FORM.migrations))
+    assert ScriptDirectory.from_config(config).get_heads() == [FORM.head]
+
+
+def test_the_migrations_make_the_tables_of_the_schema(tmp_path: Path) -> None:
+    with Registry.open(f"sqlite:///{tmp_path}/registry.db") as registry, registry._database.read() as connection:
+        options = {"version_table": FORM.version_table, "compare_type": True}
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, FORM.metadata) == []
+        indexes = {row["name"]: row for row in inspect(connection).get_indexes("registry_instance")}
+        assert indexes["registry_instance_one_an_id"]["unique"] == 1
+        assert indexes["registry_instance_one_a_subdomain"]["unique"] == 1
+        assert str(indexes["registry_instance_host"]["dialect_options"]["sqlite_where"]) == "host <> ''"
