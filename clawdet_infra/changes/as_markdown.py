@@ -131,9 +131,12 @@ def _stacks(report: Report) -> Iterator[str]:
 
 def about(one: StackReport) -> str:
     """Return in a few words how a stack was looked at."""
-    asked = "asked the engine" if one.asked else "nothing that decides has changed since its last update"
-    policies = "policies applied" if one.policies else "policies not applied"
-    return "; ".join([one.state, asked, *([policies] if one.asked else []), *one.notes])
+    if one.state == "misconfigured":
+        return "its configuration is wrong"
+    if not one.asked:
+        return "unchanged; nothing that decides about it has changed since its last update, so the engine was not asked"
+    policies = "the policies were applied" if one.policies else "the policies were not applied"
+    return "; ".join([one.state, policies, *(note.rstrip(".") for note in one.notes)])
 
 
 def _listed(lines: Sequence[str]) -> Iterator[str]:

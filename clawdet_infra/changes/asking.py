@@ -6,6 +6,7 @@ masked in them.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ Step = Mapping[str, Any]
 """One step, in the form of `pulumi preview --json`: op, urn, oldState, newState, diffReasons, replaceReasons."""
 
 _MANDATORY = ("mandatory", "remediate")
+_PROTECTED = re.compile(r'resource "?(urn:[^"]+?)"? (?:cannot be deleted|as it is currently marked for protection)')
 _MISCONFIGURED = "The configuration has "
 
 
@@ -49,14 +51,17 @@ class Planned:
     """What the engine answered.
 
     `steps` are in the order of the engine.  `drift` has the steps of a refresh that found a resource other than it
-    was left.  `policies_ran` says whether a policy pack looked at it.  `errors` says in sentences why there is no
-    whole answer; `misconfigured` that the stack's configuration is the reason.  `seconds` is how long it took.
+    was left.  `protected` are the URNs of what would be deleted or replaced and must not be; the engine stops there, so
+    its answer is not a whole one.  `policies_ran` says whether a policy pack looked at it.  `errors` says in sentences
+    why there is no whole answer; `misconfigured` that the stack's configuration is the reason.  `seconds` is how long
+    it took.
     """
 
     steps: tuple[Step, ...]
     drift: tuple[Step, ...] = ()
     violations: tuple[Violation, ...] = ()
     policies_ran: bool = False
+    protected: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     misconfigured: bool = False
     seconds: float = 0.0
@@ -94,6 +99,7 @@ class _Listener:
         self._drift: list[Step] = []
         self._violations: dict[Violation, None] = {}
         self._errors: dict[str, None] = {}
+        self._protected: dict[str, None] = {}
         self._misconfigured = False
         self._policies_ran = False
 
@@ -111,13 +117,14 @@ class _Listener:
 
     def planned(self, said: str, seconds: float) -> Planned:
         violations = tuple(self._violations)
-        if said and not self._errors and not any(one.mandatory for one in violations):
+        if said and not self._errors and not self._protected and not any(one.mandatory for one in violations):
             self._errors[_reason(said)] = None
         return Planned(
             steps=tuple(self._steps),
             drift=tuple(self._drift),
             violations=violations,
             policies_ran=self._policies_ran or bool(violations),
+            protected=tuple(self._protected),
             errors=tuple(self._errors),
             misconfigured=self._misconfigured,
             seconds=seconds,
@@ -134,7 +141,9 @@ class _Listener:
 
     def _error(self, message: str) -> None:
         text = scrubbed(message).strip()
-        if _MISCONFIGURED in text:
+        if "protect" in text and (found := _PROTECTED.findall(" ".join(text.split()))):
+            self._protected |= dict.fromkeys(found)
+        elif _MISCONFIGURED in text:
             # The program tells all problems in one error, one a line.
             self._misconfigured = True
             text = text[text.index(_MISCONFIGURED) :]

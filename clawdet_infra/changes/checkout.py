@@ -26,9 +26,10 @@ _CLOUD = "clawdet:cloud"
 class CheckoutSource:
     """A stack with a file in the project's folder; see `previewing.Source`."""
 
-    def __init__(self, name: str, root: Path = ROOT) -> None:
+    def __init__(self, name: str, root: Path = ROOT, arguments: Sequence[str] = ()) -> None:
         self._name = name
         self._root = root
+        self._arguments = arguments
 
     @property
     def name(self) -> str:
@@ -42,7 +43,7 @@ class CheckoutSource:
 
     def open(self) -> Previewed:
         """Return the stack for the engine."""
-        return open_stack(self._name, self._root)
+        return open_stack(self._name, self._root, self._arguments)
 
     def prices(self) -> Prices:
         """Ask the stack's cloud for its prices."""

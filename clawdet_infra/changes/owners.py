@@ -43,7 +43,18 @@ class Owners:
         for one in chain:
             if kind := _COMPONENTS.get(type_of(one)):
                 return Owner(kind, name_of(one))
-        return Owner("shared", name_of([one for one in chain if type_of(one) != STACK][-1]))
+        outermost = [one for one in chain if type_of(one) != STACK][-1]
+        return _from_name(outermost) or Owner("shared", name_of(outermost))
+
+
+def _from_name(urn: str) -> Owner | None:
+    """Return whose a part is by its name, `ID-server` and the like.
+
+    An engine that stops before its end may have told of the part and not of what it is in.
+    """
+    types = urn.split("::")[2].split("$")
+    kind = _COMPONENTS.get(types[0])
+    return Owner(kind, name_of(urn).rpartition("-")[0]) if kind and len(types) > 1 else None
 
 
 def type_of(urn: str) -> str:

@@ -74,9 +74,9 @@ class CheckoutStack:
 _QUIETLY = ("--non-interactive", "--color", "never", "--suppress-outputs", "--suppress-progress")
 
 
-def open_stack(name: str, root: Path = ROOT) -> Previewed:
-    """Return a stack of the checkout, for `ask`."""
-    return CheckoutStack(name, root)
+def open_stack(name: str, root: Path = ROOT, arguments: Sequence[str] = ()) -> Previewed:
+    """Return a stack of the checkout, for `ask`; `arguments` are further ones for `pulumi preview`."""
+    return CheckoutStack(name, root, arguments)
 
 
 def checkout_stacks(root: Path = ROOT) -> list[str]:

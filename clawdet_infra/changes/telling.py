@@ -22,10 +22,11 @@ from clawdet_infra.changes.report import (
     Verdict,
     order,
 )
-from clawdet_infra.changes.wording import DEPLOYMENT, changes_of, inputs, summary_of
+from clawdet_infra.changes.wording import DEPLOYMENT, PROBE, changes_of, inputs, summary_of
 
 _SAME = frozenset({"same", "read", "read-replacement", "refresh", "discard", "discard-replaced"})
 _REPLACES = frozenset({"replace", "create-replacement", "delete-replaced", "import-replacement"})
+_STOPPED = "The engine stopped at what is protected, so this need not be all that would happen."
 _TENANT = "all data of the customer on the shared host"
 
 
@@ -55,23 +56,24 @@ def tell(
         for owner, its in by_owner.items()
         if (subject := _subject(owner, its, tuple(lost.get(owner, ())), bills.get(owner))) is not None
     ]
+    stopped = bool(planned.errors or planned.protected)
     if planned.errors:
         state: State = "misconfigured" if planned.misconfigured else "failed"
     else:
-        state = "changed" if subjects else "unchanged"
+        state = "changed" if subjects or planned.protected else "unchanged"
     return StackReport(
         stack=stack,
         state=state,
         subjects=tuple(sorted(subjects, key=lambda one: (order(one), one.kind, one.id))),
         policies=planned.policies_ran,
-        objections=(*_violations(planned, owners), *_guarded(planned.steps, named, most)),
-        bill=None if unknown or planned.errors else sum(bills.values(), Bill()),
-        bill_unknown=unknown or ("the engine has no whole answer" if planned.errors else ""),
+        objections=(*_violations(planned, owners), *_guarded(steps, named, most), *_protected(planned, owners)),
+        bill=None if unknown or stopped else sum(bills.values(), Bill()),
+        bill_unknown=unknown or ("the engine has no whole answer" if stopped else ""),
         currency=prices.currency if isinstance(prices, Prices) else "",
         drifted=_drifted(planned, owners),
         problems=planned.errors if planned.misconfigured else (),
         errors=() if planned.misconfigured else planned.errors,
-        notes=tuple(notes),
+        notes=(*notes, *([_STOPPED] if planned.protected else [])),
         seconds=planned.seconds,
     )
 
@@ -105,7 +107,7 @@ def _subject(owner: Owner, steps: Sequence[Step], lost: tuple[LostData, ...], bi
     verdict: Verdict = "changed"
     if component is not None and component["op"] == "create":
         verdict = "new"
-    elif component is not None and component["op"] == "delete":
+    elif (component is not None and component["op"] == "delete") or _is_leaving(owner, steps):
         verdict = "removed"
     elif owner.kind == "shared" and len(steps) == len(real) == 1:
         verdict = {"create": "new", "delete": "removed", "replace": "replaced"}.get(real[0]["op"], "changed")  # type: ignore[assignment]
@@ -115,10 +117,22 @@ def _subject(owner: Owner, steps: Sequence[Step], lost: tuple[LostData, ...], bi
         changes = _described(touched, "newState" if verdict == "new" else "oldState")
     else:
         changes = [change for step in real for change in changes_of(step)]
-        changes = _without_repetition(changes) or [Change(what="the outside health check runs again")]
+        changes = _without_repetition(changes) or [Change(what=_fallback(real))]
     return Subject(
         kind=owner.kind, id=owner.id, verdict=verdict, changes=tuple(dict.fromkeys(changes)), lost=lost, bill=bill
     )
+
+
+def _is_leaving(owner: Owner, steps: Sequence[Step]) -> bool:
+    """Say whether all that the engine told of a customer or host is deleted, though it stopped before the end."""
+    return owner.kind != "shared" and all(step["op"] == "delete" for step in steps)
+
+
+def _fallback(steps: Sequence[Step]) -> str:
+    """Return something true about steps that nobody has words for."""
+    if any(type_of(step["urn"]) == PROBE for step in steps):
+        return "the outside health check runs again"
+    return f"{', '.join(sorted(name_of(step['urn']) for step in steps))} changed in what is not shown"
 
 
 def _described(steps: Sequence[Step], which: str) -> list[Change]:
@@ -201,6 +215,18 @@ def _violations(planned: Planned, owners: Owners) -> list[Objection]:
         about = (str(owners.of(str(one.resource))),) if known else ()
         found.append(Objection(rule=one.policy, message=one.message, about=about, mandatory=one.mandatory))
     return found
+
+
+def _protected(planned: Planned, owners: Owners) -> list[Objection]:
+    return [
+        Objection(
+            rule="protected",
+            message=f"{name_of(urn)} is protected, so it is neither deleted nor replaced.",
+            hint="If that is meant, first set `protect: false` for it and deploy that; then make this change.",
+            about=(str(owners.of(urn)),),
+        )
+        for urn in planned.protected
+    ]
 
 
 def _guarded(steps: Sequence[Step], named: Collection[str], most: int) -> list[Objection]:

@@ -28,7 +28,9 @@ Step = Mapping[str, Any]
 
 def changes_of(step: Step) -> list[Change]:
     """Return what a step that is no mere grouping changes; nothing where that follows from other steps."""
-    tell = _TELLERS.get(type_of(step["urn"]), _anything)
+    kind = type_of(step["urn"])
+    made_or_gone = step["op"] in ("create", "delete") and kind not in (PASSWORD, PROBE)
+    tell = _anything if made_or_gone else _TELLERS.get(kind, _anything)
     return list(dict.fromkeys(tell(step)))
 
 
@@ -68,15 +70,35 @@ def _deployment(step: Step) -> Iterator[Change]:
     before, after = summary_of(old), summary_of(new)
     told = list(_summary(before, after))
     yield from told
-    if before.get("release") != after.get("release") and not told:
-        yield Change(what="templates", before=before.get("release"), after=after.get("release"))
-    if before.get("program") != after.get("program") and "program" in before:
-        yield Change(what="deployment program and guard of the server")
-    same_files = all(before.get(key) == after.get(key) for key in ("release", "program"))
-    if "stdin" in _differing(step) and new.get("stdin") != _UNKNOWN and same_files and not told:
+    files = _changed_files(before, after) - _explained({change.what for change in told})
+    if files:
+        yield Change(what=f"templates: {', '.join(sorted(files))}")
+    program = "program" in before and before["program"] != after.get("program")
+    if program:
+        yield Change(what="deployment program, and guard of the server")
+    # The secrets travel with all the rest in one input, so that they alone have changed is known only where nothing
+    # else of it has.
+    if "stdin" in _differing(step) and new.get("stdin") != _UNKNOWN and before == after:
         yield Change(what="secrets changed")
-    known = {"create", "stdin", "connection", "delete", "triggers"}
-    yield from _others(step, known)
+    yield from _others(step, {"create", "stdin", "connection", "delete", "triggers"})
+
+
+def _changed_files(before: Mapping[str, str], after: Mapping[str, str]) -> set[str]:
+    """Return the names of the files whose content is another one."""
+    old, new = (dict(one.split(" ") for one in side.get("files", "").split(", ") if one) for side in (before, after))
+    return {name for name in {*old, *new} if old.get(name) != new.get(name)}
+
+
+def _explained(told: set[str]) -> set[str]:
+    """Return the files that have to change with what is told already."""
+    if "plan" in told:
+        return {"compose.yaml", "Caddyfile", "openclaw.json"}
+    found: set[str] = set()
+    if "address" in told:
+        found |= {"compose.yaml", "Caddyfile", "openclaw.json"}
+    if told & {"limits", "browser's limits"}:
+        found |= {"compose.yaml"}
+    return found
 
 
 def _summary(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Change]:
@@ -143,7 +165,7 @@ def _record(step: Step) -> Iterator[Change]:
     if old.get("records") != new.get("records"):
         yield Change(what="DNS records lead to another address")
     labels = {"labels"} if _only_ours(old.get("labels"), new.get("labels")) else set()
-    yield from _others(step, {"name", "ttl", "records", *labels})
+    yield from _others(step, {"name", "ttl", "records", "changeProtection", *labels})
 
 
 def _password(step: Step) -> Iterator[Change]:
@@ -159,8 +181,8 @@ def _password(step: Step) -> Iterator[Change]:
             yield Change(what="gateway token given, where one was made before")
         else:
             yield _rotated(step)
-    elif op == "create":
-        yield Change(what=f"{name}: SSH key made")
+    elif op in ("create", "delete"):
+        yield Change(what=f"{name}: SSH key {'made' if op == 'create' else 'removed'}")
     else:
         yield Change(what=f"{name}: SSH key made anew")
 
@@ -219,9 +241,10 @@ def _others(step: Step, known: set[str]) -> Iterator[Change]:
 def _differing(step: Step) -> set[str]:
     """Return the top-level properties that a step changes: those that the engine names, else those that differ."""
     named = [*(step.get("diffReasons") or ()), *(step.get("replaceReasons") or ())]
-    if named:
-        return {one.split(".")[0].split("[")[0] for one in named}
     old, new = inputs(step, "oldState"), inputs(step, "newState")
+    # What follows from a change, such as a value that the provider computes, is not one of its own.
+    if given := {one.split(".")[0].split("[")[0] for one in named} & {*old, *new}:
+        return given
     return {key for key in {*old, *new} if old.get(key) != new.get(key)}
 
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clawdet_infra.cli import project
 from clawdet_infra.cli.project import ROOT, Exit
-from clawdet_infra.cli.up import POLICY_PACK
+from clawdet_infra.cli.up import ALLOWED_VARIABLE, POLICY_PACK, allowed, exit_code
 
 if TYPE_CHECKING:
     from clawdet_infra.changes.previewing import Source
     from clawdet_infra.changes.report import Report
-
-ALLOWED_VARIABLE = "CLAWDET_ALLOW_LOSS"
 
 
 def preview(
@@ -58,7 +55,7 @@ def preview(
         raise typer.Exit(Exit.CONFIGURATION)
     sources = _sources(stack or [], empty=empty_state)
     # Imported where it is needed: the report's parts take time that no other command should wait for.
-    from clawdet_infra.changes.marking import marks
+    from clawdet_infra.changes.marking import RegistryMarks
     from clawdet_infra.changes.previewing import Wish
     from clawdet_infra.changes.previewing import preview as do_preview
 
@@ -69,15 +66,9 @@ def preview(
         refresh=refresh,
         at_once=at_once,
     )
-    report = do_preview(sources, wish, marks=None if empty_state else marks())
+    report = do_preview(sources, wish, marks=None if empty_state else RegistryMarks(ROOT))
     _show(report, markdown=markdown, json_output=json_output)
     raise typer.Exit(_code(report, expect_no_changes))
-
-
-def allowed(named: Sequence[str]) -> Collection[str]:
-    """Return what may lose data: what the options name and what the environment does."""
-    listed = os.environ.get(ALLOWED_VARIABLE, "").split(",")
-    return {one.strip() for one in (*named, *listed) if one.strip()}
 
 
 def _sources(names: Sequence[str], *, empty: bool) -> list[Source]:
@@ -117,10 +108,5 @@ def _show(report: Report, *, markdown: bool, json_output: bool) -> None:
 
 
 def _code(report: Report, expect_no_changes: bool) -> Exit:
-    if report.misconfigured:
-        return Exit.CONFIGURATION
-    if report.failed:
-        return Exit.ERROR
-    if report.refused:
-        return Exit.POLICY
-    return Exit.CHANGES if expect_no_changes and report.changes else Exit.OK
+    code = exit_code(report)
+    return Exit.CHANGES if code is Exit.OK and expect_no_changes and report.changes else code

@@ -1,17 +1,32 @@
-"""`clawdet up`: `pulumi up`, after what a killed update left behind was taken up."""
+"""`clawdet up`: `pulumi up`, after what a killed update left behind was taken up, and not where data would be lost."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clawdet_infra.cli import project, recover
+from clawdet_infra.cli.project import ROOT, Exit
+
+if TYPE_CHECKING:
+    from clawdet_infra.changes.report import Report
 
 POLICY_PACK = Path(__file__).resolve().parents[2] / "policy" / "run"
+ALLOWED_VARIABLE = "CLAWDET_ALLOW_LOSS"
 
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+_YES = ("--yes", "-y")
+_SKIP = ("--skip-preview", "-f")
+_OF_UPDATES = (*_YES, *_SKIP, "--continue-on-error", "--expect-no-changes", "--json", "-j")
+"""What `pulumi up` takes and our preview must not."""
+
+_IN_PART = ("--target", "-t", "--exclude", "-x", "--config", "-c", "--plan")
+"""With these an update does not make all of what the stack's file says."""
 
 
 def up(
@@ -20,11 +35,91 @@ def up(
     no_policy: Annotated[
         bool, typer.Option("--no-policy", help="Do not hold the update against the policies.")
     ] = False,
+    allow_loss: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-loss", help=f"What may lose data, by id; may be repeated. Or {ALLOWED_VARIABLE}, with commas."
+        ),
+    ] = None,
 ) -> None:
     """Recover from a killed update, then run `pulumi up` under the policies; further arguments are handed to it.
+
+    Ends with 5, before anything is touched, where data would be lost that nobody has named.
 
     Example: clawdet up -s prod --diff
     """
     recover.recover(stack=stack, json_output=False)
-    pack = [] if no_policy else ["--policy-pack", str(POLICY_PACK)]
-    raise typer.Exit(project.run(["pulumi", "up", "--stack", stack, *pack, *context.args]))
+    pack = None if no_policy else str(POLICY_PACK)
+    arguments = context.args
+    # Imported where it is needed: it takes time that no other command should wait for.
+    from clawdet_infra.changes.checkout import CheckoutSource
+    from clawdet_infra.changes.previewing import Wish, preview
+
+    source = CheckoutSource(stack, ROOT, _for_preview(arguments))
+    made_from = source.fingerprint(policies=pack is not None)
+    report = preview([source], Wish(policy_pack=pack, named=allowed(allow_loss or []), full=True))
+    _show(report)
+    if (code := exit_code(report)) != Exit.OK:
+        raise typer.Exit(code)
+    policies = ["--policy-pack", pack] if pack else []
+    # A person who has to confirm sees the engine's own preview; who has said yes need not wait for a second one.
+    skip = ["--skip-preview"] if not {*_SKIP}.intersection(arguments) and {*_YES}.intersection(arguments) else []
+    ended = project.run(["pulumi", "up", "--stack", stack, *policies, *skip, *arguments])
+    if ended == Exit.OK and made_from is not None and not _in_part(arguments):
+        _keep(stack, made_from, policies=pack is not None)
+    raise typer.Exit(ended)
+
+
+def allowed(named: Sequence[str]) -> Collection[str]:
+    """Return what may lose data: what the options name and what the environment does."""
+    listed = os.environ.get(ALLOWED_VARIABLE, "").split(",")
+    return {one.strip() for one in (*named, *listed) if one.strip()}
+
+
+def exit_code(report: Report) -> Exit:
+    """Return how a command ends that has this report."""
+    if report.misconfigured:
+        return Exit.CONFIGURATION
+    if report.failed:
+        return Exit.ERROR
+    return Exit.POLICY if report.refused else Exit.OK
+
+
+def _show(report: Report) -> None:
+    from rich.console import Console
+
+    from clawdet_infra.changes.as_text import as_text
+
+    Console(stderr=True).print(as_text(report))
+
+
+def _keep(stack: str, made_from: str, *, policies: bool) -> None:
+    """Note what the stack was made from, if nobody has changed that meanwhile."""
+    from clawdet_infra.changes.checkout import CheckoutSource
+    from clawdet_infra.changes.marking import keep_mark
+
+    source = CheckoutSource(stack, ROOT)
+    if source.fingerprint(policies=policies) != made_from:
+        return
+    if why := keep_mark(source, made_from, ROOT):
+        typer.echo(
+            f"warning: the next preview will ask the engine, since this update could not be noted: {why}", err=True
+        )
+
+
+def _for_preview(arguments: Sequence[str]) -> list[str]:
+    """Return those arguments of an update that decide what it does."""
+    kept: list[str] = []
+    left_out = False
+    for one in arguments:
+        if left_out:
+            left_out = False
+        elif one == "--plan":
+            left_out = True
+        elif one.partition("=")[0] not in (*_OF_UPDATES, "--plan"):
+            kept.append(one)
+    return kept
+
+
+def _in_part(arguments: Sequence[str]) -> bool:
+    return any(one.partition("=")[0] in _IN_PART for one in arguments)

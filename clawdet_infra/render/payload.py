@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import json
+import re
 from typing import Any
 
 from clawdet_infra import remote
 from clawdet_infra.layout import CustomerLayout, HostLayout
-from clawdet_infra.render.bundle import Bundle, site
+from clawdet_infra.render.bundle import COMPOSE_FILE, Bundle, site
 from clawdet_infra.render.templates import text
 
 START_SECONDS = 240
@@ -15,6 +18,7 @@ START_SECONDS = 240
 
 # Where the guard is on a server; its service names the program too.
 _GUARD = {"program": "/usr/local/lib/clawdet/guard.pyz", "units": "/etc/systemd/system"}
+_CONFIG_FOLDER = re.compile(r"config/[0-9a-f]{16}/")
 _GUARD_UNITS = ("clawdet-guard.service", "clawdet-guard.timer")
 
 _LOAD = "import json,sys; p=json.load(sys.stdin);"
@@ -107,4 +111,31 @@ def _payload(bundle: Bundle, **fields: Any) -> str:
 
 
 def _release_lines(bundle: Bundle) -> list[str]:
-    return [*(f"{role} image: {image}" for role, image in bundle.images.items()), f"release: {bundle.digest[:16]}"]
+    return [
+        *(f"{role} image: {image}" for role, image in bundle.images.items()),
+        f"release: {bundle.digest[:16]}",
+        # By these a preview tells a new template from new images or secrets.  None of it holds a secret.
+        f"files: {', '.join(f'{name} {mark}' for name, mark in _file_marks(bundle).items())}",
+        f"program: {_program_mark()}",
+    ]
+
+
+def _file_marks(bundle: Bundle) -> dict[str, str]:
+    """Return a short digest of each file by its name, without what other lines say: images, and other files' names."""
+    marks = {}
+    for path, file in sorted(bundle.files.items()):
+        content = file.content
+        if path == COMPOSE_FILE:
+            for role, image in bundle.images.items():
+                content = content.replace(image, role)
+            content = _CONFIG_FOLDER.sub("config/", content)
+        marks[path.rpartition("/")[2]] = hashlib.sha256(content.encode()).hexdigest()[:8]
+    return marks
+
+
+@functools.cache
+def _program_mark() -> str:
+    """Return a short digest of what runs on a server: the deployment's program, and its guard with the units."""
+    units = {name: text(f"host/{name}") for name in _GUARD_UNITS}
+    program = json.dumps([remote.program(files={}, guard_units=units), _GUARD])
+    return hashlib.sha256(program.encode()).hexdigest()[:8]

@@ -38,9 +38,16 @@ class LiveFleet:
         if self._deployed == wanted:
             return
         self.want(customers, **fields)
-        result = self.stack.clawdet_up()
+        leaving = [f"--allow-loss={one}" for one in self._losing_their_server(customers)]
+        result = self.stack.clawdet_up(*leaving)
         assert result.code == 0, result.output
         self._deployed = wanted
+
+    def _losing_their_server(self, customers: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Whose server goes: of those who leave, and of those who come to live on a shared host."""
+        dedicated = {one["id"] for one in customers if one["plan"] != "free"}
+        there = self.stack.outputs().get("customers", {})
+        return [name for name, one in there.items() if one["plan"] != "free" and name not in dedicated]
 
     def server(self, name: str) -> Server:
         return Server(self.stack.folder, self.stack.outputs(), name)

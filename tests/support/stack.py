@@ -101,8 +101,10 @@ class Stack:
     def up(self, *arguments: str) -> Result:
         return self.pulumi("up", "--yes", "--skip-preview", "--stack", self.name, *arguments)
 
-    def clawdet_up(self) -> Result:
-        return self.run("clawdet", "up", "--stack", self.name, "--yes", "--skip-preview", "--non-interactive")
+    def clawdet_up(self, *arguments: str) -> Result:
+        return self.run(
+            "clawdet", "up", "--stack", self.name, *arguments, "--yes", "--skip-preview", "--non-interactive"
+        )
 
     def preview(self, *arguments: str) -> Result:
         return self.pulumi("preview", "--stack", self.name, *arguments)
