@@ -18,7 +18,9 @@ _SETUP = re.compile(
 
 def error_of(row: InstanceRow) -> AutomationError:
     """Return the error of a customer whose update failed."""
-    text = f"customer {row.id}: {row.error or 'the update failed, and the engine gave no reason'}"
+    # What runs on servers and the health check name the customer themselves.
+    why = row.error.removeprefix(f"customer {row.id}: ") or "the update failed, and the engine gave no reason"
+    text = f"customer {row.id}: {why}"
     text = text if text.endswith((".", "!", "?")) else f"{text}."
     if _CAPACITY.search(row.error):
         return CapacityError(text, row.id)

@@ -27,25 +27,28 @@ class StackFacts:
     servers: tuple[Server, ...]
 
 
-def facts(stack: str, outputs: Mapping[str, Any], cloud: CloudAccess) -> StackFacts:
-    """Return what the outputs of a stack say.  Raises InventoryError where something in them is missing."""
+def facts(
+    stack: str, outputs: Mapping[str, Any], cloud: CloudAccess, shared: Mapping[str, Mapping[str, Any]] | None = None
+) -> StackFacts:
+    """Return what the outputs of a stack say; `shared` has the servers of its base that its customers may live on.
+
+    Raises InventoryError where something in the outputs is missing.
+    """
     missing = [name for name in _NEEDED if name not in outputs]
     if missing:
         raise InventoryError(
             f"stack {stack} has no output {missing[0]}: bring it up with `clawdet up -s {stack}`, with this version"
         )
     try:
-        servers = {
-            name: Server(name=name, stack=stack, ipv4=IPv4Address(one["ipv4"]), host_key=one["host_key"])
-            for name, one in outputs["servers"].items()
-        }
+        servers = _servers(stack, outputs["servers"])
+        places = _servers(stack, shared or {}) | servers
         instances = tuple(
             Instance(
                 id=identity,
                 stack=stack,
                 plan=one["plan"],
                 url=one["url"],
-                server=servers[one["host"]],
+                server=places[one["host"]],
                 user=one["user"],
                 image=one["image"],
                 password=SecretStr(outputs["tokens"][identity]["auth_password"]),
@@ -66,6 +69,13 @@ def facts(stack: str, outputs: Mapping[str, Any], cloud: CloudAccess) -> StackFa
         instances=instances,
         servers=tuple(servers.values()),
     )
+
+
+def _servers(stack: str, found: Mapping[str, Mapping[str, Any]]) -> dict[str, Server]:
+    return {
+        name: Server(name=name, stack=stack, ipv4=IPv4Address(one["ipv4"]), host_key=one["host_key"])
+        for name, one in found.items()
+    }
 
 
 def build(stacks: Sequence[StackFacts]) -> Inventory:

@@ -12,7 +12,7 @@ from clawdet_infra.fleet.instance import Inventory
 from clawdet_infra.inventory.building import StackFacts, build, facts
 from clawdet_infra.inventory.errors import InventoryError
 from clawdet_infra.inventory.listing import write_listing
-from clawdet_infra.inventory.stacks import cloud_of, outputs_of, workspace
+from clawdet_infra.inventory.stacks import base_of, cloud_of, outputs_of, workspace
 from clawdet_infra.inventory.versions import Version, stamp, updating, versions
 from clawdet_infra.place import ROOT
 
@@ -81,4 +81,7 @@ class Loader:
             why = updating(stack) or f"bring it up with `clawdet up -s {stack}`"
             raise InventoryError(f"stack {stack} has no customers yet: {why}")
         cloud, file = asked.result()
-        return _Known(version, facts(stack, outputs, cloud), file, stamp(file) if file else None)
+        base = base_of(stack, self._root)
+        # Free customers of a cell live on servers of its base.
+        shared = {} if base == stack else outputs_of(base, self._root).get("base", {}).get("hosts", {})
+        return _Known(version, facts(stack, outputs, cloud, shared), file, stamp(file) if file else None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pulumi.automation import LocalWorkspace, PulumiCommand
 
 PROJECT = "clawdet"
+_CELL = re.compile(r"(?P<base>.+)-cell-[1-9][0-9]*")
 _TOKEN_KEY = "hcloud:token"  # noqa: S105 -- the key, not a token
 _TOKEN_VARIABLE = "HCLOUD_TOKEN"  # noqa: S105 -- the variable, not a token
 
@@ -61,9 +63,18 @@ def outputs_of(stack: str, root: Path = ROOT) -> dict[str, Any]:
         return {name: output.value for name, output in workspace(root).stack_outputs(stack).items()}
 
 
+def base_of(stack: str, root: Path = ROOT) -> str:
+    """Return the stack whose configuration a stack has: for a cell its base, for every other one itself."""
+    found = _CELL.fullmatch(stack)
+    return found["base"] if found and not (root / f"Pulumi.{stack}.yaml").exists() else stack
+
+
 def fleet_of(stack: str, root: Path = ROOT) -> Fleet:
-    """Return the fleet that a stack's configuration describes.  Raises InventoryError with all that is wrong."""
-    config = _config(stack, root)
+    """Return the fleet that a stack's configuration describes; a cell's has its base's settings and customers.
+
+    Raises InventoryError with all that is wrong.
+    """
+    config = _config(base_of(stack, root), root)
     try:
         return load_fleet(_raw(config, root, must_answer=True), token=_token(config))
     except ConfigurationError as error:
@@ -76,7 +87,7 @@ def cloud_of(stack: str, root: Path = ROOT) -> tuple[CloudAccess, Path | None]:
     The rest of the configuration is not looked at: what runs is looked after also while somebody edits the list of
     customers, and while the cloud's own interface is away.
     """
-    config = _config(stack, root)
+    config = _config(base_of(stack, root), root)
     try:
         raw = _raw(config, root, must_answer=False)
     except ConfigurationError as error:
