@@ -8,23 +8,29 @@
 is an `AutomationError`, whose `action` is `fix`, `retry` or `call`.
 """
 
-from clawdet_infra.automation.asynchronous import AsyncProvisioner
-from clawdet_infra.automation.errors import (
-    AutomationError,
-    BusyError,
-    CancelledError,
-    CapacityError,
-    DeadlineError,
-    DeploymentError,
-    ImmutableError,
-    InputError,
-    SetupError,
-    TakenError,
-    UnknownCustomerError,
-)
-from clawdet_infra.automation.provisioner import Provisioner
-from clawdet_infra.automation.results import Provisioned, Removed, StageEvent
-from clawdet_infra.automation.signup import Signup
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clawdet_infra.automation.asynchronous import AsyncProvisioner
+    from clawdet_infra.automation.errors import (
+        AutomationError,
+        BusyError,
+        CancelledError,
+        CapacityError,
+        DeadlineError,
+        DeploymentError,
+        ImmutableError,
+        InputError,
+        SetupError,
+        TakenError,
+        UnknownCustomerError,
+    )
+    from clawdet_infra.automation.provisioner import Provisioner
+    from clawdet_infra.automation.results import Provisioned, Removed, StageEvent
+    from clawdet_infra.automation.signup import Signup
 
 __all__ = [
     "AsyncProvisioner",
@@ -45,3 +51,13 @@ __all__ = [
     "TakenError",
     "UnknownCustomerError",
 ]
+
+_ROOMS = {"AsyncProvisioner": "asynchronous", "Provisioner": "provisioner", "Signup": "signup"}
+_ROOMS |= dict.fromkeys(("Provisioned", "Removed", "StageEvent"), "results")
+
+
+def __getattr__(name: str) -> Any:
+    # Pulumi takes a third of a second to import, and not everybody who looks at cells needs it.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_ROOMS.get(name, 'errors')}"), name)

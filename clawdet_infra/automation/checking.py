@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from clawdet_infra.automation.base import Base
-from clawdet_infra.automation.errors import ImmutableError, InputError, TakenError
+from clawdet_infra.automation.errors import AutomationError, ImmutableError, InputError, SetupError, TakenError
 from clawdet_infra.model import PLANS, ConfigurationError, Problem, dump_fleet
 from clawdet_infra.registry import Record, Related
 
-_CLASHES = ("is already", "is the same as", "collides", "lies below", "also the id of", "is the server of", "names the same")
+_CLASHES = (
+    "is already",
+    "is the same as",
+    "collides",
+    "lies below",
+    "also the id of",
+    "is the server of",
+    "names the same",
+)
+"""How the model says that somebody else has something."""
+_POSITION = re.compile(r"^customers\[\d+\]\.")
+_PLACE = re.compile(r" \(customers\[\d+\]\)")
 
 
 def check_of(base: Base) -> Callable[[Related, Record], Record]:
@@ -24,7 +37,8 @@ def check_of(base: Base) -> Callable[[Related, Record], Record]:
         try:
             base.fleet_with([*related, placed], listed=True)
         except ConfigurationError as error:
-            raise _refusal(identity, error, position=len(base.fleet.customers) + len(related)) from None
+            position = len(base.fleet.customers) + len(related)
+            raise _refusal(identity, _new_ones(base, related, error.problems), position) from None
         return placed
 
     return check
@@ -55,11 +69,17 @@ def refuse_immutable(before: Record, record: Record) -> None:
 
 
 def _address(record: Record) -> str:
-    return str((record.get("existingServer") or {}).get("ipv4", "a rented one"))
+    return str(_part(record, "existingServer").get("ipv4", "a rented one"))
 
 
 def _location(record: Record) -> str:
-    return str((record.get("server") or {}).get("location", "the usual one"))
+    return str(_part(record, "server").get("location", "the usual one"))
+
+
+def _part(record: Record, key: str) -> Mapping[str, Any]:
+    """Return a mapping within a record; what is no mapping is refused by the model, and has nothing to compare."""
+    value = record.get(key)
+    return value if isinstance(value, Mapping) else {}
 
 
 def _placed(base: Base, related: Sequence[Record], record: Record) -> Record:
@@ -79,7 +99,7 @@ def _placed(base: Base, related: Sequence[Record], record: Record) -> Record:
             base.fleet_with([*related, placed], listed=True)
         except ConfigurationError as error:
             # What is wrong with the customer itself is told by the caller.
-            if room[host] > 0 and not any(one.field.startswith("sharedHosts") for one in error.problems):
+            if room[host] > 0 and not any(_is_full(one) for one in error.problems):
                 return placed
             continue
         return placed
@@ -94,14 +114,41 @@ def _free(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [one for one in records if one.get("plan") == "free"]
 
 
-def _refusal(identity: str, error: ConfigurationError, position: int) -> InputError:
-    mine = [one for one in error.problems if one.customer in (identity, f"#{position + 1}")] or list(error.problems)
-    told = "; ".join(_told(one, identity, position) for one in mine)
-    kind = TakenError if any(word in one.message for one in mine for word in _CLASHES) else InputError
-    return kind(f"customer {identity}: {told}", identity, mine)
+def _is_full(problem: Problem) -> bool:
+    """Return whether a problem is that a shared host has no room for so many, or no memory."""
+    return problem.field.startswith("sharedHosts[") and problem.field.endswith((".capacity", ".type"))
 
 
-def _told(problem: Problem, identity: str, position: int) -> str:
-    """Return a problem in the caller's words, who has no list with positions."""
-    field = problem.field.removeprefix(f"customers[{position}].")
-    return f"{field} {problem.message} {problem.hint}".strip()
+def _new_ones(base: Base, related: Related, problems: Sequence[Problem]) -> list[Problem]:
+    """Return those of some problems that are there because of the newcomer.  Raises SetupError where none is."""
+    try:
+        base.fleet_with(list(related), listed=True)
+    except ConfigurationError as error:
+        before = set(error.problems)
+        told = "; ".join(_told(one) for one in error.problems)
+    else:
+        return list(problems)
+    new = [one for one in problems if one not in before]
+    if not new:
+        raise SetupError(f"the settings of stack {base.name} do not fit those who signed up before: {told}")
+    return new
+
+
+def _refusal(identity: str, problems: Sequence[Problem], position: int) -> AutomationError:
+    own = (identity, f"#{position + 1}")
+    mine = [_without_position(one) for one in problems if one.customer in own]
+    told = "; ".join(_told(one) for one in mine or problems)
+    kind = TakenError if any(word in one.message for one in mine or problems for word in _CLASHES) else InputError
+    return kind(f"customer {identity}: {told}", identity, mine or problems)
+
+
+def _without_position(problem: Problem) -> Problem:
+    """Return a problem of a caller's customer, by its field alone: the caller has no list with positions."""
+    return replace(problem, field=_POSITION.sub("", problem.field))
+
+
+def _told(problem: Problem) -> str:
+    """Return a problem in the caller's words."""
+    field = _POSITION.sub(f"{problem.customer}'s ", problem.field)
+    message = _PLACE.sub("", problem.message)
+    return f"{field} {message} {problem.hint}".strip()

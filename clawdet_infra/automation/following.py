@@ -17,7 +17,8 @@ _ENDS: Mapping[str, Stage] = {
     "-health": "healthy",
 }
 _DONE = ("create", "update", "same", "replace", "create-replacement", "refresh")
-_NOISE = ("update failed", "resource registration failed", "one or more", "failed to")
+_NOISE = ("update failed", "resource registration failed")
+"""What the engine says besides, when something else has failed."""
 _STATUS = re.compile(r"Process exited with status|exit status")
 
 
@@ -130,8 +131,8 @@ def _custom(metadata: Any) -> bool:
 
 def _telling(error: str) -> list[str]:
     """Return what an error message says without the words around it: for a command, what the command printed last."""
-    plain = [line.strip() for line in error.splitlines() if line.strip()]
-    plain = [line.removeprefix("error:").strip() for line in plain if not line.startswith(_NOISE[:2])]
+    lines = (line.strip().removeprefix("error:").strip() for line in error.splitlines())
+    plain = [line for line in lines if line and not line.startswith(_NOISE)]
     if any(_STATUS.search(line) for line in plain):
         return plain[-1:]
     return [" ".join(plain)[:500]] if plain else []

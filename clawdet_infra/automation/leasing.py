@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from clawdet_infra.automation.base import Base
+from clawdet_infra.automation.cells import CellSource
 from clawdet_infra.automation.errors import InputError
-from clawdet_infra.inventory.versions import versions
+from clawdet_infra.changes.fingerprint import UPDATED
 from clawdet_infra.registry import Applied, Lease, LeaseLostError, Mark, Registry, RegistryError
 
 LEASE_SECONDS = 60.0
@@ -71,16 +72,16 @@ def stopper(until: float, *events: threading.Event) -> Iterator[threading.Event]
 
 
 def mark(registry: Registry, base: Base, cell: str, root: Path, results: Mapping[str, Applied]) -> None:
-    """Keep how an update of a cell has ended."""
+    """Keep how an update of a cell has ended, and where everybody is healthy what it was made from."""
     failed = sorted(name for name, one in results.items() if not one.ok)
+    source = CellSource(cell, base.name, root)
     registry.set_mark(
         cell,
         base.name,
         Mark(
-            # What went in is only known to be what is there when everybody is healthy.
-            fingerprint="",
-            version=str(versions(root).get(cell, "")),
-            outcome="failed" if failed else "ok",
+            fingerprint=("" if failed else source.fingerprint(policies=True)) or "",
+            version=source.version() or "",
+            outcome="failed" if failed else UPDATED,
             error=f"failed: {', '.join(failed)}" if failed else "",
             at=datetime.now(UTC),
         ),

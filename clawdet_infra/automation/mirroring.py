@@ -23,7 +23,7 @@ def refresh(registry: Registry, base: str, root: Path) -> None:
     known = {one.stack: one.seen for one in registry.cells(base)}
     changed = [stack for stack, version in found.items() if known.get(stack) != version]
     for stack, outputs in _outputs(changed, root).items():
-        registry.mirror(base, stack, found[stack], _facts(outputs))
+        registry.mirror(base, stack, found[stack], facts_of(outputs))
 
 
 def rebuild(registry: Registry, base: Base, root: Path) -> None:
@@ -32,7 +32,7 @@ def rebuild(registry: Registry, base: Base, root: Path) -> None:
     for stack, outputs in _outputs(list(found), root).items():
         if stack != base.name:
             registry.restore(base.name, stack, outputs.get("records") or {}, base.seal)
-        registry.mirror(base.name, stack, found[stack], _facts(outputs))
+        registry.mirror(base.name, stack, found[stack], facts_of(outputs))
 
 
 def _stacks(base: str, root: Path) -> dict[str, Any]:
@@ -51,7 +51,12 @@ def _outputs(stacks: list[str], root: Path) -> dict[str, Mapping[str, Any]]:
         raise SetupError(f"{error}.") from None
 
 
-def _facts(outputs: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+def facts_of(outputs: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Return what a stack exports of its customers, as the registry keeps it.
+
+    Only a base stack says what its domain is; the customers of another have the subdomain "", which is unknown.
+    """
+    domain = (outputs.get("base") or {}).get("zone")
     return {
         name: {
             "url": one["url"],
@@ -61,7 +66,8 @@ def _facts(outputs: Mapping[str, Any]) -> dict[str, dict[str, str]]:
             "user": one["user"],
             "plan": one["plan"],
             "host": one["host"] if one["plan"] == "free" else "",
-            "subdomain": one["url"].removeprefix("https://").partition(".")[0],
+            # A subdomain may have dots, so that it ends where the domain begins, and nowhere else.
+            "subdomain": one["url"].removeprefix("https://").removesuffix(f".{domain}") if domain else "",
         }
         for name, one in (outputs.get("customers") or {}).items()
     }

@@ -47,6 +47,8 @@ from clawdet_infra.registry import (
 CELL_SIZE = 50
 DEADLINE_SECONDS = 900.0
 _POLL_SECONDS = 0.5
+_OF_THE_INPUT = ("did not sign up", "has to be a host name")
+"""What the registry says where the caller has to ask for something else."""
 
 
 @dataclass
@@ -330,5 +332,6 @@ def _explained(customer: str = "") -> Iterator[None]:
     except LeaseLostError as error:
         raise BusyError(f"{error}.", customer) from None
     except RegistryError as error:
-        kind: type[AutomationError] = InputError if "did not sign up" in str(error) else SetupError
+        mended = any(words in str(error) for words in _OF_THE_INPUT)
+        kind: type[AutomationError] = InputError if mended else SetupError
         raise kind(f"{error}.", customer) from None

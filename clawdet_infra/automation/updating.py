@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pulumi.automation import CommandError
+from pulumi.automation import CommandError, Stack
 from pydantic import SecretStr
 
 from clawdet_infra.automation import leftovers
@@ -68,6 +68,11 @@ class CellUpdate:
             cloud=base.fleet.cloud,
             command=self._command,
         )
+
+    @property
+    def stack(self) -> Stack:
+        """The cell's stack, for whoever only wants to ask the engine."""
+        return self._engine.stack
 
     def recover(self) -> None:
         """Take up what a killed update has left.  Raises LockedError while another one runs."""

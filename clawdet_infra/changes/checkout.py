@@ -70,6 +70,11 @@ class CheckoutSource:
         pack = policies_digest() if policies else None
         return fingerprint(program_digest(self._root), configuration, answers, policies=pack)
 
+    def settings(self) -> tuple[Fleet | None, Path | None, dict[str, Any]]:
+        """Return the fleet that the file describes, and of a local cloud its file and what that says."""
+        cloud = self._local_cloud()
+        return self._read[0], cloud, _description(cloud)
+
     def version(self) -> str | None:
         """Return the version of the state where it is in a file of this machine; None elsewhere."""
         folder = file_state(os.environ.get("PULUMI_BACKEND_URL", ""))

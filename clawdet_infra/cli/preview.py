@@ -72,22 +72,24 @@ def preview(
 
 
 def _sources(names: Sequence[str], *, empty: bool) -> list[Source]:
+    from clawdet_infra.automation.cells import CellSource, cells_of
     from clawdet_infra.changes.stacks import checkout_stacks
 
     there = checkout_stacks(ROOT)
-    unknown = [name for name in names if name not in there]
+    cells = {} if empty else {cell: base for base in there for cell in cells_of(base, ROOT)}
+    unknown = [name for name in names if name not in there and name not in cells]
     if unknown or not there:
         what = f"there is no file Pulumi.{unknown[0]}.yaml" if unknown else "there is no Pulumi.STACK.yaml"
         typer.echo(f"error: {what} in {ROOT}", err=True)
         raise typer.Exit(Exit.CONFIGURATION)
-    chosen = list(dict.fromkeys(names)) or there
+    chosen = list(dict.fromkeys(names)) or [*there, *cells]
     if empty:
         from clawdet_infra.changes.emptystate import EmptySource
 
         return [EmptySource(name, ROOT) for name in chosen]
     from clawdet_infra.changes.checkout import CheckoutSource
 
-    return [CheckoutSource(name, ROOT) for name in chosen]
+    return [CellSource(name, cells[name], ROOT) if name in cells else CheckoutSource(name, ROOT) for name in chosen]
 
 
 def _show(report: Report, *, markdown: bool, json_output: bool) -> None:

@@ -16,11 +16,11 @@ from clawdet_infra.cli import project
 from clawdet_infra.cli.project import ROOT, CommandError, Exit
 
 if TYPE_CHECKING:
+    from clawdet_infra.driver.stages import Passed
     from clawdet_infra.model import CloudAccess, Fleet
     from clawdet_infra.trial.outcome import Outcome
     from clawdet_infra.trial.records import Record
     from clawdet_infra.trial.ssh import Ssh
-    from clawdet_infra.driver.stages import Passed
 
 LOCAL_STACK = "local"
 _HOST_KEY = re.compile(r"(?:ssh|ecdsa)-[a-z0-9-]+ [A-Za-z0-9+/]+=*(?: .*)?")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -48,6 +48,8 @@ def up(
 
     Example: clawdet up -s prod --diff
     """
+    if (base := _base_of(stack)) != stack:
+        _update_cell(stack, base, context.args)
     recover.recover(stack=stack, json_output=False)
     pack = None if no_policy else str(POLICY_PACK)
     arguments = context.args
@@ -68,6 +70,35 @@ def up(
     if ended == Exit.OK and made_from is not None and not _in_part(arguments):
         _keep(stack, made_from, policies=pack is not None)
     raise typer.Exit(ended)
+
+
+def _base_of(stack: str) -> str:
+    from clawdet_infra.inventory.stacks import base_of
+
+    return base_of(stack, ROOT)
+
+
+def _update_cell(cell: str, base: str, arguments: Sequence[str]) -> NoReturn:
+    """Bring a cell to its base's present settings."""
+    from clawdet_infra.automation import AutomationError, Provisioner
+
+    if unknown := [one for one in arguments if one not in (*_YES, *_SKIP, "--non-interactive")]:
+        typer.echo(f"error: {cell} is a cell, whose update takes no {unknown[0]}", err=True)
+        raise typer.Exit(Exit.CONFIGURATION)
+    if not {*_YES}.intersection(arguments):
+        typer.confirm(f"Update {cell} to the settings of {base}? (see `clawdet preview -s {cell}`)", abort=True)
+    try:
+        with Provisioner(base, root=ROOT) as fleet:
+            rows = fleet.update(
+                cell, lambda event: typer.echo(f"{event.seconds:6.1f} s  {event.customer} {event.stage}")
+            )
+    except AutomationError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(Exit.RESOURCE if error.action == "retry" else Exit.ERROR) from None
+    failed = [one for one in rows if one.phase == "failed"]
+    for one in failed:
+        typer.echo(f"error: customer {one.id}: {one.error}", err=True)
+    raise typer.Exit(Exit.RESOURCE if failed else Exit.OK)
 
 
 def allowed(named: Sequence[str]) -> Collection[str]:

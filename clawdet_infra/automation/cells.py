@@ -1,0 +1,119 @@
+"""Cells as what can be previewed, beside the stacks of the checkout."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clawdet_infra.changes.checkout import CheckoutSource, tags
+from clawdet_infra.changes.costs import Prices
+from clawdet_infra.changes.digests import digests, known
+from clawdet_infra.changes.fingerprint import content_version, fingerprint, policies_digest, program_digest
+from clawdet_infra.inventory.versions import file_state
+from clawdet_infra.model import parse_image
+from clawdet_infra.place import ROOT
+from clawdet_infra.registry import InstanceRow, Registry, RegistryError, Wish
+
+if TYPE_CHECKING:
+    from clawdet_infra.changes.asking import Previewed
+
+
+def cells_of(base: str, root: Path = ROOT, registry: Registry | None = None) -> list[str]:
+    """Return the cells that the registry knows of a base; none where there is no registry yet."""
+    if registry is None and not os.environ.get("CLAWDET_REGISTRY") and not (root / ".clawdet" / "registry.db").exists():
+        return []
+    try:
+        with Registry.open(root=root) as opened:
+            return [one.stack for one in (registry or opened).cells(base) if one.number is not None]
+    except RegistryError:
+        return []
+
+
+class CellSource:
+    """A cell; see `clawdet_infra.changes.previewing.Source`.
+
+    What it is made from: the base's settings and state, and what the registry wants of its customers, who are told by
+    their revisions, so that neither the engine nor a secret is needed to see that nothing has changed.
+    """
+
+    def __init__(self, name: str, base: str, root: Path = ROOT) -> None:
+        self._name = name
+        self._base = CheckoutSource(base, root)
+        self._root = root
+
+    @property
+    def name(self) -> str:
+        """The stack's name."""
+        return self._name
+
+    def problems(self) -> Sequence[str]:
+        """Return what is wrong with the base's file."""
+        return self._base.problems()
+
+    def open(self) -> Previewed:
+        """Return the cell's stack for the engine.  Raises SourceError."""
+        from clawdet_infra.automation.base import Bases
+        from clawdet_infra.automation.errors import AutomationError
+        from clawdet_infra.automation.updating import CellUpdate
+        from clawdet_infra.changes.previewing import SourceError
+
+        try:
+            base = Bases(self._base.name, self._root).get()
+            with Registry.open(root=self._root) as registry:
+                desired = registry.desired(self._name, base.seal)
+            update = CellUpdate(
+                base, self._name, desired, self._root, stop=threading.Event(), tell=lambda name, passed: None
+            )
+        except (AutomationError, RegistryError) as error:
+            raise SourceError(str(error)) from None
+        return update.stack
+
+    def prices(self) -> Prices:
+        """Ask the cloud for its prices."""
+        return self._base.prices()
+
+    def fingerprint(self, *, policies: bool) -> str | None:
+        """Return a digest of all that decides; None where not all is known, or where a wish was not brought about."""
+        rows = self._rows
+        if rows is None or any(one.phase != "healthy" or one.wanted != Wish.PRESENT for one in rows):
+            return None
+        file, state = self._root / f"Pulumi.{self._base.name}.yaml", self._base.version()
+        fleet, cloud, description = self._base.settings()
+        if fleet is None or state is None:
+            return None
+        # A customer's own release is in its record, which is encrypted; what it runs tells the tag.
+        own = {one.image.partition("@")[0] for one in rows if one.image}
+        named = {*tags(fleet, description), *(one for one in own if parse_image(one).digest is None)}
+        answers = known(digests(named, description.get("ca_directory")))
+        if answers is None:
+            return None
+        configuration = {
+            "file": file.read_bytes(),
+            "cloud": cloud.read_bytes() if cloud and cloud.is_file() else None,
+            "base": state,
+            "customers": json.dumps([[one.id, one.revision, one.image] for one in rows]),
+        }
+        pack = policies_digest() if policies else None
+        return fingerprint(program_digest(self._root), configuration, answers, policies=pack)
+
+    def version(self) -> str | None:
+        """Return the version of the state where it is in a file of this machine; None elsewhere."""
+        folder = file_state(os.environ.get("PULUMI_BACKEND_URL", ""))
+        return content_version(folder / f"{self._name}.json") if folder else None
+
+    def notes(self) -> Sequence[str]:
+        """Return nothing: all is known."""
+        return ()
+
+    @cached_property
+    def _rows(self) -> list[InstanceRow] | None:
+        try:
+            with Registry.open(root=self._root) as registry:
+                return [one for one in registry.instances(self._base.name) if one.cell == self._name]
+        except RegistryError:
+            return None
