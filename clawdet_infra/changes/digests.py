@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from clawdet_infra.model import parse_image
 
@@ -46,8 +47,9 @@ def digests(references: Iterable[str], ca_directory: str | None = None) -> dict[
     if not wanted:
         return {}
     context = ssl.create_default_context()
-    if ca_directory is not None:
-        context.load_verify_locations(capath=ca_directory)
+    # The directory is of the form that Go takes, without the names by which OpenSSL would find a certificate.
+    for file in sorted(Path(ca_directory).glob("*.pem")) if ca_directory is not None else ():
+        context.load_verify_locations(cafile=file)
     with ThreadPoolExecutor(min(_AT_ONCE, len(wanted))) as pool:
         return dict(zip(wanted, pool.map(lambda one: _ask(one, context), wanted), strict=True))
 
