@@ -12,7 +12,7 @@ from clawdet_infra.reviews.commands import Commands
 from clawdet_infra.reviews.errors import SettingsError
 from clawdet_infra.reviews.losses import TRAILER, NamedLosses, has_commit, named_losses
 from clawdet_infra.reviews.markdown import block, paragraphs
-from clawdet_infra.reviews.preview import preview_command, told, wording
+from clawdet_infra.reviews.preview import allowances, preview_command, told, wording
 from clawdet_infra.reviews.report import Report
 from clawdet_infra.reviews.run import Run, commit_or_none
 from clawdet_infra.reviews.secrecy import has_secrets, with_secrets
@@ -61,7 +61,7 @@ def _deploy(stack: str, run: Run, environment: Mapping[str, str], commands: Comm
         why = _REFUSED if looked.code == 5 else "**Not deployed**: the preview failed."
         return looked.code, paragraphs([why, *preview])
     begun = time.monotonic()
-    done = commands(["clawdet", "up", "--stack", stack, "--yes", "--non-interactive"], environment)
+    done = commands(["clawdet", "up", "--stack", stack, *allowances(named), "--yes", "--non-interactive"], environment)
     seconds = round(time.monotonic() - begun)
     if done.code != 0:
         failed = f"**The update failed** after {seconds} s (exit code {done.code}); what it had made stays."

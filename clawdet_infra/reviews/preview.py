@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from clawdet_infra.reviews.run import Change, Run
 from clawdet_infra.reviews.secrecy import has_secrets, with_secrets, without_secrets
 
 KIND = "preview"
+
+_MARK = re.compile(r"\A<!--[^\n]*-->\n")
+"""The first line of a report, by which others may find their comment; ours has a mark of its own."""
 
 _MEANING = {
     1: "The preview could not be made. Its messages are in the log of the job.",
@@ -43,8 +47,12 @@ def preview(run: Run, stacks: Sequence[str], environment: Mapping[str, str], com
 def preview_command(stacks: Sequence[str], named: NamedLosses, *options: str) -> list[str]:
     """Return the arguments of a preview."""
     chosen = [part for stack in stacks for part in ("--stack", stack)]
-    allowed = [part for identity in named.ids for part in ("--allow-loss", identity)]
-    return ["clawdet", "preview", *chosen, "--markdown", *options, *allowed]
+    return ["clawdet", "preview", *chosen, "--markdown", *options, *allowances(named)]
+
+
+def allowances(named: NamedLosses) -> list[str]:
+    """Return the arguments that let go what was named."""
+    return [part for identity in named.ids for part in ("--allow-loss", identity)]
 
 
 def losses_of(change: Change, root: Path) -> NamedLosses:
@@ -58,7 +66,7 @@ def losses_of(change: Change, root: Path) -> NamedLosses:
 def told(done: Done) -> str:
     """Return what a preview says as Markdown; where it said nothing, the end of its messages."""
     if done.output.strip():
-        return harmless(done.output)
+        return harmless(_MARK.sub("", done.output))
     return paragraphs(
         [f"**No preview** (exit code {done.code}).", block(done.messages) if done.messages.strip() else ""]
     )

@@ -47,7 +47,9 @@ def test_what_was_named_since_the_last_good_update_counts(repository: Repository
     history = updates(("update", "failed", failed), ("refresh", "succeeded", failed), ("update", "succeeded", good))
     commands = Recorded({"stack": history})
     deploy(run_of(commit=repository.head, before=failed), ["prod"], SECRETS, commands, repository.folder)
-    assert commands.calls[2][-6:] == ("--allow-loss", "ada", "--allow-loss", "bob", "--allow-loss", "eve")
+    names = ("--allow-loss", "ada", "--allow-loss", "bob", "--allow-loss", "eve")
+    assert commands.calls[2][-6:] == names
+    assert commands.calls[3] == ("clawdet", "up", "--stack", "prod", *names, "--yes", "--non-interactive")
 
 
 @pytest.mark.parametrize(

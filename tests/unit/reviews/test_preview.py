@@ -39,11 +39,13 @@ def test_losses_that_the_branch_names_are_handed_over_and_shown(repository: Repo
 
 @pytest.mark.parametrize("code", [0, 1, 2, 5, 137])
 def test_the_check_ends_as_the_preview_does(code: int, repository: Repository) -> None:
-    commands = Recorded({"preview": Done(code=code, output="### Preview: something\n", messages="")})
+    commands = Recorded(
+        {"preview": Done(code=code, output="<!-- clawdet preview -->\n### Preview: something\n", messages="")}
+    )
     change = change_of(base=repository.head, head=repository.head)
     report = preview(run_of(change=change), ["prod"], SECRETS, commands, repository.folder)
     assert report.code == code
-    assert "### Preview: something" in report.text
+    assert report.text.startswith("### Preview: something\n"), "a mark that is not ours does not show"
 
 
 def test_a_preview_that_says_nothing_is_told_by_its_messages(repository: Repository) -> None:
