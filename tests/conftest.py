@@ -11,7 +11,7 @@ import pytest
 from tests.support.cloud import home_of, local_cloud
 
 _CLOUD = "test"
-_OWN_CLOUD = ("e2e", "operations")
+_OWN_CLOUD = ("e2e", "operations", "signups")
 """Folders whose tests have a cloud of their own, so that they run beside the others."""
 
 

@@ -20,11 +20,14 @@ def home_of(name: str) -> Path:
 
 
 @contextmanager
-def local_cloud(name: str) -> Iterator[dict[str, Any]]:
-    """A cloud that is up, and what it says of itself; CLAWDET_TEST_KEEP=1 leaves it for the next run."""
+def local_cloud(name: str, *options: str) -> Iterator[dict[str, Any]]:
+    """A cloud that is up, and what it says of itself; CLAWDET_TEST_KEEP=1 leaves it for the next run.
+
+    `options` are further ones of `clawdet cloud up`.
+    """
     command = [sys.executable, "-m", "localcloud"]
     where = ["--name", name, "--home", str(home_of(name))]
-    up = subprocess.run([*command, "up", *where], cwd=ROOT, capture_output=True, text=True, check=False)
+    up = subprocess.run([*command, "up", *where, *options], cwd=ROOT, capture_output=True, text=True, check=False)
     assert up.returncode == 0, f"the local cloud did not start:\n{up.stdout}{up.stderr}"
     info = json.loads((home_of(name) / "info.json").read_text())
     # The registry's certificate was signed by the local cloud's CA.

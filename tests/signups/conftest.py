@@ -1,0 +1,155 @@
+"""A base on a cloud of this folder's own, over which customers sign up."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from clawdet_infra.recovery import read_locks
+from tests.support.cloud import local_cloud
+from tests.support.server import Server
+from tests.support.stack import CANARY_API_KEY, ROOT, Stack, customer, fleet_config, wait_until
+
+SOLD_OUT = "cpx62"
+LISTED = customer("listed", "free")
+
+
+@pytest.fixture(scope="session")
+def cloud() -> Iterator[dict[str, Any]]:
+    """A local cloud of this folder's own, which has no more of one type of server."""
+    with local_cloud("test-signups", "--sold-out", SOLD_OUT) as info:
+        yield info
+
+
+@dataclass
+class Calls:
+    """A process that calls the library for some customers at once."""
+
+    process: subprocess.Popen[str]
+
+    def lines(self, seconds: float = 600) -> list[dict[str, Any]]:
+        """What the process said, when it has ended."""
+        said, complained = self.process.communicate(timeout=seconds)
+        assert self.process.returncode == 0, complained
+        return [json.loads(line) for line in said.splitlines()]
+
+    def kill(self) -> None:
+        """End it and all that it has started, without a word."""
+        with suppress(psutil.NoSuchProcess):
+            whole = psutil.Process(self.process.pid)
+            for one in [whole, *whole.children(recursive=True)]:
+                with suppress(psutil.NoSuchProcess):
+                    one.kill()
+        self.process.communicate()
+
+
+class Signups:
+    """The base, and what can be asked of the library, the cloud, the state and the registry."""
+
+    def __init__(self, stack: Stack, cloud: dict[str, Any]) -> None:
+        self.stack = stack
+        self.cloud = cloud
+        self.registry = stack.folder / "registry.db"
+
+    def call(self, *calls: dict[str, Any], cell_size: int = 4) -> Calls:
+        base = {
+            "base": self.stack.name,
+            "registry": f"sqlite:///{self.registry}",
+            "cell_size": cell_size,
+            "root": str(self.stack.folder),
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.signups.caller"],
+            cwd=ROOT,
+            env=self.env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        assert process.stdin is not None
+        process.stdin.write(json.dumps({"base": base, "calls": calls}))
+        process.stdin.close()
+        process.stdin = None
+        return Calls(process)
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {**self.stack.env, "CLAWDET_REGISTRY": f"sqlite:///{self.registry}"}
+
+    def one(self, call: dict[str, Any], **options: Any) -> dict[str, Any]:
+        """The result or the error of one call."""
+        [ended] = [line for line in self.call(call, **options).lines() if "event" not in line]
+        return ended
+
+    def listed(self, *arguments: str) -> dict[str, dict[str, Any]]:
+        """What `clawdet list` says, by id."""
+        done = subprocess.run(
+            ["clawdet", "list", "--stack", self.stack.name, "--json", *arguments],
+            cwd=self.stack.folder,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=200,
+        )
+        assert done.returncode == 0, done.stderr
+        return {one["id"]: one for one in json.loads(done.stdout)}
+
+    def cells(self) -> list[str]:
+        names = (path.name.removesuffix(".json") for path in self.stack.folder.glob("state/.pulumi/stacks/*/*.json"))
+        return sorted(name for name in names if "-cell-" in name)
+
+    def state_of(self, cell: str) -> dict[str, Any]:
+        return json.loads(self.stack.run("pulumi", "stack", "export", "--stack", cell).ok().output)["deployment"]
+
+    def server(self, name: str) -> Server:
+        return Server(self.stack.folder, self.stack.outputs(), name)
+
+    def unlocked(self) -> None:
+        """Wait until no engine of a killed caller runs any more."""
+
+        def free() -> bool:
+            locks = [lock for cell in self.cells() for lock in read_locks(self.stack.backend, "clawdet", cell)]
+            return all(lock.dead for lock in locks)
+
+        wait_until(free, seconds=120, what="no engine holds a cell")
+
+
+def signup(identity: str, plan: str = "pro", **fields: Any) -> dict[str, Any]:
+    return {"do": "provision", "signup": {"id": identity, "plan": plan, "api_key": CANARY_API_KEY, **fields}}
+
+
+def removal(identity: str) -> dict[str, Any]:
+    return {"do": "deprovision", "id": identity}
+
+
+@pytest.fixture(scope="session")
+def signups(cloud: dict[str, Any], cloud_info: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signups]:
+    stack = Stack(tmp_path_factory.mktemp("base"), name="base").init()
+    hosts = [{"id": "shared-1", "type": "cx43", "location": "fsn1", "capacity": 6}]
+    stack.configure(fleet_config(cloud_info, [LISTED], sharedHosts=hosts))
+    # Trust in the local registry comes with the environment, as `activate` sets it.
+    stack.extra_env["SSL_CERT_DIR"] = os.environ["SSL_CERT_DIR"]
+    stack.up().ok()
+    found = Signups(stack, cloud)
+    yield found
+    left: Sequence[str] = sorted(set(found.listed()) - {"listed"})
+    if left:
+        found.call(*(removal(one) for one in left)).lines()
+    for cell in found.cells():
+        stack.pulumi("cancel", "--yes", "--stack", cell)
+    stack.pulumi("cancel", "--yes", "--stack", stack.name)
+    result = stack.destroy()
+    assert result.code == 0, result.output

@@ -1,0 +1,110 @@
+"""Many callers at once, killed and called again: cloud, DNS, state and registry agree on who is there."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+import urllib.request
+from typing import Any
+
+import pytest
+
+from tests.signups.conftest import LISTED, Signups, removal, signup
+from tests.support.stack import CANARY_API_KEY
+
+pytestmark = [pytest.mark.cloud, pytest.mark.engine, pytest.mark.timeout(1500)]
+
+PAYING = ("pia", "paul", "petra")
+FREE = ("fay", "finn", "flo", "fred", "frida")
+EVERYBODY = {**dict.fromkeys(PAYING, "pro"), **dict.fromkeys(FREE, "free")}
+
+
+def ask(signups: Signups, path: str) -> dict[str, Any]:
+    request = urllib.request.Request(
+        f"{signups.cloud['endpoint']}{path}", headers={"Authorization": f"Bearer {signups.cloud['token']}"}
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.load(answer)
+
+
+def expect_agreement(signups: Signups, wanted: dict[str, str]) -> None:
+    """The cloud, its DNS, the states of the cells, the shared host and the registry have exactly these customers."""
+    servers = ask(signups, "/servers?per_page=50")["servers"]
+    assert sorted(one["name"] for one in servers) == sorted(["shared-1", *(n for n, p in wanted.items() if p == "pro")])
+    records = ask(signups, "/zones/clawdet.test/rrsets?per_page=50")["rrsets"]
+    names = [one["name"] for one in records if one["type"] in ("A", "AAAA")]
+    assert sorted(names) == sorted([*wanted, *wanted, "listed", "listed"])
+    owners: list[str] = []
+    for cell in signups.cells():
+        state = signups.state_of(cell)
+        assert not state.get("pending_operations"), f"{cell} is in the middle of something"
+        mine = [one for one in state.get("resources", []) if one["type"] == "clawdet:index:Customer"]
+        assert len(mine) <= 4, f"{cell} is larger than a cell may be"
+        owners += [one["urn"].rpartition("::")[2] for one in mine]
+    assert sorted(owners) == sorted(wanted), "a customer is doubled, lost, or not wanted"
+    listed = signups.listed()
+    assert set(listed) == {*wanted, "listed"}
+    assert {one["phase"] for name, one in listed.items() if name in wanted} <= {"healthy"}
+    running = signups.server("shared-1").run("docker ps --all --format '{{.Names}}'").split()
+    tenants = {name.removesuffix("-gateway-1") for name in running if name.endswith("-gateway-1")}
+    assert tenants == {"listed", *(name for name, plan in wanted.items() if plan == "free")}
+
+
+def test_eight_at_once_from_two_processes_killed_and_called_again(signups: Signups) -> None:
+    chance = random.Random(8)
+    calls = [signup(name, plan) for name, plan in EVERYBODY.items()]
+    first, second = calls[::2], calls[1::2]
+
+    doomed = [signups.call(*first), signups.call(*second)]
+    for one in doomed:
+        time.sleep(chance.uniform(6, 12))
+        one.kill()
+    signups.unlocked()
+
+    callers = [signups.call(*first), signups.call(*second)]
+    said = [line for caller in callers for line in caller.lines(1200)]
+    results = {line["result"]["customer"]: line["result"] for line in said if "result" in line}
+    assert not [line for line in said if "error" in line]
+    assert set(results) == set(EVERYBODY)
+    assert all(one["success"] and one["access_url"].startswith("https://") for one in results.values())
+    assert len(signups.cells()) == 2
+    stages = {
+        name: {line["event"]["stage"] for line in said if line.get("event", {}).get("customer") == name}
+        for name in results
+    }
+    assert all("queued" in passed for passed in stages.values())
+    assert any({"deployment", "DNS", "healthy"} <= passed for passed in stages.values())
+    expect_agreement(signups, EVERYBODY)
+
+    again = signups.call(*calls).lines()
+    assert {line["result"]["changed"] for line in again if "result" in line} == {False}
+
+    # The registry is lost, and made anew from what the cells export.
+    before = signups.listed()
+    for file in signups.registry.parent.glob("registry.db*"):
+        file.unlink()
+    after = signups.listed("--rebuild")
+    same = ("cell", "plan", "host", "subdomain", "url", "ipv4", "server", "phase")
+    assert {n: [o[k] for k in same] for n, o in after.items()} == {n: [o[k] for k in same] for n, o in before.items()}
+    assert signups.one(signup("pia"))["result"]["changed"] is False
+
+    everything = signups.registry.read_bytes() + json.dumps([said, again, before]).encode()
+    for secret in (CANARY_API_KEY, LISTED["anthropicApiKey"]):
+        assert secret.encode() not in everything
+    for cell in signups.cells():
+        tokens = json.loads(
+            signups.stack.run("pulumi", "stack", "output", "tokens", "--json", "--show-secrets", "--stack", cell).output
+        )
+        for one in tokens.values():
+            assert one["gateway_token"].encode() not in everything
+            assert one["auth_password"].encode() not in everything
+
+    gone = [removal(name) for name in EVERYBODY]
+    doomed_caller = signups.call(*gone[:4])
+    time.sleep(chance.uniform(4, 8))
+    doomed_caller.kill()
+    signups.unlocked()
+    removed = [line for caller in (signups.call(*gone[:4]), signups.call(*gone[4:])) for line in caller.lines()]
+    assert not [line for line in removed if "error" in line]
+    expect_agreement(signups, {})
