@@ -12,7 +12,7 @@ from typing import Any
 from clawdet_infra.changes.asking import Previewed
 from clawdet_infra.changes.costs import Prices, PricesUnknownError, ask_prices
 from clawdet_infra.changes.digests import digests, known
-from clawdet_infra.changes.fingerprint import content_version, fingerprint, policies_digest, program_digest
+from clawdet_infra.changes.fingerprint import CODE, content_version, fingerprint, policies_digest, program_digest
 from clawdet_infra.changes.stacks import open_stack
 from clawdet_infra.inventory.errors import InventoryError
 from clawdet_infra.inventory.versions import file_state
@@ -26,10 +26,11 @@ _CLOUD = "clawdet:cloud"
 class CheckoutSource:
     """A stack with a file in the project's folder; see `previewing.Source`."""
 
-    def __init__(self, name: str, root: Path = ROOT, arguments: Sequence[str] = ()) -> None:
+    def __init__(self, name: str, root: Path = ROOT, arguments: Sequence[str] = (), code: Path = CODE) -> None:
         self._name = name
         self._root = root
         self._arguments = arguments
+        self._code = code
 
     @property
     def name(self) -> str:
@@ -67,8 +68,8 @@ class CheckoutSource:
         answers = known(digests(tags(fleet, description), description.get("ca_directory")))
         if answers is None:
             return None
-        pack = policies_digest() if policies else None
-        return fingerprint(program_digest(self._root), configuration, answers, policies=pack)
+        pack = policies_digest(self._code) if policies else None
+        return fingerprint(program_digest(self._root, self._code), configuration, answers, policies=pack)
 
     def settings(self) -> tuple[Fleet | None, Path | None, dict[str, Any]]:
         """Return the fleet that the file describes, and of a local cloud its file and what that says."""

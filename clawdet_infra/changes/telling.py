@@ -26,6 +26,7 @@ from clawdet_infra.changes.wording import DEPLOYMENT, PROBE, changes_of, inputs,
 
 _SAME = frozenset({"same", "read", "read-replacement", "refresh", "discard", "discard-replaced"})
 _REPLACES = frozenset({"replace", "create-replacement", "delete-replaced", "import-replacement"})
+_ORDER = ("plan", "server", "server type", "location", "at", "with", "address", "limits", "browser's limits")
 _STOPPED = "The engine stopped at what is protected, so this need not be all that would happen."
 _TENANT = "all data of the customer on the shared host"
 
@@ -118,14 +119,21 @@ def _subject(owner: Owner, steps: Sequence[Step], lost: tuple[LostData, ...], bi
     else:
         changes = [change for step in real for change in changes_of(step)]
         changes = _without_repetition(changes) or [Change(what=_fallback(real))]
-    return Subject(
-        kind=owner.kind, id=owner.id, verdict=verdict, changes=tuple(dict.fromkeys(changes)), lost=lost, bill=bill
-    )
+    return Subject(kind=owner.kind, id=owner.id, verdict=verdict, changes=_in_order(changes), lost=lost, bill=bill)
 
 
 def _is_leaving(owner: Owner, steps: Sequence[Step]) -> bool:
     """Say whether all that the engine told of a customer or host is deleted, though it stopped before the end."""
     return owner.kind != "shared" and all(step["op"] == "delete" for step in steps)
+
+
+def _in_order(changes: Sequence[Change]) -> tuple[Change, ...]:
+    """Return changes once each, what decides most first; the engine's order differs from run to run."""
+
+    def rank(change: Change) -> tuple[int, str]:
+        return (_ORDER.index(change.what), "") if change.what in _ORDER else (len(_ORDER), str(change))
+
+    return tuple(sorted(dict.fromkeys(changes), key=rank))
 
 
 def _fallback(steps: Sequence[Step]) -> str:
@@ -149,7 +157,7 @@ def _described(steps: Sequence[Step], which: str) -> list[Change]:
             ]
         if state.get("serverType"):
             told.append(Change(what="server", after=f"{state['serverType']} in {state.get('location')}"))
-    return sorted(told, key=lambda change: change.what != "plan")
+    return told
 
 
 def _without_repetition(changes: Sequence[Change]) -> list[Change]:

@@ -105,8 +105,8 @@ def _summary(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Ch
     for key, word in _SUMMARY.items():
         if before.get(key) != after.get(key):
             old, new = before.get(key), after.get(key)
-            if old is not None and new is not None and key.endswith("image"):
-                old, new = _apart(old, new)
+            if key.endswith("image"):
+                old, new = _apart(old or "", new or "")
             yield Change(what=word, before=old or "none", after=new or "none")
 
 
@@ -125,7 +125,7 @@ def _apart(old: str, new: str) -> tuple[str, str]:
     """Return two image references without their digests where their tags tell them apart, else with short ones."""
     (old_tag, _, old_digest), (new_tag, _, new_digest) = old.partition("@"), new.partition("@")
     if old_tag != new_tag:
-        return old_tag, new_tag
+        return old_tag, new_tag  # Of which one may be empty: there was none, or there is none any more.
     return f"{old_tag}@{old_digest[:19]}", f"{new_tag}@{new_digest[:19]}"
 
 
