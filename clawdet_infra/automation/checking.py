@@ -124,14 +124,19 @@ def _new_ones(base: Base, related: Related, problems: Sequence[Problem]) -> list
     try:
         base.fleet_with(list(related), listed=True)
     except ConfigurationError as error:
-        before = set(error.problems)
+        before = {_key(one) for one in error.problems}
         told = "; ".join(_told(one) for one in error.problems)
     else:
         return list(problems)
-    new = [one for one in problems if one not in before]
+    new = [one for one in problems if _key(one) not in before]
     if not new:
         raise SetupError(f"the settings of stack {base.name} do not fit those who signed up before: {told}")
     return new
+
+
+def _key(problem: Problem) -> tuple[str | None, str, str]:
+    """Return what tells a problem from others: its hint may count the places that are left."""
+    return problem.customer, problem.field, problem.message
 
 
 def _refusal(identity: str, problems: Sequence[Problem], position: int) -> AutomationError:

@@ -75,10 +75,14 @@ class CellUpdate:
         return self._engine.stack
 
     def recover(self) -> None:
-        """Take up what a killed update has left.  Raises LockedError while another one runs."""
+        """Take up what a killed update has left.  Raises LockedError while another one runs, and SetupError."""
         cloud = self._fleet.cloud
-        labels = {"clawdet-cell": self._cell}
-        recover(self._cell, self._pulumi, find_at(cloud.endpoint or HETZNER, cloud.token.get_secret_value(), labels))
+        find = find_at(cloud.endpoint or HETZNER, cloud.token.get_secret_value(), {"clawdet-cell": self._cell})
+        try:
+            recover(self._cell, self._pulumi, find)
+        except CommandError as error:
+            why = self._redact.line(explain(self._cell, str(error)), 500)
+            raise SetupError(f"what a killed update of {self._cell} left could not be taken up: {why}") from None
 
     def run(self) -> dict[str, Applied]:
         """Bring the cell up, and return how each customer's newest wish has ended.
