@@ -1,0 +1,162 @@
+"""Ten real changes to a list, each with the report that a reviewer gets, as Markdown and as JSON.
+
+The files of `golden/` are what is expected; CLAWDET_GOLDEN=write writes them anew, for somebody to read the diff.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clawdet_infra.changes.as_json import as_json
+from clawdet_infra.changes.as_markdown import as_markdown
+from tests.contract.changes.conftest import ACME, ALICE, BASELINE, DIGEST, USER123, Fleet
+from tests.support.stack import CANARY_API_KEY, ROOT, customer
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+
+GOLDEN = Path(__file__).parent / "golden"
+OTHER_KEY = "sk-ant-canary-9876543210-zyxwvutsrqponmlk"
+NEW_RELEASE = f"ghcr.io/openclaw/openclaw:2026.10.1@{DIGEST}"
+PROGRAM = """
+import pathlib
+from clawdet_infra.render import templates
+templates.FOLDER = pathlib.Path({folder!r})
+"""
+
+
+def _template(fleet: Fleet) -> None:
+    """The same list, with a new line in the template of everybody's proxy."""
+    folder = fleet.stack.folder / "templates"
+    if not folder.exists():
+        shutil.copytree(ROOT / "templates", folder)
+        for caddyfile in (folder / "caddy").glob("*.Caddyfile.j2"):
+            caddyfile.write_text(caddyfile.read_text() + "\n# One line more.\n")
+    program = fleet.stack.folder / "__main__.py"
+    program.write_text(PROGRAM.format(folder=str(folder)) + program.read_text())
+    fleet.want()
+
+
+def _release(fleet: Fleet) -> None:
+    fleet.want(release=fleet.release | {"gateway": NEW_RELEASE})
+
+
+def _list(*customers: dict[str, Any]) -> Callable[[Fleet], None]:
+    return lambda fleet: fleet.want(customers)
+
+
+CHANGES: dict[str, tuple[Callable[[Fleet], None], int]] = {
+    "add": (_list(*BASELINE, customer("bob", "pro")), 0),
+    "remove": (_list(ALICE, ACME), 5),
+    "remove-free": (_list(USER123, ACME), 0),
+    "plan": (_list(ALICE, customer("user123", "enterprise"), ACME), 0),
+    "release": (_release, 0),
+    "template": (_template, 0),
+    "rotation": (_list(ALICE, customer("user123", "pro", tokenVersion=2), ACME), 0),
+    "api-key": (_list(ALICE, USER123 | {"anthropicApiKey": OTHER_KEY}, ACME), 0),
+    "reordering": (_list(ACME, ALICE, USER123), 0),
+    "rename": (_list(ALICE, customer("user123", "pro", subdomain="assistant"), ACME), 0),
+    "replacement": (_list(ALICE, customer("user123", "pro", server={"type": "cx23", "location": "nbg1"}), ACME), 5),
+    "limits": (_list(ALICE, customer("user123", "pro", limits={"cpus": 2, "memory": 3200}), ACME), 0),
+    "limits-mistake": (_list(ALICE, customer("user123", "pro", limits={"memory": 512}), ACME), 2),
+    "malicious-subdomain": (
+        _list(ALICE, customer("user123", "pro", subdomain="x`|<img src=//evil.test>@everyone"), ACME),
+        2,
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def same_program(fleet: Fleet) -> Iterator[None]:
+    program = fleet.stack.folder / "__main__.py"
+    before = program.read_text()
+    yield
+    program.write_text(before)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_the_report_is_the_expected_one(fleet: Fleet, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    change, code = CHANGES[name]
+    change(fleet)
+    found, ended = fleet.look(monkeypatch)
+    markdown, report = as_markdown(found), as_json(found)
+    assert ended == code, markdown
+    _no_secret_in(markdown, json.dumps(report))
+    for one in report["stacks"]:
+        assert one.pop("seconds") >= 0
+    _compare(GOLDEN / f"{name}.md", markdown)
+    _compare(GOLDEN / f"{name}.json", json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+
+
+def test_a_reordered_list_changes_nothing(fleet: Fleet) -> None:
+    fleet.want([ACME, ALICE, USER123])
+    report = fleet.report("--expect-no-changes")
+    assert report["code"] == 0
+    assert not report["changes"]
+    assert report["stacks"][0]["subjects"] == []
+
+
+@pytest.mark.parametrize("name", ["remove", "replacement"])
+def test_what_loses_data_passes_once_it_is_named(fleet: Fleet, name: str) -> None:
+    CHANGES[name][0](fleet)
+    told = fleet.preview("--markdown", "--allow-loss", "user123")
+    assert told.code == 0, told.output
+    assert "Data is lost for ever" in told.output, "it is told first all the same"
+    assert "refused" not in told.output.lower()
+
+
+def test_another_ones_name_lets_nothing_pass(fleet: Fleet) -> None:
+    CHANGES["remove"][0](fleet)
+    told = fleet.preview("--allow-loss", "acme")
+    assert told.code == 5
+    assert "--allow-loss user123" in " ".join(told.output.split())
+
+
+def test_the_environment_names_what_may_be_lost_too(fleet: Fleet) -> None:
+    fleet.want([ALICE])
+    fleet.stack.extra_env["CLAWDET_ALLOW_LOSS"] = "user123, acme"
+    try:
+        assert fleet.preview().code == 0
+    finally:
+        del fleet.stack.extra_env["CLAWDET_ALLOW_LOSS"]
+
+
+def test_an_update_stops_before_it_touches_what_nobody_has_named(fleet: Fleet) -> None:
+    fleet.want([ALICE, ACME])
+    state = (fleet.stack.folder / "state" / ".pulumi" / "stacks" / "clawdet" / "test.json").read_bytes()
+    result = fleet.up()
+    assert result.code == 5, result.output
+    assert "--allow-loss user123" in " ".join(result.output.split())
+    assert (fleet.stack.folder / "state" / ".pulumi" / "stacks" / "clawdet" / "test.json").read_bytes() == state
+    assert sorted(one.name for one in fleet.cloud.client().servers.get_all()) == ["acme", "shared-1", "user123"]
+
+
+def test_an_update_judges_what_its_own_arguments_ask_for(fleet: Fleet) -> None:
+    fleet.want()
+    urn = (
+        "urn:pulumi:test::clawdet::clawdet:index:Customer$clawdet:index:Server$hcloud:index/server:Server::acme-server"
+    )
+    result = fleet.up("--replace", urn)
+    assert result.code == 5, result.output
+    assert "--allow-loss acme" in " ".join(result.output.split())
+
+
+def _no_secret_in(*texts: str) -> None:
+    for text in texts:
+        for secret in (CANARY_API_KEY, OTHER_KEY, "contract0test0", "PRIVATE KEY"):
+            assert secret not in text
+
+
+def _compare(file: Path, text: str) -> None:
+    if os.environ.get("CLAWDET_GOLDEN") == "write":
+        file.write_text(text)
+    expected = file.read_text().splitlines()
+    difference = "\n".join(difflib.unified_diff(expected, text.splitlines(), str(file), "now", lineterm=""))
+    assert not difference, difference
