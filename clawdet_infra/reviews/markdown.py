@@ -9,7 +9,9 @@ _NOTHING = "\u200b"
 """A character without width: it parts what would have a meaning together, and nobody sees it."""
 
 _FENCE = re.compile(r" {0,3}(?P<fence>`{3,}|~{3,})")
-_MENTION = re.compile(r"(?<![\w`/])@(?=[\w.-])")
+_MENTION = re.compile(r"(?<![\w`/])(?<!\w\\)@(?=[\w.-])")
+"""What a forge takes for a person's name; `name@sha256:…` is none, also where the report escapes it."""
+
 _IMAGE = re.compile(r"!(?=\[)")
 _TAG = re.compile(r"<(?!/?(?:details|summary|b|sub|sup|code)>|br ?/?>|details open>)(?=[A-Za-z/!?])", re.IGNORECASE)
 _QUICK_ACTION = re.compile(r"^(?P<space>\s*)/(?=\w)")

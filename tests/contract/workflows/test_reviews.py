@@ -62,6 +62,7 @@ def obeyed(log: str) -> list[str]:
             closing = f"::{begun[1]}::"
         elif line.lstrip().startswith("::") or line.startswith("##["):
             found.append(line)
+    assert "::stop-commands::" in log, "nobody stopped commands"
     assert not closing, "commands stay stopped"
     return found
 

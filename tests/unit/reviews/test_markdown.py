@@ -36,7 +36,7 @@ def test_what_would_call_load_hide_or_order_is_taken_apart(text: str, forbidden:
         "| who | what |\n|---|---|\n| ada | **new**<br>image `caddy:2@sha256:00` |",
         "<details><summary>Stacks</summary>\n\n- prod\n\n</details>",
         "```text\n/merge @everybody <img>\n```",
-        "mail to ops@clawdet.com, https://example.com/a/b, a/b, 3 < 4",
+        r"caddy:2\@sha256:00, mail to ops@clawdet.com, https://example.com/a/b, a/b, 3 < 4",
     ],
 )
 def test_what_a_report_is_made_of_stays(text: str) -> None:

@@ -76,6 +76,17 @@ def test_a_fork_and_a_job_without_secrets_see_nothing_of_the_fleet(
     assert report.code == 0
 
 
+def test_the_longest_report_fits_a_comment_with_all_that_is_around_it(repository: Repository) -> None:
+    base = repository.head
+    names = "".join(f"Allow-loss: {'customer' * 5}{number:03}\n" for number in range(200))
+    head = repository.commit(f"Let many go\n\n{names}")
+    longest = Done(code=5, output="| ada \\@x | **new** |\n" * (60_000 // 23), messages="")
+    change = change_of(base=base, head=head)
+    report = preview(run_of(change=change), ["prod"], SECRETS, Recorded({"preview": longest}), repository.folder)
+    assert len(report.text) < 65_000
+    assert "and 150 more" in report.text
+
+
 def test_what_does_not_validate_is_not_previewed(tmp_path: Path) -> None:
     commands = Recorded({"validate": Done(code=2, output="prod: 1 to mend\n", messages="error: customers[0]: no\n")})
     report = preview(run_of(change=change_of(foreign=True)), ["prod"], {}, commands, tmp_path)
