@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import re
 import types
 from collections.abc import Iterator
 from dataclasses import fields
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -17,6 +19,8 @@ import yaml
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from clawdet_infra import automation, program
+from clawdet_infra.automation import Provisioned, Removed, Signup, StageEvent
 from clawdet_infra.cli.main import app
 from clawdet_infra.model import PLANS, Fleet
 from clawdet_infra.model import plan as bounds
@@ -82,6 +86,7 @@ def type_words(annotation: Any) -> str:
     if issubclass(annotation, BaseModel):
         return "mapping"
     words = {SecretStr: "secret", bool: "true or false", int: "whole number", float: "number", str: "text"}
+    words |= {IPv4Address: "address", IPv6Address: "address"}
     return words[annotation]
 
 
@@ -180,9 +185,51 @@ def test_a_command_is_documented_with_its_options_and_an_example(command: str) -
 # --- outputs.md and local-cloud.md --------------------------------------------------------------------------------
 
 
+def outputs_of_some() -> set[str]:
+    """The outputs that only some stacks have: the keys of each `more` that the program makes."""
+    calls = (node for node in ast.walk(ast.parse(Path(program.__file__).read_text())) if isinstance(node, ast.Call))
+    found = [word.value for call in calls for word in call.keywords if word.arg == "more"]
+    assert found, "the program has such outputs"
+    names: set[str] = set()
+    for more in found:
+        assert isinstance(more, ast.Dict), "written out, so that it can be read here"
+        names |= {key.value for key in more.keys if isinstance(key, ast.Constant) and isinstance(key.value, str)}
+    return names
+
+
 def test_every_output_is_documented() -> None:
     documented = {row[0].strip("`") for row in table_rows(REFERENCE / "outputs.md")} - {"output"}
-    assert documented == {field.name for field in fields(Declared)}
+    everywhere = {field.name for field in fields(Declared)} - {"more"}
+    assert documented == everywhere | outputs_of_some()
+
+
+# --- library.md ---------------------------------------------------------------------------------------------------
+
+LIBRARY = (REFERENCE / "library.md").read_text()
+
+
+def test_everything_that_the_library_has_is_documented_and_its_errors_by_what_can_be_done() -> None:
+    assert not [name for name in automation.__all__ if name not in LIBRARY]
+    kinds = [getattr(automation, name) for name in automation.__all__ if name.endswith("Error")]
+    action = ""
+    told: dict[str, str] = {}
+    for row in table_rows(REFERENCE / "library.md"):
+        if row[0] in ("`fix`", "`retry`", "`call`", ""):
+            action = row[0].strip("`") or action
+            told |= dict.fromkeys(re.findall(r"`(\w+Error)`", row[1]), action)
+    assert told == {kind.__name__: kind.action for kind in kinds if kind is not automation.AutomationError}
+
+
+@pytest.mark.parametrize("kind", [Signup, Provisioned, Removed, StageEvent])
+def test_every_field_of_what_the_library_takes_and_gives_is_documented(kind: type[Any]) -> None:
+    assert not [field.name for field in fields(kind) if f"`{field.name}`" not in LIBRARY]
+
+
+def test_the_examples_of_the_library_are_python() -> None:
+    examples = re.findall(r"```python\n(.*?)```", LIBRARY, re.DOTALL)
+    assert len(examples) == 2
+    for example in examples:
+        compile(example, "library.md", "exec")
 
 
 def test_every_key_of_a_clouds_description_is_documented() -> None:
