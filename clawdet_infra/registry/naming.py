@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from clawdet_infra.database.moments import bounded
 from clawdet_infra.model.names import slug_of
 from clawdet_infra.registry.errors import RegistryError
 from clawdet_infra.registry.records import Record
@@ -31,6 +33,7 @@ class Claim:
     name: str
     plan: str
     host: str
+    existing_ipv4: str | None
     gateway_token: str | None = field(repr=False)
     telegram_token: str | None = field(repr=False)
 
@@ -38,12 +41,13 @@ class Claim:
     def of(cls, record: Record) -> Claim:
         """Return the claim of a record.  Raises RegistryError where its id or subdomain is no name at all."""
         identity = _name(record.get("id"), "id")
-        subdomain = record.get("subdomain")
+        subdomain, existing = record.get("subdomain"), record.get("existingServer")
         return cls(
             id=identity,
             name=identity if subdomain is None else _name(subdomain, "subdomain"),
-            plan=_text(record.get("plan")) or "",
-            host=_text(record.get("host")) or "",
+            plan=_text(record.get("plan"), 32) or "",
+            host=_text(record.get("host"), 255) or "",
+            existing_ipv4=_text(existing.get("ipv4"), 64) if isinstance(existing, Mapping) else None,
             gateway_token=_text(record.get("gatewayToken")),
             telegram_token=_text(record.get("telegramBotToken")),
         )
@@ -77,5 +81,7 @@ def _name(value: object, what: str) -> str:
     return value
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+def _text(value: object, longest: int | None = None) -> str | None:
+    if not isinstance(value, str):
+        return None
+    return value if longest is None else bounded(value, longest)

@@ -21,7 +21,8 @@ def related(connection: Connection, base: str, claim: Claim, seal: Seal) -> list
     """Return the records of the other customers of a base that have to do with a claim, by id.
 
     These are customers with the same id or subdomain, or one that differs in dots and hyphens only; with a subdomain
-    above or below it; with the same gateway or Telegram token; and, for a customer who shares a host, all who do.
+    above or below it; with the same gateway or Telegram token; on the same server of before; and, for a customer who
+    shares a host, all who do.
     """
     ways: list[ColumnElement[bool]] = [
         _ROW.id_slug.in_(claim.slugs),
@@ -33,6 +34,8 @@ def related(connection: Connection, base: str, claim: Claim, seal: Seal) -> list
         ways.append(_ROW.gateway_digest == seal.digest(claim.gateway_token))
     if claim.telegram_token:
         ways.append(_ROW.telegram_digest == seal.digest(claim.telegram_token))
+    if claim.existing_ipv4:
+        ways.append(_ROW.existing_ipv4 == claim.existing_ipv4)
     if claim.plan == _SHARING:
         ways.append(ON_A_HOST)
     # Each way has an index; a union makes sure that it is used.

@@ -49,6 +49,8 @@ instances = Table(
     Column("record", Text),
     Column("gateway_digest", String(64)),
     Column("telegram_digest", String(64)),
+    # The address of a server that was there before the customer, where the record names one.
+    Column("existing_ipv4", String(64)),
     Column("url", Text, nullable=False),
     Column("ipv4", String(64), nullable=False),
     Column("server", String(255), nullable=False),
@@ -67,6 +69,7 @@ instances = Table(
     Index("registry_instance_top", "base", "top"),
     Index("registry_instance_gateway", "base", "gateway_digest"),
     Index("registry_instance_telegram", "base", "telegram_digest"),
+    Index("registry_instance_existing", "base", "existing_ipv4"),
 )
 # Written out, since an index of some rows serves only queries that say the same words.
 ON_A_HOST: ColumnElement[bool] = literal_column("host <> ''", Boolean)

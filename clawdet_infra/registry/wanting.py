@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, update
 
-from clawdet_infra.database.moments import bounded, milliseconds
+from clawdet_infra.database.moments import milliseconds
 from clawdet_infra.registry.errors import BeingRemovedError, ClashError, RegistryError
 from clawdet_infra.registry.naming import Claim
 from clawdet_infra.registry.placing import place
@@ -89,10 +89,11 @@ def columns_of(claim: Claim, record: Record, seal: Seal) -> dict[str, Any]:
         "id_slug": id_slug,
         "subdomain_slug": subdomain_slug,
         "top": claim.top,
-        "plan": bounded(claim.plan, 32),
-        "host": bounded(claim.host, 255),
+        "plan": claim.plan,
+        "host": claim.host,
         "record": seal.seal(record),
         "gateway_digest": seal.digest(claim.gateway_token) if claim.gateway_token else None,
+        "existing_ipv4": claim.existing_ipv4,
         "telegram_digest": seal.digest(claim.telegram_token) if claim.telegram_token else None,
     }
 

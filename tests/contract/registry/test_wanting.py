@@ -14,6 +14,7 @@ from tests.support.past import MINUTE, NOON, SetClock
 from tests.support.signups import BASE, OTHER_SEAL, SEAL, Asked, healthy, related_to, signup, want
 
 GATEWAY = "0123456789abcdef" * 4
+SERVER = {"ipv4": "192.0.2.7", "hostKey": "ssh-ed25519 AAAA"}
 TELEGRAM = "123456789:" + "t" * 35
 
 
@@ -111,6 +112,8 @@ def test_each_base_has_cells_and_names_of_its_own(registry: Registry) -> None:
         (signup("x", gatewayToken=GATEWAY), signup("y", gatewayToken=GATEWAY), True),
         (signup("x", telegramBotToken=TELEGRAM), signup("y", telegramBotToken=TELEGRAM), True),
         (signup("x", gatewayToken=GATEWAY), signup("y", telegramBotToken=GATEWAY), False),
+        (signup("x", existingServer=SERVER), signup("y", existingServer={**SERVER, "hostKey": "another"}), True),
+        (signup("x", existingServer=SERVER), signup("y", existingServer={"ipv4": "192.0.2.8"}), False),
         (signup("x", plan="free", host="shared-1"), signup("y", plan="free"), True),
         (signup("x", plan="free", host="shared-1"), signup("y", plan="pro"), False),
         (signup("x", plan="pro"), signup("y", plan="free"), False),
@@ -199,6 +202,14 @@ def test_what_is_no_name_is_refused_before_it_is_looked_for(registry: Registry, 
     if name is not None:
         with pytest.raises(RegistryError, match="the customer's subdomain has to be a host name"):
             want(registry, {"id": "ada", "plan": "pro", "subdomain": name})
+
+
+def test_odd_values_reach_the_check_which_is_there_to_refuse_them(registry: Registry) -> None:
+    odd = "\0\ud800" * 300
+    record = signup("ada", plan=odd, host=odd, gatewayToken=odd, telegramBotToken=odd, existingServer={"ipv4": odd})
+    assert related_to(registry, record) == []
+    want(registry, record)
+    assert registry.record("ada", SEAL) == record
 
 
 def test_one_who_is_being_removed_can_be_wanted_again_afterwards(registry: Registry) -> None:

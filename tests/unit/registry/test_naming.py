@@ -31,5 +31,8 @@ def test_a_claim_is_what_others_may_not_have() -> None:
     assert (claim.slugs, claim.above, claim.top) == (("a-b", "x-y-z"), ["y.z", "z"], "z")
     assert "ggg" not in repr(claim)
     assert Claim.of({"id": "ada"}).name == "ada"
-    odd = Claim.of({"id": "ada", "plan": 7, "host": ["x"], "gatewayToken": 5, "telegramBotToken": None})
+    odd = Claim.of(
+        {"id": "ada", "plan": 7, "host": ["x"], "gatewayToken": 5, "telegramBotToken": None, "existingServer": "x"}
+    )
+    assert odd.existing_ipv4 is None
     assert (odd.plan, odd.host, odd.gateway_token, odd.telegram_token) == ("", "", None, None)

@@ -55,6 +55,7 @@ def _instances() -> None:
         sa.Column("record", sa.Text),
         sa.Column("gateway_digest", sa.String(64)),
         sa.Column("telegram_digest", sa.String(64)),
+        sa.Column("existing_ipv4", sa.String(64)),
         sa.Column("url", sa.Text, nullable=False),
         sa.Column("ipv4", sa.String(64), nullable=False),
         sa.Column("server", sa.String(255), nullable=False),
@@ -75,5 +76,6 @@ def _instances() -> None:
     op.create_index("registry_instance_top", table, ["base", "top"])
     op.create_index("registry_instance_gateway", table, ["base", "gateway_digest"])
     op.create_index("registry_instance_telegram", table, ["base", "telegram_digest"])
+    op.create_index("registry_instance_existing", table, ["base", "existing_ipv4"])
     only = sa.text("host <> ''")
     op.create_index("registry_instance_host", table, ["base"], sqlite_where=only, postgresql_where=only)
