@@ -8,12 +8,14 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from clawdet_infra.automation.base import Base
 from clawdet_infra.automation.cells import CellSource
 from clawdet_infra.automation.errors import InputError
 from clawdet_infra.changes.fingerprint import UPDATED
+from clawdet_infra.model.problems import quoted
 from clawdet_infra.registry import Applied, Lease, LeaseLostError, Mark, Registry, RegistryError
 
 LEASE_SECONDS = 60.0
@@ -91,6 +93,12 @@ def mark(registry: Registry, base: Base, cell: str, root: Path, results: Mapping
 def shown_host_key(address: str, customer: str) -> str:
     """Return the SSH host key that a server shows.  Raises InputError where it shows none."""
     import asyncssh
+
+    try:
+        # A name would be looked up, and whoever writes it would choose whom this machine calls.
+        IPv4Address(address)
+    except ValueError:
+        raise InputError(f"customer {customer}: {quoted(address)} is no IPv4 address.", customer) from None
 
     async def ask() -> str:
         async with asyncio.timeout(_SHOWN_SECONDS):
