@@ -46,6 +46,7 @@ from clawdet_infra.registry import (
 
 CELL_SIZE = 50
 DEADLINE_SECONDS = 900.0
+PARALLEL = 16
 _POLL_SECONDS = 0.5
 _OF_THE_INPUT = ("did not sign up", "has to be a host name")
 """What the registry says where the caller has to ask for something else."""
@@ -86,7 +87,8 @@ class _Call:
 class Provisioner:
     """Makes and removes customers over the base that a stack declares, by the program that `pulumi up` runs.
 
-    `base` is that stack, `cell_size` the most customers of a cell, `deadline` the seconds after which a call stops.
+    `base` is that stack, `cell_size` the most customers of a cell, `deadline` the seconds after which a call stops,
+    `parallel` the most things that one update makes at a time: gateways that start together share a host's cores.
     `registry` is the address of the registry's database, by default CLAWDET_REGISTRY or a file in `root`, the checkout.
     The engine's backend and passphrase are those of the environment, as for `pulumi`.  One object may serve any number
     of threads; processes need nothing in common but the registry and the backend.
@@ -99,11 +101,13 @@ class Provisioner:
         registry: str | None = None,
         cell_size: int = CELL_SIZE,
         deadline: float = DEADLINE_SECONDS,
+        parallel: int = PARALLEL,
         root: Path = ROOT,
     ) -> None:
         self.base = base
         self._cell_size = cell_size
         self._deadline = deadline
+        self._parallel = parallel
         self._root = root
         self._bases = Bases(base, root)
         with _explained():
@@ -304,7 +308,7 @@ class Provisioner:
                     return False
                 with _explained(call.customer):
                     self._registry.updating(cell, {one.id: one.revision for one in desired})
-                results = update.run()
+                results = update.run(self._parallel)
                 with _explained(call.customer):
                     self._registry.applied(cell, results)
                 leasing.mark(self._registry, base, cell, self._root, results)

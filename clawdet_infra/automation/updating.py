@@ -84,8 +84,8 @@ class CellUpdate:
             why = self._redact.line(explain(self._cell, str(error)), 500)
             raise SetupError(f"what a killed update of {self._cell} left could not be taken up: {why}") from None
 
-    def run(self) -> dict[str, Applied]:
-        """Bring the cell up, and return how each customer's newest wish has ended.
+    def run(self, parallel: int) -> dict[str, Applied]:
+        """Bring the cell up, `parallel` things at a time, and return how each customer's newest wish has ended.
 
         Raises the engine's Stopped where it was stopped, and SetupError where the whole cell could not be updated.
         """
@@ -99,7 +99,11 @@ class CellUpdate:
         try:
             self._prepare_removals()
             self._engine.up(
-                follower, continue_on_error=True, policy_packs=policy_pack(self._root), suppress_progress=True
+                follower,
+                continue_on_error=True,
+                parallel=parallel,
+                policy_packs=policy_pack(self._root),
+                suppress_progress=True,
             )
         except CommandError as error:
             failure = self._explain(follower, error)
