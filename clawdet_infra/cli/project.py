@@ -33,10 +33,16 @@ class CommandError(Exception):
 def run(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
     """Run a program in the project's folder on this terminal, and return its exit code."""
     try:
-        return subprocess.run(argv, cwd=ROOT, env={**os.environ, **(env or {})}, check=False).returncode
+        process = subprocess.Popen(argv, cwd=ROOT, env={**os.environ, **(env or {})})
     except FileNotFoundError:
         print(_not_found(argv[0]), file=sys.stderr)
         return Exit.ERROR
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            # The program got the Ctrl-C too, and ends in its own way: an engine first finishes what it is at.
+            continue
 
 
 def capture(argv: Sequence[str], *, accepted: Sequence[int] = (0,)) -> str:
