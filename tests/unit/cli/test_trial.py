@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 
 from clawdet_infra.cli import trial
 from clawdet_infra.cli.main import app
+from clawdet_infra.driver.stages import Passed
 from clawdet_infra.trial import host
 from clawdet_infra.trial.outcome import Outcome
 from clawdet_infra.trial.records import all_records, begin
-from clawdet_infra.driver.stages import Passed
 from tests.support.stack import ROOT
 
 runner = CliRunner()
