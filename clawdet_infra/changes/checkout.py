@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,23 +14,35 @@ from clawdet_infra.changes.costs import Prices, PricesUnknownError, ask_prices
 from clawdet_infra.changes.digests import digests, known
 from clawdet_infra.changes.fingerprint import CODE, content_version, fingerprint, policies_digest, program_digest
 from clawdet_infra.changes.stacks import open_stack
-from clawdet_infra.inventory.errors import InventoryError
-from clawdet_infra.inventory.versions import file_state
 from clawdet_infra.model import Fleet, Problem, parse_image, read_fleet
 from clawdet_infra.model.stackfile import read_stack_file
 from clawdet_infra.place import ROOT
+from clawdet_infra.recovery import state_folder
 
-_CLOUD = "clawdet:cloud"
+_PROJECT = "clawdet"
+_CLOUD = f"{_PROJECT}:cloud"
 
 
 class CheckoutSource:
-    """A stack with a file in the project's folder; see `previewing.Source`."""
+    """A stack with a file in the project's folder; see `previewing.Source`.
 
-    def __init__(self, name: str, root: Path = ROOT, arguments: Sequence[str] = (), code: Path = CODE) -> None:
+    `arguments` are further ones for `pulumi preview`; `code` is where the program's code is, and `digest` tells what it
+    is at the moment, so that many stacks can share one answer.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        root: Path = ROOT,
+        arguments: Sequence[str] = (),
+        code: Path = CODE,
+        digest: Callable[[Path, Path], str] = program_digest,
+    ) -> None:
         self._name = name
         self._root = root
         self._arguments = arguments
         self._code = code
+        self._digest = digest
 
     @property
     def name(self) -> str:
@@ -48,6 +60,8 @@ class CheckoutSource:
 
     def prices(self) -> Prices:
         """Ask the stack's cloud for its prices."""
+        # Imported where it is needed: who is told that nothing changes should not wait for it.
+        from clawdet_infra.inventory.errors import InventoryError
         from clawdet_infra.inventory.stacks import cloud_of
 
         try:
@@ -69,7 +83,7 @@ class CheckoutSource:
         if answers is None:
             return None
         pack = policies_digest(self._code) if policies else None
-        return fingerprint(program_digest(self._root, self._code), configuration, answers, policies=pack)
+        return fingerprint(self._digest(self._root, self._code), configuration, answers, policies=pack)
 
     def settings(self) -> tuple[Fleet | None, Path | None, dict[str, Any]]:
         """Return the fleet that the file describes, and of a local cloud its file and what that says."""
@@ -78,11 +92,11 @@ class CheckoutSource:
 
     def version(self) -> str | None:
         """Return the version of the state where it is in a file of this machine; None elsewhere."""
-        folder = file_state(os.environ.get("PULUMI_BACKEND_URL", ""))
-        for name in (f"{self._name}.json", f"{self._name}.json.gz") if folder else ():
-            if version := content_version(folder / name):  # type: ignore[operator]
-                return version
-        return None
+        state = state_folder(os.environ.get("PULUMI_BACKEND_URL", ""))
+        if state is None:
+            return None
+        folder = state / "stacks" / _PROJECT
+        return content_version(folder / f"{self._name}.json") or content_version(folder / f"{self._name}.json.gz")
 
     def notes(self) -> Sequence[str]:
         """Return nothing: all is known."""
@@ -93,7 +107,7 @@ class CheckoutSource:
         return read_fleet(self._root / f"Pulumi.{self._name}.yaml")
 
     def _local_cloud(self) -> Path | None:
-        written = read_stack_file(self._root / f"Pulumi.{self._name}.yaml", "clawdet").config.get(_CLOUD)
+        written = read_stack_file(self._root / f"Pulumi.{self._name}.yaml", _PROJECT).config.get(_CLOUD)
         return self._root / written if isinstance(written, str) and written else None
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from clawdet_infra.changes.asking import Previewed
-from clawdet_infra.inventory.errors import MISSING_ENGINE
 from clawdet_infra.place import ROOT
 
 
@@ -68,6 +67,8 @@ class CheckoutStack:
                 check=False,
             )
         except FileNotFoundError:
+            from clawdet_infra.inventory.errors import MISSING_ENGINE
+
             return subprocess.CompletedProcess(argv, 255, "", f"error: {MISSING_ENGINE}")
 
 

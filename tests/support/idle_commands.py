@@ -58,6 +58,9 @@ class IdleCommands(provider_pb2_grpc.ResourceProviderServicer):
     def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
         return provider_pb2.CreateResponse(id=f"{request.name}-idle", properties=_done(request.properties))
 
+    def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return provider_pb2.ReadResponse(id=request.id, properties=request.properties, inputs=request.inputs)
+
     def Update(self, request: Any, context: Any) -> Any:  # noqa: N802
         return provider_pb2.UpdateResponse(properties=_done(request.news))
 

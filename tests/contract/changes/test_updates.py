@@ -1,0 +1,159 @@
+"""What an update leaves for the previews after it, and what a preview sees of the cloud."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.contract.changes.conftest import ACME, ALICE, BASELINE, DIGEST, USER123, Fleet, make_fleet
+from tests.contract.hcloud_api.running import running_cloud
+from tests.support.stack import CANARY_API_KEY, customer
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(400)]
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """A fleet of this module's own, since its tests bring changes up."""
+    home = tmp_path_factory.mktemp("updates")
+    with running_cloud(home) as cloud:
+        yield make_fleet(home, cloud)
+
+
+@pytest.fixture
+def without_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to put before PATH, whose `pulumi` says that it was started."""
+    pulumi = tmp_path / "bin" / "pulumi"
+    pulumi.parent.mkdir()
+    pulumi.write_text("#!/bin/sh\necho 'the engine was started' >&2\nexit 1\n")
+    pulumi.chmod(0o755)
+    return pulumi.parent
+
+
+def test_after_an_update_nothing_changes_and_nobody_asks_the_engine(fleet: Fleet, without_engine: Path) -> None:
+    fleet.want()
+    fleet.up().ok()
+    path = os.environ["PATH"]
+    fleet.stack.extra_env["PATH"] = f"{without_engine}:{path}"
+    try:
+        report = fleet.report()
+        assert report["code"] == 0
+        assert not report["changes"]
+        assert [one["engine_asked"] for one in report["stacks"]] == [False]
+        failed = fleet.report("--full")
+        assert failed["code"] == 1, "with --full it is asked"
+        assert "the engine was started" in str(failed["stacks"][0]["errors"])
+        fleet.want([ALICE, USER123])
+        assert fleet.report()["code"] == 1, "and after a change of the list"
+    finally:
+        del fleet.stack.extra_env["PATH"]
+
+
+def test_an_update_by_others_is_noticed(fleet: Fleet) -> None:
+    fleet.want()
+    fleet.up().ok()
+    assert not fleet.report()["stacks"][0]["engine_asked"]
+    fleet.stack.pulumi("refresh", "--yes", "--skip-preview", "--stack", fleet.stack.name).ok()
+    report = fleet.report()
+    assert report["stacks"][0]["engine_asked"]
+    assert not report["changes"]
+
+
+def test_an_update_of_a_part_says_nothing_about_the_rest(fleet: Fleet) -> None:
+    fleet.want([*BASELINE, customer("bob", "free"), customer("eve", "free")])
+    fleet.up("--target", "urn:pulumi:test::clawdet::**::bob*").ok()
+    report = fleet.report()
+    assert report["stacks"][0]["engine_asked"]
+    assert "eve" in [one["id"] for one in report["stacks"][0]["subjects"]]
+    fleet.want()
+    fleet.up().ok()
+
+
+def test_what_is_protected_stays_also_where_it_is_named(fleet: Fleet) -> None:
+    fleet.want(protect=True)
+    fleet.up().ok()
+    fleet.want([ALICE, ACME], protect=True)
+    told = fleet.report("--allow-loss", "user123")
+    assert told["code"] == 5
+    [stack] = told["stacks"]
+    assert [one["rule"] for one in stack["objections"]] == ["protected"]
+    assert stack["objections"][0]["about"] == ["customer user123"]
+    assert [(one["id"], one["verdict"]) for one in stack["subjects"]] == [("user123", "removed")]
+    fleet.want()
+    fleet.up().ok()
+
+
+def test_drift_is_told_by_customer(fleet: Fleet) -> None:
+    fleet.want()
+    for server in fleet.cloud.client().servers.get_all():
+        if server.name == "user123":
+            server.update(labels={"somebody": "was-here"})
+        if server.name == "acme":
+            server.delete()
+    report = fleet.report("--refresh", "--expect-no-changes")
+    assert report["code"] == 7
+    assert report["stacks"][0]["drifted"] == {
+        "customer acme": ["acme-server is gone"],
+        "customer user123": ["user123-server is not as it was left"],
+    }
+    assert fleet.report("--full", "--expect-no-changes")["code"] == 0, "nobody sees it without looking"
+    fleet.up("--refresh").ok()
+    assert fleet.report("--refresh", "--expect-no-changes")["code"] == 0
+
+
+def test_an_empty_state_takes_no_secret_and_asks_nobody(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet.want()
+    before = len(fleet.cloud.client().servers.get_all())
+    config = fleet.stack.config()
+    for one in config["clawdet:customers"]:
+        # As it is in a file whose passphrase nobody has here.
+        one["anthropicApiKey"] = {"secure": "v1:AAAAAAAAAAAAAAAA:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}
+    config.pop("clawdet:cloud")
+    fleet.stack.configure({**config, "hcloud:token": {"secure": "v1:AAAA:AAAA"}, "clawdet:zone": "existing"})
+    fleet.stack.extra_env |= {"PULUMI_CONFIG_PASSPHRASE": "wrong", "PULUMI_BACKEND_URL": "s3://nowhere"}
+    try:
+        result = fleet.preview("--empty-state", "--json")
+    finally:
+        fleet.stack.extra_env.clear()
+    assert result.code == 0, result.output
+    for words in (
+        '"alice"',
+        '"user123"',
+        '"policies": "applied"',
+        "against an empty state",
+        "The zone is there already",
+    ):
+        assert words in result.output
+    assert CANARY_API_KEY not in result.output
+    assert not list(fleet.stack.folder.glob("Pulumi.test.yaml.*"))
+    assert len(fleet.cloud.client().servers.get_all()) == before
+
+
+def test_policies_judge_a_preview_of_an_empty_state(fleet: Fleet) -> None:
+    program = fleet.stack.folder / "__main__.py"
+    before = program.read_text()
+    program.write_text((Path(__file__).parents[1] / "policy" / "spoiled.py").read_text())
+    fleet.want()
+    try:
+        report = fleet.report("--empty-state")
+        loose = fleet.report("--empty-state", "--no-policy")
+    finally:
+        program.write_text(before)
+    assert report["code"] == 5
+    rules = {one["rule"] for one in report["stacks"][0]["objections"]}
+    assert {"services-hardened", "ssh-not-open-to-the-world", "inbound-ports"} <= rules, rules
+    assert CANARY_API_KEY not in str(report)
+    assert loose["code"] == 0
+    assert loose["stacks"][0]["policies"] == "not applied"
+
+
+def test_an_image_that_no_registry_can_be_asked_for_is_said(fleet: Fleet) -> None:
+    release = fleet.release | {"gateway": "registry.invalid/openclaw:2026.9.6"}
+    fleet.want(release=release)
+    report = fleet.report("--empty-state")
+    assert report["code"] == 0, report
+    assert any("registry.invalid could not be asked" in note for note in report["stacks"][0]["notes"])
+    assert DIGEST in str(fleet.release)
