@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from clawdet_infra.changes.asking import Previewed
 
 
-def cells_of(base: str, root: Path = ROOT, registry: Registry | None = None) -> list[str]:
+def cells_of(base: str, root: Path = ROOT) -> list[str]:
     """Return the cells that the registry knows of a base; none where there is no registry yet."""
-    if registry is None and not os.environ.get("CLAWDET_REGISTRY") and not (root / ".clawdet" / "registry.db").exists():
+    if not os.environ.get("CLAWDET_REGISTRY") and not (root / ".clawdet" / "registry.db").exists():
         return []
     try:
-        with Registry.open(root=root) as opened:
-            return [one.stack for one in (registry or opened).cells(base) if one.number is not None]
+        with Registry.open(root=root) as registry:
+            return [one.stack for one in registry.cells(base) if one.number is not None]
     except RegistryError:
         return []
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from clawdet_infra.automation.base import Base
 from clawdet_infra.automation.cells import CellSource
 from clawdet_infra.automation.errors import InputError
+from clawdet_infra.changes.checkout import CheckoutSource
 from clawdet_infra.changes.fingerprint import UPDATED
 from clawdet_infra.model.problems import quoted
 from clawdet_infra.registry import Applied, Lease, LeaseLostError, Mark, Registry, RegistryError
@@ -73,15 +74,26 @@ def stopper(until: float, *events: threading.Event) -> Iterator[threading.Event]
         thread.join()
 
 
-def mark(registry: Registry, base: Base, cell: str, root: Path, results: Mapping[str, Applied]) -> None:
-    """Keep how an update of a cell has ended, and where everybody is healthy what it was made from."""
+def basis(base: str, root: Path) -> str | None:
+    """Return what tells the settings, the program and the images that a cell of a base is made from."""
+    return CheckoutSource(base, root).fingerprint(policies=True)
+
+
+def mark(
+    registry: Registry, base: Base, cell: str, root: Path, results: Mapping[str, Applied], made_from: str | None
+) -> None:
+    """Keep how an update of a cell has ended, and where everybody is healthy what it was made from.
+
+    `made_from` is the `basis` of before the update: where that has changed meanwhile, it is not known what went in.
+    """
     failed = sorted(name for name, one in results.items() if not one.ok)
     source = CellSource(cell, base.name, root)
+    certain = not failed and made_from is not None and made_from == basis(base.name, root)
     registry.set_mark(
         cell,
         base.name,
         Mark(
-            fingerprint=("" if failed else source.fingerprint(policies=True)) or "",
+            fingerprint=(source.fingerprint(policies=True) if certain else None) or "",
             version=source.version() or "",
             outcome="failed" if failed else UPDATED,
             error=f"failed: {', '.join(failed)}" if failed else "",

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from pulumi.automation import CommandError
+
 from clawdet_infra.automation import leasing
 from clawdet_infra.automation.base import Base, Bases
 from clawdet_infra.automation.checking import check_of
@@ -28,10 +30,11 @@ from clawdet_infra.automation.errors import (
 from clawdet_infra.automation.outcome import error_of
 from clawdet_infra.automation.results import OnStage, Provisioned, Removed, StageEvent
 from clawdet_infra.automation.signup import Signup
-from clawdet_infra.automation.updating import CellUpdate
+from clawdet_infra.automation.updating import CellUpdate, HeldError
 from clawdet_infra.driver.engine import Stopped
 from clawdet_infra.driver.recovering import LockedError
 from clawdet_infra.driver.stages import Passed
+from clawdet_infra.inventory.errors import explain
 from clawdet_infra.place import ROOT
 from clawdet_infra.registry import (
     BeingRemovedError,
@@ -300,18 +303,21 @@ class Provisioner:
                 base = self._bases.get()
                 with _explained(call.customer):
                     desired = self._registry.desired(cell, base.seal)
+                made_from = leasing.basis(base.name, self._root)
                 update = CellUpdate(base, cell, desired, self._root, stop=stop, tell=tell)
-                try:
-                    update.recover()
-                except LockedError:
-                    # An engine whose caller was killed ends by itself; an operator's own update ends some time.
-                    return False
+                update.recover()
                 with _explained(call.customer):
                     self._registry.updating(cell, {one.id: one.revision for one in desired})
                 results = update.run(self._parallel)
                 with _explained(call.customer):
                     self._registry.applied(cell, results)
-                leasing.mark(self._registry, base, cell, self._root, results)
+                leasing.mark(self._registry, base, cell, self._root, results, made_from)
+            except (LockedError, HeldError):
+                # An engine whose caller was killed ends by itself; an operator's own update ends some time.
+                return False
+            except CommandError as error:
+                why = explain(cell, str(error))
+                raise SetupError(f"customer {call.customer}: {why}.", call.customer) from None
             except Stopped:
                 if call.cancelled.is_set():
                     call.check()

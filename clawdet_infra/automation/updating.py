@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pulumi.automation import CommandError, Stack
+from pulumi.automation import CommandError, ConcurrentUpdateError, Stack
 from pydantic import SecretStr
 
 from clawdet_infra.automation import leftovers
@@ -27,6 +27,11 @@ from clawdet_infra.model import ConfigurationError, Fleet, slug_of
 from clawdet_infra.program import declare_cell
 from clawdet_infra.redaction import Redactor
 from clawdet_infra.registry import Applied, Desired, Wish
+
+
+class HeldError(Exception):
+    """Another update of the cell runs; with backends whose locks are no files, this is how that is known."""
+
 
 OnPassed = Callable[[str, Passed], None]
 
@@ -87,7 +92,8 @@ class CellUpdate:
     def run(self, parallel: int) -> dict[str, Applied]:
         """Bring the cell up, `parallel` things at a time, and return how each customer's newest wish has ended.
 
-        Raises the engine's Stopped where it was stopped, and SetupError where the whole cell could not be updated.
+        Raises the engine's Stopped where it was stopped, HeldError where the backend says that another update runs, and
+        SetupError where the whole cell could not be updated.
         """
         hosts = self._base.outputs["base"]["hosts"]
         addresses = {one.id: str(hosts[one.server_name]["ipv4"]) for one in self._layout.customers if one.host_id}
@@ -105,6 +111,8 @@ class CellUpdate:
                 policy_packs=policy_pack(self._root),
                 suppress_progress=True,
             )
+        except ConcurrentUpdateError:
+            raise HeldError(f"{self._cell} is being updated by somebody else") from None
         except CommandError as error:
             failure = self._explain(follower, error)
         finally:

@@ -51,6 +51,7 @@ class World:
         self.base = base(customer("listed"))
         self.updates: list[list[tuple[str, Wish, int]]] = []
         self.broken: dict[str, str] = {}
+        self.basis = "settings"
         self.locked = 0
         self.during: Callable[[threading.Event, Callable[[str, Passed], Any]], None] = lambda stop, tell: None
         self.at_once = 0
@@ -91,7 +92,7 @@ class Update:
             self._world.locked -= 1
             raise LockedError(self._cell, Lock(Path("x"), 1, "elsewhere", datetime(2026, 3, 1, tzinfo=UTC)))
 
-    def run(self) -> dict[str, Applied]:
+    def run(self, parallel: int) -> dict[str, Applied]:
         world = self._world
         assert world.lock.acquire(blocking=False), "one update of a cell at a time"
         try:
@@ -122,6 +123,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(leasing, "_LOOK_SECONDS", 0.02)
     monkeypatch.setattr(CellSource, "version", lambda self: "7")
     monkeypatch.setattr(CellSource, "fingerprint", lambda self, *, policies: "f1")
+    monkeypatch.setattr(leasing, "basis", lambda base, root: made.basis)
     return made
 
 
@@ -320,6 +322,19 @@ def test_how_an_update_of_a_cell_ended_is_kept(fleet: Provisioner, world: World)
     mark = fleet._registry.mark(CELL)
     assert mark is not None
     assert (mark.error, mark.fingerprint) == ("", "f1")
+
+
+def test_settings_that_changed_during_an_update_are_not_taken_for_what_it_was_made_from(
+    fleet: Provisioner, world: World
+) -> None:
+    def edit(stop: threading.Event, tell: Callable[[str, Passed], Any]) -> None:
+        world.basis = "others"
+
+    world.during = edit
+    fleet.provision(signup("ada"))
+    mark = fleet._registry.mark(CELL)
+    assert mark is not None
+    assert (mark.outcome, mark.fingerprint) == ("updated", "")
 
 
 def test_all_customers_of_a_cell_are_updated_and_a_failure_is_in_the_result(fleet: Provisioner, world: World) -> None:
