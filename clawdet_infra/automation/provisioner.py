@@ -289,17 +289,28 @@ class Provisioner:
                     raise error_of(row)
                 return row
             call.check()
-            if not self._update_once(call, cell, lambda name, passed: tell(StageEvent.of(name, passed))):
+            if not self._update_once(
+                call, cell, lambda name, passed: tell(StageEvent.of(name, passed)), until=revision
+            ):
                 time.sleep(_POLL_SECONDS)
 
-    def _update_once(self, call: _Call, cell: str, tell: Callable[[str, Passed], Any]) -> bool:
-        """Update a cell if nobody else does; returns whether that was done."""
+    def _update_once(
+        self, call: _Call, cell: str, tell: Callable[[str, Passed], Any], *, until: int | None = None
+    ) -> bool:
+        """Update a cell if nobody else does; returns whether that was done.
+
+        Nothing is done where the customer's revision `until` was brought about meanwhile.
+        """
         with _explained(call.customer):
             lease = self._registry.acquire(f"cell:{cell}", leasing.LEASE_SECONDS)
         if isinstance(lease, LeaseHeld):
             return False
         with leasing.kept(self._registry, lease) as lost, leasing.stopper(call.until, call.cancelled, lost) as stop:
             try:
+                with _explained(call.customer):
+                    row = None if until is None else self._registry.instance(call.customer, self.base)
+                if until is not None and (row is None or row.applied >= until):
+                    return True
                 base = self._bases.get()
                 with _explained(call.customer):
                     desired = self._registry.desired(cell, base.seal)
