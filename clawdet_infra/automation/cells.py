@@ -73,6 +73,10 @@ class CellSource:
             raise SourceError(str(error)) from None
         return update.stack
 
+    def going(self) -> Sequence[str]:
+        """Return the customers who were asked to be removed."""
+        return [one.id for one in self._rows or () if one.wanted == Wish.ABSENT]
+
     def prices(self) -> Prices:
         """Ask the cloud for its prices."""
         return self._base.prices()

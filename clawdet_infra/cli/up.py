@@ -49,7 +49,7 @@ def up(
     Example: clawdet up -s prod --diff
     """
     if (base := _base_of(stack)) != stack:
-        _update_cell(stack, base, context.args)
+        _update_cell(stack, base, context.args, no_policy=no_policy, named=allowed(allow_loss or []))
     recover.recover(stack=stack, json_output=False)
     pack = None if no_policy else str(POLICY_PACK)
     arguments = context.args
@@ -78,15 +78,30 @@ def _base_of(stack: str) -> str:
     return base_of(stack, ROOT)
 
 
-def _update_cell(cell: str, base: str, arguments: Sequence[str]) -> NoReturn:
-    """Bring a cell to its base's present settings."""
+def _update_cell(
+    cell: str, base: str, arguments: Sequence[str], *, no_policy: bool, named: Collection[str]
+) -> NoReturn:
+    """Bring a cell to its base's present settings, and not where that would lose data that nobody has named."""
     from clawdet_infra.automation import AutomationError, Provisioner
 
     if unknown := [one for one in arguments if one not in (*_YES, *_SKIP, "--non-interactive")]:
         typer.echo(f"error: {cell} is a cell, whose update takes no {unknown[0]}", err=True)
         raise typer.Exit(Exit.CONFIGURATION)
+    if no_policy:
+        typer.echo(f"error: {cell} is a cell, which is never updated without the policies", err=True)
+        raise typer.Exit(Exit.CONFIGURATION)
+    from clawdet_infra.automation.cells import CellSource
+    from clawdet_infra.changes.previewing import Wish, preview
+
+    source = CellSource(cell, base, ROOT)
+    # Who was deprovisioned is meant to go.
+    wish = Wish(policy_pack=str(POLICY_PACK), named={*named, *source.going()}, full=True)
+    report = preview([source], wish)
+    _show(report)
+    if (code := exit_code(report)) != Exit.OK:
+        raise typer.Exit(code)
     if not {*_YES}.intersection(arguments):
-        typer.confirm(f"Update {cell} to the settings of {base}? (see `clawdet preview -s {cell}`)", abort=True)
+        typer.confirm(f"Update {cell} to the settings of {base}?", abort=True)
     try:
         with Provisioner(base, root=ROOT) as fleet:
             rows = fleet.update(
