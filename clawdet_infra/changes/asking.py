@@ -164,9 +164,12 @@ def _drift(metadata: Any) -> list[Step]:
     if step["op"] != "refresh":
         return []
     before, after = step["oldState"] or {}, step["newState"] or {}
-    if after and before.get("outputs") == after.get("outputs"):
-        return []
-    return [step]
+    if not after:
+        return [step]
+    # What the provider computes may come later than the update that it follows from; nobody has changed that.
+    given = before.get("inputs") or {}
+    old, new = before.get("outputs") or {}, after.get("outputs") or {}
+    return [step] if any(old.get(key) != new.get(key) for key in given) else []
 
 
 def _step(metadata: Any) -> dict[str, Any]:
