@@ -10,6 +10,7 @@ from typing import Any
 from pulumi.automation import CommandError
 
 from clawdet_infra.driver.engine import Engine
+from clawdet_infra.driver.stages import Events, Passed, Stages, Watch
 from clawdet_infra.fleet.probe import Target, probe_once
 from clawdet_infra.layout import lay_out
 from clawdet_infra.model import CloudAccess, Fleet, PlanName
@@ -19,7 +20,6 @@ from clawdet_infra.trial.customer import trial_fleet
 from clawdet_infra.trial.failures import Interrupted, TrialError, deaf_to_signals, stopped_by_signals
 from clawdet_infra.trial.outcome import Outcome, write_access
 from clawdet_infra.trial.records import Record
-from clawdet_infra.driver.stages import Events, Passed, Stages, Watch
 from clawdet_infra.trial.sweep import sweep
 
 

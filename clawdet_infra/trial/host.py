@@ -12,6 +12,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
 from clawdet_infra import render
+from clawdet_infra.driver.stages import Passed, Stages
 from clawdet_infra.fleet.probe import Target, probe_until_healthy
 from clawdet_infra.layout import CustomerLayout, Layout, lay_out
 from clawdet_infra.model import Fleet, PlanName
@@ -23,7 +24,6 @@ from clawdet_infra.trial.names import resolver_of
 from clawdet_infra.trial.outcome import Outcome, write_access
 from clawdet_infra.trial.records import Record
 from clawdet_infra.trial.ssh import Ssh
-from clawdet_infra.driver.stages import Passed, Stages
 
 REMOVAL_FILE = "removal.json"
 """The payloads by which a trial is removed, in order; they hold no secret."""

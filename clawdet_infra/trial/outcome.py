@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from clawdet_infra.trial.records import Record
 from clawdet_infra.driver.stages import Passed
+from clawdet_infra.trial.records import Record
 
 ACCESS_FILE = "access.json"
 """Has the customer's secrets where a trial is kept; mode 0600, in the trial's folder."""
