@@ -7,9 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pulumi.automation import LocalWorkspaceOptions, ProjectBackend, ProjectSettings, create_or_select_stack
 
+from clawdet_infra.changes.asking import ask
+from clawdet_infra.changes.telling import tell
+from clawdet_infra.cli.up import POLICY_PACK
+from clawdet_infra.model import load_fleet
+from clawdet_infra.program import declare
 from tests.contract.changes.conftest import ACME, ALICE, BASELINE, DIGEST, USER123, Fleet, make_fleet
-from tests.contract.hcloud_api.running import running_cloud
+from tests.contract.hcloud_api.running import TOKEN, running_cloud
 from tests.support.stack import CANARY_API_KEY, customer
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(400)]
@@ -157,3 +163,31 @@ def test_an_image_that_no_registry_can_be_asked_for_is_said(fleet: Fleet) -> Non
     assert report["code"] == 0, report
     assert any("registry.invalid could not be asked" in note for note in report["stacks"][0]["notes"])
     assert DIGEST in str(fleet.release)
+
+
+def test_a_stack_of_the_automation_api_is_asked_in_the_same_way(
+    fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So are cells, which have no file in the checkout."""
+    fleet.want()
+    config = fleet.stack.config().items()
+    raw = {key.removeprefix("clawdet:"): value for key, value in config if key.startswith("clawdet:")}
+    for name, value in fleet.stack.env.items():
+        monkeypatch.setenv(name, value)
+    backend = f"file://{tmp_path}"
+    stack = create_or_select_stack(
+        "prod-cell-1",
+        project_name="clawdet",
+        program=lambda: declare(load_fleet(raw, token=TOKEN)).export(),
+        opts=LocalWorkspaceOptions(
+            project_settings=ProjectSettings("clawdet", "python", backend=ProjectBackend(backend)),
+            env_vars={"PULUMI_BACKEND_URL": backend},
+        ),
+    )
+    planned = ask(stack, policy_pack=str(POLICY_PACK))
+    assert planned.errors == ()
+    assert planned.policies_ran
+    told = tell("prod-cell-1", planned, prices="nobody asked")
+    customers = [(one.id, one.verdict) for one in told.subjects if one.kind == "customer"]
+    assert customers == [("acme", "new"), ("alice", "new"), ("user123", "new")]
+    assert CANARY_API_KEY not in str(planned)
