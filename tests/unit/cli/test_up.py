@@ -1,31 +1,70 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from clawdet_infra.changes import previewing
+from clawdet_infra.changes.checkout import CheckoutSource
 from clawdet_infra.cli import project, recover
+from clawdet_infra.cli import up as module
 from clawdet_infra.cli.main import app
 from clawdet_infra.cli.up import POLICY_PACK
 
 
+class Started:
+    """The commands that were started, and what was asked before."""
+
+    def __init__(self) -> None:
+        self.argvs: list[Sequence[str]] = []
+        self.wishes: list[previewing.Wish] = []
+        self.report = SimpleNamespace(misconfigured=False, failed=False, refused=False)
+
+    def run(self, argv: Sequence[str]) -> int:
+        self.argvs.append(argv)
+        return 0
+
+    def preview(self, sources: Iterable[previewing.Source], wish: previewing.Wish) -> Any:
+        self.wishes.append(wish)
+        return self.report
+
+
 @pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
-    """The commands that were started."""
-    argvs: list[Sequence[str]] = []
+def started(monkeypatch: pytest.MonkeyPatch) -> Started:
+    found = Started()
     monkeypatch.setattr(recover, "recover", lambda **_: None)
-    monkeypatch.setattr(project, "run", lambda argv: argvs.append(argv) or 0)
-    return argvs
+    monkeypatch.setattr(project, "run", found.run)
+    monkeypatch.setattr(previewing, "preview", found.preview)
+    monkeypatch.setattr(module, "_show", lambda report: None)
+    monkeypatch.setattr(CheckoutSource, "fingerprint", lambda self, *, policies: None)
+    return found
 
 
-def test_an_update_is_held_against_the_policies(started: list[Sequence[str]]) -> None:
+def test_an_update_is_held_against_the_policies(started: Started) -> None:
     assert CliRunner().invoke(app, ["up", "-s", "prod", "--diff"]).exit_code == 0
-    assert started == [["pulumi", "up", "--stack", "prod", "--policy-pack", str(POLICY_PACK), "--diff"]]
+    assert started.argvs == [["pulumi", "up", "--stack", "prod", "--policy-pack", str(POLICY_PACK), "--diff"]]
+    assert [one.policy_pack for one in started.wishes] == [str(POLICY_PACK)]
     assert os.access(POLICY_PACK, os.X_OK), "the engine starts it as a program"
 
 
-def test_it_can_be_made_without_them(started: list[Sequence[str]]) -> None:
+def test_it_can_be_made_without_them(started: Started) -> None:
     assert CliRunner().invoke(app, ["up", "-s", "prod", "--no-policy"]).exit_code == 0
-    assert started == [["pulumi", "up", "--stack", "prod"]]
+    assert started.argvs == [["pulumi", "up", "--stack", "prod"]]
+    assert [one.policy_pack for one in started.wishes] == [None]
+
+
+def test_whoever_has_said_yes_does_not_wait_for_a_second_preview(started: Started) -> None:
+    assert CliRunner().invoke(app, ["up", "-s", "prod", "--yes", "--allow-loss", "ada"]).exit_code == 0
+    assert "--skip-preview" in started.argvs[0]
+    assert [set(one.named) for one in started.wishes] == [{"ada"}]
+
+
+@pytest.mark.parametrize(("what", "code"), [("misconfigured", 2), ("failed", 1), ("refused", 5)])
+def test_nothing_is_started_where_the_preview_says_no(started: Started, what: str, code: int) -> None:
+    setattr(started.report, what, True)
+    assert CliRunner().invoke(app, ["up", "-s", "prod", "--yes"]).exit_code == code
+    assert started.argvs == []
