@@ -1,23 +1,26 @@
 """How long it takes to be told that nothing changes in a fleet, with and without asking the engine.
 
-The fleet is really brought up, in stacks of `--customers` each, by the engine and the provider's code on a cloud
-without machines; the commands on servers are run by nobody.  Then `clawdet preview` looks at all stacks.
+One stack of `--customers` is really brought up by the engine and the provider's code, on a cloud without machines; the
+commands on servers are run by nobody.  The other stacks have copies of its file and its state under names of their own,
+which makes them as large, and unchanged for the engine as well.  Then `clawdet preview` looks at all of them.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import resource
 import shutil
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import yaml
 
 from bench.machine import facts, spread
+from clawdet_infra.changes.checkout import CheckoutSource
+from clawdet_infra.changes.marking import keep_mark
 from engine import resolve
 from tests.contract.hcloud_api.running import CONFIG, TOKEN, running_cloud
 from tests.support.idle_commands import idle_commands
@@ -26,44 +29,54 @@ from tests.support.stack import ROOT, Stack, customer
 DIGEST = "sha256:" + "5" * 64
 
 
-def make(folder: Path, cells: int, customers: int, endpoint: str) -> list[Stack]:
+def make(folder: Path, customers: int, endpoint: str) -> Stack:
+    """A stack that is up."""
     example = yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text())["config"]
-    stacks = [Stack(folder, name=f"cell-{number}") for number in range(cells)]
-    for number, stack in enumerate(stacks):
-        stack.init().configure(
-            {
-                **example,
-                "clawdet:domain": f"cell-{number}.test",
-                "clawdet:cloud": {"endpoint": endpoint, "token": TOKEN},
-                "clawdet:release": {role: f"{tag}@{DIGEST}" for role, tag in example["clawdet:release"].items()},
-                "clawdet:sharedHosts": [],
-                "clawdet:customers": [customer(f"c{number}-{one}", "pro") for one in range(customers)],
-            }
-        )
-    return stacks
+    stack = Stack(folder, name="cell-0").init()
+    stack.configure(
+        {
+            **example,
+            "clawdet:cloud": {"endpoint": endpoint, "token": TOKEN},
+            "clawdet:release": {role: f"{tag}@{DIGEST}" for role, tag in example["clawdet:release"].items()},
+            "clawdet:sharedHosts": [],
+            "clawdet:customers": [customer(f"customer-{number}", "pro") for number in range(customers)],
+        }
+    )
+    with idle_commands() as idle:
+        stack.extra_env.update(idle)
+        stack.clawdet_up("--no-policy").ok()
+    stack.extra_env.clear()
+    return stack
 
 
-def bring_up(stacks: list[Stack], at_once: int) -> float:
-    begun = time.perf_counter()
-    with idle_commands() as idle, ThreadPoolExecutor(at_once) as pool:
-        for stack in stacks:
-            stack.extra_env.update(idle)
-        for result in pool.map(lambda stack: stack.clawdet_up("--no-policy"), stacks):
-            result.ok()
-        for stack in stacks:
-            stack.extra_env.clear()
-    return time.perf_counter() - begun
+def copy(stack: Stack, number: int) -> Stack:
+    """A stack like another one, under a name of its own, with the mark of an update that went well."""
+    other = Stack(stack.folder, name=f"cell-{number}")
+    shutil.copy(stack.file, other.file)
+    states = stack.folder / "state" / ".pulumi" / "stacks" / "clawdet"
+    state = (states / "cell-0.json").read_text().replace("urn:pulumi:cell-0::", f"urn:pulumi:{other.name}::")
+    renamed = state.replace("clawdet-cell-0", f"clawdet-{other.name}").replace(
+        "/clawdet/cell-0", f"/clawdet/{other.name}"
+    )
+    (states / f"{other.name}.json").write_text(renamed)
+    source = CheckoutSource(other.name, stack.folder)
+    made_from = source.fingerprint(policies=False)
+    assert made_from
+    assert not keep_mark(source, made_from, stack.folder)
+    return other
 
 
-def look(stack: Stack, repeat: int, *arguments: str) -> list[float]:
-    """Seconds of `clawdet preview` over all stacks of the folder, each of which has to be unchanged."""
-    taken = []
+def look(stack: Stack, repeat: int, *arguments: str) -> str:
+    """How long `clawdet preview` takes over all stacks of the folder, each of which has to be unchanged."""
+    taken, processor = [], []
     for _ in range(repeat):
-        begun = time.perf_counter()
+        begun, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
         told = stack.run("clawdet", "preview", "--no-policy", *arguments, timeout=3600).ok().output
         taken.append(time.perf_counter() - begun)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        processor.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
         assert "Nothing changes" in told, told
-    return taken
+    return f"{spread(taken)}; processor {spread(processor)}"
 
 
 def main() -> None:
@@ -78,15 +91,17 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="clawdet-bench-"))
     try:
         with running_cloud(folder, replace(CONFIG, rate_limit=10**9)) as cloud:
-            stacks = make(folder / "project", options.cells, options.customers, cloud.endpoint)
-            made = bring_up(stacks, options.at_once)
-            size = sum(file.stat().st_size for file in (folder / "project" / "state").rglob("cell-*.json")) / 1e6
-            print(
-                f"{options.cells} cells of {options.customers}: up in {made:.0f} s, states of {size:.1f} MB", flush=True
-            )
-            print(f"unchanged, by fingerprint  {spread(look(stacks[0], options.repeat))}", flush=True)
-            asked = look(stacks[0], 1, "--full", "--at-once", str(options.at_once))
-            print(f"unchanged, by the engine   {spread(asked)}, {options.at_once} stacks at a time", flush=True)
+            begun = time.perf_counter()
+            first = make(folder / "project", options.customers, cloud.endpoint)
+            print(f"one stack of {options.customers} is up after {time.perf_counter() - begun:.0f} s", flush=True)
+            os.environ["PULUMI_BACKEND_URL"] = first.backend
+            for number in range(1, options.cells):
+                copy(first, number)
+            size = sum(file.stat().st_size for file in (folder / "project" / "state").rglob("stacks/*/*.json")) / 1e6
+            print(f"{options.cells} stacks of {options.customers} customers, states of {size:.0f} MB", flush=True)
+            print(f"unchanged, by fingerprint  {look(first, options.repeat)}", flush=True)
+            asked = look(first, 1, "--full", "--at-once", str(options.at_once))
+            print(f"unchanged, by the engine   {asked}, {options.at_once} stacks at a time", flush=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
