@@ -11,8 +11,12 @@ import pytest
 from tests.support.cloud import home_of, local_cloud
 
 _CLOUD = "test"
-_OWN_CLOUD = ("e2e", "operations", "signups")
-"""Folders whose tests have a cloud of their own, so that they run beside the others."""
+_GROUPS = {"e2e": "cloud-e2e", "operations": "cloud-operations", "signups": "cloud-e2e"}
+"""Folders whose tests have a cloud of their own, so that they run beside the others.
+
+Two of them run one after the other all the same: more gateways that start at a time would make the tests that watch
+for repairs see the load.
+"""
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -22,7 +26,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """
     if item.get_closest_marker("cloud") and not item.get_closest_marker("xdist_group"):
         folder = item.path.parent.name
-        item.add_marker(pytest.mark.xdist_group(f"cloud-{folder}" if folder in _OWN_CLOUD else "cloud"))
+        item.add_marker(pytest.mark.xdist_group(_GROUPS.get(folder, "cloud")))
 
 
 @pytest.fixture(scope="session")
