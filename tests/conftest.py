@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.cloud import home_of, local_cloud
+from tests.support.cloud import local_cloud
 
 _CLOUD = "test"
 _GROUPS = {"e2e": "cloud-e2e", "operations": "cloud-operations", "signups": "cloud-e2e"}
@@ -34,9 +33,3 @@ def cloud() -> Iterator[dict[str, Any]]:
     """A local cloud with machines."""
     with local_cloud(_CLOUD) as info:
         yield info
-
-
-@pytest.fixture(scope="session")
-def cloud_info(cloud: dict[str, Any]) -> Path:
-    """The file by which a stack finds that cloud."""
-    return home_of(str(cloud["name"])) / "info.json"

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.cloud import info_of
 from tests.support.live import LiveFleet
 from tests.support.stack import Stack, customer, fleet_config
 
@@ -61,13 +62,13 @@ def found_in(text: str, secrets: dict[str, str]) -> list[str]:
 
 @pytest.fixture(scope="module")
 def canaries(
-    fleet_session: LiveFleet, cloud_info: Path, tmp_path_factory: pytest.TempPathFactory
+    fleet_session: LiveFleet, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Stack, list[str], ProcessWatcher]]:
     """A stack of its own whose customer has planted secrets, brought up, broken and previewed; all its output."""
     stack = Stack(tmp_path_factory.mktemp("canaries"), name="canaries").init()
     # Encrypted by the engine itself, as an operator does it.
     one = {"id": "canary", "plan": "pro"}
-    stack.configure(fleet_config(cloud_info, [one], domain="canary.test", sharedHosts=[]))
+    stack.configure(fleet_config(info_of(fleet_session.cloud), [one], domain="canary.test", sharedHosts=[]))
     for field, secret in (
         ("anthropicApiKey", API_KEY),
         ("telegramBotToken", TELEGRAM),

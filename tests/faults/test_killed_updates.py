@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.cloud import info_of
 from tests.support.gateway import curl
 from tests.support.stack import Stack, customer, fleet_config, kill_group, wait_until
 
@@ -35,11 +36,11 @@ class Victim:
 
 
 @pytest.fixture
-def victim(cloud_info: Path, tmp_path: Path, cloud: dict[str, Any]) -> Iterator[Victim]:
+def victim(tmp_path: Path, cloud: dict[str, Any]) -> Iterator[Victim]:
     stack = Stack(tmp_path / "project", name="killed").init()
     one = Victim(stack, cloud, f"victim-{secrets.token_hex(4)}")
     customers = [customer(one.identity, "pro")]
-    stack.configure(fleet_config(cloud_info, customers, domain=one.domain, sharedHosts=[]))
+    stack.configure(fleet_config(info_of(cloud), customers, domain=one.domain, sharedHosts=[]))
     yield one
     stack.run("clawdet", "recover", "--stack", stack.name)
     result = stack.destroy()

@@ -23,6 +23,7 @@ from hcloud.server_types import ServerType
 from clawdet_infra import render
 from clawdet_infra.keys import ssh_key_from_seed
 from clawdet_infra.trial.ssh import Ssh
+from tests.support.cloud import info_of
 from tests.support.stack import Result, Stack, fleet_config, wait_until
 
 pytestmark = [pytest.mark.cloud, pytest.mark.engine, pytest.mark.timeout(1200)]
@@ -68,9 +69,9 @@ class Trials:
 
 
 @pytest.fixture
-def trials(cloud: dict[str, Any], cloud_info: Path, tmp_path: Path) -> Iterator[Trials]:
+def trials(cloud: dict[str, Any], tmp_path: Path) -> Iterator[Trials]:
     stack = Stack(tmp_path / "project", name="trials").init()
-    stack.configure(fleet_config(cloud_info, [], domain="trials.test"))
+    stack.configure(fleet_config(info_of(cloud), [], domain="trials.test"))
     one = Trials(stack, Client(token=cloud["token"], api_endpoint=cloud["endpoint"]))
     yield one
     one.run("--clean")

@@ -9,14 +9,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
 from clawdet_infra.recovery import read_locks
-from tests.support.cloud import local_cloud
+from tests.support.cloud import info_of, local_cloud
 from tests.support.server import Server
 from tests.support.stack import CANARY_API_KEY, ROOT, Stack, customer, fleet_config, wait_until
 
@@ -152,10 +151,10 @@ def removal(identity: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def signups(cloud: dict[str, Any], cloud_info: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signups]:
+def signups(cloud: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signups]:
     stack = Stack(tmp_path_factory.mktemp("base"), name="base").init()
     hosts = [{"id": "shared-1", "type": "cx43", "location": "fsn1", "capacity": 6}]
-    stack.configure(fleet_config(cloud_info, [LISTED], sharedHosts=hosts))
+    stack.configure(fleet_config(info_of(cloud), [LISTED], sharedHosts=hosts))
     # Trust in the local registry comes with the environment, as `activate` sets it.
     stack.extra_env["SSL_CERT_DIR"] = os.environ["SSL_CERT_DIR"]
     stack.up().ok()

@@ -7,11 +7,11 @@ the tests run in any order.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.cloud import info_of
 from tests.support.server import Server
 from tests.support.stack import Stack, customer, fleet_config
 
@@ -21,20 +21,19 @@ BASELINE = (customer("alice", "free"), customer("user123", "pro"))
 class LiveFleet:
     """A stack on the local cloud, and what can be asked of it."""
 
-    def __init__(self, stack: Stack, cloud: Mapping[str, Any], cloud_info: Path) -> None:
+    def __init__(self, stack: Stack, cloud: Mapping[str, Any]) -> None:
         self.stack = stack
         self.cloud = cloud
-        self._cloud_info = cloud_info
         self._deployed: dict[str, Any] | None = None
 
     def want(self, customers: Sequence[Mapping[str, Any]], **fields: Any) -> None:
         """Write the list, and do not deploy it; what the caller then does to the stack is not known here."""
         self._deployed = None
-        self.stack.configure(fleet_config(self._cloud_info, customers, **fields))
+        self.stack.configure(fleet_config(info_of(self.cloud), customers, **fields))
 
     def deploy(self, customers: Sequence[Mapping[str, Any]] = BASELINE, **fields: Any) -> None:
         """Write the list and bring the stack there, unless that is what was deployed last."""
-        wanted = fleet_config(self._cloud_info, customers, **fields)
+        wanted = fleet_config(info_of(self.cloud), customers, **fields)
         if self._deployed == wanted:
             return
         self.want(customers, **fields)
@@ -54,11 +53,9 @@ class LiveFleet:
 
 
 @pytest.fixture(scope="session")
-def fleet_session(
-    cloud: dict[str, Any], cloud_info: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[LiveFleet]:
+def fleet_session(cloud: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveFleet]:
     stack = Stack(tmp_path_factory.mktemp("fleet"), name="e2e").init()
-    live = LiveFleet(stack, cloud, cloud_info)
+    live = LiveFleet(stack, cloud)
     yield live
     live.stack.pulumi("cancel", "--yes", "--stack", stack.name)
     result = live.stack.destroy()

@@ -22,7 +22,7 @@ from tests.unit.model.samples import API_KEY, CLOUD_TOKEN, complaint, complaints
 
 MAPPING_HINT = (
     "Its keys are id, plan, subdomain, anthropicApiKey, telegramBotToken, gatewayToken, tokenVersion, authPassword, "
-    "server, host, limits, wave, release and protect."
+    "server, existingServer, host, limits, wave, release and protect."
 )
 LIST_HINT = "In YAML, begin each entry with `- ` on its own line."
 
