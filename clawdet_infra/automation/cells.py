@@ -37,8 +37,8 @@ def cells_of(base: str, root: Path = ROOT) -> list[str]:
 class CellSource:
     """A cell; see `clawdet_infra.changes.previewing.Source`.
 
-    What it is made from: the base's settings and state, and what the registry wants of its customers, who are told by
-    their revisions, so that neither the engine nor a secret is needed to see that nothing has changed.
+    What it is made from: the base's settings and what that shares, and what the registry wants of its customers.  They
+    are told by their revisions, so that neither the engine nor a secret is needed to see that nothing has changed.
     """
 
     def __init__(self, name: str, base: str, root: Path = ROOT) -> None:
@@ -86,9 +86,10 @@ class CellSource:
         rows = self._rows
         if rows is None or any(one.phase != "healthy" or one.wanted != Wish.PRESENT for one in rows):
             return None
-        file, state = self._root / f"Pulumi.{self._base.name}.yaml", self._base.version()
+        file = self._root / f"Pulumi.{self._base.name}.yaml"
+        shared = self._base.output_version("base")
         fleet, cloud, description = self._base.settings()
-        if fleet is None or state is None:
+        if fleet is None or shared is None:
             return None
         # A customer's own release is in its record, which is encrypted; what it runs tells the tag.
         own = {one.image.partition("@")[0] for one in rows if one.image}
@@ -99,7 +100,7 @@ class CellSource:
         configuration = {
             "file": file.read_bytes(),
             "cloud": cloud.read_bytes() if cloud and cloud.is_file() else None,
-            "base": state,
+            "base": shared,
             "customers": json.dumps([[one.id, one.revision, one.image] for one in rows]),
         }
         pack = policies_digest() if policies else None

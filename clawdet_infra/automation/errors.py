@@ -75,5 +75,9 @@ class DeploymentError(AutomationError):
     action = "retry"
 
 
+class LossError(AutomationError):
+    """The base's settings would cost customers their data, and nobody has said that it may; a person has to look."""
+
+
 class SetupError(AutomationError):
     """The base, the registry or the engine is not as it has to be; a person has to look."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from pulumi.automation import CommandError
 
-from clawdet_infra.automation import leasing
+from clawdet_infra.automation import guarding, leasing
 from clawdet_infra.automation.base import Base, Bases
 from clawdet_infra.automation.checking import check_of
 from clawdet_infra.automation.errors import (
@@ -202,15 +202,22 @@ class Provisioner:
         return Removed(success=True, customer=customer, existed=True, remove_time=call.seconds)
 
     def update(
-        self, cell: str, on_stage: OnStage | None = None, *, deadline: float | None = None
+        self,
+        cell: str,
+        on_stage: OnStage | None = None,
+        *,
+        allow_loss: Collection[str] = (),
+        deadline: float | None = None,
     ) -> builtins.list[InstanceRow]:
         """Bring a cell to the base's present settings, such as a new release; returns its customers as they are then.
+
+        `allow_loss` has the ids of customers whose data these settings may cost.
 
         Raises what `provision` raises; a customer who did not become healthy is in the result, and is no exception.
         """
         call = _Call(cell, None, time.monotonic() + (deadline or self._deadline), threading.Event())
         while not self._update_once(
-            call, cell, lambda name, passed: on_stage and on_stage(StageEvent.of(name, passed))
+            call, cell, lambda name, passed: on_stage and on_stage(StageEvent.of(name, passed)), allow_loss=allow_loss
         ):
             call.check()
             time.sleep(_POLL_SECONDS)
@@ -295,7 +302,13 @@ class Provisioner:
                 time.sleep(_POLL_SECONDS)
 
     def _update_once(
-        self, call: _Call, cell: str, tell: Callable[[str, Passed], Any], *, until: int | None = None
+        self,
+        call: _Call,
+        cell: str,
+        tell: Callable[[str, Passed], Any],
+        *,
+        until: int | None = None,
+        allow_loss: Collection[str] = (),
     ) -> bool:
         """Update a cell if nobody else does; returns whether that was done.
 
@@ -317,6 +330,10 @@ class Provisioner:
                 made_from = leasing.basis(base.name, self._root)
                 update = CellUpdate(base, cell, desired, self._root, stop=stop, tell=tell)
                 update.recover()
+                update.prepare()
+                settings = guarding.settings_of(base, made_from)
+                with _explained(call.customer):
+                    guarding.refuse_losses(self._registry, update.stack, cell, base, desired, settings, allow_loss)
                 with _explained(call.customer):
                     self._registry.updating(cell, {one.id: one.revision for one in desired})
                 results = update.run(self._parallel)

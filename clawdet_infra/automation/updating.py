@@ -17,7 +17,7 @@ from clawdet_infra.automation.base import Base
 from clawdet_infra.automation.errors import SetupError
 from clawdet_infra.automation.following import Follower
 from clawdet_infra.driver.engine import Command, Engine
-from clawdet_infra.driver.recovering import find_at, recover
+from clawdet_infra.driver.recovering import CloudError, find_at, recover
 from clawdet_infra.driver.stages import Passed
 from clawdet_infra.fleet.hosts import HostError
 from clawdet_infra.fleet.provider import HETZNER
@@ -88,6 +88,29 @@ class CellUpdate:
         except CommandError as error:
             why = self._redact.line(explain(self._cell, str(error)), 500)
             raise SetupError(f"what a killed update of {self._cell} left could not be taken up: {why}") from None
+        except CloudError as error:
+            raise SetupError(f"what a killed update of {self._cell} had made is not known: {error}") from None
+
+    def prepare(self) -> None:
+        """Take away what keeps the engine from removing customers who are to go, or what it does not know of.
+
+        Raises SetupError, and the engine's CommandError.
+        """
+        if not self._absent:
+            return
+        exported = self._exported()
+        for one in self._absent:
+            resources = leftovers.resources_of(exported, one.id)
+            for urn in leftovers.protected(resources):
+                self._pulumi(["state", "unprotect", urn, "--yes", "--stack", self._cell])
+            try:
+                leftovers.unprotect_servers(self._fleet.cloud, resources)
+            except Exception as error:
+                raise SetupError(
+                    f"the protection of {one.id}'s server could not be taken away: {error}", one.id
+                ) from None
+            if not leftovers.is_deployed(resources, one.id):
+                self._clear(one)
 
     def run(self, parallel: int) -> dict[str, Applied]:
         """Bring the cell up, `parallel` things at a time, and return how each customer's newest wish has ended.
@@ -103,7 +126,6 @@ class CellUpdate:
         follower.begin(one.id for one in self._desired if one.revision != one.applied)
         failure = ""
         try:
-            self._prepare_removals()
             self._engine.up(
                 follower,
                 continue_on_error=True,
@@ -132,24 +154,6 @@ class CellUpdate:
         workspace = self._engine.stack.workspace
         result = self._command.run(list(arguments), workspace.work_dir, workspace.env_vars)
         return str(result.stdout)
-
-    def _prepare_removals(self) -> None:
-        """Take away what keeps the engine from removing customers who are to go, or what it does not know of."""
-        if not self._absent:
-            return
-        exported = self._exported()
-        for one in self._absent:
-            resources = leftovers.resources_of(exported, one.id)
-            for urn in leftovers.protected(resources):
-                self._pulumi(["state", "unprotect", urn, "--yes", "--stack", self._cell])
-            try:
-                leftovers.unprotect_servers(self._fleet.cloud, resources)
-            except Exception as error:
-                raise SetupError(
-                    f"the protection of {one.id}'s server could not be taken away: {error}", one.id
-                ) from None
-            if not leftovers.is_deployed(resources, one.id):
-                self._clear(one)
 
     def _clear(self, one: Desired) -> None:
         """Clear the place of a customer on a server that stays, of whose deployment the engine does not know."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,14 @@ from typing import Any
 from clawdet_infra.changes.asking import Previewed
 from clawdet_infra.changes.costs import Prices, PricesUnknownError, ask_prices
 from clawdet_infra.changes.digests import digests, known
-from clawdet_infra.changes.fingerprint import CODE, content_version, fingerprint, policies_digest, program_digest
+from clawdet_infra.changes.fingerprint import (
+    CODE,
+    content_version,
+    fingerprint,
+    output_version,
+    policies_digest,
+    program_digest,
+)
 from clawdet_infra.changes.stacks import open_stack
 from clawdet_infra.model import Fleet, Problem, parse_image, read_fleet
 from clawdet_infra.model.stackfile import read_stack_file
@@ -92,11 +99,11 @@ class CheckoutSource:
 
     def version(self) -> str | None:
         """Return the version of the state where it is in a file of this machine; None elsewhere."""
-        state = state_folder(os.environ.get("PULUMI_BACKEND_URL", ""))
-        if state is None:
-            return None
-        folder = state / "stacks" / _PROJECT
-        return content_version(folder / f"{self._name}.json") or content_version(folder / f"{self._name}.json.gz")
+        return next((found for one in self._checkpoints() if (found := content_version(one))), None)
+
+    def output_version(self, output: str) -> str | None:
+        """Return the version of one of the stack's outputs, where its state is in a file of this machine."""
+        return next((found for one in self._checkpoints() if (found := output_version(one, output))), None)
 
     def notes(self) -> Sequence[str]:
         """Return nothing: all is known."""
@@ -105,6 +112,12 @@ class CheckoutSource:
     @cached_property
     def _read(self) -> tuple[Fleet | None, list[Problem]]:
         return read_fleet(self._root / f"Pulumi.{self._name}.yaml")
+
+    def _checkpoints(self) -> Iterator[Path]:
+        """Return the files that may hold the stack's state."""
+        state = state_folder(os.environ.get("PULUMI_BACKEND_URL", ""))
+        if state is not None:
+            yield from (state / "stacks" / _PROJECT / f"{self._name}{ending}" for ending in (".json", ".json.gz"))
 
     def _local_cloud(self) -> Path | None:
         written = read_stack_file(self._root / f"Pulumi.{self._name}.yaml", _PROJECT).config.get(_CLOUD)

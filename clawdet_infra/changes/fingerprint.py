@@ -7,7 +7,9 @@ the engine be asked.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -29,6 +31,7 @@ _PINS = ("requirements/runtime.txt",)
 _PROGRAM = ("__main__.py", "Pulumi.yaml")
 _PACKAGES = ("pulumi", "pulumi-command", "pulumi-docker", "pulumi-hcloud", "pulumi-random", "pydantic", "jinja2")
 _DECIDING = ("PULUMI_BACKEND_URL", "PULUMI_CONFIG", "HCLOUD_TOKEN", "HCLOUD_ENDPOINT")
+_STACK = "pulumi:pulumi:Stack"
 _IGNORED = frozenset({"__pycache__"})
 
 
@@ -130,6 +133,20 @@ def content_version(file: Path) -> str | None:
     try:
         return hashlib.sha256(file.read_bytes()).hexdigest()
     except OSError:
+        return None
+
+
+def output_version(file: Path, output: str) -> str | None:
+    """Return the version of one output of a checkpoint that is a file; None where it has none or cannot be read.
+
+    Another update of the stack that leaves the output as it was does not change it.
+    """
+    try:
+        content = file.read_bytes()
+        state = json.loads(gzip.decompress(content) if file.suffix == ".gz" else content)
+        found = [one for one in state["checkpoint"]["latest"]["resources"] if one["type"] == _STACK]
+        return hashlib.sha256(json.dumps(found[0]["outputs"][output], sort_keys=True).encode()).hexdigest()
+    except (OSError, ValueError, LookupError, TypeError):
         return None
 
 

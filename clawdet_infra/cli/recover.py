@@ -9,7 +9,7 @@ import typer
 
 from clawdet_infra.cli import project
 from clawdet_infra.cli.project import CommandError, Exit, capture
-from clawdet_infra.driver.recovering import LockedError
+from clawdet_infra.driver.recovering import CloudError, LockedError
 from clawdet_infra.driver.recovering import recover as take_up
 from clawdet_infra.recovery import PendingCreate
 
@@ -40,7 +40,7 @@ def recover(
 
     try:
         done = take_up(stack, pulumi, find, lambda text: typer.echo(text, err=True))
-    except (CommandError, LockedError) as error:
+    except (CommandError, LockedError, CloudError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(Exit.ERROR) from None
     if json_output:

@@ -82,7 +82,7 @@ def _update_cell(
     cell: str, base: str, arguments: Sequence[str], *, no_policy: bool, named: Collection[str]
 ) -> NoReturn:
     """Bring a cell to its base's present settings, and not where that would lose data that nobody has named."""
-    from clawdet_infra.automation import AutomationError, Provisioner
+    from clawdet_infra.automation import AutomationError, LossError, Provisioner
 
     if unknown := [one for one in arguments if one not in (*_YES, *_SKIP, "--non-interactive")]:
         typer.echo(f"error: {cell} is a cell, whose update takes no {unknown[0]}", err=True)
@@ -105,8 +105,13 @@ def _update_cell(
     try:
         with Provisioner(base, root=ROOT) as fleet:
             rows = fleet.update(
-                cell, lambda event: typer.echo(f"{event.seconds:6.1f} s  {event.customer} {event.stage}")
+                cell,
+                lambda event: typer.echo(f"{event.seconds:6.1f} s  {event.customer} {event.stage}"),
+                allow_loss=named,
             )
+    except LossError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(Exit.POLICY) from None
     except AutomationError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(Exit.RESOURCE if error.action == "retry" else Exit.ERROR) from None

@@ -51,20 +51,31 @@ def recover(
 ) -> Recovered:
     """Free the lock of a dead update, and take over what it had made already.
 
-    `pulumi` runs a command of the engine and returns what it prints.  Raises LockedError, and whatever `pulumi` does.
+    `pulumi` runs a command of the engine and returns what it prints.  Raises LockedError, and whatever
+    `pulumi` and `find` do.
     """
     freed = _free_dead_lock(stack, pulumi, tell)
     return Recovered(freed, tuple(_adopt(stack, pulumi, find, tell)))
 
 
+class CloudError(Exception):
+    """The cloud could not be asked what a killed update had made; the text says why."""
+
+
 def find_at(endpoint: str, token: str, labels: dict[str, str]) -> Find:
-    """Return what looks for creations at a cloud, among the things with these labels."""
+    """Return what looks for creations at a cloud, among the things with these labels; it raises CloudError."""
 
     def find(creates: Sequence[PendingCreate]) -> dict[str, str]:
         # Imported where it is needed: it takes half a second, and most updates were not killed.
-        from hcloud import Client
+        from hcloud import APIException, Client, HCloudException
+        from requests import RequestException
 
-        return find_made(Client(token=token, api_endpoint=endpoint), creates, labels)
+        try:
+            return find_made(Client(token=token, api_endpoint=endpoint), creates, labels)
+        except APIException as error:
+            raise CloudError(f"Hetzner answered: {error.message} ({error.code})") from None
+        except (HCloudException, RequestException) as error:
+            raise CloudError(f"{endpoint} does not answer: {error}") from None
 
     return find
 

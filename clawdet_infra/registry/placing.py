@@ -55,6 +55,12 @@ def set_mark(connection: Connection, stack: str, base: str, mark: Mark) -> None:
     connection.execute(cells.update().where(cells.c.stack == stack).values(values))
 
 
+def set_guarded(connection: Connection, stack: str, base: str, settings: str) -> None:
+    """Keep the digest of settings by which nobody in a cell loses data."""
+    ensure(connection, base, stack)
+    connection.execute(cells.update().where(cells.c.stack == stack).values(guarded=bounded(settings, 64)))
+
+
 def see(connection: Connection, stack: str, version: str) -> None:
     """Keep of which version the facts of a stack's customers are."""
     connection.execute(cells.update().where(cells.c.stack == stack).values(seen=bounded(version, 255)))

@@ -48,6 +48,7 @@ def desired(connection: Connection, cell: str, seal: Seal) -> list[Desired]:
             wanted=Wish(row.wanted),
             revision=row.revision,
             applied=row.applied,
+            has_data=row.applied > 0 and not (row.phase == Phase.FAILED and row.deployed_at is None),
             record=seal.open(row.record, row.id),
         )
         for row in connection.execute(wanted.order_by(instances.c.id))
@@ -95,6 +96,11 @@ def mark_of(connection: Connection, stack: str) -> Mark | None:
         error=row.error,
         at=moment(row.updated_at),
     )
+
+
+def guarded(connection: Connection, stack: str) -> str:
+    """Return the digest of settings by which nobody in a cell loses data, "" where there is none."""
+    return connection.execute(select(cells.c.guarded).where(cells.c.stack == stack)).scalar() or ""
 
 
 def as_instance(row: Row[Any]) -> InstanceRow:

@@ -80,12 +80,16 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class Desired:
-    """A customer that a cell is to have, or to have no more; `record` holds secrets."""
+    """A customer that a cell is to have, or to have no more; `record` holds secrets.
+
+    `has_data` is false only for a customer who is known never to have come up.
+    """
 
     id: str
     wanted: Wish
     revision: int
     applied: int
+    has_data: bool
     record: Record = field(repr=False)
 
 

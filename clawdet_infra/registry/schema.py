@@ -88,12 +88,14 @@ cells = Table(
     Column("outcome", String(64), nullable=False),
     Column("error", Text, nullable=False),
     Column("updated_at", BigInteger),
+    # A digest of the settings of which it was last seen that no customer loses data by them.
+    Column("guarded", String(64), nullable=False, server_default=""),
     Index("registry_cell_one_a_number", "base", "number", unique=True),
 )
 
 leases = lease_table("registry_lease", metadata)
 
 FORM = Form(
-    head="0001", migrations=Path(__file__).parent / "migrations", version_table="registry_version", metadata=metadata
+    head="0002", migrations=Path(__file__).parent / "migrations", version_table="registry_version", metadata=metadata
 )
 """The form of these tables; a test holds it against the migrations."""

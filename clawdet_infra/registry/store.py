@@ -176,6 +176,16 @@ class Registry:
         with self._database.write() as connection:
             placing.set_mark(connection, stack, base, mark)
 
+    def guarded(self, stack: str) -> str:
+        """Return the digest that was kept by `set_guarded`, "" where none was."""
+        with self._database.read() as connection:
+            return reading.guarded(connection, stack)
+
+    def set_guarded(self, stack: str, base: str, settings: str) -> None:
+        """Keep the digest of settings of which it was seen that no customer of a cell loses data by them."""
+        with self._database.write() as connection:
+            placing.set_guarded(connection, stack, base, settings)
+
     def forget_cell(self, stack: str) -> None:
         """Forget a stack that is gone, with what was mirrored of it.  Raises RegistryError while it has customers."""
         with self._database.write() as connection:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ import pytest
 from clawdet_infra.recovery import read_locks
 from tests.support.cloud import info_of, local_cloud
 from tests.support.server import Server
-from tests.support.stack import CANARY_API_KEY, ROOT, Stack, customer, fleet_config, wait_until
+from tests.support.stack import CANARY_API_KEY, ROOT, Result, Stack, customer, fleet_config, wait_until
 
 SOLD_OUT = "cpx62"
 LISTED = customer("listed", "free")
@@ -59,6 +59,16 @@ class Signups:
         self.stack = stack
         self.cloud = cloud
         self.registry = stack.folder / "registry.db"
+
+    @contextmanager
+    def settings(self, **fields: Any) -> Iterator[None]:
+        """The base's file with other settings for a while; the base itself is not updated."""
+        before = self.stack.config()
+        self.stack.configure({**before, **fields})
+        try:
+            yield
+        finally:
+            self.stack.configure(before)
 
     def call(self, *calls: dict[str, Any], cell_size: int = 4) -> Calls:
         base = {
@@ -126,11 +136,15 @@ class Signups:
         names = (path.name.removesuffix(".json") for path in self.stack.folder.glob("state/.pulumi/stacks/*/*.json"))
         return sorted(name for name in names if "-cell-" in name)
 
+    def update(self, cell: str, *arguments: str) -> Result:
+        """`clawdet up` of a cell, by an operator who has said yes."""
+        return self.stack.run("clawdet", "up", "--stack", cell, "--yes", *arguments)
+
     def state_of(self, cell: str) -> dict[str, Any]:
         return json.loads(self.stack.run("pulumi", "stack", "export", "--stack", cell).ok().output)["deployment"]
 
-    def server(self, name: str) -> Server:
-        return Server(self.stack.folder, self.stack.outputs(), name)
+    def server(self, name: str, stack: str | None = None) -> Server:
+        return Server(self.stack.folder, self.stack.outputs(stack), name)
 
     def unlocked(self) -> None:
         """Wait until no engine of a killed caller runs any more."""

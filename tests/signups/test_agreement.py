@@ -28,10 +28,15 @@ def ask(signups: Signups, path: str) -> dict[str, Any]:
         return json.load(answer)
 
 
-def expect_agreement(signups: Signups, wanted: dict[str, str]) -> None:
-    """The cloud, its DNS, the states of the cells, the shared host and the registry have exactly these customers."""
+def expect_agreement(signups: Signups, wanted: dict[str, str], *strangers: str) -> None:
+    """The cloud, its DNS, the states of the cells, the shared host and the registry have exactly these customers.
+
+    `strangers` are servers that no stack knows of.
+    """
     servers = ask(signups, "/servers?per_page=50")["servers"]
-    assert sorted(one["name"] for one in servers) == sorted(["shared-1", *(n for n, p in wanted.items() if p == "pro")])
+    assert sorted(one["name"] for one in servers) == sorted(
+        ["shared-1", *strangers, *(n for n, p in wanted.items() if p == "pro")]
+    )
     records = ask(signups, "/zones/clawdet.test/rrsets?per_page=50")["rrsets"]
     names = [one["name"] for one in records if one["type"] in ("A", "AAAA")]
     assert sorted(names) == sorted([*wanted, *wanted, "listed", "listed"])

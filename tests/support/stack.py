@@ -115,10 +115,10 @@ class Stack:
         steps = json.loads(shown[shown.index("{") :])["steps"]
         return {step["urn"].rpartition("::")[2]: step["op"] for step in steps if step["op"] not in ("same", "read")}
 
-    def outputs(self) -> dict[str, Any]:
-        return json.loads(
-            self.run("pulumi", "stack", "output", "--json", "--show-secrets", "--stack", self.name).ok().output
-        )
+    def outputs(self, stack: str | None = None) -> dict[str, Any]:
+        """The outputs of this stack, or of another one over it, secrets in plain text."""
+        asked = ("pulumi", "stack", "output", "--json", "--show-secrets", "--stack", stack or self.name)
+        return json.loads(self.run(*asked).ok().output)
 
     def export(self) -> dict[str, Any]:
         return json.loads(self.run("pulumi", "stack", "export", "--stack", self.name).ok().output)

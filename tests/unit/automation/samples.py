@@ -21,7 +21,12 @@ __all__ = ["BOT_TOKEN", "GATEWAY_TOKEN", "customer"]
 
 
 def base(*customers: Mapping[str, Any], **changes: Any) -> Base:
-    return Base("prod", load_fleet(fleet(*customers, **changes)), {"registry_key": "5e" * 32}, "1")
+    return Base(
+        "prod",
+        load_fleet(fleet(*customers, **changes)),
+        {"registry_key": "5e" * 32, "base": {"zone": "clawdet.com", "hosts": {}}},
+        "1",
+    )
 
 
 def hosts(**capacities: int) -> list[dict[str, Any]]:

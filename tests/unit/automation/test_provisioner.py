@@ -22,6 +22,7 @@ from clawdet_infra.automation import (
     DeadlineError,
     ImmutableError,
     InputError,
+    LossError,
     Provisioner,
     SetupError,
     Signup,
@@ -38,7 +39,7 @@ from clawdet_infra.driver.recovering import LockedError
 from clawdet_infra.driver.stages import Passed
 from clawdet_infra.recovery import Lock
 from clawdet_infra.registry import Applied, Desired, Lease, Registry, Seal, Wish
-from tests.unit.automation.samples import CANARY, base, customer
+from tests.unit.automation.samples import CANARY, base, customer, step
 
 CELL = "prod-cell-1"
 SOON = 10.0
@@ -51,7 +52,9 @@ class World:
         self.base = base(customer("listed"))
         self.updates: list[list[tuple[str, Wish, int]]] = []
         self.broken: dict[str, str] = {}
-        self.basis = "settings"
+        self.basis: str | None = "settings"
+        self.losing: list[str] = []
+        self.previews = 0
         self.locked = 0
         self.during: Callable[[threading.Event, Callable[[str, Passed], Any]], None] = lambda stop, tell: None
         self.at_once = 0
@@ -91,6 +94,20 @@ class Update:
         if self._world.locked:
             self._world.locked -= 1
             raise LockedError(self._cell, Lock(Path("x"), 1, "elsewhere", datetime(2026, 3, 1, tzinfo=UTC)))
+
+    def prepare(self) -> None:
+        pass
+
+    @property
+    def stack(self) -> Update:
+        return self
+
+    def preview(self, *, on_event: Callable[[Any], Any], **_: Any) -> None:
+        self._world.previews += 1
+        for one in self._desired:
+            on_event(step("resourcePreEvent", one.id, op="same"))
+            op = "replace" if one.id in self._world.losing else "same"
+            on_event(step("resourcePreEvent", one.id, "hcloud:index/server:Server", f"{one.id}-server", op=op))
 
     def run(self, parallel: int) -> dict[str, Applied]:
         world = self._world
@@ -307,6 +324,45 @@ def test_nothing_is_known_of_a_stranger(fleet: Provisioner, monkeypatch: pytest.
     monkeypatch.setattr("clawdet_infra.automation.mirroring.versions", lambda root: {})
     with pytest.raises(UnknownCustomerError):
         fleet.status("bob")
+
+
+def test_a_signup_costs_no_neighbour_its_data(fleet: Provisioner, world: World) -> None:
+    fleet.provision(signup("ada"))
+    world.basis, world.losing = "another type of server", ["ada"]
+    for call in (lambda: fleet.provision(signup()), lambda: fleet.update(CELL)):
+        with pytest.raises(LossError, match="ada-server would be replaced") as caught:
+            call()
+        assert caught.value.action == "call"
+    assert len(world.updates) == 1, "it is refused before the update"
+    fleet.update(CELL, allow_loss=["ada"])
+    assert fleet.provision(signup()).success, "what was allowed once is done, and hinders nobody after it"
+
+
+def test_who_is_removed_or_never_came_up_may_lose_what_there_is(fleet: Provisioner, world: World) -> None:
+    fleet.provision(signup("ada"))
+    world.broken["carl"] = "the gateway did not get ready"
+    with pytest.raises(AutomationError, match="carl"):
+        fleet.provision(signup("carl"))
+    world.basis, world.losing = "another type of server", ["ada", "carl"]
+    assert fleet.deprovision("ada").existed
+    assert fleet.provision(signup()).success
+
+
+def test_the_engine_is_asked_about_losses_once_for_each_state_of_the_settings(fleet: Provisioner, world: World) -> None:
+    fleet.provision(signup("ada"))
+    fleet.provision(signup("ada", subdomain="countess"))
+    assert world.previews == 0, "nobody else's settings have come to ada"
+    world.basis = "another release"
+    fleet.provision(signup("bob"))
+    fleet.provision(signup("carl"))
+    assert world.previews == 1
+    world.base = replace(world.base, outputs={**world.base.outputs, "base": {"hosts": {"shared-1": "192.0.2.99"}}})
+    fleet.provision(signup("bob", subdomain="robert"))
+    assert world.previews == 2, "what the base shares has changed"
+    world.basis = None
+    fleet.deprovision("bob")
+    fleet.deprovision("carl")
+    assert world.previews == 4, "what is not known is asked each time"
 
 
 def test_how_an_update_of_a_cell_ended_is_kept(fleet: Provisioner, world: World) -> None:

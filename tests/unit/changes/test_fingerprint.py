@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 import sys
@@ -17,7 +18,7 @@ import yaml
 from clawdet_infra.changes import checkout
 from clawdet_infra.changes.checkout import CheckoutSource
 from clawdet_infra.changes.digests import Answer
-from clawdet_infra.changes.fingerprint import CODE, UPDATED, fingerprint, is_unchanged
+from clawdet_infra.changes.fingerprint import CODE, UPDATED, fingerprint, is_unchanged, output_version
 from clawdet_infra.changes.previewing import Wish, preview
 
 PACK = "policy/run"
@@ -187,3 +188,30 @@ def test_parts_cannot_be_taken_for_one_another() -> None:
 def test_a_token_of_the_environment_is_not_in_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HCLOUD_TOKEN", "canary" * 8)
     assert "canary" not in world.mark().fingerprint
+
+
+@pytest.mark.parametrize("ending", [".json", ".json.gz"])
+def test_an_output_has_a_version_of_its_own(tmp_path: Path, ending: str) -> None:
+    file = tmp_path / f"prod{ending}"
+
+    def version(outputs: object, **other: object) -> str | None:
+        stack = {"type": "pulumi:pulumi:Stack", "outputs": outputs}
+        state = json.dumps({"checkpoint": {"latest": {"resources": [{"type": "other"}, stack], **other}}}).encode()
+        file.write_bytes(gzip.compress(state) if ending == ".json.gz" else state)
+        return output_version(file, "base")
+
+    before = version({"base": {"zone": "a", "hosts": {}}, "tokens": 1})
+    assert before
+    assert version({"tokens": 2, "base": {"hosts": {}, "zone": "a"}}, manifest="later") == before
+    assert version({"base": {"zone": "b", "hosts": {}}}) not in (None, before)
+    assert version({}) is None
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"{", b'{"checkpoint": {}}', b'{"checkpoint": {"latest": null}}', None]
+)
+def test_what_is_no_checkpoint_has_no_version(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "prod.json"
+    if content is not None:
+        file.write_bytes(content)
+    assert output_version(file, "base") is None

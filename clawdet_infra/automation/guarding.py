@@ -1,0 +1,59 @@
+"""Keeps a cell's update from costing customers their data by settings that were not made for them.
+
+Whoever signs up brings the whole cell to the base's present settings.  What a caller asks of one customer is checked
+before it is stored; what those settings do to the others is asked of the engine, once for each state of the settings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Sequence
+
+from clawdet_infra.automation.base import Base
+from clawdet_infra.automation.errors import LossError
+from clawdet_infra.changes.asking import Previewed, ask
+from clawdet_infra.changes.guarding import guard
+from clawdet_infra.registry import Desired, Registry, Wish
+
+
+def settings_of(base: Base, made_from: str | None) -> str | None:
+    """Return a digest of all that a cell gets from its base; None where it cannot be known.
+
+    `made_from` is the digest of the base's program, file and images.
+    """
+    if made_from is None:
+        return None
+    shared = json.dumps(base.outputs["base"], sort_keys=True)
+    return hashlib.sha256(f"{made_from} {shared}".encode()).hexdigest()
+
+
+def refuse_losses(
+    registry: Registry,
+    stack: Previewed,
+    cell: str,
+    base: Base,
+    desired: Sequence[Desired],
+    settings: str | None,
+    allowed: Collection[str],
+) -> None:
+    """Raise LossError where an update of a cell would take data from somebody who is not `allowed` to lose it.
+
+    Who is being removed may, and who never came up.  Where the settings are those of the last time, nobody is asked.
+    Raises RegistryError too.
+    """
+    if settings is not None and registry.guarded(cell) == settings:
+        return
+    free = {one.id for one in desired if one.wanted == Wish.ABSENT or not one.has_data}
+    if len(free) < len(desired):
+        # Where the engine cannot say, the update itself says why.
+        findings = guard(ask(stack).steps, named={*free, *allowed})
+        if findings:
+            more = f", and {len(findings) - 1} more" if len(findings) > 1 else ""
+            raise LossError(
+                f"with the present settings of {base.name}, {findings[0].message.rstrip('.')}{more}. The cell "
+                f"was not updated. Look with `clawdet preview -s {cell}`; if it is meant, `clawdet up -s {cell}` with "
+                "`--allow-loss` does it, else take the settings back."
+            )
+    if settings is not None:
+        registry.set_guarded(cell, base.name, settings)

@@ -1,0 +1,62 @@
+"""A customer on a server that was there before, and stays when the customer goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hcloud import Client
+from hcloud.images import Image
+from hcloud.locations import Location
+from hcloud.server_types import ServerType
+from hcloud.servers import BoundServer
+from hcloud.ssh_keys import SSHKey
+
+from tests.signups.conftest import Signups, removal, signup
+from tests.signups.test_agreement import expect_agreement
+from tests.support.gateway import curl
+from tests.support.server import Server
+
+pytestmark = [pytest.mark.cloud, pytest.mark.engine, pytest.mark.timeout(900)]
+
+
+@pytest.fixture
+def brought(signups: Signups) -> Iterator[BoundServer]:
+    """A server that no stack knows of, whose root takes the fleet's login key."""
+    client = Client(token=signups.cloud["token"], api_endpoint=signups.cloud["endpoint"])
+    made = client.servers.create(
+        name="brought",
+        server_type=ServerType("cx23"),
+        image=Image(name="debian-12"),
+        location=Location("fsn1"),
+        ssh_keys=[SSHKey(id=int(signups.stack.outputs()["base"]["ssh_key"]))],
+    )
+    try:
+        made.action.wait_until_finished()
+        yield client.servers.get_by_id(made.server.id)
+    finally:
+        made.server.delete().wait_until_finished()
+
+
+def test_a_customer_comes_to_a_server_that_is_there_and_leaves_it_as_it_was(
+    signups: Signups, brought: BoundServer
+) -> None:
+    address = brought.public_net.ipv4.ip
+    made = signups.one(signup("xena", server_ipv4=address))["result"]
+    assert (made["success"], made["ipv4"]) == (True, address)
+    assert curl(f"{made['access_url']}/readyz", address, signups.cloud["ca"]).json()["ready"] is True
+    other = signups.one(signup("yuri", server_ipv4=address))
+    assert (other.get("kind"), other.get("action")) == ("TakenError", "fix"), other
+
+    outputs = signups.stack.outputs(made["cell"])
+    pinned = {"ipv4": address, "host_key": outputs["records"]["xena"]["existingServer"]["hostKey"]}
+    server = Server(signups.stack.folder, {**outputs, "servers": {"brought": pinned}}, "brought")
+    server.run("echo theirs > /root/theirs.txt")
+    assert "xena-gateway-1" in server.run("docker ps --format '{{.Names}}'")
+    again = signups.one(signup("xena", server_ipv4=address))["result"]
+    assert not again["changed"], "the host key that was pinned is the one that counts"
+
+    assert signups.one(removal("xena"))["result"]["success"]
+    expect_agreement(signups, {}, "brought")
+    assert server.run("cat /root/theirs.txt").strip() == "theirs"
+    assert server.run("docker ps --all --quiet; docker volume ls --quiet; ls -A /srv/clawdet").split() == []
