@@ -60,7 +60,8 @@ def in_own_network(program: str, locations: Locations) -> str:
 def test_docker_is_started_once_outlives_its_starter_and_stops_when_unused(locations: Locations) -> None:
     program = """
         import os, signal, subprocess
-        ask = "from localcloud.host import *; from pathlib import Path; import sys;" \\
+        ask = "from localcloud.host import *; from localcloud.host import docker; from pathlib import Path;" \\
+              "import sys; docker.DEFAULT_SOCKET = Path('/nowhere/docker.sock');" \\
               "print(ensure_docker(Locations(Path(sys.argv[1]), Path(sys.argv[2])), {}).host)"
         starter = [sys.executable, "-c", ask, str(locations.state), str(locations.runtime)]
         first = subprocess.run(starter, capture_output=True, text=True, check=True).stdout.strip()

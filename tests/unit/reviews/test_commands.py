@@ -39,7 +39,7 @@ def test_a_command_runs_activated_and_nothing_secret_is_told(
         """
         import os, sys
         print("activated", os.environ["ACTIVATED"], sys.argv[1:])
-        print("out", os.environ["PULUMI_CONFIG_PASSPHRASE"])
+        print("out", os.environ["PULUMI_CONFIG_PASSPHRASE"], flush=True)
         print("err", os.environ["PULUMI_CONFIG_PASSPHRASE"], file=sys.stderr)
         sys.stdout.buffer.write(b"\\xff no UTF-8\\n")
         sys.exit(5)
