@@ -22,6 +22,12 @@ _CUSTOMER = "clawdet:index:Customer"
 _CHANGE_SECONDS = 60
 
 
+def customers_of(exported: Mapping[str, Any]) -> set[str]:
+    """Return the ids of the customers in an exported state."""
+    resources: Sequence[Mapping[str, Any]] = (exported.get("deployment") or {}).get("resources") or []
+    return {str(one["urn"]).rpartition("::")[2] for one in resources if one["type"] == _CUSTOMER}
+
+
 def resources_of(exported: Mapping[str, Any], customer: str) -> list[Mapping[str, Any]]:
     """Return the resources of a customer in an exported state, those inside of others before these."""
     resources: Sequence[Mapping[str, Any]] = (exported.get("deployment") or {}).get("resources") or []

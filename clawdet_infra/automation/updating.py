@@ -94,11 +94,16 @@ class CellUpdate:
     def prepare(self) -> None:
         """Take away what keeps the engine from removing customers who are to go, or what it does not know of.
 
-        Raises SetupError, and the engine's CommandError.
+        Raises SetupError, also where the cell has customers of whom the registry does not know: an empty or an old one
+        would have them deleted.  Raises the engine's CommandError too.
         """
-        if not self._absent:
-            return
         exported = self._exported()
+        if unknown := sorted(leftovers.customers_of(exported) - {one.id for one in self._desired}):
+            raise SetupError(
+                f"the registry does not know {', '.join(unknown[:5])} of {self._cell}, who would be deleted. See that "
+                "CLAWDET_REGISTRY names the registry that is in use; if that is lost or old, make it anew with "
+                f"`clawdet list --rebuild -s {self._base.name}`."
+            )
         for one in self._absent:
             resources = leftovers.resources_of(exported, one.id)
             for urn in leftovers.protected(resources):

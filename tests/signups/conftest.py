@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -59,6 +60,7 @@ class Signups:
         self.stack = stack
         self.cloud = cloud
         self.registry = stack.folder / "registry.db"
+        stack.extra_env["CLAWDET_REGISTRY"] = f"sqlite:///{self.registry}"
 
     @contextmanager
     def settings(self, **fields: Any) -> Iterator[None]:
@@ -70,10 +72,10 @@ class Signups:
         finally:
             self.stack.configure(before)
 
-    def call(self, *calls: dict[str, Any], cell_size: int = 4) -> Calls:
+    def call(self, *calls: dict[str, Any], cell_size: int = 4, registry: Path | None = None) -> Calls:
         base = {
             "base": self.stack.name,
-            "registry": f"sqlite:///{self.registry}",
+            "registry": f"sqlite:///{registry or self.registry}",
             "cell_size": cell_size,
             # Gateways take seconds of processor time to start, and there are other tests.
             "parallel": 3,
@@ -97,7 +99,7 @@ class Signups:
 
     @property
     def env(self) -> dict[str, str]:
-        return {**self.stack.env, "CLAWDET_REGISTRY": f"sqlite:///{self.registry}"}
+        return self.stack.env
 
     def one(self, call: dict[str, Any], **options: Any) -> dict[str, Any]:
         """The result or the error of one call."""

@@ -10,7 +10,7 @@ from tests.signups.test_agreement import ask, expect_agreement
 pytestmark = [pytest.mark.cloud, pytest.mark.engine, pytest.mark.timeout(900)]
 
 ELSEWHERE = {"clawdet:server": {"type": "cx23", "location": "nbg1"}}
-MORE_MEMORY = {"clawdet:plans": {"pro": {"memory": 2304}}}
+MORE_MEMORY = {"clawdet:plans": {"pro": {"memory": 3328}}}
 
 
 def servers(signups: Signups) -> dict[str, int]:
@@ -29,6 +29,12 @@ def test_settings_reach_a_cell_and_nobodys_data_goes_by_mistake(signups: Signups
     unchanged = signups.update(cell)
     assert unchanged.code == 0, unchanged.output
 
+    empty = signups.stack.folder / "empty.db"
+    lost = signups.one(signup("walt", "free"), registry=empty)
+    assert (lost.get("kind"), lost.get("action")) == ("SetupError", "call"), lost
+    assert "vera" in lost["error"], "a registry that does not know her would have her deleted"
+    assert servers(signups) == before
+
     with signups.settings(**ELSEWHERE):
         refused = signups.update(cell)
         assert refused.code == 5, refused.output
@@ -40,10 +46,10 @@ def test_settings_reach_a_cell_and_nobodys_data_goes_by_mistake(signups: Signups
         assert servers(signups) == before, "nothing was touched"
 
     with signups.settings(**MORE_MEMORY):
-        assert memory(signups, cell) == 2048
+        assert memory(signups, cell) == 3072
         changed = signups.update(cell)
         assert changed.code == 0, changed.output
-        assert memory(signups, cell) == 2304
+        assert memory(signups, cell) == 3328
     # Whoever was asked for while the settings were wrong came up with the update.
     assert signups.listed()["walt"]["phase"] == "healthy"
     assert servers(signups) == before

@@ -26,9 +26,9 @@ def brought(signups: Signups) -> Iterator[BoundServer]:
     client = Client(token=signups.cloud["token"], api_endpoint=signups.cloud["endpoint"])
     made = client.servers.create(
         name="brought",
-        server_type=ServerType("cx23"),
+        server_type=ServerType(name="cx23"),
         image=Image(name="debian-12"),
-        location=Location("fsn1"),
+        location=Location(name="fsn1"),
         ssh_keys=[SSHKey(id=int(signups.stack.outputs()["base"]["ssh_key"]))],
     )
     try:

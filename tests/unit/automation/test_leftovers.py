@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from clawdet_infra.automation.leftovers import is_deployed, protected, resources_of, server_of
+from clawdet_infra.automation.leftovers import customers_of, is_deployed, protected, resources_of, server_of
 
 STACK = "urn:pulumi:prod-cell-1::clawdet"
 ROOT = f"{STACK}::pulumi:pulumi:Stack::clawdet-prod-cell-1"
@@ -77,3 +77,9 @@ def test_a_server_is_known_by_what_the_stack_exports() -> None:
         "192.0.2.7",
         "ssh-ed25519 AAAA",
     )
+
+
+def test_the_customers_of_a_state_are_known() -> None:
+    assert customers_of(STATE) == {"bob", "bob-2"}
+    assert customers_of({"version": 3, "deployment": {}}) == set()
+    assert customers_of({"version": 3, "deployment": None}) == set()
