@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from clawdet_infra.changes.checkout import CheckoutSource, tags
 from clawdet_infra.changes.costs import Prices
 from clawdet_infra.changes.digests import digests, known
-from clawdet_infra.changes.fingerprint import content_version, fingerprint, policies_digest, program_digest
+from clawdet_infra.changes.fingerprint import CODE, content_version, fingerprint, policies_digest, program_digest
 from clawdet_infra.inventory.versions import file_state
 from clawdet_infra.model import parse_image
 from clawdet_infra.place import ROOT
@@ -41,8 +41,11 @@ class CellSource:
     are told by their revisions, so that neither the engine nor a secret is needed to see that nothing has changed.
     """
 
-    def __init__(self, name: str, base: str, root: Path = ROOT) -> None:
+    def __init__(
+        self, name: str, base: str, root: Path = ROOT, digest: Callable[[Path, Path], str] = program_digest
+    ) -> None:
         self._name = name
+        self._digest = digest
         self._base = CheckoutSource(base, root)
         self._root = root
 
@@ -104,7 +107,7 @@ class CellSource:
             "customers": json.dumps([[one.id, one.revision, one.image] for one in rows]),
         }
         pack = policies_digest() if policies else None
-        return fingerprint(program_digest(self._root), configuration, answers, policies=pack)
+        return fingerprint(self._digest(self._root, CODE), configuration, answers, policies=pack)
 
     def version(self) -> str | None:
         """Return the version of the state where it is in a file of this machine; None elsewhere."""

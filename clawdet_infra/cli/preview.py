@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -88,8 +89,14 @@ def _sources(names: Sequence[str], *, empty: bool) -> list[Source]:
 
         return [EmptySource(name, ROOT) for name in chosen]
     from clawdet_infra.changes.checkout import CheckoutSource
+    from clawdet_infra.changes.fingerprint import program_digest
 
-    return [CellSource(name, cells[name], ROOT) if name in cells else CheckoutSource(name, ROOT) for name in chosen]
+    # The program does not change while it is being previewed, and reading it takes longer than a stack's file.
+    digest = functools.cache(program_digest)
+    return [
+        CellSource(name, cells[name], ROOT, digest) if name in cells else CheckoutSource(name, ROOT, digest=digest)
+        for name in chosen
+    ]
 
 
 def _show(report: Report, *, markdown: bool, json_output: bool) -> None:
