@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
+from clawdet_infra.automation.exported import CUSTOMER
 from clawdet_infra.driver.stages import Passed, Stage, Stages, Watch
 from clawdet_infra.layout import CustomerLayout
 
@@ -99,7 +100,7 @@ class Follower:
         """Note whose a resource is: the customer's component comes before everything in it."""
         urn = str(metadata.urn)
         kind, _, name = urn.split("::", 2)[2].partition("::")
-        if kind.rpartition("$")[2] == "clawdet:index:Customer":
+        if kind.rpartition("$")[2] == CUSTOMER:
             self._owners[urn] = name
             return
         state = metadata.new or metadata.old

@@ -18,27 +18,7 @@ from clawdet_infra.model import CloudAccess
 
 _REMOVE_SECONDS = 180
 _SERVER = "hcloud:index/server:Server"
-_CUSTOMER = "clawdet:index:Customer"
 _CHANGE_SECONDS = 60
-
-
-def customers_of(exported: Mapping[str, Any]) -> set[str]:
-    """Return the ids of the customers in an exported state."""
-    resources: Sequence[Mapping[str, Any]] = (exported.get("deployment") or {}).get("resources") or []
-    return {str(one["urn"]).rpartition("::")[2] for one in resources if one["type"] == _CUSTOMER}
-
-
-def resources_of(exported: Mapping[str, Any], customer: str) -> list[Mapping[str, Any]]:
-    """Return the resources of a customer in an exported state, those inside of others before these."""
-    resources: Sequence[Mapping[str, Any]] = (exported.get("deployment") or {}).get("resources") or []
-    found: list[Mapping[str, Any]] = []
-    owned: set[str] = set()
-    for one in resources:
-        name = str(one["urn"]).rpartition("::")[2]
-        if (one["type"] == _CUSTOMER and name == customer) or one.get("parent") in owned:
-            owned.add(one["urn"])
-            found.append(one)
-    return found[::-1]
 
 
 def protected(resources: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from clawdet_infra.automation import leftovers
 from clawdet_infra.automation.base import Base
 from clawdet_infra.automation.errors import SetupError
+from clawdet_infra.automation.exported import customers_of, facts_of, resources_of
 from clawdet_infra.automation.following import Follower
 from clawdet_infra.driver.engine import Command, Engine
 from clawdet_infra.driver.recovering import CloudError, find_at, recover
@@ -23,7 +24,7 @@ from clawdet_infra.fleet.hosts import HostError
 from clawdet_infra.fleet.provider import HETZNER
 from clawdet_infra.inventory.errors import explain
 from clawdet_infra.layout import Layout, lay_out
-from clawdet_infra.model import ConfigurationError, Fleet, slug_of
+from clawdet_infra.model import ConfigurationError, Fleet
 from clawdet_infra.program import declare_cell
 from clawdet_infra.redaction import Redactor
 from clawdet_infra.registry import Applied, Desired, Wish
@@ -98,14 +99,14 @@ class CellUpdate:
         would have them deleted.  Raises the engine's CommandError too.
         """
         exported = self._exported()
-        if unknown := sorted(leftovers.customers_of(exported) - {one.id for one in self._desired}):
+        if unknown := sorted(customers_of(exported) - {one.id for one in self._desired}):
             raise SetupError(
                 f"the registry does not know {', '.join(unknown[:5])} of {self._cell}, who would be deleted. See that "
                 "CLAWDET_REGISTRY names the registry that is in use; if that is lost or old, make it anew with "
                 f"`clawdet list --rebuild -s {self._base.name}`."
             )
         for one in self._absent:
-            resources = leftovers.resources_of(exported, one.id)
+            resources = resources_of(exported, one.id)
             for urn in leftovers.protected(resources):
                 self._pulumi(["state", "unprotect", urn, "--yes", "--stack", self._cell])
             try:
@@ -190,12 +191,12 @@ class CellUpdate:
     def _results(self, follower: Follower, failure: str) -> dict[str, Applied]:
         exported = self._exported()
         seconds = round(time.monotonic() - self._begun, 1)
-        facts = _facts(exported)
+        facts = facts_of(exported)
         results: dict[str, Applied] = {}
         for one in self._desired:
             stages = [{"stage": p.stage, "seconds": p.seconds, "note": p.note} for p in follower.passed(one.id)]
             if one.wanted == Wish.ABSENT:
-                left = leftovers.resources_of(exported, one.id)
+                left = resources_of(exported, one.id)
                 why = "" if not left else follower.why(one.id) or failure or "something of it is still there"
                 ok = not left
             else:
@@ -210,19 +211,6 @@ class CellUpdate:
                 stages=stages,
             )
         return results
-
-
-def _facts(exported: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """Return what the customers' components say of themselves, by id."""
-    resources = (exported.get("deployment") or {}).get("resources") or []
-    found = {}
-    for one in resources:
-        outputs = one.get("outputs") or {}
-        if one["type"] == "clawdet:index:Customer" and outputs.get("url"):
-            name = str(one["urn"]).rpartition("::")[2]
-            found[name] = {key: str(outputs.get(key, "")) for key in ("url", "ipv4", "image", "user")}
-            found[name]["server"] = str(outputs.get("host") or slug_of(name))
-    return found
 
 
 def _secrets(desired: Sequence[Desired]) -> list[str]:

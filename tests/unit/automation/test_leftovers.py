@@ -2,57 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from clawdet_infra.automation.leftovers import customers_of, is_deployed, protected, resources_of, server_of
-
-STACK = "urn:pulumi:prod-cell-1::clawdet"
-ROOT = f"{STACK}::pulumi:pulumi:Stack::clawdet-prod-cell-1"
-
-
-def component(name: str) -> dict[str, Any]:
-    return {"urn": f"{STACK}::clawdet:index:Customer::{name}", "type": "clawdet:index:Customer", "parent": ROOT}
-
-
-def inside(owner: str, type_: str, name: str, **more: Any) -> dict[str, Any]:
-    urn = f"{STACK}::clawdet:index:Customer${type_}::{name}"
-    return {"urn": urn, "type": type_, "parent": component(owner)["urn"], "custom": True, **more}
-
-
-def exported(*resources: dict[str, Any]) -> dict[str, Any]:
-    root = {"urn": ROOT, "type": "pulumi:pulumi:Stack"}
-    return {"version": 3, "deployment": {"resources": [root, *resources]}}
-
-
-STATE = exported(
-    component("bob"),
-    component("bob-2"),
-    inside("bob", "hcloud:index/server:Server", "bob-server", protect=True),
-    inside("bob-2", "hcloud:index/server:Server", "bob-2-server", protect=True),
-    inside("bob-2", "command:remote:Command", "bob-2-deployment"),
-    inside("bob", "random:index/randomPassword:RandomPassword", "bob-token"),
-)
-
-
-def names(resources: Any) -> list[str]:
-    return [str(one["urn"]).rpartition("::")[2] for one in resources]
-
-
-def test_a_customers_resources_come_before_what_they_are_in() -> None:
-    assert names(resources_of(STATE, "bob")) == ["bob-token", "bob-server", "bob"]
-
-
-def test_what_is_deeper_inside_belongs_to_the_customer_too() -> None:
-    deep = {**inside("bob", "x:y:Z", "bob-deep"), "parent": inside("bob", "x:y:Z", "bob-token")["urn"]}
-    state = exported(component("bob"), inside("bob", "x:y:Z", "bob-token"), deep)
-    assert names(resources_of(state, "bob")) == ["bob-deep", "bob-token", "bob"]
-
-
-def test_a_state_without_the_customer_or_without_anything_has_none() -> None:
-    assert resources_of(STATE, "bo") == []
-    assert resources_of(exported(), "bob") == []
-    assert resources_of({"version": 3}, "bob") == []
-    assert resources_of({"version": 3, "deployment": {"resources": None}}, "bob") == []
+from clawdet_infra.automation.exported import resources_of
+from clawdet_infra.automation.leftovers import is_deployed, protected, server_of
+from tests.unit.automation.exported_states import STATE, component, exported
 
 
 def test_only_what_is_protected_of_this_customer_is_unprotected() -> None:
@@ -77,9 +29,3 @@ def test_a_server_is_known_by_what_the_stack_exports() -> None:
         "192.0.2.7",
         "ssh-ed25519 AAAA",
     )
-
-
-def test_the_customers_of_a_state_are_known() -> None:
-    assert customers_of(STATE) == {"bob", "bob-2"}
-    assert customers_of({"version": 3, "deployment": {}}) == set()
-    assert customers_of({"version": 3, "deployment": None}) == set()

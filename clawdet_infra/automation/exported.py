@@ -1,0 +1,49 @@
+"""What a cell's exported state says of its customers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from clawdet_infra.model import slug_of
+
+CUSTOMER = "clawdet:index:Customer"
+"""The type of a customer's component."""
+
+Resource = Mapping[str, Any]
+
+
+def customers_of(exported: Mapping[str, Any]) -> set[str]:
+    """Return the ids of the customers in an exported state."""
+    return {_name(one) for one in _resources(exported) if one["type"] == CUSTOMER}
+
+
+def resources_of(exported: Mapping[str, Any], customer: str) -> list[Resource]:
+    """Return the resources of a customer in an exported state, those inside of others before these."""
+    found: list[Resource] = []
+    owned: set[str] = set()
+    for one in _resources(exported):
+        if (one["type"] == CUSTOMER and _name(one) == customer) or one.get("parent") in owned:
+            owned.add(one["urn"])
+            found.append(one)
+    return found[::-1]
+
+
+def facts_of(exported: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Return what the customers' components say of themselves, by id."""
+    found = {}
+    for one in _resources(exported):
+        outputs = one.get("outputs") or {}
+        if one["type"] == CUSTOMER and outputs.get("url"):
+            facts = {key: str(outputs.get(key, "")) for key in ("url", "ipv4", "image", "user")}
+            found[_name(one)] = {**facts, "server": str(outputs.get("host") or slug_of(_name(one)))}
+    return found
+
+
+def _resources(exported: Mapping[str, Any]) -> Sequence[Resource]:
+    """Return all resources; a stack that was never brought up has no deployment, or one without any."""
+    return (exported.get("deployment") or {}).get("resources") or []
+
+
+def _name(resource: Resource) -> str:
+    return str(resource["urn"]).rpartition("::")[2]
