@@ -21,9 +21,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from socket import gethostname
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 
 import psutil
+
+from clawdet_infra.statefiles import state_folder
 
 if TYPE_CHECKING:
     from hcloud import Client
@@ -94,14 +95,6 @@ def remove_broken_attributes(backend: str, project: str, stack: str) -> list[Pat
     for path in broken:
         path.unlink(missing_ok=True)
     return broken
-
-
-def state_folder(backend: str) -> Path | None:
-    """Return the folder of a `file://` backend's files; None for any other backend."""
-    parts = urlsplit(backend)
-    if parts.scheme != "file":
-        return None
-    return Path(unquote(parts.netloc + parts.path)).expanduser() / ".pulumi"
 
 
 def _locks(root: Path, project: str, stack: str) -> Path:

@@ -5,17 +5,13 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clawdet_infra.changes.checkout import CheckoutSource, tags
+from clawdet_infra.changes.checkout import CheckoutSource, checkpoint_version
 from clawdet_infra.changes.costs import Prices
-from clawdet_infra.changes.digests import digests, known
-from clawdet_infra.changes.fingerprint import CODE, content_version, fingerprint, policies_digest, program_digest
-from clawdet_infra.inventory.versions import file_state
-from clawdet_infra.model import parse_image
 from clawdet_infra.place import ROOT
 from clawdet_infra.registry import InstanceRow, Registry, RegistryError, Wish
 
@@ -37,17 +33,14 @@ def cells_of(base: str, root: Path = ROOT) -> list[str]:
 class CellSource:
     """A cell; see `clawdet_infra.changes.previewing.Source`.
 
-    What it is made from: the base's settings and what that shares, and what the registry wants of its customers.  They
-    are told by their revisions, so that neither the engine nor a secret is needed to see that nothing has changed.
+    What it is made from: the settings of its `base` and what that shares, and what the registry wants of its customers.
+    They are told by their revisions, so that neither the engine nor a secret is needed to see that nothing has changed.
     """
 
-    def __init__(
-        self, name: str, base: str, root: Path = ROOT, digest: Callable[[Path, Path], str] = program_digest
-    ) -> None:
+    def __init__(self, name: str, base: CheckoutSource) -> None:
         self._name = name
-        self._digest = digest
-        self._base = CheckoutSource(base, root)
-        self._root = root
+        self._base = base
+        self._root = base.root
 
     @property
     def name(self) -> str:
@@ -89,30 +82,17 @@ class CellSource:
         rows = self._rows
         if rows is None or any(one.phase != "healthy" or one.wanted != Wish.PRESENT for one in rows):
             return None
-        file = self._root / f"Pulumi.{self._base.name}.yaml"
-        shared = self._base.output_version("base")
-        fleet, cloud, description = self._base.settings()
-        if fleet is None or shared is None:
+        shared = self._base.shared
+        if shared is None:
             return None
+        customers = json.dumps([[one.id, one.revision, one.image] for one in rows])
         # A customer's own release is in its record, which is encrypted; what it runs tells the tag.
         own = {one.image.partition("@")[0] for one in rows if one.image}
-        named = {*tags(fleet, description), *(one for one in own if parse_image(one).digest is None)}
-        answers = known(digests(named, description.get("ca_directory")))
-        if answers is None:
-            return None
-        configuration = {
-            "file": file.read_bytes(),
-            "cloud": cloud.read_bytes() if cloud and cloud.is_file() else None,
-            "base": shared,
-            "customers": json.dumps([[one.id, one.revision, one.image] for one in rows]),
-        }
-        pack = policies_digest() if policies else None
-        return fingerprint(self._digest(self._root, CODE), configuration, answers, policies=pack)
+        return self._base.fingerprint(policies=policies, more={"base": shared, "customers": customers}, images=own)
 
     def version(self) -> str | None:
         """Return the version of the state where it is in a file of this machine; None elsewhere."""
-        folder = file_state(os.environ.get("PULUMI_BACKEND_URL", ""))
-        return content_version(folder / f"{self._name}.json") if folder else None
+        return checkpoint_version(self._name)
 
     def notes(self) -> Sequence[str]:
         """Return nothing: all is known."""

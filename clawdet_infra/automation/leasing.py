@@ -87,7 +87,7 @@ def mark(
     `made_from` is the `basis` of before the update: where that has changed meanwhile, it is not known what went in.
     """
     failed = sorted(name for name, one in results.items() if not one.ok)
-    source = CellSource(cell, base.name, root)
+    source = CellSource(cell, CheckoutSource(base.name, root))
     certain = not failed and made_from is not None and made_from == basis(base.name, root)
     registry.set_mark(
         cell,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,11 @@ from clawdet_infra.changes.stacks import open_stack
 from clawdet_infra.model import Fleet, Problem, parse_image, read_fleet
 from clawdet_infra.model.stackfile import read_stack_file
 from clawdet_infra.place import ROOT
-from clawdet_infra.recovery import state_folder
+from clawdet_infra.statefiles import checkpoint
 
 _PROJECT = "clawdet"
 _CLOUD = f"{_PROJECT}:cloud"
+_SHARED = "base"
 
 
 class CheckoutSource:
@@ -56,6 +57,11 @@ class CheckoutSource:
         """The stack's name."""
         return self._name
 
+    @property
+    def root(self) -> Path:
+        """The project's folder."""
+        return self._root
+
     def problems(self) -> Sequence[str]:
         """Return what is wrong with the stack's file, with lines."""
         _, problems = self._read
@@ -77,33 +83,41 @@ class CheckoutSource:
             raise PricesUnknownError("there is no access to the provider's price list") from None
         return ask_prices(cloud.endpoint, cloud.token.get_secret_value())
 
-    def fingerprint(self, *, policies: bool) -> str | None:
-        """Return a digest of program, file, tags and variables; None where a registry does not tell a digest."""
+    def fingerprint(
+        self, *, policies: bool, more: Mapping[str, str] | None = None, images: Iterable[str] = ()
+    ) -> str | None:
+        """Return a digest of program, file, tags and variables; None where a registry does not tell a digest.
+
+        `more` is what else decides about a stack that is made from this one's file, by name, and `images` the
+        references that it has beside those of the file.
+        """
         fleet, _ = self._read
         file = self._root / f"Pulumi.{self._name}.yaml"
         if fleet is None:
             return None
         cloud = self._local_cloud()
-        configuration = {"file": file.read_bytes(), "cloud": cloud.read_bytes() if cloud and cloud.is_file() else None}
         description = _description(cloud)
-        answers = known(digests(tags(fleet, description), description.get("ca_directory")))
+        named = tags(fleet, description) | without_digest(images)
+        answers = known(digests(named, description.get("ca_directory")))
         if answers is None:
             return None
+        configuration = {
+            **(more or {}),
+            "file": file.read_bytes(),
+            "cloud": cloud.read_bytes() if cloud and cloud.is_file() else None,
+        }
         pack = policies_digest(self._code) if policies else None
         return fingerprint(self._digest(self._root, self._code), configuration, answers, policies=pack)
 
-    def settings(self) -> tuple[Fleet | None, Path | None, dict[str, Any]]:
-        """Return the fleet that the file describes, and of a local cloud its file and what that says."""
-        cloud = self._local_cloud()
-        return self._read[0], cloud, _description(cloud)
-
     def version(self) -> str | None:
         """Return the version of the state where it is in a file of this machine; None elsewhere."""
-        return next((found for one in self._checkpoints() if (found := content_version(one))), None)
+        return checkpoint_version(self._name)
 
-    def output_version(self, output: str) -> str | None:
-        """Return the version of one of the stack's outputs, where its state is in a file of this machine."""
-        return next((found for one in self._checkpoints() if (found := output_version(one, output))), None)
+    @cached_property
+    def shared(self) -> str | None:
+        """The version of what the stack shares with its cells, where its state is in a file of this machine."""
+        file = _checkpoint(self._name)
+        return output_version(file, _SHARED) if file else None
 
     def notes(self) -> Sequence[str]:
         """Return nothing: all is known."""
@@ -112,12 +126,6 @@ class CheckoutSource:
     @cached_property
     def _read(self) -> tuple[Fleet | None, list[Problem]]:
         return read_fleet(self._root / f"Pulumi.{self._name}.yaml")
-
-    def _checkpoints(self) -> Iterator[Path]:
-        """Return the files that may hold the stack's state."""
-        state = state_folder(os.environ.get("PULUMI_BACKEND_URL", ""))
-        if state is not None:
-            yield from (state / "stacks" / _PROJECT / f"{self._name}{ending}" for ending in (".json", ".json.gz"))
 
     def _local_cloud(self) -> Path | None:
         written = read_stack_file(self._root / f"Pulumi.{self._name}.yaml", _PROJECT).config.get(_CLOUD)
@@ -132,13 +140,27 @@ def tags(fleet: Fleet, cloud: Mapping[str, Any]) -> set[str]:
     registry = cloud.get("registry")
     prefix = f"{registry}/" if registry else fleet.cloud.image_prefix
     releases = [fleet.release, *(fleet.release.override(one.release) for one in fleet.customers if one.release)]
-    named = {reference for one in releases for reference in one.behind(prefix).model_dump().values()}
-    return {reference for reference in named if parse_image(reference).digest is None}
+    return without_digest(reference for one in releases for reference in one.behind(prefix).model_dump().values())
+
+
+def without_digest(references: Iterable[str]) -> set[str]:
+    """Return the image references that name a tag and no digest."""
+    return {reference for reference in references if parse_image(reference).digest is None}
+
+
+def checkpoint_version(stack: str) -> str | None:
+    """Return the version of a stack's state where it is in a file of this machine; None elsewhere."""
+    file = _checkpoint(stack)
+    return content_version(file) if file else None
 
 
 def told(problem: Problem, root: Path) -> str:
     """Return a problem in words, its file seen from the project's folder."""
     return str(problem).replace(f"{root}/", "", 1)
+
+
+def _checkpoint(stack: str) -> Path | None:
+    return checkpoint(os.environ.get("PULUMI_BACKEND_URL", ""), _PROJECT, stack)
 
 
 def _description(file: Path | None) -> dict[str, Any]:

@@ -93,10 +93,9 @@ def _sources(names: Sequence[str], *, empty: bool) -> list[Source]:
 
     # The program does not change while it is being previewed, and reading it takes longer than a stack's file.
     digest = functools.cache(program_digest)
-    return [
-        CellSource(name, cells[name], ROOT, digest) if name in cells else CheckoutSource(name, ROOT, digest=digest)
-        for name in chosen
-    ]
+    # So does a base, which all of its cells are made from.
+    bases = {name: CheckoutSource(name, ROOT, digest=digest) for name in there}
+    return [CellSource(name, bases[cells[name]]) if name in cells else bases[name] for name in chosen]
 
 
 def _show(report: Report, *, markdown: bool, json_output: bool) -> None:

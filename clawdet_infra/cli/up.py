@@ -91,9 +91,10 @@ def _update_cell(
         typer.echo(f"error: {cell} is a cell, which is never updated without the policies", err=True)
         raise typer.Exit(Exit.CONFIGURATION)
     from clawdet_infra.automation.cells import CellSource
+    from clawdet_infra.changes.checkout import CheckoutSource
     from clawdet_infra.changes.previewing import Wish, preview
 
-    source = CellSource(cell, base, ROOT)
+    source = CellSource(cell, CheckoutSource(base, ROOT))
     # Who was deprovisioned is meant to go.
     wish = Wish(policy_pack=str(POLICY_PACK), named={*named, *source.going()}, full=True)
     report = preview([source], wish)

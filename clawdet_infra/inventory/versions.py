@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 from clawdet_infra.inventory.stacks import PROJECT, stack_versions
-from clawdet_infra.recovery import read_locks, state_folder
+from clawdet_infra.recovery import read_locks
+from clawdet_infra.statefiles import checkpoints
 
 Version = tuple[object, ...]
 
@@ -17,33 +18,18 @@ def versions(root: Path) -> dict[str, Version]:
     For a `file://` backend that is the checkpoint's file, which costs one look at a folder; other backends are asked.
     """
     backend = os.environ.get("PULUMI_BACKEND_URL", "")
-    state = file_state(backend)
-    if state is None:
+    files = checkpoints(backend, PROJECT)
+    if files is None:
         known: dict[str, Version] = {name: (version,) for name, version in stack_versions(root).items()}
     else:
-        known = {_name(file): stamp(file) for file in sorted(state.glob("*.json*")) if _is_checkpoint(file)}
+        known = {name: stamp(file) for name, file in files.items()}
     return {name: (backend, *version, *stamp(root / f"Pulumi.{name}.yaml")) for name, version in known.items()}
-
-
-def file_state(backend: str) -> Path | None:
-    """Return the folder in which a `file://` backend keeps the project's checkpoints; None for other backends."""
-    root = state_folder(backend)
-    folder = root / "stacks" / PROJECT if root else None
-    return folder if folder and folder.is_dir() else None
 
 
 def updating(stack: str) -> str:
     """Return in a few words who is updating a stack right now, where that is known; else nothing."""
     locks = [one for one in read_locks(os.environ.get("PULUMI_BACKEND_URL", ""), PROJECT, stack) if not one.dead]
     return f"process {locks[0].pid} on {locks[0].hostname} is updating it" if locks else ""
-
-
-def _is_checkpoint(file: Path) -> bool:
-    return file.name.endswith((".json", ".json.gz"))
-
-
-def _name(file: Path) -> str:
-    return file.name.removesuffix(".gz").removesuffix(".json")
 
 
 def stamp(file: Path) -> Version:
