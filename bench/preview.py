@@ -19,6 +19,7 @@ from pathlib import Path
 import yaml
 
 from bench.machine import facts, spread
+from bench.processes import ProcessorByProgram
 from clawdet_infra.changes.checkout import CheckoutSource
 from clawdet_infra.changes.marking import keep_mark
 from engine import resolve
@@ -100,8 +101,11 @@ def main() -> None:
             size = sum(file.stat().st_size for file in (folder / "project" / "state").rglob("stacks/*/*.json")) / 1e6
             print(f"{options.cells} stacks of {options.customers} customers, states of {size:.0f} MB", flush=True)
             print(f"unchanged, by fingerprint  {look(first, options.repeat)}", flush=True)
-            asked = look(first, 1, "--full", "--at-once", str(options.at_once))
+            with ProcessorByProgram() as processor:
+                asked = look(first, 1, "--full", "--at-once", str(options.at_once))
             print(f"unchanged, by the engine   {asked}, {options.at_once} stacks at a time", flush=True)
+            for name, seconds in processor.seconds().items():
+                print(f"  {seconds:8.1f} s processor  {name}", flush=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
