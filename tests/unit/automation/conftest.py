@@ -1,0 +1,38 @@
+"""A provisioner on a real registry, over an engine that does what it is told to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from clawdet_infra.automation import (
+    Provisioner,
+    leasing,
+    provisioner,
+)
+from clawdet_infra.automation.cells import CellSource
+from tests.unit.automation.world import World
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    made = World()
+    monkeypatch.setattr(provisioner, "Bases", made.bases)
+    monkeypatch.setattr(provisioner, "CellUpdate", made.update)
+    monkeypatch.setattr(provisioner, "_POLL_SECONDS", 0.02)
+    monkeypatch.setattr(leasing, "_LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(CellSource, "version", lambda self: "7")
+    monkeypatch.setattr(CellSource, "fingerprint", lambda self, *, policies: "f1")
+    monkeypatch.setattr(leasing, "basis", lambda base, root: made.basis)
+    return made
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/registry.db"
+
+
+@pytest.fixture
+def fleet(world: World, url: str, tmp_path: Path) -> Provisioner:
+    return Provisioner("prod", registry=url, root=tmp_path, cell_size=3)
