@@ -81,16 +81,3 @@ def required(environment: Mapping[str, str], name: str) -> str:
     if value := environment.get(name):
         return value
     raise SettingsError(f"{name} is not set. This is made for a job of GitHub Actions or GitLab CI, which sets it.")
-
-
-def read_run(environment: Mapping[str, str]) -> Run:
-    """Return what CI's variables say.  Raises SettingsError where this is no job, or something is missing."""
-    if environment.get("GITHUB_ACTIONS"):
-        from clawdet_infra.reviews import github_run
-
-        return github_run.read(environment)
-    if environment.get("GITLAB_CI"):
-        from clawdet_infra.reviews import gitlab_run
-
-        return gitlab_run.read(environment)
-    raise SettingsError("Neither GITHUB_ACTIONS nor GITLAB_CI is set: this is made for a job of one of the two.")
