@@ -2,17 +2,22 @@
 
 One stack of `--customers` is really brought up by the engine and the provider's code, on a cloud without machines; the
 commands on servers are run by nobody.  The other stacks have copies of its file and its state under names of their own,
-which makes them as large, and unchanged for the engine as well.  Then `clawdet preview` looks at all of them.
+which makes them as large, and unchanged for the engine as well.  Then `clawdet preview` looks at all of them.  Where
+there is a `terraform`, `terraform plan` then looks at as many of the same resources, made by the same providers on a
+cloud of the same kind.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import resource
 import shutil
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +25,7 @@ import yaml
 
 from bench.machine import facts, spread
 from bench.processes import ProcessorByProgram
+from bench.terraform import Terraform
 from clawdet_infra.changes.checkout import CheckoutSource
 from clawdet_infra.changes.marking import keep_mark
 from engine import resolve
@@ -67,17 +73,53 @@ def copy(stack: Stack, number: int) -> Stack:
     return other
 
 
-def look(stack: Stack, repeat: int, *arguments: str) -> str:
-    """How long `clawdet preview` takes over all stacks of the folder, each of which has to be unchanged."""
+def timed(repeat: int, action: Callable[[], object]) -> str:
+    """How long something takes, and how much of the processors all that it starts uses."""
     taken, processor = [], []
     for _ in range(repeat):
         begun, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-        told = stack.run("clawdet", "preview", "--no-policy", *arguments, timeout=3600).ok().output
+        action()
         taken.append(time.perf_counter() - begun)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         processor.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-        assert "Nothing changes" in told, told
     return f"{spread(taken)}; processor {spread(processor)}"
+
+
+def look(stack: Stack, repeat: int, *arguments: str) -> str:
+    """How long `clawdet preview` takes over all stacks of the folder, each of which has to be unchanged."""
+
+    def preview() -> None:
+        told = stack.run("clawdet", "preview", "--no-policy", *arguments, timeout=3600).ok().output
+        assert "Nothing changes" in told, told
+
+    return timed(repeat, preview)
+
+
+def managed(stack: Stack) -> Counter[str]:
+    """How many resources a stack has that a provider looks after, by their type in Terraform."""
+    found: Counter[str] = Counter()
+    for kind in (one["type"] for one in stack.export()["deployment"]["resources"]):
+        package, name = kind.partition(":")[0], re.sub("(?<!^)(?=[A-Z])", "_", kind.rpartition(":")[2]).lower()
+        match package:
+            case "pulumi" | "clawdet":
+                continue
+            case "command":
+                name = "terraform_data"
+            case "hcloud":
+                name = f"hcloud_{name}"
+        found[name] += 1
+    return found
+
+
+def beside(terraform: str, folder: Path, cloud: str, options: argparse.Namespace, expected: Counter[str]) -> None:
+    """Say how long `terraform plan` takes over the same resources."""
+    other = Terraform(terraform, folder, cloud)
+    made = other.make(options.customers, options.cells)
+    print(f"Terraform {other.version()}, in each stack {dict(made)}", flush=True)
+    assert made == expected, f"the engine has {dict(expected)}"
+    for said, arguments in (("with what the cloud says", ()), ("from the state alone", ("-refresh=false",))):
+        taken = timed(options.repeat, lambda arguments=arguments: other.plan(options.at_once, *arguments))
+        print(f"unchanged, by terraform plan, {said}  {taken}, {options.at_once} at a time", flush=True)
 
 
 def main() -> None:
@@ -86,6 +128,9 @@ def main() -> None:
     parser.add_argument("--customers", type=int, default=50, help="in each cell")
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--at-once", type=int, default=2)
+    parser.add_argument(
+        "--terraform", default=shutil.which("terraform"), help="the program; what is on PATH if not given"
+    )
     options = parser.parse_args()
     os.environ.update(resolve.ensure(print).environment())
     print(facts(), flush=True)
@@ -106,6 +151,13 @@ def main() -> None:
             print(f"unchanged, by the engine   {asked}, {options.at_once} stacks at a time", flush=True)
             for name, seconds in processor.seconds().items():
                 print(f"  {seconds:8.1f} s processor  {name}", flush=True)
+            expected = managed(first)
+        if not options.terraform:
+            print("no terraform on PATH, so nothing is beside it")
+            return
+        (folder / "second").mkdir()
+        with running_cloud(folder / "second", replace(CONFIG, rate_limit=10**9)) as cloud:
+            beside(options.terraform, folder / "terraform", cloud.endpoint, options, expected)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
