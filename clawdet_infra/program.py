@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -45,6 +46,20 @@ class Declared:
         pulumi.export("login_key", self.login_key)
         for name, value in self.more.items():
             pulumi.export(name, value)
+        pulumi.run(_settled)
+
+
+async def _settled() -> None:
+    """Return when nothing of the program is under way any more, or something has failed.
+
+    The SDK waits for the same afterwards and tells of the failure, but looks at all that is under way each time that
+    one thing is done: time that grows with the square of the resources in a stack.
+    """
+    this = asyncio.current_task()
+    while others := asyncio.all_tasks() - {this}:
+        done, _ = await asyncio.wait(others, return_when=asyncio.FIRST_EXCEPTION)
+        if any(one.cancelled() or one.exception() for one in done):
+            return
 
 
 def declare(fleet: Fleet, *, label: str | None = None) -> Declared:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,21 +12,53 @@ from typing import TYPE_CHECKING
 from clawdet_infra.changes.checkout import CheckoutSource, checkpoint_version
 from clawdet_infra.changes.costs import Prices
 from clawdet_infra.place import ROOT
-from clawdet_infra.registry import InstanceRow, Registry, RegistryError, Wish
+from clawdet_infra.registry import Cell, InstanceRow, Mark, Registry, RegistryError, Wish, registry_url
 
 if TYPE_CHECKING:
     from clawdet_infra.changes.asking import Previewed
 
+_SQLITE = "sqlite:///"
 
-def cells_of(base: str, root: Path = ROOT) -> list[str]:
-    """Return the cells that the registry knows of a base; none where there is no registry yet."""
-    if not os.environ.get("CLAWDET_REGISTRY") and not (root / ".clawdet" / "registry.db").exists():
-        return []
-    try:
-        with Registry.open(root=root) as registry:
-            return [one.stack for one in registry.cells(base) if one.number is not None]
-    except RegistryError:
-        return []
+
+class Known:
+    """What the registry knows of stacks and their customers, read once for all who look at it together.
+
+    Where there is no registry yet it knows nothing; so it does where that cannot be read, and `error` says why.
+    """
+
+    def __init__(self, root: Path = ROOT) -> None:
+        self.error = ""
+        self._cells: dict[str, Cell] = {}
+        self._rows: dict[str, list[InstanceRow]] = {}
+        if not _is_there(registry_url(root)):
+            return
+        try:
+            with Registry.open(root=root) as registry:
+                cells, rows = registry.everything()
+        except RegistryError as error:
+            self.error = str(error)
+            return
+        self._cells = {one.stack: one for one in cells}
+        for row in rows:
+            self._rows.setdefault(row.cell, []).append(row)
+
+    def cells(self, bases: Collection[str]) -> dict[str, str]:
+        """Return the cells of some bases, each with its base."""
+        found = self._cells.values()
+        return {one.stack: one.base for one in found if one.number is not None and one.base in bases}
+
+    def rows(self, cell: str) -> list[InstanceRow] | None:
+        """Return the customers of a cell; None where they are not known."""
+        return None if self.error else self._rows.get(cell, [])
+
+    def mark(self, stack: str) -> Mark | None:
+        """Return the mark of a stack's last update."""
+        one = self._cells.get(stack)
+        if one is None or one.updated_at is None:
+            return None
+        return Mark(
+            fingerprint=one.fingerprint, version=one.version, outcome=one.outcome, error=one.error, at=one.updated_at
+        )
 
 
 class CellSource:
@@ -35,12 +66,14 @@ class CellSource:
 
     What it is made from: the settings of its `base` and what that shares, and what the registry wants of its customers.
     They are told by their revisions, so that neither the engine nor a secret is needed to see that nothing has changed.
+    `known` is what the registry knows, where it has been read for several cells; by default it is read when needed.
     """
 
-    def __init__(self, name: str, base: CheckoutSource) -> None:
+    def __init__(self, name: str, base: CheckoutSource, known: Known | None = None) -> None:
         self._name = name
         self._base = base
         self._root = base.root
+        self._known = known
 
     @property
     def name(self) -> str:
@@ -87,8 +120,8 @@ class CellSource:
             return None
         customers = json.dumps([[one.id, one.revision, one.image] for one in rows])
         # A customer's own release is in its record, which is encrypted; what it runs tells the tag.
-        own = {one.image.partition("@")[0] for one in rows if one.image}
-        return self._base.fingerprint(policies=policies, more={"base": shared, "customers": customers}, images=own)
+        run = {one.image for one in rows if one.image}
+        return self._base.fingerprint(policies=policies, more={"base": shared, "customers": customers}, images=run)
 
     def version(self) -> str | None:
         """Return the version of the state where it is in a file of this machine; None elsewhere."""
@@ -100,8 +133,9 @@ class CellSource:
 
     @cached_property
     def _rows(self) -> list[InstanceRow] | None:
-        try:
-            with Registry.open(root=self._root) as registry:
-                return [one for one in registry.instances(self._base.name) if one.cell == self._name]
-        except RegistryError:
-            return None
+        return (self._known or Known(self._root)).rows(self._name)
+
+
+def _is_there(url: str) -> bool:
+    """Say whether there is such a registry; to look for one in a file should not make it."""
+    return not url.startswith(_SQLITE) or Path(url.removeprefix(_SQLITE)).exists()

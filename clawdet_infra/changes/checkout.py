@@ -11,7 +11,7 @@ from typing import Any
 
 from clawdet_infra.changes.asking import Previewed
 from clawdet_infra.changes.costs import Prices, PricesUnknownError, ask_prices
-from clawdet_infra.changes.digests import digests, known
+from clawdet_infra.changes.digests import Answer, digests, known
 from clawdet_infra.changes.fingerprint import (
     CODE,
     content_version,
@@ -51,6 +51,7 @@ class CheckoutSource:
         self._arguments = arguments
         self._code = code
         self._digest = digest
+        self._answers: dict[str, Answer] = {}
 
     @property
     def name(self) -> str:
@@ -88,22 +89,23 @@ class CheckoutSource:
     ) -> str | None:
         """Return a digest of program, file, tags and variables; None where a registry does not tell a digest.
 
-        `more` is what else decides about a stack that is made from this one's file, by name, and `images` the
-        references that it has beside those of the file.
+        `more` is what else decides about a stack that is made from this one's file, by name, and `images` what runs in
+        it, with the digests that its tags had.  Each registry is asked once for all that is made from this file.
         """
         fleet, _ = self._read
-        file = self._root / f"Pulumi.{self._name}.yaml"
         if fleet is None:
             return None
-        cloud = self._local_cloud()
+        cloud = self._local_cloud
         description = _description(cloud)
-        named = tags(fleet, description) | without_digest(images)
-        answers = known(digests(named, description.get("ca_directory")))
+        named = _asked(references(fleet, description), images)
+        if missing := named - self._answers.keys():
+            self._answers |= digests(missing, description.get("ca_directory"))
+        answers = known({name: self._answers[name] for name in named})
         if answers is None:
             return None
         configuration = {
             **(more or {}),
-            "file": file.read_bytes(),
+            "file": self._file.read_bytes(),
             "cloud": cloud.read_bytes() if cloud and cloud.is_file() else None,
         }
         pack = policies_digest(self._code) if policies else None
@@ -123,24 +125,29 @@ class CheckoutSource:
         """Return nothing: all is known."""
         return ()
 
+    @property
+    def _file(self) -> Path:
+        return self._root / f"Pulumi.{self._name}.yaml"
+
     @cached_property
     def _read(self) -> tuple[Fleet | None, list[Problem]]:
-        return read_fleet(self._root / f"Pulumi.{self._name}.yaml")
+        return read_fleet(self._file)
 
+    @cached_property
     def _local_cloud(self) -> Path | None:
-        written = read_stack_file(self._root / f"Pulumi.{self._name}.yaml", _PROJECT).config.get(_CLOUD)
+        written = read_stack_file(self._file, _PROJECT).config.get(_CLOUD)
         return self._root / written if isinstance(written, str) and written else None
 
 
-def tags(fleet: Fleet, cloud: Mapping[str, Any]) -> set[str]:
-    """Return the image references of a fleet that name a tag and no digest, as they are asked for.
+def references(fleet: Fleet, cloud: Mapping[str, Any]) -> set[str]:
+    """Return the image references of a fleet as registries are asked for them.
 
     `cloud` is what a local cloud says of itself; empty for others.
     """
     registry = cloud.get("registry")
     prefix = f"{registry}/" if registry else fleet.cloud.image_prefix
     releases = [fleet.release, *(fleet.release.override(one.release) for one in fleet.customers if one.release)]
-    return without_digest(reference for one in releases for reference in one.behind(prefix).model_dump().values())
+    return {reference for one in releases for reference in one.behind(prefix).model_dump().values()}
 
 
 def without_digest(references: Iterable[str]) -> set[str]:
@@ -157,6 +164,15 @@ def checkpoint_version(stack: str) -> str | None:
 def told(problem: Problem, root: Path) -> str:
     """Return a problem in words, its file seen from the project's folder."""
     return str(problem).replace(f"{root}/", "", 1)
+
+
+def _asked(wanted: set[str], run: Iterable[str]) -> set[str]:
+    """Return the tags that registries have to be asked about: those that are wanted, and those of what runs.
+
+    What is wanted by its digest runs as it is written, whatever becomes of the tag in it.
+    """
+    others = {image.partition("@")[0] for image in run if image not in wanted and parse_image(image).tag is not None}
+    return without_digest(wanted) | others
 
 
 def _checkpoint(stack: str) -> Path | None:

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from clawdet_infra.changes.asking import Previewed
-from clawdet_infra.changes.checkout import CheckoutSource, tags
+from clawdet_infra.changes.checkout import CheckoutSource, references, without_digest
 from clawdet_infra.changes.costs import Prices, PricesUnknownError
 from clawdet_infra.changes.digests import digests
 from clawdet_infra.changes.fingerprint import CODE
@@ -83,15 +83,15 @@ class EmptySource:
             config["clawdet:zone"] = "manage"
             self._notes.append("The zone is there already; it is told as new because nobody is asked for it here.")
         config["clawdet:customers"] = [_customer(one) for one in config.get("clawdet:customers") or []]
-        pins = self._pins(tags(fleet, {}))
+        pins = self._pins(without_digest(references(fleet, {})))
         config["clawdet:release"] = _pinned(config["clawdet:release"], pins)
         for one in config["clawdet:customers"]:
             if isinstance(one.get("release"), Mapping):
                 one["release"] = _pinned(one["release"], pins)
         return config
 
-    def _pins(self, references: set[str]) -> dict[str, str]:
-        answers = digests(references)
+    def _pins(self, tags: set[str]) -> dict[str, str]:
+        answers = digests(tags)
         missing = sorted(name for name, answer in answers.items() if answer.missing)
         if missing:
             raise SourceError(

@@ -14,7 +14,6 @@ from clawdet_infra.changes.costs import Prices, PricesUnknownError
 from clawdet_infra.changes.fingerprint import Marks, is_unchanged
 from clawdet_infra.changes.report import Report, StackReport
 from clawdet_infra.changes.scrubbing import scrubbed
-from clawdet_infra.changes.telling import tell
 
 AT_ONCE = 2
 """How many stacks are previewed at a time; each takes an engine, its plugins and a Python process."""
@@ -102,6 +101,9 @@ def _one(source: Source, wish: Wish, lists: _PriceLists) -> StackReport:
     if problems:
         seconds = time.perf_counter() - begun
         return StackReport(stack=source.name, state="misconfigured", asked=False, problems=problems, seconds=seconds)
+    # Imported where it is needed: who is told that nothing changes should not wait for it.
+    from clawdet_infra.changes.telling import tell
+
     prices = lists.begin(source)
     try:
         planned = ask(source.open(), policy_pack=wish.policy_pack, refresh=wish.refresh)

@@ -13,6 +13,7 @@ from clawdet_infra.cli.project import ROOT, Exit
 from clawdet_infra.cli.up import ALLOWED_VARIABLE, POLICY_PACK, allowed, exit_code
 
 if TYPE_CHECKING:
+    from clawdet_infra.automation.cells import Known
     from clawdet_infra.changes.previewing import Source
     from clawdet_infra.changes.report import Report
 
@@ -54,9 +55,16 @@ def preview(
     if empty_state and (refresh or full):
         typer.echo("error: an empty state has nothing to refresh, and the engine is always asked", err=True)
         raise typer.Exit(Exit.CONFIGURATION)
-    sources = _sources(stack or [], empty=empty_state)
     # Imported where it is needed: the report's parts take time that no other command should wait for.
-    from clawdet_infra.changes.marking import RegistryMarks
+    from clawdet_infra.automation.cells import Known
+
+    # A pull request that must not see any secret sees nothing of those who signed up.
+    known = None if empty_state else Known(ROOT)
+    if known is not None and known.error:
+        typer.echo(
+            f"warning: cells are left out, and the engine is asked about all stacks, since {known.error}", err=True
+        )
+    sources = _sources(stack or [], known)
     from clawdet_infra.changes.previewing import Wish
     from clawdet_infra.changes.previewing import preview as do_preview
 
@@ -67,27 +75,27 @@ def preview(
         refresh=refresh,
         at_once=at_once,
     )
-    report = do_preview(sources, wish, marks=None if empty_state else RegistryMarks(ROOT))
+    report = do_preview(sources, wish, marks=known)
     _show(report, markdown=markdown, json_output=json_output)
     raise typer.Exit(_code(report, expect_no_changes))
 
 
-def _sources(names: Sequence[str], *, empty: bool) -> list[Source]:
-    from clawdet_infra.automation.cells import CellSource, cells_of
+def _sources(names: Sequence[str], known: Known | None) -> list[Source]:
     from clawdet_infra.changes.stacks import checkout_stacks
 
     there = checkout_stacks(ROOT)
-    cells = {} if empty else {cell: base for base in there for cell in cells_of(base, ROOT)}
+    cells = known.cells(there) if known else {}
     unknown = [name for name in names if name not in there and name not in cells]
     if unknown or not there:
         what = f"there is no file Pulumi.{unknown[0]}.yaml" if unknown else "there is no Pulumi.STACK.yaml"
         typer.echo(f"error: {what} in {ROOT}", err=True)
         raise typer.Exit(Exit.CONFIGURATION)
     chosen = list(dict.fromkeys(names)) or [*there, *cells]
-    if empty:
+    if known is None:
         from clawdet_infra.changes.emptystate import EmptySource
 
         return [EmptySource(name, ROOT) for name in chosen]
+    from clawdet_infra.automation.cells import CellSource
     from clawdet_infra.changes.checkout import CheckoutSource
     from clawdet_infra.changes.fingerprint import program_digest
 
@@ -95,7 +103,7 @@ def _sources(names: Sequence[str], *, empty: bool) -> list[Source]:
     digest = functools.cache(program_digest)
     # So does a base, which all of its cells are made from.
     bases = {name: CheckoutSource(name, ROOT, digest=digest) for name in there}
-    return [CellSource(name, bases[cells[name]]) if name in cells else bases[name] for name in chosen]
+    return [CellSource(name, bases[cells[name]], known) if name in cells else bases[name] for name in chosen]
 
 
 def _show(report: Report, *, markdown: bool, json_output: bool) -> None:

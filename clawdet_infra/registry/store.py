@@ -142,6 +142,11 @@ class Registry:
         with self._database.read() as connection:
             return reading.instances_of(connection, base)
 
+    def everything(self) -> tuple[list[Cell], list[InstanceRow]]:
+        """Return what `cells` and `instances` do of all bases, both as they are at one moment."""
+        with self._database.read() as connection:
+            return reading.cells_of(connection, None), reading.instances_of(connection, None)
+
     def cells(self, base: str | None = None) -> list[Cell]:
         """Return the stacks of a base or of all, each base stack before its cells."""
         with self._database.read() as connection:

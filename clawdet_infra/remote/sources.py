@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import io
 import tokenize
 from pathlib import Path
@@ -11,8 +12,13 @@ _FOLDER = Path(__file__).parent
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 
 
+@functools.cache
 def source(name: str) -> str:
-    """Return the text of a module beside this one, without comments and docstrings."""
+    """Return the text of a module beside this one, without comments and docstrings.
+
+    A process reads each once: all customers of a fleet get the same, and to parse it takes longer than all else that is
+    done for one of them.
+    """
     return bare((_FOLDER / f"{name}.py").read_text(encoding="utf-8"))
 
 
