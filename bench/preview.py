@@ -1,10 +1,11 @@
 """How long it takes to be told that nothing changes in a fleet, with and without asking the engine.
 
 One stack of `--customers` is really brought up by the engine and the provider's code, on a cloud without machines; the
-commands on servers are run by nobody.  The other stacks have copies of its file and its state under names of their own,
-which makes them as large, and unchanged for the engine as well.  Then `clawdet preview` looks at all of them.  Where
-there is a `terraform`, `terraform plan` then looks at as many of the same resources, made by the same providers on a
-cloud of the same kind.
+commands on servers are run by nobody.  First it is the base of `--cells` cells, whose states are copies of its own and
+whose customers are in a registry: `clawdet preview` tells by their fingerprints that nothing changes.  Then there are
+as many stacks, with copies of its file and its state under names of their own, which are unchanged for the engine too:
+`clawdet preview --full` looks at all of them.  Where there is a `terraform`, `terraform plan` then looks at as many of
+the same resources, made by the same providers on a cloud of the same kind.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
@@ -26,20 +28,23 @@ import yaml
 from bench.machine import facts, spread
 from bench.processes import ProcessorByProgram
 from bench.terraform import Terraform
+from clawdet_infra.automation.cells import CellSource
 from clawdet_infra.changes.checkout import CheckoutSource
-from clawdet_infra.changes.marking import keep_mark
+from clawdet_infra.changes.fingerprint import UPDATED
+from clawdet_infra.registry import Applied, Mark, Registry
 from engine import resolve
 from tests.contract.hcloud_api.running import CONFIG, TOKEN, running_cloud
 from tests.support.idle_commands import idle_commands
+from tests.support.signups import signup, want
 from tests.support.stack import ROOT, Stack, customer
 
 DIGEST = "sha256:" + "5" * 64
 
 
 def make(folder: Path, customers: int, endpoint: str) -> Stack:
-    """A stack that is up."""
+    """Return a stack that is up."""
     example = yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text())["config"]
-    stack = Stack(folder, name="cell-0").init()
+    stack = Stack(folder, name="first").init()
     stack.configure(
         {
             **example,
@@ -56,21 +61,57 @@ def make(folder: Path, customers: int, endpoint: str) -> Stack:
     return stack
 
 
-def copy(stack: Stack, number: int) -> Stack:
-    """A stack like another one, under a name of its own, with the mark of an update that went well."""
-    other = Stack(stack.folder, name=f"cell-{number}")
-    shutil.copy(stack.file, other.file)
-    states = stack.folder / "state" / ".pulumi" / "stacks" / "clawdet"
-    state = (states / "cell-0.json").read_text().replace("urn:pulumi:cell-0::", f"urn:pulumi:{other.name}::")
-    renamed = state.replace("clawdet-cell-0", f"clawdet-{other.name}").replace(
-        "/clawdet/cell-0", f"/clawdet/{other.name}"
-    )
-    (states / f"{other.name}.json").write_text(renamed)
-    source = CheckoutSource(other.name, stack.folder)
-    made_from = source.fingerprint(policies=False)
+def states_of(stack: Stack) -> Path:
+    """Where the states of a stack and of its copies are."""
+    return stack.folder / "state" / ".pulumi" / "stacks" / "clawdet"
+
+
+def sign_up(base: Stack, cells: int, customers: int) -> None:
+    """Make cells of customers who all are up over a stack, as far as can be seen without the engine."""
+    states, at = states_of(base), datetime.now(UTC)
+    image = base.config()["clawdet:release"]["gateway"]
+    source = CheckoutSource(base.name, base.folder)
+    with Registry.open(root=base.folder) as registry:
+        for number in range(cells * customers):
+            want(registry, signup(f"signup-{number}"), base=base.name, cell_size=customers)
+        for cell in (one.stack for one in registry.cells(base.name) if one.number is not None):
+            shutil.copy(states / f"{base.name}.json", states / f"{cell}.json")
+            rows = [one for one in registry.instances(base.name) if one.cell == cell]
+            done = {one.id: Applied(revision=one.revision, ok=True, facts={"image": image}) for one in rows}
+            registry.applied(cell, done)
+            registry.set_mark(cell, base.name, marked(CellSource(cell, source), at))
+        registry.set_mark(base.name, base.name, marked(source, at))
+
+
+def marked(source: CheckoutSource | CellSource, at: datetime) -> Mark:
+    """The mark of an update that went well."""
+    made_from, version = source.fingerprint(policies=False), source.version()
     assert made_from
-    assert not keep_mark(source, made_from, stack.folder)
-    return other
+    assert version
+    return Mark(fingerprint=made_from, version=version, outcome=UPDATED, at=at)
+
+
+def forget_cells(base: Stack) -> None:
+    """Take the registry and the states of the cells away again."""
+    shutil.rmtree(base.folder / ".clawdet")
+    for state in states_of(base).glob(f"{base.name}-cell-*"):
+        state.unlink()
+
+
+def copy(stack: Stack, number: int) -> None:
+    """Make a stack like another one, under a name of its own."""
+    other = Stack(stack.folder, name=f"copy-{number}")
+    shutil.copy(stack.file, other.file)
+    states = states_of(stack)
+    state = (states / f"{stack.name}.json").read_text()
+    for named in ("urn:pulumi:{}::", "clawdet-{}", "/clawdet/{}"):
+        state = state.replace(named.format(stack.name), named.format(other.name))
+    (states / f"{other.name}.json").write_text(state)
+
+
+def megabytes(stack: Stack) -> float:
+    """The size of all states beside a stack's."""
+    return sum(file.stat().st_size for file in states_of(stack).glob("*.json")) / 1e6
 
 
 def timed(repeat: int, action: Callable[[], object]) -> str:
@@ -141,11 +182,13 @@ def main() -> None:
             first = make(folder / "project", options.customers, cloud.endpoint)
             print(f"one stack of {options.customers} is up after {time.perf_counter() - begun:.0f} s", flush=True)
             os.environ["PULUMI_BACKEND_URL"] = first.backend
+            sign_up(first, options.cells, options.customers)
+            print(f"{options.cells} cells of {options.customers}, states of {megabytes(first):.0f} MB", flush=True)
+            print(f"unchanged, by fingerprint  {look(first, options.repeat)}", flush=True)
+            forget_cells(first)
             for number in range(1, options.cells):
                 copy(first, number)
-            size = sum(file.stat().st_size for file in (folder / "project" / "state").rglob("stacks/*/*.json")) / 1e6
-            print(f"{options.cells} stacks of {options.customers} customers, states of {size:.0f} MB", flush=True)
-            print(f"unchanged, by fingerprint  {look(first, options.repeat)}", flush=True)
+            print(f"{options.cells} stacks of {options.customers}, states of {megabytes(first):.0f} MB", flush=True)
             with ProcessorByProgram() as processor:
                 asked = look(first, 1, "--full", "--at-once", str(options.at_once))
             print(f"unchanged, by the engine   {asked}, {options.at_once} stacks at a time", flush=True)
