@@ -40,6 +40,11 @@ def facts_of(exported: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     return found
 
 
+def deployment_of(customer: str) -> list[str]:
+    """Return patterns of the URNs of a customer's deployment and of the health check that follows it."""
+    return [f"**$command:remote:Command::{customer}-deployment", f"**$command:local:Command::{customer}-health"]
+
+
 def _resources(exported: Mapping[str, Any]) -> Sequence[Resource]:
     """Return all resources; a stack that was never brought up has no deployment, or one without any."""
     return (exported.get("deployment") or {}).get("resources") or []

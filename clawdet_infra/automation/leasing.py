@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
@@ -16,8 +16,9 @@ from clawdet_infra.automation.cells import CellSource
 from clawdet_infra.automation.errors import InputError
 from clawdet_infra.changes.checkout import CheckoutSource
 from clawdet_infra.changes.fingerprint import UPDATED
+from clawdet_infra.model import parse_image
 from clawdet_infra.model.problems import quoted
-from clawdet_infra.registry import Applied, Lease, LeaseLostError, Mark, Registry, RegistryError
+from clawdet_infra.registry import Applied, Desired, Lease, LeaseLostError, Mark, Record, Registry, RegistryError
 
 LEASE_SECONDS = 60.0
 """A lease of a process that died is free at once where that can be seen, and after this long from another machine."""
@@ -80,7 +81,13 @@ def basis(base: str, root: Path) -> str | None:
 
 
 def mark(
-    registry: Registry, base: Base, cell: str, root: Path, results: Mapping[str, Applied], made_from: str | None
+    registry: Registry,
+    base: Base,
+    cell: str,
+    root: Path,
+    results: Mapping[str, Applied],
+    desired: Sequence[Desired],
+    made_from: str | None,
 ) -> None:
     """Keep how an update of a cell has ended, and where everybody is healthy what it was made from.
 
@@ -88,7 +95,8 @@ def mark(
     """
     failed = sorted(name for name, one in results.items() if not one.ok)
     source = CellSource(cell, CheckoutSource(base.name, root))
-    certain = not failed and made_from is not None and made_from == basis(base.name, root)
+    told = not failed and not any(has_tags_untold(one.record) for one in desired)
+    certain = told and made_from is not None and made_from == basis(base.name, root)
     registry.set_mark(
         cell,
         base.name,
@@ -100,6 +108,16 @@ def mark(
             at=datetime.now(UTC),
         ),
     )
+
+
+def has_tags_untold(record: Record) -> bool:
+    """Return whether a customer has images of its own whose tags a fingerprint of its cell would not see move.
+
+    The registry's rows tell which gateway runs, and no other image.
+    """
+    release = record.get("release")
+    own = release.items() if isinstance(release, Mapping) else ()
+    return any(parse_image(str(image)).digest is None for role, image in own if role != "gateway" and image)
 
 
 def shown_host_key(address: str, customer: str) -> str:

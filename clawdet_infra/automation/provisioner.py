@@ -328,18 +328,18 @@ class Provisioner:
                 with _explained(call.customer):
                     desired = self._registry.desired(cell, base.seal)
                 made_from = leasing.basis(base.name, self._root)
-                update = CellUpdate(base, cell, desired, self._root, stop=stop, tell=tell)
+                update = CellUpdate(base, cell, desired, self._root, stop=stop, tell=tell, everybody=until is None)
                 update.recover()
-                update.prepare()
+                revisions = update.prepare()
                 settings = guarding.settings_of(base, made_from)
                 with _explained(call.customer):
                     guarding.refuse_losses(self._registry, update.stack, cell, base, desired, settings, allow_loss)
                 with _explained(call.customer):
-                    self._registry.updating(cell, {one.id: one.revision for one in desired})
+                    self._registry.updating(cell, revisions)
                 results = update.run(self._parallel)
                 with _explained(call.customer):
                     self._registry.applied(cell, results)
-                leasing.mark(self._registry, base, cell, self._root, results, made_from)
+                leasing.mark(self._registry, base, cell, self._root, results, desired, made_from)
             except (LockedError, HeldError):
                 # An engine whose caller was killed ends by itself; an operator's own update ends some time.
                 return False

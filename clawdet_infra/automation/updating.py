@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from clawdet_infra.automation import leftovers
 from clawdet_infra.automation.base import Base
 from clawdet_infra.automation.errors import SetupError
-from clawdet_infra.automation.exported import customers_of, facts_of, resources_of
+from clawdet_infra.automation.exported import customers_of, deployment_of, facts_of, resources_of
 from clawdet_infra.automation.following import Follower
 from clawdet_infra.driver.engine import Command, Engine
 from clawdet_infra.driver.recovering import CloudError, find_at, recover
@@ -49,10 +49,22 @@ def policy_pack(root: Path) -> list[str]:
 
 
 class CellUpdate:
-    """Brings one cell up.  Whoever runs it holds the cell's lease."""
+    """Brings one cell up.  Whoever runs it holds the cell's lease.
+
+    Customers whose deployment failed, and for whom nobody has asked since, are left as they are, unless it is an update
+    of `everybody`: others would wait until they have failed again.
+    """
 
     def __init__(
-        self, base: Base, cell: str, desired: Sequence[Desired], root: Path, *, stop: threading.Event, tell: OnPassed
+        self,
+        base: Base,
+        cell: str,
+        desired: Sequence[Desired],
+        root: Path,
+        *,
+        stop: threading.Event,
+        tell: OnPassed,
+        everybody: bool = True,
     ) -> None:
         self._base = base
         self._cell = cell
@@ -60,6 +72,8 @@ class CellUpdate:
         self._root = root
         self._present = [one for one in desired if one.wanted == Wish.PRESENT]
         self._absent = [one for one in desired if one.wanted == Wish.ABSENT]
+        self._everybody = everybody
+        self._aside: set[str] = set()
         self._fleet = self._make_fleet()
         self._layout: Layout = lay_out(self._fleet, cell=cell)
         self._redact = Redactor(_secrets(desired))
@@ -92,8 +106,11 @@ class CellUpdate:
         except CloudError as error:
             raise SetupError(f"what a killed update of {self._cell} had made is not known: {error}") from None
 
-    def prepare(self) -> None:
+    def prepare(self) -> dict[str, int]:
         """Take away what keeps the engine from removing customers who are to go, or what it does not know of.
+
+        Returns the revisions that the update will bring about, by customer; it has none of those who are left as they
+        are.
 
         Raises SetupError, also where the cell has customers of whom the registry does not know: an empty or an old one
         would have them deleted.  Raises the engine's CommandError too.
@@ -117,9 +134,16 @@ class CellUpdate:
                 ) from None
             if not leftovers.is_deployed(resources, one.id):
                 self._clear(one)
+        if not self._everybody:
+            # Whoever lacks more than a deployment has not even an address, which outputs of the stack depend on.
+            placed = facts_of(exported)
+            self._aside = {one.id for one in self._present if one.failed and one.id in placed}
+        return {one.id: one.revision for one in self._desired if one.id not in self._aside}
 
     def run(self, parallel: int) -> dict[str, Applied]:
         """Bring the cell up, `parallel` things at a time, and return how each customer's newest wish has ended.
+
+        There is no result for those who are left as they are.
 
         Raises the engine's Stopped where it was stopped, HeldError where the backend says that another update runs, and
         SetupError where the whole cell could not be updated.
@@ -137,6 +161,7 @@ class CellUpdate:
                 continue_on_error=True,
                 parallel=parallel,
                 policy_packs=policy_pack(self._root),
+                exclude=[urn for one in sorted(self._aside) for urn in deployment_of(one)] or None,
                 suppress_progress=True,
             )
         except ConcurrentUpdateError:
@@ -194,6 +219,8 @@ class CellUpdate:
         facts = facts_of(exported)
         results: dict[str, Applied] = {}
         for one in self._desired:
+            if one.id in self._aside:
+                continue
             stages = [{"stage": p.stage, "seconds": p.seconds, "note": p.note} for p in follower.passed(one.id)]
             if one.wanted == Wish.ABSENT:
                 left = resources_of(exported, one.id)

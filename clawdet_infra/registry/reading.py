@@ -49,6 +49,7 @@ def desired(connection: Connection, cell: str, seal: Seal) -> list[Desired]:
             revision=row.revision,
             applied=row.applied,
             has_data=row.applied > 0 and not (row.phase == Phase.FAILED and row.deployed_at is None),
+            failed=row.phase == Phase.FAILED and row.applied == row.revision,
             record=seal.open(row.record, row.id),
         )
         for row in connection.execute(wanted.order_by(instances.c.id))

@@ -82,7 +82,8 @@ class Wanted:
 class Desired:
     """A customer that a cell is to have, or to have no more; `record` holds secrets.
 
-    `has_data` is false only for a customer who is known never to have come up.
+    `has_data` is false only for a customer who is known never to have come up.  `failed` says that an update could not
+    bring the newest wish about, and that nobody has asked for it since.
     """
 
     id: str
@@ -90,6 +91,7 @@ class Desired:
     revision: int
     applied: int
     has_data: bool
+    failed: bool
     record: Record = field(repr=False)
 
 

@@ -74,8 +74,12 @@ def test_a_neighbour_of_a_failed_customer_comes_up_and_the_failed_one_leaves_no_
     cell = signups.listed()["nora"]["cell"]
     outputs = signups.stack.run("pulumi", "stack", "output", "customers", "--json", "--stack", cell).ok().output
     assert "https://nora." in outputs, "whoever looks after the fleet would not see the healthy one"
+    failed = signups.listed()["hal"]
+    assert signups.one(signup("omar", "free"))["result"]["success"]
+    assert signups.listed()["hal"] == failed, "others do not wait until it has failed once more"
     assert signups.one(removal("hal"))["result"]["success"]
-    assert signups.one(removal("nora"))["result"]["success"]
+    for one in ("nora", "omar"):
+        assert signups.one(removal(one))["result"]["success"]
     expect_agreement(signups, {})
     left = signups.server("shared-1").run(
         "ls /srv/clawdet; docker volume ls -q; docker network ls --format '{{.Name}}'"

@@ -14,6 +14,7 @@ from clawdet_infra.automation import (
     LossError,
     Provisioner,
 )
+from clawdet_infra.automation.leasing import has_tags_untold
 from clawdet_infra.driver.stages import Passed
 from tests.unit.automation.world import CELL, World, signup
 
@@ -93,3 +94,53 @@ def test_all_customers_of_a_cell_are_updated_and_a_failure_is_in_the_result(flee
     rows = fleet.update(CELL, lambda event: told.append((event.customer, event.stage)))
     assert {one.id: str(one.phase) for one in rows} == {"ada": "healthy", "bob": "failed"}
     assert told == [("ada", "server"), ("bob", "server")]
+
+
+def test_a_failed_customer_is_tried_again_when_somebody_asks_and_not_for_others(
+    fleet: Provisioner, world: World
+) -> None:
+    world.broken["bob"] = "the gateway did not get ready"
+    with pytest.raises(AutomationError, match="bob"):
+        fleet.provision(signup("bob"))
+    failed = fleet._registry.instance("bob")
+    fleet.provision(signup("ada"))
+    assert [name for name, _, _ in world.updates[-1]] == ["ada"]
+    assert fleet._registry.instance("bob") == failed, "what is known of it stays as it was"
+    mark = fleet._registry.mark(CELL)
+    assert mark is not None
+    assert mark.outcome == "updated"
+
+    fleet.update(CELL)
+    assert [name for name, _, _ in world.updates[-1]] == ["ada", "bob"], "an operator means everybody"
+
+    world.broken.clear()
+    assert fleet.provision(signup("bob")).success, "whoever asks again is served"
+    fleet.provision(signup("carl"))
+    assert [name for name, _, _ in world.updates[-1]] == ["ada", "bob", "carl"]
+
+
+def test_who_could_not_be_removed_is_taken_along_by_others(fleet: Provisioner, world: World) -> None:
+    fleet.provision(signup("bob"))
+    world.broken["bob"] = "the server does not answer"
+    with pytest.raises(AutomationError, match="bob"):
+        fleet.deprovision("bob")
+    world.broken.clear()
+    fleet.provision(signup("ada"))
+    assert fleet._registry.instance("bob") is None
+
+
+@pytest.mark.parametrize(
+    ("release", "untold"),
+    [
+        (None, False),
+        ({}, False),
+        ({"gateway": "ghcr.io/own/gate:1"}, False),
+        ({"gateway": "ghcr.io/own/gate:1", "proxy": f"caddy:2@sha256:{'1' * 64}"}, False),
+        ({"proxy": "caddy:2"}, True),
+        ({"browser": "chromedp/headless-shell:156"}, True),
+    ],
+)
+def test_a_tag_of_ones_own_that_nobody_would_see_move_is_no_part_of_a_fingerprint(
+    release: dict[str, str] | None, untold: bool
+) -> None:
+    assert has_tags_untold({"id": "ada", **({} if release is None else {"release": release})}) is untold

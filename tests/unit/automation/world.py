@@ -55,8 +55,10 @@ class World:
         *,
         stop: threading.Event,
         tell: Callable[[str, Passed], Any],
+        everybody: bool,
     ) -> Update:
-        return Update(self, cell, desired, stop, tell)
+        taken = [one for one in desired if everybody or one.wanted == Wish.ABSENT or not one.failed]
+        return Update(self, cell, taken, stop, tell)
 
 
 class Update:
@@ -75,8 +77,8 @@ class Update:
             self._world.locked -= 1
             raise LockedError(self._cell, Lock(Path("x"), 1, "elsewhere", datetime(2026, 3, 1, tzinfo=UTC)))
 
-    def prepare(self) -> None:
-        pass
+    def prepare(self) -> dict[str, int]:
+        return {one.id: one.revision for one in self._desired}
 
     @property
     def stack(self) -> Update:
