@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from clawdet_infra.inventory.stacks import PROJECT
 from clawdet_infra.model import slug_of
 
 CUSTOMER = "clawdet:index:Customer"
@@ -40,9 +41,13 @@ def facts_of(exported: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     return found
 
 
-def deployment_of(customer: str) -> list[str]:
-    """Return patterns of the URNs of a customer's deployment and of the health check that follows it."""
-    return [f"**$command:remote:Command::{customer}-deployment", f"**$command:local:Command::{customer}-health"]
+def deployment_of(cell: str, customer: str) -> list[str]:
+    """Return the URNs of a customer's deployment, and of the health check that follows it."""
+    within = f"urn:pulumi:{cell}::{PROJECT}::{CUSTOMER}"
+    return [
+        f"{within}$clawdet:index:Deployment$command:remote:Command::{customer}-deployment",
+        f"{within}$clawdet:index:HealthCheck$command:local:Command::{customer}-health",
+    ]
 
 
 def _resources(exported: Mapping[str, Any]) -> Sequence[Resource]:

@@ -17,7 +17,7 @@ from clawdet_infra.layout import CustomerLayout
 from clawdet_infra.model import CloudAccess
 
 _REMOVE_SECONDS = 180
-_SERVER = "hcloud:index/server:Server"
+SERVER = "hcloud:index/server:Server"
 _CHANGE_SECONDS = 60
 
 
@@ -32,7 +32,7 @@ def unprotect_servers(cloud: CloudAccess, resources: Sequence[Mapping[str, Any]]
 
     client = Client(token=cloud.token.get_secret_value(), api_endpoint=cloud.endpoint or HETZNER)
     for one in resources:
-        if one["type"] != _SERVER or not str(one.get("id", "")).isdigit():
+        if one["type"] != SERVER or not str(one.get("id", "")).isdigit():
             continue
         try:
             server = client.servers.get_by_id(int(one["id"]))

@@ -13,9 +13,10 @@ from pulumi.automation import CommandError, ConcurrentUpdateError, Stack
 from pydantic import SecretStr
 
 from clawdet_infra.automation import leftovers
+from clawdet_infra.automation.aside import aside
 from clawdet_infra.automation.base import Base
 from clawdet_infra.automation.errors import SetupError
-from clawdet_infra.automation.exported import customers_of, deployment_of, facts_of, resources_of
+from clawdet_infra.automation.exported import customers_of, facts_of, resources_of
 from clawdet_infra.automation.following import Follower
 from clawdet_infra.driver.engine import Command, Engine
 from clawdet_infra.driver.recovering import CloudError, find_at, recover
@@ -73,7 +74,8 @@ class CellUpdate:
         self._present = [one for one in desired if one.wanted == Wish.PRESENT]
         self._absent = [one for one in desired if one.wanted == Wish.ABSENT]
         self._everybody = everybody
-        self._aside: set[str] = set()
+        self._aside: dict[str, list[str]] = {}
+        """Who is left as it is, and the URNs of what the engine is not to touch for that."""
         self._fleet = self._make_fleet()
         self._layout: Layout = lay_out(self._fleet, cell=cell)
         self._redact = Redactor(_secrets(desired))
@@ -135,9 +137,7 @@ class CellUpdate:
             if not leftovers.is_deployed(resources, one.id):
                 self._clear(one)
         if not self._everybody:
-            # Whoever lacks more than a deployment has not even an address, which outputs of the stack depend on.
-            placed = facts_of(exported)
-            self._aside = {one.id for one in self._present if one.failed and one.id in placed}
+            self._aside = aside(self._cell, self._desired, self._layout.customers, exported)
         return {one.id: one.revision for one in self._desired if one.id not in self._aside}
 
     def run(self, parallel: int) -> dict[str, Applied]:
@@ -161,7 +161,7 @@ class CellUpdate:
                 continue_on_error=True,
                 parallel=parallel,
                 policy_packs=policy_pack(self._root),
-                exclude=[urn for one in sorted(self._aside) for urn in deployment_of(one)] or None,
+                exclude=[urn for urns in self._aside.values() for urn in urns] or None,
                 suppress_progress=True,
             )
         except ConcurrentUpdateError:

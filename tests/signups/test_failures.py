@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from clawdet_infra.automation.exported import deployment_of
 from tests.signups.conftest import SOLD_OUT, Signups, removal, signup
 from tests.signups.test_agreement import ask, expect_agreement
 from tests.support.stack import CANARY_API_KEY
@@ -74,6 +75,9 @@ def test_a_neighbour_of_a_failed_customer_comes_up_and_the_failed_one_leaves_no_
     cell = signups.listed()["nora"]["cell"]
     outputs = signups.stack.run("pulumi", "stack", "output", "customers", "--json", "--stack", cell).ok().output
     assert "https://nora." in outputs, "whoever looks after the fleet would not see the healthy one"
+    urns = {one["urn"] for one in signups.state_of(cell)["resources"]}
+    assert urns.issuperset(deployment_of(cell, "nora"))
+    assert urns.isdisjoint(deployment_of(cell, "hal"))
     failed = signups.listed()["hal"]
     assert signups.one(signup("omar", "free"))["result"]["success"]
     assert signups.listed()["hal"] == failed, "others do not wait until it has failed once more"

@@ -1,0 +1,37 @@
+"""Who is left as it is when a cell is updated for somebody else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from clawdet_infra.automation.exported import deployment_of, facts_of, resources_of
+from clawdet_infra.automation.leftovers import SERVER
+from clawdet_infra.layout import CustomerLayout
+from clawdet_infra.registry import Desired, Wish
+
+
+def aside(
+    cell: str, desired: Sequence[Desired], customers: Iterable[CustomerLayout], exported: Mapping[str, Any]
+) -> dict[str, list[str]]:
+    """Return the URNs that the engine is not to touch, by customer: those of whom a deployment failed.
+
+    A gateway that does not get healthy takes minutes to say so, and others would wait until it has failed once more.
+    Whoever asks for the customer again, which is no `failed` wish any more, is served.
+
+    A customer who lacks more than a deployment, such as a server that was sold out, is made as ever.  What fails there
+    does so at once, and the outputs of the stack depend on it.
+    """
+    with_server = {one.id for one in customers if one.server is not None}
+    placed = facts_of(exported)
+    found = {}
+    for one in desired:
+        if one.wanted != Wish.PRESENT or not one.failed or one.id not in placed:
+            continue
+        resources = resources_of(exported, one.id)
+        if one.id in with_server and not any(resource["type"] == SERVER for resource in resources):
+            continue
+        there = (str(resource["urn"]) for resource in resources if resource.get("custom"))
+        # What failed the first time is not in the state, and would be made.
+        found[one.id] = list(dict.fromkeys((*there, *deployment_of(cell, one.id))))
+    return found

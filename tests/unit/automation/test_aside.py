@@ -1,0 +1,61 @@
+"""Who is left as it is when a cell is updated for somebody else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clawdet_infra.automation.aside import aside
+from clawdet_infra.layout import lay_out
+from clawdet_infra.registry import Desired, Wish
+from tests.unit.automation.exported_states import STACK, component, exported, inside
+from tests.unit.automation.samples import base, customer, hosts
+
+CELL = "prod-cell-1"
+SERVER = "hcloud:index/server:Server"
+DEPLOYMENT = f"{STACK}::clawdet:index:Customer$clawdet:index:Deployment$command:remote:Command"
+HEALTH = f"{STACK}::clawdet:index:Customer$clawdet:index:HealthCheck$command:local:Command"
+
+
+def asked(identity: str, **more: Any) -> Desired:
+    values = {"wanted": Wish.PRESENT, "revision": 2, "applied": 2, "has_data": False, "failed": True, **more}
+    return Desired(id=identity, record=customer(identity), **values)
+
+
+def placed(identity: str) -> dict[str, Any]:
+    return {**component(identity), "outputs": {"url": f"https://{identity}.clawdet.com", "ipv4": "192.0.2.7"}}
+
+
+def found(desired: Desired, *resources: dict[str, Any], plan: str = "pro") -> dict[str, list[str]]:
+    record = customer(desired.id, plan=plan)
+    layout = lay_out(base(sharedHosts=hosts(shared_1=3)).fleet_with([record], listed=False), cell=CELL)
+    return aside(CELL, [desired], layout.customers, exported(*resources))
+
+
+BOB = (placed("bob"), inside("bob", SERVER, "bob-server"), inside("bob", "random:x:P", "bob-token"))
+
+
+def test_all_of_a_customer_whose_deployment_failed_stays_as_it_is() -> None:
+    assert found(asked("bob"), *BOB) == {
+        "bob": [BOB[2]["urn"], BOB[1]["urn"], f"{DEPLOYMENT}::bob-deployment", f"{HEALTH}::bob-health"]
+    }
+
+
+def test_a_deployment_that_was_there_before_is_named_once() -> None:
+    kind = "clawdet:index:Deployment$command:remote:Command"
+    [urns] = found(asked("bob"), *BOB, inside("bob", kind, "bob-deployment")).values()
+    assert len(urns) == len(set(urns)) == 4
+
+
+def test_who_is_well_or_was_asked_for_again_or_is_to_go_is_updated() -> None:
+    assert found(asked("bob", failed=False), *BOB) == {}
+    assert found(asked("bob", wanted=Wish.ABSENT), *BOB) == {}
+
+
+def test_who_has_no_server_or_no_address_yet_is_made_as_ever() -> None:
+    assert found(asked("bob"), *BOB[::2]) == {}, "the server was sold out"
+    assert found(asked("bob"), component("bob"), *BOB[1:]) == {}, "nothing is known of where it is"
+    assert found(asked("bob")) == {}
+
+
+def test_a_customer_of_a_shared_host_needs_no_server() -> None:
+    assert list(found(asked("bob"), *BOB[::2], plan="free")) == ["bob"]
