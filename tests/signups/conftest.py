@@ -78,7 +78,7 @@ class Signups:
             "registry": f"sqlite:///{registry or self.registry}",
             "cell_size": cell_size,
             # Gateways take seconds of processor time to start, and there are other tests.
-            "parallel": 2,
+            "parallel": 1,
             "root": str(self.stack.folder),
         }
         process = subprocess.Popen(
