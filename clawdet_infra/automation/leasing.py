@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from ipaddress import IPv4Address
 from pathlib import Path
 
 from clawdet_infra.automation.base import Base
 from clawdet_infra.automation.cells import CellSource
-from clawdet_infra.automation.errors import InputError
 from clawdet_infra.changes.checkout import CheckoutSource
 from clawdet_infra.changes.fingerprint import UPDATED
 from clawdet_infra.model import parse_image
-from clawdet_infra.model.problems import quoted
 from clawdet_infra.registry import Applied, Desired, Lease, LeaseLostError, Mark, Record, Registry, RegistryError
 
 LEASE_SECONDS = 60.0
 """A lease of a process that died is free at once where that can be seen, and after this long from another machine."""
 _RENEW_SECONDS = 10.0
 _LOOK_SECONDS = 0.2
-_SHOWN_SECONDS = 20
 
 
 @contextmanager
@@ -118,29 +113,3 @@ def has_tags_untold(record: Record) -> bool:
     release = record.get("release")
     own = release.items() if isinstance(release, Mapping) else ()
     return any(parse_image(str(image)).digest is None for role, image in own if role != "gateway" and image)
-
-
-def shown_host_key(address: str, customer: str) -> str:
-    """Return the SSH host key that a server shows.  Raises InputError where it shows none."""
-    import asyncssh
-
-    try:
-        # A name would be looked up, and whoever writes it would choose whom this machine calls.
-        IPv4Address(address)
-    except ValueError:
-        raise InputError(f"customer {customer}: {quoted(address)} is no IPv4 address.", customer) from None
-
-    async def ask() -> str:
-        async with asyncio.timeout(_SHOWN_SECONDS):
-            key = await asyncssh.get_server_host_key(address, server_host_key_algs=["ssh-ed25519"])
-        return " ".join(key.export_public_key("openssh").decode().split()[:2]) if key else ""
-
-    try:
-        shown = asyncio.run(ask())
-    except (OSError, TimeoutError, asyncssh.Error) as error:
-        raise InputError(
-            f"customer {customer}: the server {address} does not answer by SSH: {error}.", customer
-        ) from None
-    if not shown:
-        raise InputError(f"customer {customer}: the server {address} shows no ed25519 host key.", customer)
-    return shown

@@ -27,6 +27,7 @@ from clawdet_infra.automation.errors import (
     TakenError,
     UnknownCustomerError,
 )
+from clawdet_infra.automation.host_keys import shown_host_key
 from clawdet_infra.automation.outcome import error_of
 from clawdet_infra.automation.results import OnStage, Provisioned, Removed, StageEvent
 from clawdet_infra.automation.signup import Signup
@@ -266,7 +267,7 @@ class Provisioner:
             before = (self._registry.record(customer.id, base.seal, self.base) or {}).get("existingServer") or {}
         if before.get("ipv4") == customer.server_ipv4:
             return str(before["hostKey"])
-        return leasing.shown_host_key(customer.server_ipv4, customer.id)
+        return shown_host_key(customer.server_ipv4, customer.id)
 
     def _until_applied(
         self, call: _Call, cell: str, revision: int, keep: Callable[[StageEvent], None]
