@@ -10,7 +10,8 @@ from pathlib import Path
 from bench.validate import stack_file
 
 _CUSTOMERS = 1000
-_SECONDS = 1.0
+_MOST = 2.5
+"""A second, start-up included, where any command takes 0.4 s to start; `python -m bench.validate` tells the seconds."""
 
 
 def processor_seconds() -> float:
@@ -18,17 +19,23 @@ def processor_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def test_a_thousand_customers_take_less_than_a_second_start_up_included(tmp_path: Path) -> None:
-    """Processor time, the least of some runs: what else the machine does must not decide."""
+def test_a_thousand_customers_take_little_more_than_the_start_of_any_command(tmp_path: Path) -> None:
+    """Processor time, the least of some runs side by side: what the machine is, or does else, must not decide."""
     file = stack_file(tmp_path, _CUSTOMERS)
     # Without Docker Compose, whose time is its own.
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
-    command = [str(Path(sys.executable).with_name("clawdet")), "validate", str(file)]
-    took = []
-    for _ in range(4):
+    program = str(Path(sys.executable).with_name("clawdet"))
+
+    def took(*arguments: str) -> tuple[float, str]:
         before = processor_seconds()
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        took.append(processor_seconds() - before)
+        done = subprocess.run([program, *arguments], env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
-        assert f"{_CUSTOMERS} customers" in done.stdout
-    assert min(took) < _SECONDS, f"it took {[f'{one:.2f}' for one in took]} s"
+        return processor_seconds() - before, done.stdout
+
+    starts, checks = [], []
+    for _ in range(4):
+        starts.append(took("validate", "--help")[0])
+        seconds, said = took("validate", str(file))
+        checks.append(seconds)
+        assert f"{_CUSTOMERS} customers" in said
+    assert min(checks) < _MOST * min(starts), f"{min(checks):.2f} s, and the start {min(starts):.2f} s"
