@@ -20,7 +20,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
@@ -30,12 +29,12 @@ from bench.processes import ProcessorByProgram
 from bench.terraform import Terraform
 from clawdet_infra.automation.cells import CellSource
 from clawdet_infra.changes.checkout import CheckoutSource
-from clawdet_infra.changes.fingerprint import UPDATED
-from clawdet_infra.registry import Applied, Mark, Registry
+from clawdet_infra.registry import Applied, Registry
+from clawdet_infra.statefiles import checkpoint
 from engine import resolve
 from tests.contract.hcloud_api.running import CONFIG, TOKEN, running_cloud
 from tests.support.idle_commands import idle_commands
-from tests.support.signups import signup, want
+from tests.support.signups import marked, signup, want
 from tests.support.stack import ROOT, Stack, customer
 
 DIGEST = "sha256:" + "5" * 64
@@ -63,12 +62,14 @@ def make(folder: Path, customers: int, endpoint: str) -> Stack:
 
 def states_of(stack: Stack) -> Path:
     """Where the states of a stack and of its copies are."""
-    return stack.folder / "state" / ".pulumi" / "stacks" / "clawdet"
+    state = checkpoint(stack.backend, "clawdet", stack.name)
+    assert state is not None
+    return state.parent
 
 
 def sign_up(base: Stack, cells: int, customers: int) -> None:
     """Make cells of customers who all are up over a stack, as far as can be seen without the engine."""
-    states, at = states_of(base), datetime.now(UTC)
+    states = states_of(base)
     image = base.config()["clawdet:release"]["gateway"]
     source = CheckoutSource(base.name, base.folder)
     with Registry.open(root=base.folder) as registry:
@@ -79,16 +80,8 @@ def sign_up(base: Stack, cells: int, customers: int) -> None:
             rows = [one for one in registry.instances(base.name) if one.cell == cell]
             done = {one.id: Applied(revision=one.revision, ok=True, facts={"image": image}) for one in rows}
             registry.applied(cell, done)
-            registry.set_mark(cell, base.name, marked(CellSource(cell, source), at))
-        registry.set_mark(base.name, base.name, marked(source, at))
-
-
-def marked(source: CheckoutSource | CellSource, at: datetime) -> Mark:
-    """The mark of an update that went well."""
-    made_from, version = source.fingerprint(policies=False), source.version()
-    assert made_from
-    assert version
-    return Mark(fingerprint=made_from, version=version, outcome=UPDATED, at=at)
+            registry.set_mark(cell, base.name, marked(CellSource(cell, source), policies=False))
+        registry.set_mark(base.name, base.name, marked(source, policies=False))
 
 
 def forget_cells(base: Stack) -> None:

@@ -109,31 +109,23 @@ resource "hcloud_server" "server" {
   }
 }
 
-resource "hcloud_zone_rrset" "a" {
-  for_each = var.customers
+resource "hcloud_zone_rrset" "address" {
+  for_each = { for pair in setproduct(var.customers, ["A", "AAAA"]) : join("-", pair) => { id = pair[0], type = pair[1] } }
   zone     = hcloud_zone.zone.name
-  name     = each.key
-  type     = "A"
+  name     = each.value.id
+  type     = each.value.type
   ttl      = 300
-  records  = [{ value = hcloud_server.server[each.key].ipv4_address }]
-  labels   = local.labels[each.key]
-}
-
-resource "hcloud_zone_rrset" "aaaa" {
-  for_each = var.customers
-  zone     = hcloud_zone.zone.name
-  name     = each.key
-  type     = "AAAA"
-  ttl      = 300
-  records  = [{ value = hcloud_server.server[each.key].ipv6_address }]
-  labels   = local.labels[each.key]
+  labels   = local.labels[each.value.id]
+  records = [{
+    value = each.value.type == "A" ? hcloud_server.server[each.value.id].ipv4_address : hcloud_server.server[each.value.id].ipv6_address
+  }]
 }
 
 resource "terraform_data" "deployment" {
   for_each = var.customers
   input    = { host = hcloud_server.server[each.key].ipv4_address, token = random_password.token[each.key].result, payload = var.payload }
 
-  depends_on = [hcloud_zone_rrset.a, hcloud_zone_rrset.aaaa]
+  depends_on = [hcloud_zone_rrset.address]
 }
 
 resource "terraform_data" "health" {

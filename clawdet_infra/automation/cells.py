@@ -54,11 +54,7 @@ class Known:
     def mark(self, stack: str) -> Mark | None:
         """Return the mark of a stack's last update."""
         one = self._cells.get(stack)
-        if one is None or one.updated_at is None:
-            return None
-        return Mark(
-            fingerprint=one.fingerprint, version=one.version, outcome=one.outcome, error=one.error, at=one.updated_at
-        )
+        return one.mark if one else None
 
 
 class CellSource:

@@ -8,12 +8,12 @@ from ipaddress import IPv4Address
 from clawdet_infra.automation.errors import InputError
 from clawdet_infra.model.problems import quoted
 
-_SECONDS = 60.0
+MOST_SECONDS = 60.0
 """As long as a server that has just been rented takes to boot."""
 _PAUSE_SECONDS = 1.0
 
 
-def shown_host_key(address: str, customer: str, *, port: int = 22, seconds: float = _SECONDS) -> str:
+def shown_host_key(address: str, customer: str, *, port: int = 22, seconds: float = MOST_SECONDS) -> str:
     """Return the host key that a server shows, as a line of two words.
 
     One that does not answer yet is asked again for some `seconds`.  Raises InputError where it shows no key until then.

@@ -27,7 +27,7 @@ from clawdet_infra.automation.errors import (
     TakenError,
     UnknownCustomerError,
 )
-from clawdet_infra.automation.host_keys import shown_host_key
+from clawdet_infra.automation.host_keys import MOST_SECONDS, shown_host_key
 from clawdet_infra.automation.outcome import error_of
 from clawdet_infra.automation.results import OnStage, Provisioned, Removed, StageEvent
 from clawdet_infra.automation.signup import Signup
@@ -148,7 +148,7 @@ class Provisioner:
         """
         call = self._call(customer.id, on_stage, deadline, cancelled)
         base = self._bases.get()
-        record = customer.record(self._known_host_key(base, customer))
+        record = customer.record(self._known_host_key(call, base, customer))
         check = check_of(base)
         with _explained(customer.id):
             wanted = self._registry.want(
@@ -259,7 +259,7 @@ class Provisioner:
         until = time.monotonic() + (self._deadline if deadline is None else deadline)
         return _Call(customer, on_stage, until, cancelled or threading.Event())
 
-    def _known_host_key(self, base: Base, customer: Signup) -> str | None:
+    def _known_host_key(self, call: _Call, base: Base, customer: Signup) -> str | None:
         """Return the host key of a server that is there already: the one that is pinned, else the one it shows."""
         if customer.server_ipv4 is None or customer.server_host_key is not None:
             return None
@@ -267,7 +267,8 @@ class Provisioner:
             before = (self._registry.record(customer.id, base.seal, self.base) or {}).get("existingServer") or {}
         if before.get("ipv4") == customer.server_ipv4:
             return str(before["hostKey"])
-        return shown_host_key(customer.server_ipv4, customer.id)
+        seconds = min(MOST_SECONDS, max(0.0, call.until - time.monotonic()))
+        return shown_host_key(customer.server_ipv4, customer.id, seconds=seconds)
 
     def _until_applied(
         self, call: _Call, cell: str, revision: int, keep: Callable[[StageEvent], None]

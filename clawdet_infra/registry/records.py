@@ -141,6 +141,19 @@ class Cell:
     error: str
     seen: str
 
+    @property
+    def mark(self) -> Mark | None:
+        """How its last update ended; None where it had none."""
+        if self.updated_at is None:
+            return None
+        return Mark(
+            fingerprint=self.fingerprint,
+            version=self.version,
+            outcome=self.outcome,
+            error=self.error,
+            at=self.updated_at,
+        )
+
 
 class Related(tuple[Record, ...]):
     """The records that a new one has to get along with; `before` is the one that it is to replace."""

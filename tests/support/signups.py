@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
-from clawdet_infra.registry import Applied, Record, Registry, Related, Seal, Wanted
+from clawdet_infra.automation.cells import CellSource
+from clawdet_infra.changes.checkout import CheckoutSource
+from clawdet_infra.changes.fingerprint import UPDATED
+from clawdet_infra.registry import Applied, Mark, Record, Registry, Related, Seal, Wanted
 
 SEAL = Seal("5e" * 32)
 OTHER_SEAL = Seal("a1" * 32)
@@ -61,3 +65,11 @@ def healthy(registry: Registry, record: Mapping[str, Any], *, base: str = BASE, 
     done = Applied(revision=wanted.revision, ok=True, facts={"url": f"https://{record['id']}.example.com"})
     registry.applied(wanted.instance.cell, {record["id"]: done})
     return wanted
+
+
+def marked(source: CheckoutSource | CellSource, *, policies: bool = True) -> Mark:
+    """The mark of an update of a stack that has just gone well."""
+    made_from, version = source.fingerprint(policies=policies), source.version()
+    assert made_from
+    assert version
+    return Mark(fingerprint=made_from, version=version, outcome=UPDATED, at=datetime.now(UTC))

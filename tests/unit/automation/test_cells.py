@@ -16,9 +16,9 @@ from clawdet_infra.automation.cells import CellSource, Known
 from clawdet_infra.changes import checkout
 from clawdet_infra.changes.checkout import CheckoutSource
 from clawdet_infra.changes.digests import Answer
-from clawdet_infra.changes.fingerprint import CODE, UPDATED, is_unchanged
+from clawdet_infra.changes.fingerprint import CODE, is_unchanged
 from clawdet_infra.registry import Applied, Mark, Registry
-from tests.support.signups import BASE, signup, want
+from tests.support.signups import BASE, marked, signup, want
 
 TAG = "ghcr.io/openclaw/openclaw:2026.9.6"
 OLD, NEW = "sha256:" + "1" * 64, "sha256:" + "2" * 64
@@ -59,11 +59,7 @@ class World:
                 done = {one.id: Applied(revision=1, ok=True, facts={"image": image}) for one in rows}
                 registry.applied(cell, done)
             for cell, source in self.sources().items():
-                made_from, version = source.fingerprint(policies=True), source.version()
-                assert made_from
-                assert version
-                mark = Mark(fingerprint=made_from, version=version, outcome=UPDATED, at=datetime.now(UTC))
-                registry.set_mark(cell, BASE, mark)
+                registry.set_mark(cell, BASE, marked(source))
         self.asked.clear()
 
     def sources(self, known: Known | None = None) -> dict[str, CellSource]:
@@ -129,12 +125,7 @@ def test_what_runs_without_a_tag_cannot_be_asked_for_and_cannot_move(pinned: Wor
     image = f"ghcr.io/own/gate@{OLD}"
     with Registry.open(root=pinned.root) as registry:
         registry.applied(CELLS[1], {"c2": Applied(revision=1, ok=True, facts={"image": image})})
-        source = pinned.sources()[CELLS[1]]
-        made_from, version = source.fingerprint(policies=True), source.version()
-        assert made_from
-        assert version
-        mark = Mark(fingerprint=made_from, version=version, outcome=UPDATED, at=datetime.now(UTC))
-        registry.set_mark(CELLS[1], BASE, mark)
+        registry.set_mark(CELLS[1], BASE, marked(pinned.sources()[CELLS[1]]))
     assert pinned.unchanged() == list(CELLS)
     assert pinned.asked == []
 
