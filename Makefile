@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo clean-demo test check format lock setup
+.PHONY: help demo clean-demo test test-all check format lock setup
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -15,9 +15,13 @@ demo: ## Run the local cloud and `pulumi up` three customers on it
 clean-demo: ## Remove all that `make demo` left running
 	@if [ -x .venv/bin/clawdet ]; then . ./activate && clawdet demo down; fi
 
-test: ## Run the checks and every test
+test: ## Run the checks and the default tier of the tests
 	@scripts/setup dev
 	@. ./activate && $(MAKE) --no-print-directory check && scripts/test
+
+test-all: ## Run the checks and every test, with the real gateway wherever a gateway runs
+	@scripts/setup dev
+	@. ./activate && $(MAKE) --no-print-directory check && scripts/test --all
 
 check: ## Format, lint, types and import contracts
 	@scripts/python-environment dev

@@ -1,4 +1,4 @@
-"""What all tests share: who runs beside whom, and the local cloud of the tests."""
+"""What all tests share: the local clouds, and which tests run on the same worker."""
 
 from __future__ import annotations
 
@@ -8,28 +8,32 @@ from typing import Any
 import pytest
 
 from tests.support.cloud import local_cloud
+from tests.support.live import ask, fleet, fleet_session
 
-_CLOUD = "test"
-_GROUPS = {"e2e": "cloud-e2e", "operations": "cloud-operations", "signups": "cloud-e2e"}
-"""Folders whose tests have a cloud of their own, so that they run beside the others.
+__all__ = ["ask", "cloud", "fleet", "fleet_session", "machines_cloud"]
 
-Two of them run one after the other all the same: more gateways that start at a time would make the tests that watch
-for repairs see the load.
-"""
+_GROUPS = {"e2e": "fleet", "operations": "fleet", "signups": "signups", "deploy": "deploy"}
+"""The pytest-xdist group of each folder of tests that share servers."""
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Tests that share the machines of a cloud share one worker.
+    """Keep tests that share servers on one worker.
 
-    The mark is set as soon as the test is known: pytest-xdist reads the groups before any later hook of ours.
+    pytest-xdist reads the groups before any later hook of ours, so the mark is set as soon as a test is known.
     """
     if item.get_closest_marker("cloud") and not item.get_closest_marker("xdist_group"):
-        folder = item.path.parent.name
-        item.add_marker(pytest.mark.xdist_group(_GROUPS.get(folder, "cloud")))
+        item.add_marker(pytest.mark.xdist_group(_GROUPS.get(item.path.parent.name, "machines")))
 
 
 @pytest.fixture(scope="session")
 def cloud() -> Iterator[dict[str, Any]]:
-    """A local cloud with machines."""
-    with local_cloud(_CLOUD) as info:
+    """A local cloud with machines for fleets. Tests on it share it: each has a domain and names of its own."""
+    with local_cloud("test-fleets") as info:
+        yield info
+
+
+@pytest.fixture(scope="session")
+def machines_cloud() -> Iterator[dict[str, Any]]:
+    """A local cloud with machines for tests of the cloud itself, which restart its daemon and its servers."""
+    with local_cloud("test-machines") as info:
         yield info

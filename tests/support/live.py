@@ -1,4 +1,4 @@
-"""One deployed stack that the tests of a folder share, and its fixtures; a folder's conftest.py takes them from here.
+"""One deployed stack that tests share, and its fixtures, which tests/conftest.py offers to every folder.
 
 Each test puts the list of customers that it needs into place and converges from whatever the test before has left, so
 the tests run in any order.

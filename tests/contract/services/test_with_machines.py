@@ -76,15 +76,15 @@ def digests(cloud: Cloud) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def test_cloud(cloud: dict[str, Any]) -> Cloud:
+def test_cloud(machines_cloud: dict[str, Any]) -> Cloud:
     """The cloud that all tests with machines share."""
-    return Cloud(Path(cloud["ca"]).parents[1], cloud["name"])
+    return Cloud(Path(machines_cloud["ca"]).parents[1], machines_cloud["name"])
 
 
 @pytest.fixture(scope="module")
-def host(cloud: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+def host(machines_cloud: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     """A server whose Caddy asks for a certificate for NAME; the record was there first."""
-    client = client_of(cloud)
+    client = client_of(machines_cloud)
     made = Host(client, tmp_path_factory.mktemp("host"), "certificates")
     zone = client.zones.create(name=DOMAIN, mode="primary").zone
     client.zones.create_rrset(
@@ -133,26 +133,36 @@ def certificate(address: str, trusted: str, seconds: float = 60.0) -> dict[str, 
             time.sleep(0.5)
 
 
-def test_servers_pull_every_image_by_its_digest(host: Host, cloud: dict[str, Any], test_cloud: Cloud) -> None:
+def test_servers_pull_every_image_by_its_digest(host: Host, machines_cloud: dict[str, Any], test_cloud: Cloud) -> None:
     for reference, digest in digests(test_cloud).items():
-        name = f"{cloud['registry']}/{reference.partition(':')[0]}@{digest}"
+        name = f"{machines_cloud['registry']}/{reference.partition(':')[0]}@{digest}"
         host.run(f"docker pull --quiet {name}")
         found = host.run(f"docker image inspect --format '{{{{json .RepoDigests}}}}' {name}")
         assert digest in found
 
 
-def test_a_tag_stands_for_the_digest_that_the_cloud_tells(cloud: dict[str, Any], test_cloud: Cloud) -> None:
+def test_a_tag_stands_for_the_digest_that_the_cloud_tells(machines_cloud: dict[str, Any], test_cloud: Cloud) -> None:
     for reference, digest in digests(test_cloud).items():
         repository, _, tag = reference.partition(":")
-        url = f"https://{cloud['registry']}/v2/{repository}/manifests/{tag}"
+        url = f"https://{machines_cloud['registry']}/v2/{repository}/manifests/{tag}"
         accept = "Accept: application/vnd.docker.distribution.manifest.v2+json"
-        command = ["curl", "--silent", "--fail", "--head", "--cacert", cloud["registry_ca"], "--header", accept, url]
+        command = [
+            "curl",
+            "--silent",
+            "--fail",
+            "--head",
+            "--cacert",
+            machines_cloud["registry_ca"],
+            "--header",
+            accept,
+            url,
+        ]
         headers = subprocess.run(command, capture_output=True, text=True, check=True).stdout.lower()
         assert f"docker-content-digest: {digest}" in headers
 
 
-def test_the_registry_shows_no_certificate_of_another_authority(cloud: dict[str, Any]) -> None:
-    done = subprocess.run(["curl", "--silent", f"https://{cloud['registry']}/v2/"], check=False)
+def test_the_registry_shows_no_certificate_of_another_authority(machines_cloud: dict[str, Any]) -> None:
+    done = subprocess.run(["curl", "--silent", f"https://{machines_cloud['registry']}/v2/"], check=False)
 
     assert done.returncode == 60, "without the local CA nobody trusts the registry"
 
@@ -162,15 +172,15 @@ def test_servers_ask_the_clouds_name_server(host: Host) -> None:
 
 
 def test_caddy_on_a_server_gets_a_certificate_and_keeps_it_when_the_daemon_is_killed(
-    host: Host, cloud: dict[str, Any], test_cloud: Cloud
+    host: Host, machines_cloud: dict[str, Any], test_cloud: Cloud
 ) -> None:
-    start_caddy(host, cloud, digests(test_cloud)["library/caddy:2.11.9"])
-    before = certificate(host.ipv4, cloud["ca"])
+    start_caddy(host, machines_cloud, digests(test_cloud)["library/caddy:2.11.9"])
+    before = certificate(host.ipv4, machines_cloud["ca"])
     assert ("DNS", NAME) in before["subjectAltName"]
     started = host.run("docker inspect --format '{{.State.StartedAt}}' caddy")
     pid = test_cloud.pid
     services = services_of(pid)
-    roots = Path(cloud["ca"]).read_text().count("BEGIN CERTIFICATE")
+    roots = Path(machines_cloud["ca"]).read_text().count("BEGIN CERTIFICATE")
     assert set(services) == {"docker-registry", "pebble"}
 
     os.kill(pid, signal.SIGKILL)
@@ -178,19 +188,21 @@ def test_caddy_on_a_server_gets_a_certificate_and_keeps_it_when_the_daemon_is_ki
         wait_until_dead(process)
     test_cloud.up()
 
-    assert test_cloud.info == cloud, "who uses the cloud need not notice"
+    assert test_cloud.info == machines_cloud, "who uses the cloud need not notice"
     assert host.run("docker inspect --format '{{.State.StartedAt}}' caddy") == started, "servers run on"
-    assert client_of(cloud).servers.get_by_id(host.server.id).status == "running"
-    assert Path(cloud["ca"]).read_text().count("BEGIN CERTIFICATE") == roots + 1, "the new ACME root came in addition"
-    assert certificate(host.ipv4, cloud["ca"])["serialNumber"] == before["serialNumber"]
+    assert client_of(machines_cloud).servers.get_by_id(host.server.id).status == "running"
+    assert Path(machines_cloud["ca"]).read_text().count("BEGIN CERTIFICATE") == roots + 1, (
+        "the new ACME root came in addition"
+    )
+    assert certificate(host.ipv4, machines_cloud["ca"])["serialNumber"] == before["serialNumber"]
 
     # The new ACME server knows nothing of the account, so a new certificate shows that Caddy registers again; its
     # first try ends with doing that, and the second comes a minute later.
     host.run("docker exec caddy rm -r /data/caddy/certificates && docker restart caddy")
-    assert certificate(host.ipv4, cloud["ca"], seconds=150)["serialNumber"] != before["serialNumber"]
+    assert certificate(host.ipv4, machines_cloud["ca"], seconds=150)["serialNumber"] != before["serialNumber"]
 
 
-def test_down_and_up_bring_the_servers_back(host: Host, cloud: dict[str, Any], test_cloud: Cloud) -> None:
+def test_down_and_up_bring_the_servers_back(host: Host, machines_cloud: dict[str, Any], test_cloud: Cloud) -> None:
     host.run("echo kept > /root/kept")
 
     test_cloud.run("down")
@@ -198,19 +210,19 @@ def test_down_and_up_bring_the_servers_back(host: Host, cloud: dict[str, Any], t
         socket.create_connection((host.ipv4, 22), timeout=5)
     test_cloud.up()
 
-    assert test_cloud.info == cloud
+    assert test_cloud.info == machines_cloud
     host.until("true", 60)
     assert host.run("cat /root/kept").strip() == "kept"
 
 
 def test_two_clouds_stand_side_by_side_and_one_is_removed_alone(
-    host: Host, cloud: dict[str, Any], tmp_path: Path
+    host: Host, machines_cloud: dict[str, Any], tmp_path: Path
 ) -> None:
     other = Cloud(tmp_path / "home", "second")
     try:
         other.up()
         info = other.info
-        assert info["registry"] != cloud["registry"], "each has a network of its own"
+        assert info["registry"] != machines_cloud["registry"], "each has a network of its own"
         client = client_of(info)
         created = client.servers.create(
             name="there", server_type=ServerType(name="cx23"), image=Image(name="debian-13")
@@ -221,11 +233,11 @@ def test_two_clouds_stand_side_by_side_and_one_is_removed_alone(
     finally:
         other.run("destroy")
 
-    docker = ["docker", "--host", cloud["docker_host"]]
+    docker = ["docker", "--host", machines_cloud["docker_host"]]
     left = subprocess.run(
         [*docker, "ps", "--all", "--format", "{{.Names}}"], capture_output=True, text=True, check=True
     ).stdout
     assert "clawdet-second-" not in left
-    assert client_of(cloud).servers.get_by_id(host.server.id).status == "running"
+    assert client_of(machines_cloud).servers.get_by_id(host.server.id).status == "running"
     host.run("true")
     assert (ROOT / "pyproject.toml").exists()
