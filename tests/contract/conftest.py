@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import tests.support.examples  # noqa: F401 -- loads the number of examples
 from tests.support.postgresql import Server, postgresql
 
 MakeUrl = Callable[[], str]

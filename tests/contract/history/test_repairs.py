@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from clawdet_infra.database.processes import Process
 from clawdet_infra.fleet.history import History, HistoryError, this_process
 from clawdet_infra.fleet.records import Repair, Step
+from tests.support.examples import examples
 from tests.support.past import MINUTE, NOON, SetClock
 
 COOLDOWN = 600.0
@@ -128,7 +129,7 @@ def test_the_database_itself_refuses_two_open_repairs(history: History) -> None:
             connection.exec_driver_sql(copy.format(instance, server))
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.tuples(

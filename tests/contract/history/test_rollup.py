@@ -14,6 +14,7 @@ from clawdet_infra.database.connecting import Database
 from clawdet_infra.fleet.history import RELATIVE_ERROR, Availability, History, HistoryPolicy, Retention
 from clawdet_infra.fleet.records import Condition, Observation
 from tests.contract.conftest import MakeUrl
+from tests.support.examples import examples
 from tests.support.past import DOWN, HEALTHY, MINUTE, NOON, SLOW, every_minute, look, spoken_for, true_percentile
 
 NOW = NOON + timedelta(hours=1)
@@ -42,7 +43,7 @@ def is_right(one: Availability, looks: Sequence[Observation]) -> None:
     assert 0 <= one.coverage <= 1
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(LOOKS, st.data())
 def test_the_history_says_what_counting_directly_gives(
     make_url: MakeUrl, looks: list[Observation], data: st.DataObject
