@@ -12,7 +12,8 @@ from clawdet_infra.inventory import InventoryError, Loader, load, read_listing
 from clawdet_infra.inventory import loading as loading_module
 from tests.contract.inventory.conftest import Project
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+# On one worker, since to make the stacks takes a third of their time.
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(300), pytest.mark.xdist_group("inventory")]
 
 
 @pytest.fixture
