@@ -13,6 +13,8 @@ from clawdet_infra.fleet.history import History, HistoryError, HistoryPolicy
 from tests.support.past import MINUTE, NOON, look
 from tests.support.postgresql import Server
 
+DATABASES_DIFFER = True  # In what they refuse.
+
 QUICK = HistoryPolicy(lock=timedelta(seconds=0.5))
 
 

@@ -15,6 +15,8 @@ from clawdet_infra.database.processes import Process
 from clawdet_infra.fleet.history import History, Lease, LeaseHeld, LeaseLostError, this_process
 from tests.support.past import SetClock
 
+DATABASES_DIFFER = True  # In their clocks, and in how they lock.
+
 ME = this_process()
 Other = Callable[[], History]
 

@@ -12,6 +12,8 @@ from clawdet_infra.registry import Registry, RegistryError
 from tests.support.postgresql import Server
 from tests.support.signups import SEAL, signup, want
 
+DATABASES_DIFFER = True  # In what they refuse.
+
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:

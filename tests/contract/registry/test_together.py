@@ -15,6 +15,8 @@ from clawdet_infra.registry import Applied, Lease, LeaseHeld, LeaseLostError, Ph
 from tests.support.past import SetClock
 from tests.support.signups import SEAL, healthy, signup, want
 
+DATABASES_DIFFER = True  # In how they lock.
+
 # Each thread asks for all customers, in an order of its own, and says of each which cell it has and whether it was new.
 _CALLER = """
 import json, random, sys, threading
