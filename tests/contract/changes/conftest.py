@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +19,7 @@ from clawdet_infra.changes.previewing import Wish, preview
 from clawdet_infra.changes.report import Report
 from clawdet_infra.cli.main import app
 from clawdet_infra.cli.up import POLICY_PACK, exit_code
-from tests.contract.hcloud_api.running import TOKEN, RunningCloud, running_cloud
+from tests.contract.hcloud_api.running import TOKEN, RunningCloud, free_port, running_cloud
 from tests.support.idle_commands import idle_commands
 from tests.support.stack import ROOT, Result, Stack, customer
 
@@ -104,8 +102,7 @@ class Deployed:
         """Bring the fleet up, once for all tests of a worker."""
         begun = home / "begun"
         begun.mkdir()
-        # Under the ports that the machine gives to others while the cloud is down between two tests.
-        port = next(one for one in range(20_000 + os.getpid() % 10_000, 32_000) if _is_free(one))
+        port = free_port()
         with running_cloud(begun, port=port) as cloud:
             fleet = Fleet(Stack(begun / "stack").init(), cloud)
             fleet.want()
@@ -123,11 +120,6 @@ class Deployed:
                 yield Fleet(Stack(self.home / "stack"), cloud)
         finally:
             shutil.rmtree(self.home)
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 @pytest.fixture(scope="session")
