@@ -220,7 +220,7 @@ def test_a_merge_without_the_name_changes_nothing_and_what_a_later_push_names_is
     assert "**Not deployed.**" in refused.summary
     assert world.servers() == {"shared-1", "bob", "user123"}
 
-    world.repository.work.commit("Say that it is meant\n\nAllow-loss: bob, user123\n")
+    world.repository.work.commit("Say that it is meant\n\nAllow-loss: bob\nAllow-loss: user123\n")
     world.repository.push_main()  # GitHub drops this deployment, as it does where another one comes while it waits.
     world.edit("Add eve", {**WITHOUT_BOB, "eve": "pro"})
     done = on_push(world)

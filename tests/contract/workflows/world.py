@@ -17,7 +17,7 @@ from tests.contract.hcloud_api.running import TOKEN, RunningCloud, free_port, ru
 from tests.contract.workflows.forges import Account, FakeForge, FakeGitHub, FakeGitLab, serving
 from tests.contract.workflows.runners import Forked, GitHubRunner, GitLabRunner, Machine, Outcome
 from tests.support.idle_commands import idle_commands
-from tests.support.repository import Repository, copy_of_the_checkout
+from tests.support.repository import Repository, copy_of_the_checkout, git
 from tests.support.stack import CANARY_API_KEY, ROOT
 
 PASSPHRASE = "canary-passphrase-7c9e6679f7bb"
@@ -95,6 +95,8 @@ class Company:
             (work.folder / ".venv").symlink_to(ROOT / ".venv")
             api_key = _make_stack(work.folder, cloud, _secrets(home))
             work.commit("Begin")
+            # Few files, since they are copied for each test.
+            git(work.folder, "repack", "-a", "-d", "--quiet")
             Forked.make(work, home / "origin.git")
             company = cls(home, folder / "copy", port, api_key)
             with company._world(cloud) as made:
