@@ -6,7 +6,6 @@ import base64
 import gzip
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +16,7 @@ import pytest
 from tests.support.live import LiveFleet
 from tests.support.server import Server
 from tests.support.stack import wait_until
-from tests.support.watch import OPERATIONS, Receivers, Watch
+from tests.support.watch import Receivers, Watch
 
 pytestmark = [pytest.mark.cloud, pytest.mark.engine, pytest.mark.timeout(900)]
 
@@ -66,7 +65,7 @@ def check(watch: Watch, cause: str, break_it: Callable[[], Any], *, mend: Callab
     # The round that is under way may have looked at it already.
     first = watch.until(
         lambda seen: seen[:3] if any(VICTIM in one["down"] for one in seen[:3]) else None,
-        seconds=60,
+        seconds=120,
         what="it is seen",
         after=before,
     )
@@ -74,7 +73,7 @@ def check(watch: Watch, cause: str, break_it: Callable[[], Any], *, mend: Callab
     assert number <= 2, "seen within two rounds of the one that was under way"
     watch.until(
         lambda seen: any(one["down"].get(VICTIM) == cause for one in seen[: number + 2]),
-        seconds=40,
+        seconds=120,
         what=f"it is called {cause}",
         after=before,
     )
@@ -93,7 +92,8 @@ def check(watch: Watch, cause: str, break_it: Callable[[], Any], *, mend: Callab
         seconds=60,
         what="both notices arrived",
     )
-    time.sleep(OPERATIONS["intervalSeconds"] * 1.5)
+    known = len(watch.rounds())
+    watch.until(lambda seen: len(seen) >= 2, seconds=60, what="two more rounds, without another notice", after=known)
     for taken in (watch.receivers.posted, watch.receivers.mailed):
         raised, resolved = taken
         assert {VICTIM, "Seen:", "Next:"} <= set(raised.split()), raised

@@ -15,6 +15,8 @@ from typing import Any
 
 import yaml
 
+from tests.support.gateways import gateway
+
 ROOT = Path(__file__).resolve().parents[2]
 PASSPHRASE = "a passphrase of the tests"
 
@@ -163,8 +165,11 @@ def customer(identity: str, plan: str, **fields: Any) -> dict[str, Any]:
 
 
 def fleet_config(cloud_info: Path, customers: Sequence[Mapping[str, Any]], **fields: Any) -> dict[str, Any]:
-    """The example configuration of the local cloud, with other customers."""
+    """The example configuration of the local cloud, with other customers and the gateway that tests use."""
     example = yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text())["config"]
-    return {**example, "clawdet:cloud": str(cloud_info), "clawdet:customers": list(customers)} | {
-        f"clawdet:{key}": value for key, value in fields.items()
+    own = {
+        "clawdet:cloud": str(cloud_info),
+        "clawdet:customers": list(customers),
+        "clawdet:release": {**example["clawdet:release"], "gateway": gateway()},
     }
+    return {**example, **own, **{f"clawdet:{key}": value for key, value in fields.items()}}
