@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.cloud import info_of
+from tests.support.cloud import fleet_logs, info_of
 from tests.support.gateway import Answer, curl
 from tests.support.secrecy import ProcessWatcher
 from tests.support.stack import Result, Stack, fleet_config
 
+DOMAIN = "canary.test"
 API_KEY = "sk-ant-canary-API0123456789abcdefghijklmnopqrst"
 TELEGRAM = "123456789:canaryTELEGRAMabcdefghijklmnopqrstuv"
 GATEWAY_TOKEN = "ca9a41ca9a41ca9a41ca9a41ca9a41ca9a41ca9a41ca9a41ca9a41ca9a41f0f0"
@@ -25,6 +26,7 @@ class BrokenUpdate:
     """What was seen when a stack came up, was updated to a release that does not start, and was put back."""
 
     stack: Stack
+    cloud: dict[str, Any]
     outputs: list[str]
     """Everything that the commands printed."""
     failed: Result
@@ -34,6 +36,10 @@ class BrokenUpdate:
     after: Result
     """A preview after the stack was put back."""
     processes: ProcessWatcher
+
+    def logs(self) -> str:
+        """The servers' logs, for the report of a test that failed."""
+        return fleet_logs(self.cloud, DOMAIN, self.stack.last_update)
 
     @property
     def secrets(self) -> dict[str, str]:
@@ -51,9 +57,7 @@ class BrokenUpdate:
 @pytest.fixture(scope="session")
 def broken_update(cloud: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokenUpdate]:
     stack = Stack(tmp_path_factory.mktemp("canaries"), name="canaries").init()
-    stack.configure(
-        fleet_config(info_of(cloud), [{"id": "canary", "plan": "pro"}], domain="canary.test", sharedHosts=[])
-    )
+    stack.configure(fleet_config(info_of(cloud), [{"id": "canary", "plan": "pro"}], domain=DOMAIN, sharedHosts=[]))
     for field, secret in (
         ("anthropicApiKey", API_KEY),
         ("telegramBotToken", TELEGRAM),
@@ -76,7 +80,7 @@ def broken_update(cloud: dict[str, Any], tmp_path_factory: pytest.TempPathFactor
             back = stack.up("--diff").ok()
             after = stack.preview("--diff", "--expect-no-changes")
         printed = [result.output for result in (up, preview, failed, back, after)]
-        yield BrokenUpdate(stack, printed, failed, meanwhile, after, processes)
+        yield BrokenUpdate(stack, cloud, printed, failed, meanwhile, after, processes)
     finally:
         result = stack.destroy()
         assert result.code == 0, result.output

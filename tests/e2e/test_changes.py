@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from typing import Any
 
 import pytest
 
 from tests.e2e.conftest import BrokenUpdate
+from tests.support.cloud import get
 from tests.support.gateway import curl
 from tests.support.live import BASELINE, LiveFleet
 from tests.support.secrecy import found_in
@@ -85,16 +84,8 @@ def test_an_image_that_is_not_in_the_registry_is_one_sentence_of_the_preview(fle
 
 
 def servers(fleet: LiveFleet) -> list[dict[str, Any]]:
-    return api(fleet, "/servers")["servers"]
+    return get(fleet.cloud, "/servers")["servers"]
 
 
 def record_sets(fleet: LiveFleet) -> list[dict[str, Any]]:
-    return api(fleet, "/zones/clawdet.test/rrsets")["rrsets"]
-
-
-def api(fleet: LiveFleet, path: str) -> Any:
-    config = f'url = "{fleet.cloud["endpoint"]}{path}"\nheader = "Authorization: Bearer {fleet.cloud["token"]}"\n'
-    done = subprocess.run(
-        ["curl", "--silent", "--fail", "--config", "-"], input=config, capture_output=True, text=True, check=True
-    )
-    return json.loads(done.stdout)
+    return get(fleet.cloud, "/zones/clawdet.test/rrsets")["rrsets"]

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import psutil
 import pytest
 
 from clawdet_infra.recovery import read_locks
-from tests.support.cloud import info_of
+from tests.support.cloud import fleet_logs, get, info_of
 from tests.support.server import Server
 from tests.support.stack import CANARY_API_KEY, ROOT, Result, Stack, customer, fleet_config, wait_until
 
@@ -107,11 +106,11 @@ class Signups:
 
     def api(self, path: str) -> dict[str, Any]:
         """What the cloud's API answers to GET."""
-        request = urllib.request.Request(
-            f"{self.cloud['endpoint']}{path}", headers={"Authorization": f"Bearer {self.cloud['token']}"}
-        )
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return json.load(answer)
+        return get(self.cloud, path)
+
+    def logs(self) -> str:
+        """The servers' logs, for the report of a test that failed."""
+        return fleet_logs(self.cloud, DOMAIN)
 
     def servers(self) -> list[dict[str, Any]]:
         """The servers of this base and its cells; other fleets of the tests share the cloud."""

@@ -6,11 +6,16 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from localcloud.machines.docker.names import Names
+from localcloud.paths import Paths
+from tests.support.logs import redacted, server_logs
 from tests.support.stack import ROOT
 
 
@@ -22,6 +27,34 @@ def home_of(name: str) -> Path:
 def info_of(cloud: Mapping[str, Any]) -> Path:
     """The file by which a stack finds a cloud."""
     return home_of(str(cloud["name"])) / "info.json"
+
+
+def get(cloud: Mapping[str, Any], path: str) -> Any:
+    """What the cloud's API answers to GET."""
+    request = urllib.request.Request(
+        f"{cloud['endpoint']}{path}", headers={"Authorization": f"Bearer {cloud['token']}"}
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.load(answer)
+
+
+def fleet_logs(cloud: Mapping[str, Any], domain: str, deployment: str = "") -> str:
+    """The last lines of the logs on all servers of the fleet with this domain.
+
+    They are read from outside, because a server whose deployment failed may not be among a stack's outputs.
+    """
+    names = Names(Paths.of(cloud["name"], home_of(cloud["name"])).slug)
+    servers = get(cloud, f"/servers?per_page=50&label_selector=clawdet-fleet%3D{domain}")["servers"]
+    texts = []
+    for one in servers:
+        inside = ["docker", "--host", cloud["docker_host"], "exec", "-i", names.container(one["id"]), "sh", "-c"]
+        texts.append(f"=== server {one['name']} ({one['status']})\n{server_logs(partial(_output, inside))}")
+    return "\n".join([*texts, "=== last lines of the deployment", redacted(deployment)[-4000:]])
+
+
+def _output(inside: Sequence[str], command: str) -> str:
+    done = subprocess.run([*inside, command], capture_output=True, text=True, check=False, timeout=120)
+    return done.stdout + done.stderr
 
 
 @contextmanager

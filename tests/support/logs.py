@@ -7,7 +7,7 @@ tests/conftest.py imports the hook that does so.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -67,13 +67,21 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add the logs of its servers to the report of a test that failed."""
     report = yield
-    if report.when == "call" and report.failed:
-        values: dict[str, Any] = getattr(item, "funcargs", {})
+    if report.when in ("setup", "call") and report.failed:
         # Two fixtures may give the same server.
-        for name, value in {id(value): (name, value) for name, value in values.items()}.values():
+        for name, value in {id(value): (name, value) for name, value in _values(item)}.values():
             if callable(logs := getattr(value, "logs", None)):
                 report.sections.append((f"logs of {name}", _text(logs)))
     return report
+
+
+def _values(item: pytest.Item) -> Iterator[tuple[str, Any]]:
+    """The values of the test's fixtures, also of those that it has by way of others, as far as they were made."""
+    info = getattr(item, "_fixtureinfo", None)
+    for name, definitions in (info.name2fixturedefs if info else {}).items():
+        cached = definitions[-1].cached_result
+        if cached is not None and cached[2] is None:
+            yield name, cached[0]
 
 
 def _text(logs: Callable[[], str]) -> str:

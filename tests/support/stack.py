@@ -43,6 +43,8 @@ class Stack:
     folder: Path
     name: str = "test"
     extra_env: dict[str, str] = field(default_factory=dict)
+    last_update: str = ""
+    """What the last update printed."""
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -95,6 +97,8 @@ class Stack:
             timeout=timeout,
             check=False,
         )
+        if "up" in argv[:2]:
+            self.last_update = done.stdout
         return Result(done.returncode, done.stdout)
 
     def pulumi(self, *arguments: str, timeout: float = 500) -> Result:
