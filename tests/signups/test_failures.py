@@ -10,6 +10,7 @@ import pytest
 from clawdet_infra.automation.exported import deployment_of
 from tests.signups.conftest import DOMAIN, HOST, Signups, removal, signup
 from tests.signups.test_agreement import expect_agreement
+from tests.support.cloud import fault
 from tests.support.stack import CANARY_API_KEY
 
 pytestmark = [pytest.mark.cloud, pytest.mark.engine, pytest.mark.timeout(900)]
@@ -50,8 +51,9 @@ def test_what_cannot_be_is_refused_before_anything_is_touched(
 
 
 def test_a_sold_out_server_is_told_and_another_type_finishes_it(signups: Signups) -> None:
-    wanted = signup("stan", options={"server": {"type": SOLD_OUT}, "protect": True})
-    refused(signups.one(wanted), "CapacityError", "retry", "stan")
+    wanted = signup("stan", options={"server": {"type": "cpx62"}, "protect": True})
+    with fault(signups.cloud, "POST /servers", code="resource_unavailable", match={"name": "stan"}):
+        refused(signups.one(wanted), "CapacityError", "retry", "stan")
     assert signups.listed()["stan"]["phase"] == "failed"
     ended = signups.one(signup("stan", options={"protect": True}))
     assert ended["result"]["success"], ended
