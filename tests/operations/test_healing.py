@@ -16,7 +16,7 @@ import pytest
 from tests.support.live import LiveFleet
 from tests.support.server import Server
 from tests.support.stack import wait_until
-from tests.support.watch import Receivers, Watch
+from tests.support.watch import OPERATIONS, Receivers, Watch
 
 pytestmark = [pytest.mark.cloud, pytest.mark.engine, pytest.mark.timeout(900)]
 
@@ -30,10 +30,15 @@ def receivers() -> Iterator[Receivers]:
     made.close()
 
 
+beyond_repair = pytest.mark.parametrize("watch", [{"settleSeconds": 10}], indirect=True, ids=["beyond repair"])
+"""For faults that no repair can end, so that a repair need not get long to take effect."""
+
+
 @pytest.fixture
-def watch(fleet: LiveFleet, tmp_path: Path, receivers: Receivers) -> Iterator[Watch]:
-    """A checker that has seen everybody healthy."""
-    one = Watch(fleet.stack, tmp_path, receivers).start()
+def watch(fleet: LiveFleet, tmp_path: Path, receivers: Receivers, request: pytest.FixtureRequest) -> Iterator[Watch]:
+    """A daemon that has seen every customer healthy."""
+    healing = {**OPERATIONS["healing"], **getattr(request, "param", {})}
+    one = Watch(fleet.stack, tmp_path, receivers, healing=healing).start()
     one.until_healthy(VICTIM, rounds=1)
     one.until_healthy(NEIGHBOUR, rounds=1)
     yield one
@@ -141,6 +146,7 @@ def test_a_server_that_lost_its_network_is_rebooted(fleet: LiveFleet, watch: Wat
     assert steps == ["reboot"]
 
 
+@beyond_repair
 def test_a_broken_certificate_is_told_once_and_over_when_it_is_replaced(
     fleet: LiveFleet, watch: Watch, server: Server
 ) -> None:
@@ -198,6 +204,7 @@ def maintenance(watch: Watch) -> Iterator[None]:
     watch.ask("alert", "unmute", str(window["id"]))
 
 
+@beyond_repair
 def test_a_full_disk_is_told_once_and_over_when_there_is_room(
     fleet: LiveFleet, watch: Watch, server: Server, small_volume: str
 ) -> None:
