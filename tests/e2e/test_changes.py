@@ -59,8 +59,8 @@ def test_new_customers_are_all_that_a_preview_lists_and_an_update_touches(fleet:
 
 
 def test_the_order_of_the_list_changes_nothing(fleet: LiveFleet) -> None:
-    fleet.want([USER, ALICE])
-    assert fleet.stack.preview("--expect-no-changes").code == 0
+    with fleet.file([USER, ALICE]):
+        assert fleet.stack.preview("--expect-no-changes").code == 0
 
 
 def test_a_release_that_does_not_start_fails_is_named_and_leaves_the_old_one_serving(
@@ -75,9 +75,8 @@ def test_a_release_that_does_not_start_fails_is_named_and_leaves_the_old_one_ser
 
 
 def test_an_image_that_is_not_in_the_registry_is_one_sentence_of_the_preview(fleet: LiveFleet) -> None:
-    fleet.want([ALICE, {**USER, "release": {"gateway": "docker.io/openclaw/openclaw:0.0.0"}}])
-    failed = fleet.stack.preview()
-    fleet.want([ALICE, USER])
+    with fleet.file([ALICE, {**USER, "release": {"gateway": "docker.io/openclaw/openclaw:0.0.0"}}]):
+        failed = fleet.stack.preview()
     assert failed.code != 0
     assert "openclaw/openclaw:0.0.0 was not found" in failed.output, failed.output
     assert "Traceback" not in failed.output, "an operator needs the problem, not our source"

@@ -122,8 +122,8 @@ def test_a_rotated_token_is_new_everywhere_and_the_old_one_is_dead(
 
 
 def test_a_token_that_was_given_is_not_rotated(fleet: LiveFleet) -> None:
-    fleet.want([*BASELINE[:1], customer("user123", "pro", gatewayToken="ab" * 32)])
-    result = fleet.stack.run("clawdet", "token", "rotate", "user123")
+    with fleet.file([*BASELINE[:1], customer("user123", "pro", gatewayToken="ab" * 32)]):
+        result = fleet.stack.run("clawdet", "token", "rotate", "user123")
     assert result.code == 2
     assert "gatewayToken of its own" in result.output
     assert "ab" * 32 not in result.output

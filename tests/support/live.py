@@ -7,6 +7,7 @@ the tests run in any order.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -30,6 +31,16 @@ class LiveFleet:
         """Write the list, and do not deploy it; what the caller then does to the stack is not known here."""
         self._deployed = None
         self.stack.configure(fleet_config(info_of(self.cloud), customers, **fields))
+
+    @contextmanager
+    def file(self, customers: Sequence[Mapping[str, Any]]) -> Iterator[None]:
+        """The stack's file with other customers inside of the block, for commands that deploy nothing."""
+        before = self.stack.config()
+        self.stack.configure(fleet_config(info_of(self.cloud), customers))
+        try:
+            yield
+        finally:
+            self.stack.configure(before)
 
     def deploy(self, customers: Sequence[Mapping[str, Any]] = BASELINE, **fields: Any) -> None:
         """Write the list and bring the stack there, unless that is what was deployed last."""
