@@ -1,4 +1,6 @@
-"""A signup backend of its own process: calls the library for several customers at once, and says how each call, by its number, ended.
+"""A signup backend in a process of its own: calls the library for several customers at once.
+
+It prints every stage, and how each call ended with the call's number.
 
 Reads {"base": {...}, "calls": [{"do": "provision", "signup": {...}}, {"do": "deprovision", "id": ...}]} from stdin,
 where `base` are arguments of Provisioner.
