@@ -9,8 +9,19 @@ import pytest
 
 from tests.support.cloud import local_cloud
 from tests.support.live import ask, fleet, fleet_session
+from tests.support.logs import pytest_runtest_makereport
+from tests.support.parts import pytest_runtest_logreport, pytest_terminal_summary
 
-__all__ = ["ask", "cloud", "fleet", "fleet_session", "machines_cloud"]
+__all__ = [
+    "ask",
+    "cloud",
+    "fleet",
+    "fleet_session",
+    "machines_cloud",
+    "pytest_runtest_logreport",
+    "pytest_runtest_makereport",
+    "pytest_terminal_summary",
+]
 
 _GROUPS = {"e2e": "fleet", "operations": "fleet", "signups": "signups", "deploy": "deploy"}
 """The pytest-xdist group of each folder of tests that share servers."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.signups.conftest import Signups, removal, signup
-from tests.signups.test_agreement import ask, expect_agreement
+from tests.signups.test_agreement import expect_agreement
 
 pytestmark = [pytest.mark.cloud, pytest.mark.engine, pytest.mark.timeout(900)]
 
@@ -14,7 +14,7 @@ MORE_MEMORY = {"clawdet:plans": {"pro": {"memory": 3328}}}
 
 
 def servers(signups: Signups) -> dict[str, int]:
-    return {one["name"]: one["id"] for one in ask(signups, "/servers?per_page=50")["servers"]}
+    return {one["name"]: one["id"] for one in signups.servers()}
 
 
 def memory(signups: Signups, cell: str) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.cloud import info_of
+from tests.support.cloud import fleet_logs, info_of
 from tests.support.server import Server
 from tests.support.stack import Stack, customer, fleet_config
 
@@ -50,6 +50,10 @@ class LiveFleet:
 
     def server(self, name: str) -> Server:
         return Server(self.stack.folder, self.stack.outputs(), name)
+
+    def logs(self) -> str:
+        """The servers' logs, for the report of a test that failed."""
+        return fleet_logs(self.cloud, "clawdet.test", self.stack.last_update)
 
 
 @pytest.fixture(scope="session")
