@@ -34,6 +34,7 @@ class ImageRecipe:
 CATALOG: tuple[ImageRecipe, ...] = (
     ImageRecipe(caddy.REPOSITORY, caddy.VERSION, caddy.layers, caddy.EXECUTION),
     ImageRecipe(openclaw.REPOSITORY, openclaw.VERSION, openclaw.layers, openclaw.EXECUTION),
+    ImageRecipe(openclaw.REPOSITORY, openclaw.REBUILT, openclaw.layers, openclaw.REBUILT_EXECUTION),
     *(
         ImageRecipe(stand_in.REPOSITORY, release, stand_in.layers, stand_in.execution(release))
         for release in stand_in.RELEASES

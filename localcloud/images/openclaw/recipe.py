@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -52,6 +53,10 @@ EXECUTION = Execution(
         "Retries": 3,
     },
 )
+
+REBUILT = f"{VERSION}-1"
+"""Tag of the same release in an image with another digest, as registries have them after a rebuild: to upgrade to."""
+REBUILT_EXECUTION = replace(EXECUTION, labels={**EXECUTION.labels, "org.opencontainers.image.revision": "1"})
 
 _SYSTEM = ("ca-certificates", "curl", "git", "hostname", "openssl", "procps", "tini")
 ADD_USER = (
