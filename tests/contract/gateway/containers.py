@@ -22,7 +22,7 @@ from clawdet_infra.model import Release, load_fleet
 from localcloud.host import ensure_docker
 from localcloud.images.catalog import CATALOG, build_images
 from localcloud.images.oci import Image
-from tests.contract.services.docker_archive import load
+from tests.support.docker_archive import load
 
 TOKEN = "7f" * 32
 SECRETS = {
@@ -220,7 +220,9 @@ class Gateway:
         self.until("/startupz", lambda answer: answer.json()["ok"] is True)
         return self
 
-    def until(self, path: str, wanted: Callable[[Answer], bool], *, seconds: float = START_SECONDS) -> Answer:
+    def until(
+        self, path: str, wanted: Callable[[Answer], bool], *, seconds: float = START_SECONDS, pause: float = 0.2
+    ) -> Answer:
         """The answer to a process beside the gateway, once it is as wanted."""
         end = time.monotonic() + seconds
         last: object = None
@@ -231,7 +233,7 @@ class Gateway:
                     return answer
             except AssertionError as refused:
                 last = refused
-            time.sleep(0.2)
+            time.sleep(pause)
         raise AssertionError(f"{path} is not as wanted after {seconds:.0f} s: {last}")
 
     def inside(self, *command: str, text: str = "") -> str:
@@ -301,12 +303,15 @@ class Lab:
         volume = volume or self.volume()
         if text:
             self._write_configuration(gateway, volume, text)
+        return self.run(gateway, *command, volume=volume).started()
+
+    def run(self, gateway: Service, *command: str, volume: str | None = None) -> Gateway:
+        """Start a gateway without waiting for it."""
         name = self.docker.name("rm", "--force")
-        options = [f"--network={self.network}", *gateway.options(volume)]
-        self.docker.run(
-            "run", "--detach", f"--name={name}", *options, self.image, *(command or gateway.command), **SECRETS
-        )
-        return Gateway(self.docker, name).started()
+        options = [f"--network={self.network}", *gateway.options(volume or self.volume())]
+        command = command or tuple(gateway.command)
+        self.docker.run("run", "--detach", f"--name={name}", *options, self.image, *command, **SECRETS)
+        return Gateway(self.docker, name)
 
     def refuse(
         self, gateway: Service, *command: str, volume: str | None = None, text: str = "", without: Sequence[str] = ()
