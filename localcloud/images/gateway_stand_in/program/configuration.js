@@ -26,15 +26,7 @@ export function loadConfiguration(path) {
       "Missing config. Run `openclaw setup` or set gateway.mode=local (or pass --allow-unconfigured).",
     );
   }
-  let found;
-  try {
-    found = json5.parse(text);
-  } catch (error) {
-    throw invalid(path, `<root>: ${error.message}`);
-  }
-  if (found === null || typeof found !== "object" || Array.isArray(found)) {
-    throw invalid(path, "<root>: expected an object");
-  }
+  const found = parse(text);
   for (const [place, known] of Object.entries(KNOWN)) {
     const part = place.split(".").filter(Boolean).reduce((value, key) => value?.[key], found);
     const unknown = Object.keys(part ?? {}).find((key) => !known.split(/\s+/).includes(key));
@@ -46,6 +38,16 @@ export function loadConfiguration(path) {
     );
   }
   return found;
+}
+
+// What is not an object counts as one without keys, which is refused for what is missing in it.
+function parse(text) {
+  try {
+    const found = json5.parse(text);
+    return found !== null && typeof found === "object" && !Array.isArray(found) ? found : {};
+  } catch {
+    return {};
+  }
 }
 
 // A token in the file beats the one in the environment.

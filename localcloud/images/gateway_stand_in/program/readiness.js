@@ -1,11 +1,14 @@
 // Whether the gateway has started, and whether its channels reach their services.
 
+import { resolve4 } from "node:dns/promises";
+import { once } from "node:events";
 import { connect } from "node:net";
 
 import { log } from "./log.js";
 import { switches } from "./switches.js";
 
-const TELEGRAM = { host: "api.telegram.org", port: 443, timeout: 5_000 };
+const TELEGRAM = "api.telegram.org";
+const ANSWER_MS = 5_000;
 const RETRY_MS = 10_000;
 
 const startedAt = Date.now();
@@ -19,19 +22,18 @@ export function startChannels(channels = {}) {
   reachTelegram();
 }
 
-function reachTelegram() {
-  let problem = "no answer";
-  const socket = connect(TELEGRAM);
-  socket.on("connect", () => {
+async function reachTelegram() {
+  try {
+    // Not the system's own lookup, which would hold up the end of the process where no name server answers.
+    const [address] = await resolve4(TELEGRAM);
+    const socket = connect(443, address);
+    await once(socket, "connect", { signal: AbortSignal.timeout(ANSWER_MS) }).finally(() => socket.destroy());
     failing.delete("telegram");
-    socket.destroy();
-  });
-  socket.on("timeout", () => socket.destroy());
-  socket.on("error", (error) => (problem = error.code));
-  socket.on("close", () => {
-    if (failing.has("telegram")) log(`channel is not connected: ${problem}`, "telegram");
-    setTimeout(reachTelegram, RETRY_MS).unref();
-  });
+  } catch (error) {
+    failing.add("telegram");
+    log(`channel is not connected: ${error.code ?? error.message}`, "telegram");
+  }
+  setTimeout(reachTelegram, RETRY_MS).unref();
 }
 
 export function startup() {
