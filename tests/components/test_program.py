@@ -6,12 +6,13 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clawdet_infra.program import declare
 from tests.components.fleets import API_KEY, CUSTOMERS, customer, fleet
 from tests.components.recording import DIGEST, Recorder, is_secret, run
+from tests.support.examples import examples
 
 SERVER = "hcloud:index/server:Server"
 RECORD_SET = "hcloud:index/zoneRrset:ZoneRrset"
@@ -182,7 +183,7 @@ ids = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(15))
 @given(ids, st.sampled_from(["pro", "enterprise"]))
 def test_adding_a_customer_changes_no_input_of_any_other_resource(names: list[str], plan: str) -> None:
     before, _ = declared(customers=[customer(f"c-{name}") for name in names])

@@ -181,6 +181,7 @@ async def test_without_channels_alerts_are_kept_all_the_same(history: History) -
     assert [one.key for one in history.alerts(START)] == ["instance:ada"]
 
 
+@pytest.mark.slow  # It measures time.
 async def test_a_fleet_of_a_thousand_is_decided_in_no_time(history: History, receiver: Web) -> None:
     checker = Checker(history, receiver.url())
     checker.patients = [Patient(f"c{number}") for number in range(1000)]
@@ -190,6 +191,15 @@ async def test_a_fleet_of_a_thousand_is_decided_in_no_time(history: History, rec
     begun = time.monotonic()
     await checker.rounds(1)
     assert time.monotonic() - begun < 1
+
+
+@pytest.mark.parametrize("count", [100, pytest.param(1000, marks=pytest.mark.slow)])
+async def test_a_whole_fleet_that_is_down_is_one_message(history: History, receiver: Web, count: int) -> None:
+    checker = Checker(history, receiver.url())
+    checker.patients = [Patient(f"c{number}") for number in range(count)]
+    for one in checker.patients[: count // 10]:
+        one.down()
+    await checker.rounds(4)
     for one in checker.patients:
         one.down()
     await checker.rounds(5)

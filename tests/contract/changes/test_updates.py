@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,19 +13,11 @@ from clawdet_infra.changes.telling import tell
 from clawdet_infra.cli.up import POLICY_PACK
 from clawdet_infra.model import load_fleet
 from clawdet_infra.program import declare
-from tests.contract.changes.conftest import ACME, ALICE, BASELINE, DIGEST, USER123, Fleet, make_fleet
-from tests.contract.hcloud_api.running import TOKEN, running_cloud
+from tests.contract.changes.conftest import ACME, ALICE, BASELINE, DIGEST, GROUP, USER123, Fleet
+from tests.contract.hcloud_api.running import TOKEN
 from tests.support.stack import CANARY_API_KEY, customer
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(400)]
-
-
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """A fleet of this module's own, since its tests bring changes up."""
-    home = tmp_path_factory.mktemp("updates")
-    with running_cloud(home) as cloud:
-        yield make_fleet(home, cloud)
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(400), GROUP]
 
 
 @pytest.fixture
@@ -40,8 +31,6 @@ def without_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_after_an_update_nothing_changes_and_nobody_asks_the_engine(fleet: Fleet, without_engine: Path) -> None:
-    fleet.want()
-    fleet.up().ok()
     path = os.environ["PATH"]
     fleet.stack.extra_env["PATH"] = f"{without_engine}:{path}"
     try:
@@ -59,8 +48,6 @@ def test_after_an_update_nothing_changes_and_nobody_asks_the_engine(fleet: Fleet
 
 
 def test_an_update_by_others_is_noticed(fleet: Fleet) -> None:
-    fleet.want()
-    fleet.up().ok()
     assert not fleet.report()["stacks"][0]["engine_asked"]
     fleet.stack.pulumi("refresh", "--yes", "--skip-preview", "--stack", fleet.stack.name).ok()
     report = fleet.report()
@@ -74,13 +61,11 @@ def test_an_update_of_a_part_says_nothing_about_the_rest(fleet: Fleet) -> None:
     report = fleet.report()
     assert report["stacks"][0]["engine_asked"]
     assert "eve" in [one["id"] for one in report["stacks"][0]["subjects"]]
-    fleet.want()
-    fleet.up().ok()
 
 
 def test_what_is_protected_stays_also_where_it_is_named(fleet: Fleet) -> None:
     fleet.want(protect=True)
-    fleet.up().ok()
+    fleet.up("--no-policy").ok()
     fleet.want([ALICE, ACME], protect=True)
     told = fleet.report("--allow-loss", "user123")
     assert told["code"] == 5
@@ -88,8 +73,6 @@ def test_what_is_protected_stays_also_where_it_is_named(fleet: Fleet) -> None:
     assert [one["rule"] for one in stack["objections"]] == ["protected"]
     assert stack["objections"][0]["about"] == ["customer user123"]
     assert [(one["id"], one["verdict"]) for one in stack["subjects"]] == [("user123", "removed")]
-    fleet.want()
-    fleet.up().ok()
 
 
 def test_drift_is_told_by_customer(fleet: Fleet) -> None:
@@ -106,7 +89,7 @@ def test_drift_is_told_by_customer(fleet: Fleet) -> None:
         "customer user123": ["user123-server is not as it was left"],
     }
     assert fleet.report("--full", "--expect-no-changes")["code"] == 0, "nobody sees it without looking"
-    fleet.up("--refresh").ok()
+    fleet.up("--refresh", "--no-policy").ok()
     assert fleet.report("--refresh", "--expect-no-changes")["code"] == 0
 
 
@@ -140,14 +123,9 @@ def test_an_empty_state_takes_no_secret_and_asks_nobody(fleet: Fleet, monkeypatc
 
 def test_policies_judge_a_preview_of_an_empty_state(fleet: Fleet) -> None:
     program = fleet.stack.folder / "__main__.py"
-    before = program.read_text()
     program.write_text((Path(__file__).parents[1] / "policy" / "spoiled.py").read_text())
-    fleet.want()
-    try:
-        report = fleet.report("--empty-state")
-        loose = fleet.report("--empty-state", "--no-policy")
-    finally:
-        program.write_text(before)
+    report = fleet.report("--empty-state")
+    loose = fleet.report("--empty-state", "--no-policy")
     assert report["code"] == 5
     rules = {one["rule"] for one in report["stacks"][0]["objections"]}
     assert {"services-hardened", "ssh-not-open-to-the-world", "inbound-ports"} <= rules, rules

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pulumi.automation import PulumiCommand
 
 from engine import resolve
 from tests.contract.command_plugin.sshd import keys, sshd
-from tests.contract.command_plugin.stack import Stack
+from tests.contract.command_plugin.stack import Stack, make_empty
 
 __all__ = ["keys", "sshd"]
 
@@ -40,9 +41,17 @@ def built_here(is_ours: bool) -> None:
         pytest.skip("the official plugin is at work here")
 
 
+@pytest.fixture(scope="session")
+def empty(engine: resolve.Engine, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PulumiCommand]:
+    """A stack without anything in it, and the engine's command."""
+    folder = tmp_path_factory.mktemp("empty") / "stack"
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in engine.environment().items():
+            patch.setenv(name, value)
+        return folder, make_empty(folder)
+
+
 @pytest.fixture
-def stack(tmp_path: Path, is_ours: bool) -> Iterator[Stack]:
-    folder = tmp_path / "stack"
-    folder.mkdir()
-    yield Stack(folder, ours=is_ours)
+def stack(tmp_path: Path, empty: tuple[Path, PulumiCommand], is_ours: bool) -> Iterator[Stack]:
+    yield Stack(tmp_path / "stack", *empty, ours=is_ours)
     gc.collect()  # What the Automation API left open goes now, and not in a test that would be blamed for it.

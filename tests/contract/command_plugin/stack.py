@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +24,20 @@ quiet = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.Py
 
 @dataclass
 class Run:
-    """One update: what it printed, what it did and what came out."""
+    """One update: what it printed and what it did."""
 
-    outputs: Mapping[str, Any] = field(default_factory=dict)
     printed: list[str] = field(default_factory=list)
     operations: list[tuple[str, str]] = field(default_factory=list)
     """Operation and logical name of each step, in the order of their end, without those that change nothing."""
     shown: list[str] = field(default_factory=list)
     """The lines that the plugins have shown, the passing ones too."""
     on_shown: Callable[[str], None] = lambda line: None
+    ask_outputs: Callable[[], Mapping[str, Any]] = dict
+
+    @cached_property
+    def outputs(self) -> Mapping[str, Any]:
+        """What came out, which the engine is asked for when a test wants to know it; before the next update."""
+        return self.ask_outputs()
 
     def note(self, event: auto.EngineEvent) -> None:
         """Takes in what the engine tells of."""
@@ -42,30 +51,72 @@ class Run:
             self.on_shown(self.shown[-1])
 
 
-class Stack:
-    """A stack with a state of its own in a folder."""
+class _Engine(auto.Stack):
+    """A stack that runs the engine once an update: the Automation API asks it three times more for what came out."""
 
-    def __init__(self, folder: Path, *, ours: bool) -> None:
+    def __init__(self, workspace: auto.LocalWorkspace) -> None:
+        # Not the base's, which selects the stack: every command here names it.
+        self.name, self.workspace = "test", workspace
+
+    def plain_outputs(self) -> dict[str, Any]:
+        shown = self._run_pulumi_cmd_sync(["stack", "output", "--json", "--show-secrets", "--stack", self.name])
+        return dict(json.loads(shown.stdout))
+
+    def outputs(self) -> auto.OutputMap:
+        return {}
+
+    def __repr__(self) -> str:
+        return f"the stack in {self.workspace}"
+
+    def info(self, show_secrets: bool | None = None) -> auto.UpdateSummary:
+        now = datetime.now(UTC)
+        return auto.UpdateSummary("not asked for", now, "", {}, {}, "not asked for", now)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    return {
+        "PULUMI_BACKEND_URL": (folder / "state").as_uri(),
+        "PULUMI_CONFIG_PASSPHRASE": "a passphrase of the tests",
+        "SSH_AUTH_SOCK": "",  # The agent of whoever runs the tests has nothing to do with them.
+    }
+
+
+def make_empty(folder: Path) -> auto.PulumiCommand:
+    """Make a folder with a stack in which nothing is yet, for each test to copy."""
+    (folder / "state").mkdir(parents=True)
+    options = auto.LocalWorkspaceOptions(
+        work_dir=str(folder),
+        env_vars=_environment(folder),
+        project_settings=auto.ProjectSettings("command", "python"),
+    )
+    made = auto.create_stack("test", project_name="command", program=lambda: None, opts=options)
+    assert isinstance(made.workspace, auto.LocalWorkspace)
+    return made.workspace.pulumi_command
+
+
+class Stack:
+    """A stack with a state of its own in a folder that does not exist yet; `empty` is copied to it."""
+
+    def __init__(self, folder: Path, empty: Path, command: auto.PulumiCommand, *, ours: bool) -> None:
         self._ours = ours
+        shutil.copytree(empty, folder)
         self._state = folder / "state"
-        self._state.mkdir()
-        self.environment: dict[str, str] = {
-            "PULUMI_BACKEND_URL": self._state.as_uri(),
-            "PULUMI_CONFIG_PASSPHRASE": "a passphrase of the tests",
-            "SSH_AUTH_SOCK": "",  # The agent of whoever runs the tests has nothing to do with them.
-        }
-        options = auto.LocalWorkspaceOptions(
-            work_dir=str(folder),
-            env_vars=self.environment,
-            project_settings=auto.ProjectSettings("command", "python"),
-        )
-        self._stack = auto.create_stack("test", project_name="command", program=lambda: None, opts=options)
+        self.environment = _environment(folder)
+        workspace = auto.LocalWorkspace(str(folder), env_vars=self.environment, pulumi_command=command)
+        self._stack = _Engine(workspace)
+        self._updates = 0
 
     def up(self, program: Program, on_shown: Callable[[str], None] = lambda line: None) -> Run:
         """Runs an update; raises `auto.CommandError` when it fails. Gives each line that is shown to `on_shown`."""
-        run = Run(on_shown=on_shown)
-        result = self._stack.up(program=program, on_event=run.note, on_output=run.printed.append)
-        run.outputs = {name: output.value for name, output in result.outputs.items()}
+        self._updates += 1
+        number = self._updates
+
+        def outputs() -> Mapping[str, Any]:
+            assert number == self._updates, "the stack has been updated since"
+            return self._stack.plain_outputs()
+
+        run = Run(on_shown=on_shown, ask_outputs=outputs)
+        self._stack.up(program=program, on_event=run.note, on_output=run.printed.append)
         return run
 
     @contextlib.contextmanager
@@ -93,9 +144,9 @@ class Stack:
 
     def resource(self, name: str) -> dict[str, Any]:
         """What the state knows of a resource."""
-        exported = self._stack.export_stack().deployment
-        assert exported
-        [found] = [item for item in exported["resources"] if item["urn"].endswith(f"::{name}")]
+        kept = json.loads((self._state / ".pulumi" / "stacks" / "command" / "test.json").read_text("utf-8"))
+        resources = kept["checkpoint"]["latest"]["resources"]
+        [found] = [item for item in resources if item["urn"].endswith(f"::{name}")]
         return dict(found)
 
 

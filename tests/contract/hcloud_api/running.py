@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -88,6 +90,15 @@ class RunningCloud:
         """A bare request, as no careful client would make it."""
         headers = {"Authorization": f"Bearer {TOKEN}", **options.pop("headers", {})}
         return requests.request(method, self.endpoint + path, json=body, headers=headers, timeout=30, **options)
+
+
+def free_port() -> int:
+    """A port for a cloud that stops and comes back: none of those that the machine gives away meanwhile."""
+    for port in range(20_000 + os.getpid() % 10_000, 32_000):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+    raise AssertionError("no port is free")
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from statistics import median
 
+import pytest
 from hcloud import Client
 from hcloud.firewalls import FirewallResource, FirewallResourceLabelSelector
 from hcloud.images import Image
@@ -18,6 +19,7 @@ SECONDS = 30
 """Of processor time, client and API together: far above the 4 s that it takes, and the same on a busy machine."""
 
 
+@pytest.mark.slow  # It measures time: `python -m bench.api_only` tells how much a server takes.
 def test_a_thousand_servers_are_made_at_a_steady_pace(cloud: RunningCloud, client: Client) -> None:
     key = make_key(client)
     selector = FirewallResource("label_selector", label_selector=FirewallResourceLabelSelector("clawdet-role=customer"))

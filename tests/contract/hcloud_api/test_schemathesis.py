@@ -32,7 +32,8 @@ DESCRIPTION = description_path()
 if DESCRIPTION is None:
     pytest.skip("HCLOUD_OPENAPI is not set to an OpenAPI description of the Hetzner Cloud API", allow_module_level=True)
 
-EXAMPLES = 10
+EXAMPLES = pytest.mark.parametrize("examples", [2, pytest.param(10, marks=pytest.mark.slow)])
+"""How many requests of each kind: all of them take 15 s of processor time."""
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -202,8 +203,11 @@ def explore(strategy: Any, examples: int, test: Callable[[Any], None]) -> None:
     bounded(given(strategy)(test))()
 
 
+@EXAMPLES
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
-def test_a_good_request_gets_an_answer_of_the_real_api(route: Route, schema: Any, world: World, api: OpenApi) -> None:
+def test_a_good_request_gets_an_answer_of_the_real_api(
+    route: Route, examples: int, schema: Any, world: World, api: OpenApi
+) -> None:
     operation = schema[route.path][route.method]
     turn = itertools.count()
 
@@ -215,7 +219,7 @@ def test_a_good_request_gets_an_answer_of_the_real_api(route: Route, schema: Any
             case.body = world.grounded(route, case.body)
         case.validate_response(world.send(case), checks=CHECKS)
 
-    explore(operation.as_strategy(generation_mode=GenerationMode.POSITIVE), EXAMPLES, test)
+    explore(operation.as_strategy(generation_mode=GenerationMode.POSITIVE), examples, test)
     problems = [problem for exchange in world.cloud.recorder.exchanges for problem in api.problems(exchange)]
     world.cloud.recorder.exchanges.clear()
     assert problems == []
@@ -224,11 +228,12 @@ def test_a_good_request_gets_an_answer_of_the_real_api(route: Route, schema: Any
 NEGATABLE = [route for route in ROUTES if route.method in ("POST", "PUT") or "{" in route.path]
 
 
+@EXAMPLES
 @pytest.mark.parametrize("route", NEGATABLE, ids=lambda route: route.name)
-def test_a_bad_request_is_refused(route: Route, schema: Any, world: World) -> None:
+def test_a_bad_request_is_refused(route: Route, examples: int, schema: Any, world: World) -> None:
     operation = schema[route.path][route.method]
 
     def test(case: Any) -> None:
         case.validate_response(world.send(case), checks=[*CHECKS, negative_data_rejection])
 
-    explore(operation.as_strategy(generation_mode=GenerationMode.NEGATIVE), EXAMPLES // 2, test)
+    explore(operation.as_strategy(generation_mode=GenerationMode.NEGATIVE), examples // 2, test)

@@ -9,6 +9,7 @@ import pytest
 
 from clawdet_infra.fleet.history import History, HistoryError, Retention
 from clawdet_infra.fleet.records import Alert, Cause
+from tests.contract.conftest import differs
 from tests.support.past import MINUTE, NOON, every_minute
 
 ALERT = Alert(
@@ -22,6 +23,7 @@ ALERT = Alert(
 )
 
 
+@differs
 def test_an_alert_is_open_until_it_is_resolved(history: History) -> None:
     history.save_alert(ALERT)
     assert history.open_alerts() == [ALERT]
@@ -38,6 +40,7 @@ def test_an_alert_is_open_until_it_is_resolved(history: History) -> None:
     assert history.open_alerts() == [again]
 
 
+@differs
 def test_there_is_one_open_alert_a_key(history: History) -> None:
     history.save_alert(ALERT)
     history.save_alert(replace(ALERT, key="instance:ada"))

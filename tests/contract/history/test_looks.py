@@ -8,6 +8,7 @@ import pytest
 
 from clawdet_infra.fleet.history import History
 from clawdet_infra.fleet.records import Cause, Event
+from tests.contract.conftest import differs
 from tests.support.past import DOWN, HEALTHY, MINUTE, NOON, SLOW, every_minute, look
 
 
@@ -28,6 +29,7 @@ def test_looks_in_a_row_that_fail_are_counted_until_one_does_not(history: Histor
     assert (state.condition, state.failures, state.since) == (DOWN, 1, NOON + 4 * MINUTE)
 
 
+@differs
 def test_only_changes_are_events_and_they_say_what_was_before(history: History) -> None:
     history.record(every_minute(3))
     [event] = history.record([look(NOON + 3 * MINUTE, DOWN, cause=Cause.DISK_FULL, sentence="Its disk is full.")])
@@ -58,6 +60,7 @@ def test_another_cause_of_an_instance_that_stays_down_is_news_and_an_unknown_one
     assert history.states()["ada"].since == NOON, "it has been down all the time"
 
 
+@differs
 def test_a_call_that_is_repeated_changes_nothing(history: History) -> None:
     looks = [look(NOON, DOWN), look(NOON, HEALTHY, instance="bob")]
     assert len(history.record(looks)) == 2
@@ -91,6 +94,7 @@ def test_a_round_of_a_thousand_is_kept_at_once(history: History) -> None:
     assert history.record([]) == []
 
 
+@differs
 def test_texts_are_bounded(history: History) -> None:
     long = "x" * 5000
     history.record([look(NOON, DOWN, cause=Cause.UNKNOWN, sentence=long, what=long, last_answer=f"\0{long}")])

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from clawdet_infra.database.processes import Process
 from clawdet_infra.fleet.history import History, HistoryError, this_process
 from clawdet_infra.fleet.records import Repair, Step
+from tests.contract.conftest import differs
+from tests.support.examples import examples
 from tests.support.past import MINUTE, NOON, SetClock
 
 COOLDOWN = 600.0
@@ -117,6 +119,7 @@ def test_who_finishes_after_all_is_believed_and_who_says_it_twice_changes_nothin
     assert history.open_repairs() == [second]
 
 
+@differs
 def test_the_database_itself_refuses_two_open_repairs(history: History) -> None:
     begun(history)
     copy = (
@@ -128,7 +131,7 @@ def test_the_database_itself_refuses_two_open_repairs(history: History) -> None:
             connection.exec_driver_sql(copy.format(instance, server))
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.tuples(
@@ -195,6 +198,7 @@ for number in range(50):
 """
 
 
+@differs
 def test_of_many_processes_one_begins_each(url: str) -> None:
     racers = [
         subprocess.Popen([sys.executable, "-c", _RACER, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

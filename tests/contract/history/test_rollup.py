@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from clawdet_infra.database.connecting import Database
 from clawdet_infra.fleet.history import RELATIVE_ERROR, Availability, History, HistoryPolicy, Retention
 from clawdet_infra.fleet.records import Condition, Observation
-from tests.contract.conftest import MakeUrl
+from tests.contract.conftest import MakeUrl, differs
+from tests.support.examples import examples
 from tests.support.past import DOWN, HEALTHY, MINUTE, NOON, SLOW, every_minute, look, spoken_for, true_percentile
 
 NOW = NOON + timedelta(hours=1)
@@ -42,8 +43,9 @@ def is_right(one: Availability, looks: Sequence[Observation]) -> None:
     assert 0 <= one.coverage <= 1
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(LOOKS, st.data())
+@differs
 def test_the_history_says_what_counting_directly_gives(
     make_url: MakeUrl, looks: list[Observation], data: st.DataObject
 ) -> None:
@@ -111,6 +113,7 @@ class KilledError(BaseException):
     """Stands for the end of the process."""
 
 
+@differs
 def test_a_roll_up_that_dies_at_any_point_is_done_by_the_next(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     rounds = [every_minute(5, NOON + timedelta(minutes=5 * index)) for index in range(25)]
     with History.open(url) as history:

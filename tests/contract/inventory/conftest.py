@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -50,17 +51,41 @@ class Project:
         stack.up().ok()
         return stack
 
+    def stack(self, name: str) -> Stack:
+        """One of the stacks."""
+        return Stack(self.folder, name=name)
+
     def cloud(self, name: str, token: str) -> None:
         """The description of a local cloud that is not up."""
         info = {"endpoint": "http://127.0.0.1:9/v1", "token": token, "dns": "127.0.0.1:5353"}
         (self.folder / f"cloud-{name}.json").write_text(json.dumps(info))
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+def _environment(patch: pytest.MonkeyPatch, folder: Path) -> None:
     for name, value in resolve.ensure(print).environment().items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path}/state")
-    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", PASSPHRASE)
-    monkeypatch.delenv("HCLOUD_TOKEN", raising=False)
-    return Project(tmp_path)
+        patch.setenv(name, value)
+    patch.setenv("PULUMI_BACKEND_URL", f"file://{folder}/state")
+    patch.setenv("PULUMI_CONFIG_PASSPHRASE", PASSPHRASE)
+    patch.delenv("HCLOUD_TOKEN", raising=False)
+
+
+@pytest.fixture(scope="session")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a project whose stacks are up, for each test to copy."""
+    folder = tmp_path_factory.mktemp("example") / "project"
+    with pytest.MonkeyPatch.context() as patch:
+        _environment(patch, folder)
+        made = Project(folder)
+        made.up("one", "ada")
+        made.up("two", "bob", "eve", server="shared-1")
+        made.up("empty", exports={})
+    return folder
+
+
+@pytest.fixture
+def project(example: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project with three stacks: one with ada, two with bob and eve on a shared host, and one with nothing."""
+    folder = tmp_path / "project"
+    shutil.copytree(example, folder)
+    _environment(monkeypatch, folder)
+    return Project(folder)

@@ -12,7 +12,8 @@ from clawdet_infra.inventory import InventoryError, Loader, load, read_listing
 from clawdet_infra.inventory import loading as loading_module
 from tests.contract.inventory.conftest import Project
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+# On one worker, since to make the stacks takes a third of their time.
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(300), pytest.mark.xdist_group("inventory")]
 
 
 @pytest.fixture
@@ -31,9 +32,6 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_all_stacks_with_customers_are_one_inventory(project: Project) -> None:
-    project.up("one", "ada")
-    project.up("two", "bob", "eve", server="shared-1")
-    project.up("empty", exports={})
     inventory = load(root=project.folder)
     assert sorted(inventory.instances) == ["ada", "bob", "eve"]
     assert inventory.instances["ada"].password.get_secret_value() == "canary-password-1"
@@ -47,29 +45,26 @@ def test_all_stacks_with_customers_are_one_inventory(project: Project) -> None:
 
 
 def test_only_what_has_changed_is_read_again(project: Project, reads: list[str]) -> None:
-    project.up("one", "ada")
-    project.up("two", "bob")
     loader = Loader(root=project.folder)
     loader.load()
-    assert sorted(reads) == ["one", "two"]
+    assert sorted(reads) == ["empty", "one", "two"]
     loader.load()
-    assert len(reads) == 2, "nothing has changed"
+    assert len(reads) == 3, "nothing has changed"
     project.up("two", "bob", "mia")
     assert sorted(loader.load().instances) == ["ada", "bob", "mia"]
-    assert reads[2:] == ["two"]
+    assert reads[3:] == ["two"]
     project.cloud("one", "u" * 64)
     assert loader.load().clouds["one"].token.get_secret_value() == "u" * 64
-    assert reads[3:] == ["one"], "a cloud that was made anew has another token"
+    assert reads[4:] == ["one"], "a cloud that was made anew has another token"
 
 
 def test_a_stack_that_is_half_edited_is_looked_after_all_the_same(project: Project) -> None:
-    stack = project.up("one", "ada")
+    stack = project.stack("one")
     stack.configure({**stack.config(), "customers": [{"id": "half"}], "surprise": True})
     assert sorted(load(["one"], root=project.folder).instances) == ["ada"]
 
 
 def test_a_wrong_passphrase_is_one_sentence(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    project.up("one", "ada")
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "canary wrong")
     with pytest.raises(InventoryError, match=r"stack one cannot be decrypted: .* is not its passphrase") as caught:
         load(["one"], root=project.folder)
@@ -80,7 +75,6 @@ def test_a_wrong_passphrase_is_one_sentence(project: Project, monkeypatch: pytes
 
 
 def test_a_stack_without_customers_or_that_nobody_knows_is_said_so(project: Project) -> None:
-    project.up("empty", exports={})
     with pytest.raises(
         InventoryError, match="stack empty has no customers yet: bring it up with `clawdet up -s empty`"
     ):
@@ -90,13 +84,13 @@ def test_a_stack_without_customers_or_that_nobody_knows_is_said_so(project: Proj
 
 
 def test_a_stack_whose_file_is_gone_is_said_so(project: Project) -> None:
-    project.up("one", "ada").file.unlink()
+    project.stack("one").file.unlink()
     with pytest.raises(InventoryError, match=r"there is no file .*Pulumi\.one\.yaml"):
         load(["one"], root=project.folder)
 
 
 def test_a_cloud_without_a_token_is_said_so(project: Project) -> None:
-    stack = project.up("one", "ada")
+    stack = project.stack("one")
     stack.configure({key: value for key, value in stack.config().items() if key != "clawdet:cloud"})
     with pytest.raises(
         InventoryError, match="stack one does not say how its cloud is reached: hcloud:token: is missing"
@@ -105,7 +99,6 @@ def test_a_cloud_without_a_token_is_said_so(project: Project) -> None:
 
 
 def test_without_an_engine_the_sentence_says_what_to_run(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    project.up("one", "ada")
     monkeypatch.setenv("PATH", os.defpath)
     with pytest.raises(InventoryError, match=r"pulumi is not on PATH.*\. \./activate"):
         load(["one"], root=project.folder)

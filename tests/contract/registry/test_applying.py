@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clawdet_infra.registry import Applied, Mark, Phase, Registry, RegistryError, Wish
+from tests.contract.conftest import differs
 from tests.support.past import MINUTE, NOON, SetClock
 from tests.support.signups import SEAL, healthy, signup, want
 
@@ -24,6 +25,7 @@ def phase(registry: Registry, identity: str = "ada") -> Phase:
     return row.phase
 
 
+@differs
 def test_an_update_that_succeeds_is_kept_with_what_it_found(registry: Registry, clock: SetClock) -> None:
     want(registry, signup("ada"))
     registry.updating(CELL, {"ada": 1})

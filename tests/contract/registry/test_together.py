@@ -9,11 +9,10 @@ import sys
 import threading
 from collections import Counter
 
-import pytest
-
-from clawdet_infra.registry import Applied, Lease, LeaseHeld, LeaseLostError, Phase, Registry
-from tests.support.past import SetClock
+from clawdet_infra.registry import Applied, Phase, Registry
 from tests.support.signups import SEAL, healthy, signup, want
+
+DATABASES_DIFFER = True  # In how they lock.
 
 # Each thread asks for all customers, in an order of its own, and says of each which cell it has and whether it was new.
 _CALLER = """
@@ -119,61 +118,3 @@ def test_updates_and_wishes_at_once_lose_no_wish(registry: Registry) -> None:
     assert (row.phase, row.applied) in {(Phase.HEALTHY, 39), (Phase.WAITING, row.applied)}
     assert row.phase is Phase.HEALTHY or row.applied < 39
     assert registry.record("ada", SEAL) == signup("ada", tokenVersion=39)
-
-
-_HOLDER = """
-import sys
-from clawdet_infra.registry import Registry
-print(type(Registry.open(sys.argv[1]).acquire("prod-cell-1", 10**6)).__name__, flush=True)
-input()
-"""
-
-
-def test_a_lease_of_a_process_that_was_killed_is_free_at_once(url: str) -> None:
-    with Registry.open(url) as registry:
-        with subprocess.Popen(
-            [sys.executable, "-c", _HOLDER, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        ) as holder:
-            assert holder.stdout is not None
-            assert holder.stdout.readline() == "Lease\n"
-            held = registry.acquire("prod-cell-1", 60)
-            assert isinstance(held, LeaseHeld)
-            assert f"prod-cell-1 is held by process {holder.pid} on " in str(held)
-            assert isinstance(registry.acquire("prod-cell-2", 60), Lease)
-            holder.kill()
-        assert isinstance(registry.acquire("prod-cell-1", 60), Lease)
-
-
-def test_of_many_threads_one_gets_a_lease_and_the_next_when_it_is_given_back(registry: Registry) -> None:
-    barrier = threading.Barrier(8)
-    got: list[Lease | LeaseHeld] = []
-
-    def race() -> None:
-        barrier.wait()
-        got.append(registry.acquire("prod-cell-1", 60))
-
-    threads = [threading.Thread(target=race) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    [lease] = [one for one in got if isinstance(one, Lease)]
-    assert len(got) == 8
-    registry.release(lease)
-    assert isinstance(registry.acquire("prod-cell-1", 60), Lease)
-
-
-def test_a_lease_that_was_not_renewed_is_lost(url: str) -> None:
-    clock = SetClock()
-    with Registry.open(url, clock=clock) as registry:
-        lease = registry.acquire("prod-cell-1", 60)
-        assert isinstance(lease, Lease)
-        clock.pass_seconds(59)
-        lease = registry.renew(lease, 60)
-        clock.pass_seconds(60)
-        second = registry.acquire("prod-cell-1", 60)
-        assert isinstance(second, Lease)
-        with pytest.raises(LeaseLostError, match="the lease prod-cell-1 was lost: process"):
-            registry.renew(lease, 60)
-        registry.release(lease)
-        assert isinstance(registry.acquire("prod-cell-1", 60), LeaseHeld), "who lost it cannot release it"

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from clawdet_infra.registry import Applied, BeingRemovedError, ClashError, Phase, Registry, RegistryError, Wish
+from tests.contract.conftest import differs
 from tests.support.past import MINUTE, NOON, SetClock
 from tests.support.signups import BASE, OTHER_SEAL, SEAL, Asked, healthy, related_to, signup, want
 
@@ -187,6 +188,7 @@ def test_a_name_that_is_taken_is_refused_whatever_the_check_says(
     assert len(registry.instances()) == 1
 
 
+@differs
 def test_the_database_itself_holds_names_apart(registry: Registry) -> None:
     want(registry, signup("ada"))
     want(registry, signup("grace"))
@@ -204,6 +206,7 @@ def test_what_is_no_name_is_refused_before_it_is_looked_for(registry: Registry, 
             want(registry, {"id": "ada", "plan": "pro", "subdomain": name})
 
 
+@differs
 def test_odd_values_reach_the_check_which_is_there_to_refuse_them(registry: Registry) -> None:
     odd = "\0\ud800" * 300
     record = signup("ada", plan=odd, host=odd, gatewayToken=odd, telegramBotToken=odd, existingServer={"ipv4": odd})

@@ -4,18 +4,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.contract.workflows.world import FORGE_TOKEN, World, company
+from tests.contract.workflows.world import Company, World
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+@pytest.fixture(scope="session")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Company:
     """A company whose fleet was deployed by its workflow."""
-    with company(tmp_path_factory.mktemp("company")) as made:
-        begun = made.on_github.run(
-            "deploy.yml", "push", {"before": "0" * 40}, "main", secrets=made.secrets, token=FORGE_TOKEN
-        )
-        assert begun.codes == {"scripts/ci/deploy": 0}, begun.log
-        assert "**Deployed** in " in begun.summary
-        assert made.servers() == {"shared-1", "bob", "user123"}
-        made.nothing_leaked(begun)
+    return Company.make(tmp_path_factory.mktemp("company"))
+
+
+@pytest.fixture
+def world(company: Company) -> Iterator[World]:
+    """The company as it was then; what a test does with it, no other test sees."""
+    with company.running() as made:
         yield made

@@ -12,6 +12,7 @@ from clawdet_infra.reviews.posting import ISSUE_TITLE
 from tests.contract.workflows.runners import Outcome, merge_request, pull_request
 from tests.contract.workflows.world import FORGE_TOKEN, FORK_TOKEN, World
 
+# On one worker, since the company and its first deployment take a sixth of their time.
 pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("workflows")]
 
 EVERYBODY = {"ada": "free", "bob": "pro", "user123": "pro"}
@@ -145,13 +146,19 @@ def test_gitlab_says_the_same_in_one_note(world: World) -> None:
     scoped = {"preview": world.secrets, "reviews": {"CLAWDET_GITLAB_TOKEN": FORGE_TOKEN}}
     world.branch("add-eve")
     world.edit("Add eve", {**EVERYBODY, "eve": "pro"})
-    for _ in range(2):
-        outcome = on_merge_request(world, 21, scoped)
-        assert outcome.codes == {"scripts/ci/preview": 0, "scripts/ci/comment": 0}, outcome.log
-        (text,) = world.gitlab.texts(21)
-        assert "| eve |" in text
-        world.nothing_leaked(outcome)
+    first = on_merge_request(world, 21, scoped)
+    assert first.codes == {"scripts/ci/preview": 0, "scripts/ci/comment": 0}, first.log
+    (text,) = world.gitlab.texts(21)
+    assert "| eve |" in text
+    world.edit("Add a name that is none", {**EVERYBODY, "eve": {"plan": "pro", "subdomain": NASTY}})
+    second = on_merge_request(world, 21, scoped)
+    assert second.codes == {"scripts/ci/preview": 2, "scripts/ci/comment": 0}, second.log
+    (text,) = world.gitlab.texts(21)
+    assert "The configuration is wrong" in text
+    assert "| eve |" not in text
     assert len(world.gitlab.comments) == 1
+    for outcome in (first, second):
+        world.nothing_leaked(outcome)
 
 
 def test_a_fork_on_gitlab_gets_no_secret_also_where_the_project_would_give_it(world: World) -> None:
@@ -200,10 +207,12 @@ def test_drift_opens_an_issue_and_its_end_closes_it(world: World) -> None:
         assert "198.18." not in outcome.summary
 
 
-# --- merges: these change the fleet, so they come last ----------------------------------------------------------------
+# --- merges -------------------------------------------------------------------------------------------------------
 
 
-def test_a_merge_without_the_name_changes_nothing_and_the_next_push_may_name_it(world: World) -> None:
+def test_a_merge_without_the_name_changes_nothing_and_what_a_later_push_names_is_not_allowed_for_ever(
+    world: World,
+) -> None:
     world.repository.work.switch("main")
     world.edit("Let bob go", WITHOUT_BOB)
     refused = on_push(world)
@@ -211,25 +220,35 @@ def test_a_merge_without_the_name_changes_nothing_and_the_next_push_may_name_it(
     assert "**Not deployed.**" in refused.summary
     assert world.servers() == {"shared-1", "bob", "user123"}
 
-    world.repository.work.commit("Say that it is meant\n\nAllow-loss: bob\n")
+    world.repository.work.commit("Say that it is meant\n\nAllow-loss: bob, user123\n")
     world.repository.push_main()  # GitHub drops this deployment, as it does where another one comes while it waits.
     world.edit("Add eve", {**WITHOUT_BOB, "eve": "pro"})
     done = on_push(world)
     assert done.codes == {"scripts/ci/deploy": 0}, done.log
     assert "**Deployed** in " in done.summary
-    assert "Losses named by `Allow-loss`: `bob`." in done.summary
+    assert "Losses named by `Allow-loss`: `bob`, `user123`." in done.summary
     assert world.servers() == {"shared-1", "user123", "eve"}
-    for outcome in (refused, done):
+
+    world.edit("Let user123 go by mistake", {"ada": "free", "eve": "pro"})
+    again = on_push(world)
+    assert again.codes == {"scripts/ci/deploy": 5}, again.log
+    assert world.servers() == {"shared-1", "user123", "eve"}
+    for outcome in (refused, done, again):
         world.nothing_leaked(outcome)
         assert obeyed(outcome.log) == []
 
 
-def test_what_was_named_once_is_not_allowed_for_ever(world: World) -> None:
+@pytest.mark.slow  # Two deployments more: the default tier shows a loss that was named once with one that stayed.
+def test_what_was_named_once_and_came_back_is_not_allowed_for_ever(world: World) -> None:
     world.repository.work.switch("main")
-    world.edit("Let bob come back", {**WITHOUT_BOB, "eve": "pro", "bob": "pro"})
+    world.edit("Let bob go\n\nAllow-loss: bob\n", WITHOUT_BOB)
+    gone = on_push(world)
+    assert gone.codes == {"scripts/ci/deploy": 0}, gone.log
+    assert world.servers() == {"shared-1", "user123"}
+    world.edit("Let bob come back", EVERYBODY)
     back = on_push(world)
     assert back.codes == {"scripts/ci/deploy": 0}, back.log
-    world.edit("Let bob go by mistake", {**WITHOUT_BOB, "eve": "pro"})
+    world.edit("Let bob go by mistake", WITHOUT_BOB)
     again = on_push(world)
     assert again.codes == {"scripts/ci/deploy": 5}, again.log
-    assert world.servers() == {"shared-1", "user123", "eve", "bob"}
+    assert world.servers() == {"shared-1", "user123", "bob"}

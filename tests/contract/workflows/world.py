@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,11 +13,11 @@ from typing import Any
 
 import yaml
 
-from tests.contract.hcloud_api.running import TOKEN, RunningCloud, running_cloud
+from tests.contract.hcloud_api.running import TOKEN, RunningCloud, free_port, running_cloud
 from tests.contract.workflows.forges import Account, FakeForge, FakeGitHub, FakeGitLab, serving
 from tests.contract.workflows.runners import Forked, GitHubRunner, GitLabRunner, Machine, Outcome
 from tests.support.idle_commands import idle_commands
-from tests.support.repository import copy_of_the_checkout
+from tests.support.repository import Repository, copy_of_the_checkout
 from tests.support.stack import CANARY_API_KEY, ROOT
 
 PASSPHRASE = "canary-passphrase-7c9e6679f7bb"
@@ -72,27 +73,58 @@ class World:
                 assert canary not in text
 
 
-@contextmanager
-def company(home: Path) -> Iterator[World]:
-    """Make all of it, with nothing deployed yet."""
-    (home / "cloud").mkdir()
-    (home / "state").mkdir()
-    with running_cloud(home / "cloud") as cloud, idle_commands() as idle:
-        work = copy_of_the_checkout(home / "work")
-        (work.folder / ".git" / "info" / "exclude").write_text("/.venv\n")
-        (work.folder / ".venv").symlink_to(ROOT / ".venv")
-        secrets = {
-            "PULUMI_BACKEND_URL": f"file://{home}/state?metadata=skip",
-            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
-            "HCLOUD_TOKEN": TOKEN,
-        }
-        api_key = _make_stack(work.folder, cloud, secrets)
-        work.commit("Begin")
-        repository = Forked.make(work, home / "origin.git")
-        machine = Machine(origin=repository.origin, home=home, for_updates=idle)
-        with _forge(FakeGitHub()) as github, _forge(FakeGitLab()) as gitlab:
+@dataclass(frozen=True)
+class Company:
+    """A company as it was left: the folder in which it works, and the port of its cloud."""
+
+    home: Path
+    copy: Path
+    port: int
+    api_key: Any
+
+    @classmethod
+    def make(cls, folder: Path) -> Company:
+        """Make all of it, and let its workflow deploy the fleet."""
+        home = folder / "company"
+        (home / "cloud").mkdir(parents=True)
+        (home / "state").mkdir()
+        port = free_port()
+        with running_cloud(home / "cloud", port=port) as cloud:
+            work = copy_of_the_checkout(home / "work")
+            (work.folder / ".git" / "info" / "exclude").write_text("/.venv\n")
+            (work.folder / ".venv").symlink_to(ROOT / ".venv")
+            api_key = _make_stack(work.folder, cloud, _secrets(home))
+            work.commit("Begin")
+            Forked.make(work, home / "origin.git")
+            company = cls(home, folder / "copy", port, api_key)
+            with company._world(cloud) as made:
+                begun = made.on_github.run(
+                    "deploy.yml", "push", {"before": "0" * 40}, "main", secrets=made.secrets, token=FORGE_TOKEN
+                )
+                assert begun.codes == {"scripts/ci/deploy": 0}, begun.log
+                assert "**Deployed** in " in begun.summary
+                assert made.servers() == {"shared-1", "bob", "user123"}
+                made.nothing_leaked(begun)
+        home.rename(company.copy)
+        return company
+
+    @contextmanager
+    def running(self) -> Iterator[World]:
+        """All of it as it was left, in the same place."""
+        shutil.copytree(self.copy, self.home, symlinks=True)
+        try:
+            with running_cloud(self.home / "cloud", port=self.port) as cloud, self._world(cloud) as world:
+                yield world
+        finally:
+            shutil.rmtree(self.home)
+
+    @contextmanager
+    def _world(self, cloud: RunningCloud) -> Iterator[World]:
+        repository = Forked(Repository(self.home / "work"), self.home / "origin.git")
+        with idle_commands() as idle, _forge(FakeGitHub()) as github, _forge(FakeGitLab()) as gitlab:
             assert isinstance(github, FakeGitHub)
             assert isinstance(gitlab, FakeGitLab)
+            machine = Machine(origin=repository.origin, home=self.home, for_updates=idle)
             yield World(
                 repository=repository,
                 cloud=cloud,
@@ -101,9 +133,17 @@ def company(home: Path) -> Iterator[World]:
                 gitlab=gitlab,
                 on_github=GitHubRunner(machine, github.url),
                 on_gitlab=GitLabRunner(machine, gitlab.url),
-                secrets=secrets,
-                api_key=api_key,
+                secrets=_secrets(self.home),
+                api_key=self.api_key,
             )
+
+
+def _secrets(home: Path) -> dict[str, str]:
+    return {
+        "PULUMI_BACKEND_URL": f"file://{home}/state?metadata=skip",
+        "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+        "HCLOUD_TOKEN": TOKEN,
+    }
 
 
 @contextmanager

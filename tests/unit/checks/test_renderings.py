@@ -12,6 +12,7 @@ from clawdet_infra.checks.finding import Finding, merged
 from clawdet_infra.checks.renderings import Rendering, of_fleet
 from clawdet_infra.layout import CustomerLayout, lay_out
 from clawdet_infra.model import load_fleet
+from tests.support.examples import examples
 from tests.unit.checks.conftest import Templates
 from tests.unit.render.examples import BOT, PINNED, raw_fleet
 
@@ -55,7 +56,7 @@ def text_without_names(one: CustomerLayout) -> str:
     return text.replace(one.fqdn, "FQDN").replace(one.slug, "SLUG").replace(one.id, "ID")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(
     plan=st.sampled_from(["free", "pro", "enterprise"]),
     names=st.lists(st.from_regex(r"c[a-z0-9]{3,12}", fullmatch=True), min_size=2, max_size=2, unique=True),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from clawdet_infra.cli.main import app
+from tests.support.examples import examples
 from tests.support.stack import ROOT
 from tests.unit.checks.conftest import Templates
 
@@ -90,7 +91,7 @@ def test_the_line_of_the_services_macro_is_told(copy: Templates) -> None:
     )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_line_of_the_hardening_can_be_lost_unnoticed(copy: Templates, data: st.DataObject) -> None:
     original = (ROOT / "templates" / SHARED).read_text()

@@ -6,8 +6,14 @@ import resource
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
 
 from bench.validate import stack_file
+from clawdet_infra import render
+from clawdet_infra.cli.main import app
 
 _CUSTOMERS = 1000
 _MOST = 2.5
@@ -19,6 +25,29 @@ def processor_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
+def test_a_thousand_customers_are_rendered_no_more_often_than_forty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rendered: list[str] = []
+    real = render.bundle
+
+    def counting(*arguments: Any, **more: Any) -> render.Bundle:
+        rendered.append(arguments[0].id)
+        return real(*arguments, **more)
+
+    monkeypatch.setattr(render, "bundle", counting)
+    monkeypatch.setattr("clawdet_infra.checks.validation.find_compose", lambda: None)
+    counts = []
+    for customers in (40, _CUSTOMERS):
+        rendered.clear()
+        said = CliRunner().invoke(app, ["validate", str(stack_file(tmp_path, customers))])
+        assert said.exit_code == 0, said.output
+        assert f"{customers} customers" in said.output
+        counts.append(len(rendered))
+    assert counts[0] == counts[1] > 0
+
+
+@pytest.mark.slow  # It measures time.
 def test_a_thousand_customers_take_little_more_than_the_start_of_any_command(tmp_path: Path) -> None:
     """Processor time, the least of some runs side by side: what the machine is, or does else, must not decide."""
     file = stack_file(tmp_path, _CUSTOMERS)

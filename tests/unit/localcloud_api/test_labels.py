@@ -6,12 +6,11 @@ import string
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from localcloud.api.labels import SelectorError, label_problem, matches, parse
 
-unhurried = settings(deadline=None)  # How long an example takes says more about the machine than about the code.
 LABELS = {"env": "prod", "tier": "", "example.com/team": "ops"}
 names = st.from_regex(r"[a-z0-9]([a-z0-9._-]{0,20}[a-z0-9])?", fullmatch=True)
 labels = st.dictionaries(names, st.one_of(st.just(""), names), max_size=5)
@@ -56,7 +55,6 @@ def test_a_selector_that_makes_no_sense_is_an_error(selector: str) -> None:
         parse(selector)
 
 
-@unhurried
 @given(labels)
 def test_a_selector_made_from_labels_matches_them(mine: dict[str, str]) -> None:
     selector = ",".join(f"{key}={value}" for key, value in mine.items())
@@ -64,7 +62,6 @@ def test_a_selector_made_from_labels_matches_them(mine: dict[str, str]) -> None:
     assert not mine or matches(selector, mine)
 
 
-@unhurried
 @given(labels, labels)
 def test_equality_and_inequality_are_opposites(mine: dict[str, str], other: dict[str, str]) -> None:
     for key, value in other.items():
@@ -73,7 +70,6 @@ def test_equality_and_inequality_are_opposites(mine: dict[str, str], other: dict
         assert matches(key, mine) != matches(f"!{key}", mine)
 
 
-@unhurried
 @given(st.text(alphabet=string.printable, max_size=40))
 def test_any_text_is_a_selector_or_an_error(text: str) -> None:
     with suppress(SelectorError):

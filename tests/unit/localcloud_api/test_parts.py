@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from localcloud.api.addresses import AddressPool
@@ -28,7 +28,6 @@ from localcloud.api.zones.values import rrset_name_problem, value_problem, zone_
 from localcloud.machines.base import MachineError, Subnets
 from localcloud.machines.none import NoMachines
 
-unhurried = settings(deadline=None)  # How long an example takes says more about the machine than about the code.
 NOW = datetime(2026, 1, 30, 12, tzinfo=UTC)
 TINY = Subnets(IPv4Network("10.0.0.0/27"), IPv6Network("fd00::/62"), IPv4Address("10.0.0.20"), IPv6Address("fd00::1"))
 
@@ -173,20 +172,17 @@ def test_serials_grow_and_follow_the_date() -> None:
     assert next_serial(first, NOW + timedelta(days=1)) == 2026013100
 
 
-@unhurried
 @given(st.sampled_from(TYPES), st.text(max_size=60))
 def test_any_text_is_a_value_or_has_a_problem(rtype: str, text: str) -> None:
     assert isinstance(value_problem(rtype, text, "clawdet.test"), str | None)
 
 
-@unhurried
 @given(st.text(max_size=80))
 def test_any_text_is_a_name_or_has_a_problem(text: str) -> None:
     assert isinstance(zone_name_problem(text), str | None)
     assert isinstance(rrset_name_problem(text, "clawdet.test"), str | None)
 
 
-@unhurried
 @given(st.text(max_size=80), st.binary(max_size=80))
 def test_any_text_is_a_key_or_an_error(text: str, blob: bytes) -> None:
     for candidate in (text, f"ssh-ed25519 {base64.b64encode(blob).decode()}", f"ssh-rsa {text}"):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from localcloud.machines.docker.names import Names
 from localcloud.machines.docker.network import Range, candidates, isolation_ruleset
+from tests.support.examples import examples
 
 RANGE = Range(IPv4Network("10.20.0.0/16"), IPv6Network("fd12:3456:789a::/48"))
 
@@ -33,7 +34,7 @@ def test_the_network_has_a_way_out_only_where_that_is_asked_for() -> None:
     assert "--internal" not in RANGE.create_arguments(Names("x"), egress=True)
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(st.text(min_size=1), st.sets(st.integers(0, 255)))
 def test_candidates_never_overlap_what_is_taken(slug: str, taken: set[int]) -> None:
     used = [IPv4Network(f"10.{second}.0.0/16") for second in taken]

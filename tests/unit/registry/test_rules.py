@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from clawdet_infra.registry import Applied, BeingRemovedError, ClashError, Phase, Registry, cell_number
+from tests.support.examples import examples
 from tests.support.signups import BASE, SEAL, signup, want
 
 IDS = st.sampled_from([f"c{number}" for number in range(8)])
@@ -118,4 +119,4 @@ def name(record: dict[str, Any]) -> str:
 
 
 TestWishes = Wishes.TestCase
-TestWishes.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+TestWishes.settings = settings(max_examples=examples(25), stateful_step_count=25)

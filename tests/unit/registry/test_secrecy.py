@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clawdet_infra.registry import Applied, Registry, RegistryError
+from tests.support.examples import examples
 from tests.support.signups import BASE, SEAL, healthy, want
 
 _HEX = st.text("0123456789abcdef", min_size=64, max_size=64)
@@ -61,7 +62,7 @@ def act(registry: Registry, record: dict[str, Any], what: str) -> None:
         registry.withdraw(record["id"])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 @given(st.lists(SIGNUPS, min_size=1, max_size=6), st.data())
 def test_no_secret_is_in_any_column_or_in_the_file(signups: list[dict[str, Any]], data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -15,6 +15,7 @@ from clawdet_infra.remote import server
 from clawdet_infra.remote.guard import containers, rounds
 from clawdet_infra.remote.guard.decide import WINDOW_SECONDS
 from clawdet_infra.remote.guard.memory import Instant
+from tests.support.examples import examples
 from tests.unit.remote.guarded import ROUND_SECONDS, Guarded, refuse
 
 HOUR = 3600.0
@@ -264,7 +265,7 @@ def test_a_guard_that_is_killed_in_the_middle_of_a_repair_counts_it(
     assert last["worked"] is None
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=examples(30), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(["unhealthy", "healthy", "exited", "reboot", "date"]), min_size=30, max_size=300))
 def test_whatever_happens_there_are_three_repairs_an_hour_and_a_minute_between_two(
     tmp_path_factory: pytest.TempPathFactory, happens: list[str]

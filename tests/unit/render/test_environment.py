@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from clawdet_infra import render
 from clawdet_infra.redaction import values_of
+from tests.support.examples import examples
 from tests.unit.render.examples import BOT, customer
 
 printable = st.text(
@@ -55,7 +56,7 @@ def compose() -> list[str] | None:
 
 
 @pytest.mark.skipif(compose() is None, reason="Docker Compose 2 is not installed on this machine")
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(printable | st.text(string.printable[:95]), min_size=20, max_size=40))
 def test_compose_takes_every_value_literally(tmp_path: Path, values: list[str]) -> None:
     command = compose()

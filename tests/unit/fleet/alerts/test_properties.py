@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from clawdet_infra.fleet.alerts import AlertPolicy
 from clawdet_infra.fleet.alerts.grouping import CERTIFICATES
 from clawdet_infra.fleet.records import Cause, Condition, Window
+from tests.support.examples import examples
 from tests.unit.fleet.alerts.world import MINUTE, Patient, Ward
 
 NAMES = ("f1", "f2", "f3", "ada", "bob", "cyd")
@@ -109,7 +110,7 @@ def recover(ward: Ward) -> None:
     ward.rounds(ward.policy.flap_calm_looks + 5)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(st.lists(happening, max_size=40))
 def test_whatever_happens_every_alert_that_was_told_ends_once(story: list[tuple[object, ...]]) -> None:
     ward = make()
@@ -126,7 +127,7 @@ def test_whatever_happens_every_alert_that_was_told_ends_once(story: list[tuple[
     assert not any(key == "fleet" for key in taken_over)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(st.lists(st.one_of(happening, jump), max_size=40))
 def test_no_clock_makes_it_crash_or_leave_an_alert(story: list[tuple[object, ...]]) -> None:
     ward = make()
@@ -136,7 +137,7 @@ def test_no_clock_makes_it_crash_or_leave_an_alert(story: list[tuple[object, ...
     assert not ward.open
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(st.lists(st.tuples(st.sampled_from(("f1", "ada")), st.booleans(), st.integers(3, 8)), min_size=40, max_size=120))
 def test_the_number_of_notices_is_bounded_by_time(story: list[tuple[str, bool, int]]) -> None:
     ward = make()

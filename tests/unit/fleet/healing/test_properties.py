@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from clawdet_infra.fleet.healing import Healer, HealingPolicy
 from clawdet_infra.fleet.records import Cause, Condition, State, Step
+from tests.support.examples import examples
 from tests.unit.fleet.healing.world import ME, Clocks, Doing, Record, diagnoses, down, fleet, instance, up
 
 TENANTS = [instance("a", on="s"), instance("b", on="s")]
@@ -75,7 +76,7 @@ def budget(seconds: float, most: int, window: float) -> int:
     return most * (math.floor(seconds / window) + 1)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120))
 @given(rounds)
 def test_steps_are_bounded_and_never_for_what_is_well(story: list[Seen]) -> None:
     async def live() -> None:
@@ -104,7 +105,7 @@ def test_steps_are_bounded_and_never_for_what_is_well(story: list[Seen]) -> None
     asyncio.run(live())
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80))
 @given(
     st.lists(
         st.tuples(st.sampled_from([30.0, 60.0, 600.0]), st.sampled_from([0.0, 5000.0, -5000.0, 1e7])), max_size=60
