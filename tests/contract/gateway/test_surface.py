@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.cloud, pytest.mark.xdist_group("gateway"), pytest.mark
 
 WRONG = "0" * 64
 TOKEN_OF_THE_FILE = "ab" * 32
-FORWARDED = ("X-Forwarded-For: 127.0.0.1", "X-Forwarded-Proto: https")
+FORWARDED = ("X-Forwarded-For: 203.0.113.7", "X-Forwarded-Proto: https")
 SESSIONS = {"tool": "sessions_list", "action": "json", "args": {}}
 HANDOFF = "/plugins/clawdet/handoff"
 STATE = "/home/node/.openclaw"
@@ -119,6 +119,12 @@ def test_only_the_proxy_may_say_for_whom_it_asks(gateway: Gateway, neighbour: st
         assert (refused.status, refused.json()["error"]["type"]) == (403, "proxy_attribution_required")
     assert gateway.ask_from(None, "/healthz", headers=FORWARDED).status == 200
     assert gateway.ask_from(neighbour, "/", headers=FORWARDED).status == 200
+
+
+def test_the_proxy_has_to_say_for_whom_it_asks_and_never_for_a_local_caller(gateway: Gateway, neighbour: str) -> None:
+    for headers in ((), ("X-Forwarded-For: 127.0.0.1",), ("X-Real-IP: 203.0.113.7",), ("X-Forwarded-For: nonsense",)):
+        assert gateway.ask_from(neighbour, "/readyz", token=TOKEN, headers=headers).status == 403, headers
+        assert gateway.ask_from(neighbour, "/healthz", headers=headers).status == 200
 
 
 def test_the_page_answers_for_unknown_paths_too(gateway: Gateway, neighbour: str) -> None:

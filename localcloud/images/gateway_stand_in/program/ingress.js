@@ -1,9 +1,9 @@
 // Who asks, and whether they know the token.
 
 import { timingSafeEqual } from "node:crypto";
-import { BlockList, isIPv6 } from "node:net";
+import { BlockList, isIP, isIPv6 } from "node:net";
 
-const FORWARDED = ["forwarded", "x-forwarded-for", "x-real-ip", "x-forwarded-host", "x-forwarded-proto"];
+const FORWARDED = /^(forwarded|x-real-ip|x-forwarded-.*)$/;
 
 export class Ingress {
   #token;
@@ -19,12 +19,28 @@ export class Ingress {
     }
   }
 
-  // "local" for a process beside the gateway, "remote" for others, "unattributable" for a proxy that is not trusted.
+  // "local" for a process beside the gateway, "remote" for others, "unattributable" where a proxy does not say for whom it
+  // asks, or a caller that is not trusted as a proxy does.
   origin(request) {
-    const peer = request.socket.remoteAddress?.replace(/^::ffff:/, "") ?? "";
-    const forwarded = FORWARDED.some((name) => name in request.headers);
-    if (forwarded) return this.#proxies.check(peer, isIPv6(peer) ? "ipv6" : "ipv4") ? "remote" : "unattributable";
-    return peer === "::1" || peer.startsWith("127.") ? "local" : "remote";
+    const peer = plain(request.socket.remoteAddress ?? "");
+    if (this.#trusts(peer)) {
+      const client = this.#client(request.headers["x-forwarded-for"] ?? "");
+      return client === undefined || isLoopback(client) ? "unattributable" : "remote";
+    }
+    const forwarded = Object.keys(request.headers).some((name) => FORWARDED.test(name));
+    if (forwarded) return "unattributable";
+    return isLoopback(peer) ? "local" : "remote";
+  }
+
+  // The last address that no trusted proxy has.
+  #client(forwardedFor) {
+    const addresses = forwardedFor.split(",").map((one) => plain(one.trim()));
+    const client = addresses.reverse().find((one) => !this.#trusts(one));
+    return client !== undefined && isIP(client) ? client : undefined;
+  }
+
+  #trusts(address) {
+    return isIP(address) > 0 && this.#proxies.check(address, isIPv6(address) ? "ipv6" : "ipv4");
   }
 
   knowsToken(request) {
@@ -36,4 +52,13 @@ export class Ingress {
     const given = Buffer.from(String(shown));
     return given.length === this.#token.length && timingSafeEqual(given, this.#token);
   }
+}
+
+function isLoopback(address) {
+  return address === "::1" || address.startsWith("127.");
+}
+
+// An IPv4 address in the form of IPv6 is that IPv4 address.
+function plain(address) {
+  return address.replace(/^::ffff:/, "");
 }
