@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from clawdet_infra.reviews.__main__ import main
 from tests.support.stack import ROOT
 
 STEPS = ["preview", "comment", "deploy", "drift", "issue"]
@@ -39,15 +40,30 @@ def test_outside_of_ci_a_script_says_what_it_is_for(step: str, checkout: Path) -
     assert CANARY not in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("step", STEPS)
-def test_a_wrong_event_is_an_error_in_one_line(step: str, checkout: Path) -> None:
+def test_a_wrong_event_is_an_error_in_one_line(checkout: Path) -> None:
     event = checkout / "event.json"
     event.write_text("[")
-    done = run(checkout / "scripts" / "ci" / step, GITHUB_ACTIONS="true", GITHUB_EVENT_PATH=str(event))
+    done = run(checkout / "scripts" / "ci" / "preview", GITHUB_ACTIONS="true", GITHUB_EVENT_PATH=str(event))
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert "event.json" in done.stderr
     assert done.stdout.startswith("::stop-commands::")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_wrong_event_is_an_error_in_one_line_of_every_step(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "event.json").write_text("[")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GITLAB_CI", raising=False)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_EVENT_PATH", str(tmp_path / "event.json"))
+    assert main([step]) == 2
+    said = capsys.readouterr()
+    assert len(said.err.splitlines()) == 1
+    assert "event.json" in said.err
+    assert said.out.startswith("::stop-commands::")
 
 
 def test_a_stale_report_is_gone_even_if_the_job_fails_at_once(checkout: Path) -> None:

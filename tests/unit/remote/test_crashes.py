@@ -25,7 +25,18 @@ def state(server: Server, project: str) -> dict[str, Any]:
     }
 
 
-def killed_everywhere(server: Server, payload: str, project: str, prepare: list[str]) -> None:
+EVERY = pytest.mark.parametrize(
+    "every", [pytest.param(3, id="some"), pytest.param(1, id="all", marks=pytest.mark.slow)]
+)
+"""At how many of the points a run is killed: at each third, or at each, which takes 20 s of processor time in all."""
+
+
+def points(steps: int, every: int) -> list[tuple[int, str]]:
+    """Points at which to kill a run, before and after its steps."""
+    return [(step, when) for step in range(1, steps + 1) for when in ("before", "after")][::every]
+
+
+def killed_everywhere(server: Server, payload: str, project: str, prepare: list[str], every: int) -> None:
     """Run a payload to its end, then again and again from the same start, killed one step later each time."""
     for one in prepare:
         assert forked.run(server, one).code == 0
@@ -36,30 +47,34 @@ def killed_everywhere(server: Server, payload: str, project: str, prepare: list[
     wanted, steps = state(server, project), len(server.calls)
     assert steps > 10
     assert wanted["is_good"]
-    for step in range(1, steps + 1):
-        for when in ("before", "after"):
-            server.restore(begin)
-            killed = forked.run(server, payload, **{when: step})
-            assert killed.code == forked.KILLED, f"step {step} of {steps} was not reached: {killed.errors}"
-            again = forked.run(server, payload)
-            assert again.code == 0, f"killed {when} step {step}, the next run fails: {again.errors}"
-            assert state(server, project) == wanted, f"killed {when} step {step}, the next run leaves something else"
+    for step, when in points(steps, every):
+        server.restore(begin)
+        killed = forked.run(server, payload, **{when: step})
+        assert killed.code == forked.KILLED, f"step {step} of {steps} was not reached: {killed.errors}"
+        again = forked.run(server, payload)
+        assert again.code == 0, f"killed {when} step {step}, the next run fails: {again.errors}"
+        assert state(server, project) == wanted, f"killed {when} step {step}, the next run leaves something else"
 
 
-def test_a_first_deployment_converges_wherever_it_was_killed(server: Server) -> None:
-    killed_everywhere(server, server.payload(), "pro-1", prepare=[])
+@EVERY
+def test_a_first_deployment_converges_wherever_it_was_killed(server: Server, every: int) -> None:
+    killed_everywhere(server, server.payload(), "pro-1", [], every)
 
 
-def test_an_upgrade_converges_wherever_it_was_killed(server: Server) -> None:
-    killed_everywhere(server, server.payload(gateway="gateway:2"), "pro-1", prepare=[server.payload()])
+@EVERY
+def test_an_upgrade_converges_wherever_it_was_killed(server: Server, every: int) -> None:
+    killed_everywhere(server, server.payload(gateway="gateway:2"), "pro-1", [server.payload()], every)
 
 
-def test_going_back_after_an_upgrade_that_was_killed_anywhere_serves_the_old_release(server: Server) -> None:
+@EVERY
+def test_going_back_after_an_upgrade_that_was_killed_anywhere_serves_the_old_release(
+    server: Server, every: int
+) -> None:
     assert forked.run(server, server.payload()).code == 0
     begin, wanted = server.snapshot(), state(server, "pro-1")
     server.forget_calls()
     assert forked.run(server, server.payload(gateway="gateway:2")).code == 0
-    for step in range(1, len(server.calls) + 1):
+    for step in range(1, len(server.calls) + 1, every):
         server.restore(begin)
         assert forked.run(server, server.payload(gateway="gateway:2"), after=step).code == forked.KILLED
         back = forked.run(server, server.payload())
@@ -67,21 +82,19 @@ def test_going_back_after_an_upgrade_that_was_killed_anywhere_serves_the_old_rel
         assert state(server, "pro-1") == wanted, f"killed after step {step}, going back leaves something else"
 
 
-def test_a_customer_of_a_shared_host_converges_wherever_its_deployment_was_killed(server: Server) -> None:
-    killed_everywhere(server, server.payload("free"), "free-1", prepare=[server.edge_payload()])
+@EVERY
+def test_a_customer_of_a_shared_host_converges_wherever_its_deployment_was_killed(server: Server, every: int) -> None:
+    killed_everywhere(server, server.payload("free"), "free-1", [server.edge_payload()], every)
 
 
-def test_an_edge_proxy_converges_wherever_its_upgrade_was_killed(server: Server) -> None:
-    killed_everywhere(
-        server,
-        server.edge_payload(proxy="proxy:2"),
-        "clawdet-edge",
-        prepare=[server.edge_payload(), server.payload("free")],
-    )
+@EVERY
+def test_an_edge_proxy_converges_wherever_its_upgrade_was_killed(server: Server, every: int) -> None:
+    prepare = [server.edge_payload(), server.payload("free")]
+    killed_everywhere(server, server.edge_payload(proxy="proxy:2"), "clawdet-edge", prepare, every)
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_a_removal_that_was_killed_is_finished_by_the_next(server: Server, when: str) -> None:
+@EVERY
+def test_a_removal_that_was_killed_is_finished_by_the_next(server: Server, every: int) -> None:
     for payload in (server.edge_payload(), server.payload("free")):
         assert forked.run(server, payload).code == 0
     begin = server.snapshot()
@@ -89,7 +102,7 @@ def test_a_removal_that_was_killed_is_finished_by_the_next(server: Server, when:
     assert forked.run(server, server.payload("free"), remove=True).code == 0
     steps = len(server.calls)
     assert steps > 5
-    for step in range(1, steps + 1):
+    for step, when in points(steps, every):
         server.restore(begin)
         assert forked.run(server, server.payload("free"), remove=True, **{when: step}).code == forked.KILLED
         again = forked.run(server, server.payload("free"), remove=True)
