@@ -1,4 +1,4 @@
-"""Local clouds with machines, of the tests' own."""
+"""Local clouds with machines, of the tests' own, and faults that a test needs on one that it shares."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import json
 import os
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,3 +48,61 @@ def local_cloud(name: str, *options: str) -> Iterator[dict[str, Any]]:
         os.environ["SSL_CERT_DIR"] = before
     if not os.environ.get("CLAWDET_TEST_KEEP"):
         subprocess.run([*command, "destroy", *where], cwd=ROOT, check=True, capture_output=True)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A rule by which calls to a cloud fail or wait."""
+
+    cloud: Mapping[str, Any]
+    id: int
+
+    @property
+    def hits(self) -> int:
+        """How many calls it was applied to so far; one that still waits counts."""
+        [rule] = [one for one in _faults(self.cloud, "GET")["faults"] if one["id"] == self.id]
+        return int(rule["hits"])
+
+    def wait(self, hits: int = 1, seconds: float = 120) -> None:
+        """Wait until it was applied to so many calls."""
+        deadline = time.monotonic() + seconds
+        while self.hits < hits:
+            assert time.monotonic() < deadline, f"no call came for the fault within {seconds:.0f} s"
+            time.sleep(0.05)
+
+
+@contextmanager
+def fault(
+    cloud: Mapping[str, Any],
+    route: str,
+    *,
+    code: str | None = None,
+    match: Mapping[str, Any] | None = None,
+    times: int | None = None,
+    share: float = 1.0,
+    delay: float = 0.0,
+) -> Iterator[Fault]:
+    """Let the cloud's matching calls fail with `code` (`lost`: without an answer), or wait, inside of the block.
+
+    `cloud` needs `endpoint` and `token`. `match` names what a call must have, for example `{"name": "stan"}` or
+    `{"labels": {"clawdet-fleet": "one.test"}}`; see docs/reference/local-cloud.md. Calls that still wait at the end of
+    the block continue then.
+    """
+    rule = {"route": route, "code": code, "match": match or {}, "times": times, "share": share, "delay": delay}
+    made = Fault(cloud, int(_faults(cloud, "POST", body=rule)["fault"]["id"]))
+    try:
+        yield made
+    finally:
+        _faults(cloud, "DELETE", f"/{made.id}")
+
+
+def _faults(cloud: Mapping[str, Any], method: str, path: str = "", body: Mapping[str, Any] | None = None) -> Any:
+    request = urllib.request.Request(
+        str(cloud["endpoint"]).removesuffix("/v1") + "/faults" + path,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Authorization": f"Bearer {cloud['token']}", "Content-Type": "application/json"},
+        method=method,
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        text = answer.read()
+    return json.loads(text) if text else None
