@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
 
 from clawdet_infra.fleet.probe import probe_until_healthy
 from clawdet_infra.layout import CustomerLayout
-from tests.contract.deploy.place import Place
+from tests.contract.deploy.place import Place, secrets, token
+from tests.support.gateway import invoke
 
 pytestmark = pytest.mark.cloud
 
 
 @pytest.fixture
 def anna(shared: Place) -> CustomerLayout:
-    return shared.layout.customers[0]
+    return shared.customer("anna")
 
 
 @pytest.fixture
 def bert(shared: Place) -> CustomerLayout:
-    return shared.layout.customers[1]
+    return shared.customer("bert")
 
 
 async def healthy(place: Place, customer: CustomerLayout) -> None:
@@ -33,6 +35,28 @@ async def test_each_customer_is_healthy_seen_from_outside(
 ) -> None:
     await healthy(shared, anna)
     await healthy(shared, bert)
+
+
+def test_one_customers_token_does_not_open_anothers_gateway(
+    shared: Place, anna: CustomerLayout, bert: CustomerLayout
+) -> None:
+    answers = {
+        (one.id, other): invoke(one.url, shared.address, shared.cloud["ca"], token(other)).status
+        for one in (anna, bert)
+        for other in ("anna", "bert")
+    }
+    assert answers == {("anna", "anna"): 200, ("anna", "bert"): 401, ("bert", "anna"): 401, ("bert", "bert"): 200}
+
+
+def test_containers_know_no_secret_of_another_customer(shared: Place) -> None:
+    for owner, others in (("anna", ["bert"]), ("bert", ["anna"]), ("clawdet-edge", ["anna", "bert"])):
+        named = f"docker ps --quiet --filter label=com.docker.compose.project={owner}"
+        seen = shared.run(f"{named} | xargs docker inspect")
+        assert owner in seen
+        for other in others:
+            for name, secret in secrets(other).items():
+                forms = (secret, base64.b64encode(secret.encode()).decode().rstrip("="))
+                assert not any(form in seen for form in forms), f"{owner} knows the {name} of {other}"
 
 
 def addresses(place: Place, container: str) -> list[str]:
@@ -83,21 +107,46 @@ async def test_a_new_edge_serves_the_customers_that_are_there_and_restarts_none(
     await healthy(shared, bert)
 
 
+def left_on(place: Place) -> str:
+    """All that a customer could leave on a server, in words."""
+    return place.run(
+        "docker ps -a; docker volume ls; docker network ls; ls /srv/clawdet /srv/clawdet/clawdet-edge/sites"
+    )
+
+
 async def test_a_customer_goes_with_all_their_data_and_comes_back_without(
     shared: Place, anna: CustomerLayout, bert: CustomerLayout
 ) -> None:
     before = shared.started("bert"), shared.started("clawdet-edge")
+    assert "anna_state" in left_on(shared)
     shared.run("docker exec anna-gateway-1 sh -c 'echo secret > /home/node/.openclaw/kept'")
     ran = shared.remove(shared.payload(anna))
     assert ran.code == 0, ran.errors
     assert json.loads(ran.output)["removed"] == "customer anna"
-    left = shared.run(
-        "docker ps -a; docker volume ls; docker network ls; ls /srv/clawdet /srv/clawdet/clawdet-edge/sites"
-    )
-    assert "anna" not in left
+    assert "anna" not in left_on(shared)
     assert (shared.started("bert"), shared.started("clawdet-edge")) == before
     await healthy(shared, bert)
     again = shared.deploy(shared.payload(anna))
     assert again.code == 0, again.errors
     assert shared.ssh("docker exec anna-gateway-1 cat /home/node/.openclaw/kept").code != 0
     await healthy(shared, anna)
+
+
+async def test_a_first_release_that_does_not_start_disturbs_nobody_and_is_removed_without_a_trace(
+    shared: Place, anna: CustomerLayout, bert: CustomerLayout
+) -> None:
+    cora = shared.customer("cora")
+    before = [shared.started(one) for one in ("anna", "bert", "clawdet-edge")]
+    # Caddy's image starts, but it is no gateway.
+    payload = shared.payload(cora, gateway=shared.images.proxy)
+    ran = shared.deploy(payload)
+    assert ran.code == 1
+    assert ran.errors.count("\n") == 1
+    assert ran.errors.startswith("customer cora: probe restarts failed: gateway does not stay up; last answer: ")
+    assert "node: not found" in ran.errors
+    assert "is back" not in ran.errors, "nothing ran before"
+    assert [shared.started(one) for one in ("anna", "bert", "clawdet-edge")] == before
+    assert shared.remove(payload).code == 0
+    assert "cora" not in left_on(shared)
+    await healthy(shared, anna)
+    await healthy(shared, bert)
