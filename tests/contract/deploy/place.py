@@ -6,7 +6,8 @@ import hashlib
 import json
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,11 @@ class Place:
             check=False,
         )
         return Ran(done.returncode, done.stdout, done.stderr)
+
+    def codes(self, commands: Sequence[str]) -> dict[str, int]:
+        """The exit code of each command; all run at once, since what is dropped shows by waiting for it."""
+        with ThreadPoolExecutor(6) as pool:
+            return dict(zip(commands, (ran.code for ran in pool.map(self.ssh, commands)), strict=True))
 
     def run(self, command: str, text: str = "") -> str:
         ran = self.ssh(command, text)
