@@ -41,6 +41,7 @@ class Trials:
     cloud: dict[str, Any]
     client: Client
     said: list[str] = field(default_factory=list)
+    started: list[Running] = field(default_factory=list)
 
     def run(self, *arguments: str) -> Result:
         done = self.stack.run("clawdet", "test-deploy", *arguments)
@@ -48,7 +49,8 @@ class Trials:
         return done
 
     def start(self, *arguments: str) -> Running:
-        return Running(self, *arguments)
+        self.started.append(Running(self, *arguments))
+        return self.started[-1]
 
     def left(self) -> dict[str, list[str]]:
         """What trials have at the cloud, and the folders that know of them."""
@@ -104,8 +106,10 @@ class Running:
         return self.process.returncode
 
     def kill(self) -> None:
-        self.process.kill()
-        self.end()
+        """End it at once, if it has not ended."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.end()
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +125,8 @@ def trials(all_trials: Trials) -> Iterator[Trials]:
     all_trials.stack.configure({**config, "clawdet:release": {**config["clawdet:release"], "gateway": gateway()}})
     all_trials.said.clear()
     yield all_trials
+    while all_trials.started:
+        all_trials.started.pop().kill()
     if left := all_trials.left():
         # Of a test that failed; the next one is not to suffer from it.
         all_trials.run("--clean")
@@ -222,7 +228,7 @@ def test_a_run_that_is_interrupted_while_it_asks_for_a_server_leaves_nothing(tri
     assert trials.left() == {}
 
 
-# The stage before it covers the path by a quicker run.
+# In the default tier a run is interrupted before it has a server, and removes what it has made in the same way.
 @pytest.mark.machines_full
 def test_a_run_that_is_interrupted_while_it_deploys_removes_what_it_has_made(trials: Trials) -> None:
     running = trials.start("-s", "trials", "--plan", "pro")
@@ -233,7 +239,7 @@ def test_a_run_that_is_interrupted_while_it_deploys_removes_what_it_has_made(tri
     assert trials.left() == {}
 
 
-# A kill at the worst moment is in the default tier; this one has more to remove, by the same way.
+# In the default tier a run is killed at the worst moment, and what it leaves is removed in the same way.
 @pytest.mark.machines_full
 def test_what_a_run_that_was_killed_while_it_deployed_leaves_is_removed_by_the_next(trials: Trials) -> None:
     running = trials.start("-s", "trials", "--plan", "pro")

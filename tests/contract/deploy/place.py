@@ -112,7 +112,7 @@ class Place:
 
     def codes(self, commands: Sequence[str]) -> dict[str, int]:
         """The exit code of each command; all run at once, since what is dropped shows by waiting for it."""
-        with ThreadPoolExecutor(6) as pool:
+        with ThreadPoolExecutor(8) as pool:
             return dict(zip(commands, (ran.code for ran in pool.map(self.ssh, commands)), strict=True))
 
     def run(self, command: str, text: str = "") -> str:
@@ -218,7 +218,8 @@ class Place:
 
     def guard(self) -> None:
         """Let the server's guard make a round now."""
-        self.run("systemctl start clawdet-guard.service")
+        # systemd refuses a sixth start within ten seconds, which the timer of the guard never asks for.
+        self.run("systemctl reset-failed clawdet-guard.service || true; systemctl start clawdet-guard.service")
 
     def states(self, project: str) -> dict[str, str]:
         """How Docker calls each container of a project, by service."""
