@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import signal
 import socket
 import stat
@@ -149,16 +150,6 @@ def test_a_way_out_is_asked_for_at_the_first_start_or_never(api_cloud: Cloud) ->
     assert "was made without a way out" in done.stderr
 
 
-def test_two_clouds_stand_side_by_side(api_cloud: Cloud, shared_api: Cloud) -> None:
-    api_cloud.up()
-    number = make_server(api_cloud, "mine")
-
-    for key in ("endpoint", "token", "dns", "ca"):
-        assert api_cloud.info[key] != shared_api.info[key], f"the clouds share their {key}"
-    assert number in {server.id for server in api_cloud.client().servers.get_all()}
-    assert "mine" not in {server.name for server in shared_api.client().servers.get_all()}
-
-
 def test_an_api_only_cloud_uses_no_docker(api_cloud: Cloud) -> None:
     done = subprocess.run(api_cloud.argv("up", "--api-only"), cwd=ROOT, env=without_docker(), capture_output=True)
 
@@ -264,3 +255,26 @@ def test_destroy_refuses_a_folder_that_is_not_a_cloud(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "is not the home of a cloud" in done.stderr
     assert (home / "thesis.txt").exists()
+
+
+def test_a_destroy_that_was_killed_is_completed_by_the_next_one(api_cloud: Cloud) -> None:
+    api_cloud.up()
+    api_cloud.run("down")
+    for left in api_cloud.home.iterdir():
+        # The settings go last.
+        if left.name != "settings.json":
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+    api_cloud.run("destroy")
+
+    assert not api_cloud.home.exists()
+
+
+def test_a_start_that_was_killed_before_it_had_settings_is_removed(tmp_path: Path) -> None:
+    cloud = Cloud(tmp_path / "home", "own", "--api-only")
+    cloud.home.mkdir()
+    (cloud.home / ".settings.json.draft").touch()
+
+    cloud.run("destroy")
+
+    assert not cloud.home.exists()
