@@ -33,9 +33,10 @@ def catalog(info: dict[str, Any]) -> list[str]:
 async def test_servers_start_with_the_images_of_the_cloud(
     web: Server, other: Server, machines_cloud: dict[str, Any]
 ) -> None:
-    wanted = set(catalog(machines_cloud))
+    # The names have the registry of the cloud that filled the golden disk: Docker knows the layers by their content.
+    wanted = {name.partition("/")[2] for name in catalog(machines_cloud)}
     for server in (web, other):
-        assert wanted <= set((await server.run(LIST)).split())
+        assert wanted <= {name.partition("/")[2] for name in (await server.run(LIST)).split()}
     identity = "docker info --format '{{.ID}}'"
     assert await web.run(identity) != await other.run(identity), "engines tell themselves apart"
 

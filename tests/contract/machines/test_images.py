@@ -68,6 +68,9 @@ class Docker:
 async def docker(other: Server, machines_cloud: dict[str, Any]) -> AsyncIterator[Docker]:
     registry = machines_cloud["registry"]
     found = Docker(other, {recipe.repository: f"{registry}/{recipe.reference}" for recipe in CATALOG})
+    for name in found.images.values():
+        # The server has the layers, under the names of another registry perhaps.
+        await found.run("pull", "--quiet", name)
     yield found
     if found.containers:
         await found.run("rm", "--force", "--volumes", *found.containers)

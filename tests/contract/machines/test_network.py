@@ -143,9 +143,9 @@ async def test_a_server_does_not_see_the_names_of_others(web: Server, other: Ser
 def zone(machines_cloud: dict[str, Any]) -> Iterator[None]:
     """A zone of the cloud with one name."""
     client = client_of(machines_cloud)
-    if left := client.zones.get_all(name="probe.clawdet.test"):
+    if left := client.zones.get_all(name="probe.test"):
         left[0].delete().wait_until_finished()
-    made = client.zones.create(name="probe.clawdet.test", mode="primary").zone
+    made = client.zones.create(name="probe.test", mode="primary").zone
     record = [ZoneRecord(value="203.0.113.7")]
     client.zones.create_rrset(made, name="@", type="A", records=record).action.wait_until_finished()
     yield
@@ -155,7 +155,7 @@ def zone(machines_cloud: dict[str, Any]) -> Iterator[None]:
 @pytest.mark.usefixtures("zone")
 async def test_servers_and_their_containers_ask_the_gateway_for_names(web: Server, bench: Bench) -> None:
     assert await web.run("cat /etc/resolv.conf") == f"nameserver {bench.subnets.gateway4}"
-    assert "203.0.113.7" in await web.run("getent hosts probe.clawdet.test")
-    assert "203.0.113.7" in await web.run("docker exec web-web-1 getent hosts probe.clawdet.test")
+    assert "203.0.113.7" in await web.run("getent hosts probe.test")
+    assert "203.0.113.7" in await web.run("docker exec web-web-1 getent hosts probe.test")
     image = f"{bench.registry.address}/tests/web:1"
-    assert "203.0.113.7" in await web.run(f"docker run --rm -v /usr:/usr:ro {image} getent hosts probe.clawdet.test")
+    assert "203.0.113.7" in await web.run(f"docker run --rm -v /usr:/usr:ro {image} getent hosts probe.test")

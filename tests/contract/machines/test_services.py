@@ -44,7 +44,7 @@ def curl(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def daemon(machines_cloud: dict[str, Any]) -> Cloud:
     """The cloud that all tests with machines share, and its commands."""
-    return Cloud(Path(machines_cloud["ca"]).parents[1], machines_cloud["name"])
+    return Cloud(Path(machines_cloud["ca"]).parents[1], machines_cloud["name"], own=False)
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +174,7 @@ async def test_down_and_up_bring_the_servers_back(
     for server in (web, other):
         await assert_stays_off(server)
         with pytest.raises(OSError, match=r"refused|timed out|No route|unreachable"):
-            socket.create_connection((server.address, 22), timeout=5)
+            socket.create_connection((server.address, 22), timeout=0.5)
     await asyncio.to_thread(daemon.up)
 
     assert daemon.info == machines_cloud

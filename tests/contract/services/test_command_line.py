@@ -20,6 +20,7 @@ from hcloud.images import Image
 from hcloud.locations import Location
 from hcloud.server_types import ServerType
 
+from localcloud.daemon import WHILE_VARIABLE
 from tests.contract.services.clouds import ROOT, Cloud, alive, wait_until_dead, without_docker
 
 
@@ -255,6 +256,18 @@ def test_destroy_refuses_a_folder_that_is_not_a_cloud(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "is not the home of a cloud" in done.stderr
     assert (home / "thesis.txt").exists()
+
+
+def test_a_daemon_can_end_with_the_process_that_it_is_for(api_cloud: Cloud) -> None:
+    with subprocess.Popen(["sleep", "600"]) as process:
+        environment = {**os.environ, WHILE_VARIABLE: str(process.pid)}
+        subprocess.run(api_cloud.argv("up", "--api-only"), env=environment, cwd=ROOT, check=True, capture_output=True)
+        daemon = api_cloud.pid
+        assert alive(daemon)
+
+        process.kill()
+
+    wait_until_dead(daemon)
 
 
 def test_a_destroy_that_was_killed_is_completed_by_the_next_one(api_cloud: Cloud) -> None:
