@@ -74,10 +74,18 @@ class Victim:
     def recover(self) -> Result:
         return self.stack.run("clawdet", "recover", "--stack", self.stack.name)
 
-    def converge(self) -> Result:
-        """Run the update again, as an operator does."""
-        # The policies see the same resources either way: with machines they are asked, without they are left out.
-        return self.stack.clawdet_up(*(() if self.machines else ("--no-policy",)))
+    def converge(self, *, by_hand: bool) -> Result:
+        """Run the update again, by `clawdet up`, or without machines step by step: recover, then update.
+
+        The steps are the same; `clawdet up` previews the update in between, which takes as long again.
+        """
+        if self.machines:
+            return self.stack.clawdet_up()
+        if by_hand:
+            self.recover().ok()
+            return self.stack.up()
+        # A policy pack that is started for nothing: the policies see what is declared, and not what was killed.
+        return self.stack.clawdet_up("--no-policy")
 
     def things_at_hetzner(self) -> Counter[str]:
         """How often each thing of this fleet exists, by kind and name."""

@@ -144,12 +144,12 @@ def zone(machines_cloud: dict[str, Any]) -> Iterator[None]:
     """A zone of the cloud with one name."""
     client = client_of(machines_cloud)
     if left := client.zones.get_all(name="probe.test"):
-        left[0].delete().wait_until_finished()
+        left[0].delete().action.wait_until_finished()
     made = client.zones.create(name="probe.test", mode="primary").zone
     record = [ZoneRecord(value="203.0.113.7")]
     client.zones.create_rrset(made, name="@", type="A", records=record).action.wait_until_finished()
     yield
-    made.delete().wait_until_finished()
+    made.delete().action.wait_until_finished()
 
 
 @pytest.mark.usefixtures("zone")

@@ -52,7 +52,7 @@ def named(other: Server, machines_cloud: dict[str, Any]) -> Iterator[Server]:
     """The API's server, with a record for NAME."""
     client = client_of(machines_cloud)
     if left := client.zones.get_all(name=DOMAIN):
-        left[0].delete().wait_until_finished()
+        left[0].delete().action.wait_until_finished()
     zone = client.zones.create(name=DOMAIN, mode="primary").zone
     record = [ZoneRecord(value=other.address)]
     client.zones.create_rrset(zone, name="user123", type="A", records=record).action.wait_until_finished()
