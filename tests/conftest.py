@@ -29,8 +29,12 @@ _GROUPS = {"e2e": "fleet", "operations": "fleet", "signups": "signups", "deploy"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let SIGTERM end a run as Ctrl-C does, with the workers and with the failures so far."""
+    """Let Ctrl-C and SIGTERM end a run, with its workers and with a report of the failures so far.
+
+    A shell lets programs in the background ignore Ctrl-C, and programs that the tests start would inherit that.
+    """
     if not hasattr(config, "workerinput"):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
