@@ -44,6 +44,8 @@ class Answer:
     status: int
     kind: str
     body: str
+    length: str
+    """The header Content-Length."""
 
     def json(self) -> Any:
         return json.loads(self.body)
@@ -273,7 +275,7 @@ def curl(
     if body is not None:
         text = json.dumps(body).replace('"', '\\"')
         config += [f'data = "{text}"', 'header = "Content-Type: application/json"']
-    shown = "\n%{http_code} %{content_type}"
+    shown = "\n%{http_code} %header{content-length} %{content_type}"
     done = subprocess.run(
         [*through, "curl", "--silent", "--show-error", "--max-time", "20", "--write-out", shown, "--config", "-"],
         input="\n".join(config),
@@ -283,8 +285,8 @@ def curl(
     )
     assert done.returncode == 0, f"curl {path}: {done.stderr}"
     content, _, facts = done.stdout.rpartition("\n")
-    status, _, kind = facts.partition(" ")
-    return Answer(int(status), kind.partition(";")[0], content)
+    status, length, kind = facts.split(" ", 2)
+    return Answer(int(status), kind.partition(";")[0], content, length)
 
 
 @dataclass

@@ -105,6 +105,9 @@ class Company:
                 assert "**Deployed** in " in begun.summary
                 assert made.servers() == {"shared-1", "bob", "user123"}
                 made.nothing_leaked(begun)
+        # A runner's folders go with it.
+        for run in home.glob("run-*"):
+            shutil.rmtree(run)
         home.rename(company.copy)
         return company
 

@@ -58,8 +58,7 @@ async function answer(request, response, { ingress, routes, version }) {
   if ((request.method !== "GET" && request.method !== "HEAD") || NOT_FOUND.test(pathname)) {
     return text(response, 404, "Not Found");
   }
-  response.writeHead(200, { "Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-cache" });
-  response.end(PAGE);
+  send(response, 200, "text/html", PAGE, { "Cache-Control": "no-cache" });
 }
 
 function live() {
@@ -117,13 +116,17 @@ async function body(request) {
   return Buffer.concat(parts).toString();
 }
 
-function json(response, status, content, headers = {}) {
-  response.writeHead(status, { "Content-Type": "application/json; charset=utf-8", ...headers });
-  response.end(JSON.stringify(content));
+function json(response, status, content, headers) {
+  send(response, status, "application/json", JSON.stringify(content), headers);
 }
 
-function text(response, status, content, headers = {}) {
-  response.writeHead(status, { "Content-Type": "text/plain; charset=utf-8", ...headers });
+function text(response, status, content, headers) {
+  send(response, status, "text/plain", content, headers);
+}
+
+function send(response, status, type, content, headers = {}) {
+  const length = Buffer.byteLength(content);
+  response.writeHead(status, { "Content-Type": `${type}; charset=utf-8`, "Content-Length": length, ...headers });
   response.end(content);
 }
 
