@@ -21,7 +21,6 @@ pytestmark = [pytest.mark.cloud, pytest.mark.xdist_group("machines"), pytest.mar
 LOCKED_DOWN = ("--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--network", "none")
 # The program has this file capability, as in the public image, and does not start where it is forbidden.
 MAY_BIND = ("--cap-add", "NET_BIND_SERVICE")
-TOKEN = "7f" * 32
 
 
 @dataclass
@@ -30,7 +29,7 @@ class Docker:
 
     server: Server
     images: dict[str, str]
-    """The images by repository, as the server names them."""
+    """An image of each repository, as the server names it."""
     prefix: str = field(default_factory=lambda: f"images-{uuid.uuid4().hex[:8]}")
     containers: list[str] = field(default_factory=list)
 
@@ -79,7 +78,9 @@ async def docker(other: Server, machines_cloud: dict[str, Any]) -> AsyncIterator
 async def test_docker_finds_the_digests_in_the_configuration_to_be_right(docker: Docker) -> None:
     """`docker pull` checks every layer against the configuration, and keeps that under its digest."""
     for image in await asyncio.to_thread(build_images, lambda _: None):
-        identity = await docker.run("image", "inspect", "--format", "{{.Id}}", docker.images[image.repository])
+        name = docker.images[image.repository].rpartition(":")[0] + f":{image.tag}"
+        await docker.run("pull", "--quiet", name)
+        identity = await docker.run("image", "inspect", "--format", "{{.Id}}", name)
         assert identity == json.loads(image.manifest)["config"]["digest"]
 
 
@@ -96,44 +97,6 @@ async def test_caddy_tells_its_version_and_serves_as_any_user(docker: Docker) ->
 async def test_caddy_hashes_a_password_from_its_standard_input(docker: Docker) -> None:
     shell = "printf 'secret\\nsecret\\n' | caddy hash-password --algorithm bcrypt"
     assert (await docker.once("library/caddy", "sh", "-c", shell, options=MAY_BIND)).strip().startswith("$2a$")
-
-
-@pytest.mark.real_gateway
-async def test_the_gateway_starts_and_answers_its_probes(docker: Docker) -> None:
-    config = {
-        "gateway": {"mode": "local", "auth": {"mode": "token"}, "controlUi": {"allowedOrigins": ["https://a.test"]}},
-        "models": {"catalogRefresh": {"enabled": False}},
-        "update": {"checkOnStart": False},
-        "telemetry": {"enabled": False},
-    }
-    shell = (
-        'printf %s "$CONFIG" > $HOME/.openclaw/openclaw.json && exec node dist/index.js gateway --bind lan --port 18789'
-    )
-    environment = f"OPENCLAW_GATEWAY_TOKEN={TOKEN}\nANTHROPIC_API_KEY=sk-ant-{'x' * 30}\nCONFIG={json.dumps(config)}\n"
-    file = f"/root/{docker.prefix}.env"
-    await docker.server.run(f"umask 077; echo {shlex.quote(environment)} > {file}")
-    name = await docker.start("openclaw/openclaw", "bash", "-c", shell, options=("--env-file", file))
-    await docker.server.run(f"rm {file}")
-    probe = ("curl", "--silent", "--max-time", "5")
-    live = await docker.until(name, *probe, "http://127.0.0.1:18789/healthz", wanted='"ok":true')
-    ready = await docker.until(name, *probe, "http://127.0.0.1:18789/readyz", wanted='"ready":true')
-    invoke = (*probe, "--output", "/dev/null", "--write-out", "%{http_code}", "--request", "POST")
-    url = "http://127.0.0.1:18789/tools/invoke"
-    refused = await docker.run("exec", name, *invoke, "--header", "Authorization: Bearer wrong", url)
-    user = await docker.run("exec", name, "id", "--user")
-
-    assert json.loads(live)["status"] == "live"
-    assert json.loads(ready)["ready"] is True
-    assert refused == "401"
-    assert user == "1000", "the gateway does not run as root"
-
-
-@pytest.mark.real_gateway
-async def test_the_gateway_refuses_to_listen_without_a_token(docker: Docker) -> None:
-    command = ("node", "dist/index.js", "gateway", "--bind", "lan", "--port", "18789")
-    status, _ = await docker.attempt("run", "--rm", *LOCKED_DOWN, docker.images["openclaw/openclaw"], *command)
-
-    assert status != 0, "a gateway that anybody may use must not start"
 
 
 @pytest.mark.parametrize(
