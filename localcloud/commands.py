@@ -20,7 +20,7 @@ from localcloud.paths import Paths
 from localcloud.process import only_one, running_pid, stop
 from localcloud.progress import StartError, follow
 from localcloud.running import Running
-from localcloud.settings import Behaviour, Settings, SettingsError, decide
+from localcloud.settings import Behaviour, Settings, SettingsError, decide, draft_of
 
 Say = Callable[[str], None]
 
@@ -83,7 +83,7 @@ def destroy(paths: Paths, say: Say) -> None:
     """Remove everything that this cloud has made, and nothing else."""
     with _alone(paths, say):
         settings = Settings.load(paths.settings)
-        if settings is None and paths.home.is_dir() and any(paths.home.iterdir()):
+        if settings is None and paths.home.is_dir() and _content(paths):
             raise SettingsError(
                 f"{paths.home} is not the home of a cloud (it has no settings.json), so it is left alone"
             )
@@ -92,8 +92,24 @@ def destroy(paths: Paths, say: Say) -> None:
         if settings is not None and not settings.api_only:
             _destroy_machines(paths, say)
         if paths.home.is_dir():
-            shutil.rmtree(paths.home)
+            _remove_home(paths)
         say(f"the cloud '{paths.name}' is gone")
+
+
+def _content(paths: Paths) -> list[Path]:
+    """What is in a home, without the settings that a killed start was writing."""
+    return [entry for entry in paths.home.iterdir() if entry != draft_of(paths.settings)]
+
+
+def _remove_home(paths: Paths) -> None:
+    """Remove a home, the settings last: where this is killed half-way, they say that the rest is a cloud's."""
+    for entry in paths.home.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        elif entry != paths.settings:
+            entry.unlink()
+    paths.settings.unlink(missing_ok=True)
+    paths.home.rmdir()
 
 
 def answers(settings: Settings) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import signal
 import socket
 import sys
@@ -35,6 +36,8 @@ from localcloud.services.names import NameServer
 from localcloud.services.sockets import bound_socket
 from localcloud.settings import Settings
 
+WHILE_VARIABLE = "CLAWDET_CLOUD_WHILE"
+"""Names the process id of a program; the daemon ends with it.  Tests set it, so that one that is killed leaves none."""
 _LOOPBACK = IPv4Address("127.0.0.1")
 _log = logging.getLogger(__name__)
 
@@ -45,6 +48,8 @@ async def serve(paths: Paths, settings: Settings, progress: ProgressWriter) -> N
     loop = asyncio.get_running_loop()
     for kind in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(kind, stop.set)
+    if process := os.environ.get(WHILE_VARIABLE):
+        _end_with(int(process), loop, stop)
     start = asyncio.create_task(_start(paths, settings, progress))
     ended = asyncio.create_task(stop.wait())
     await asyncio.wait({start, ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -57,6 +62,16 @@ async def serve(paths: Paths, settings: Settings, progress: ProgressWriter) -> N
         await ended
         _log.info("stopping")
         paths.running.unlink(missing_ok=True)
+
+
+def _end_with(process: int, loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    """Ask for the end when a process ends, however it does."""
+    try:
+        descriptor = os.pidfd_open(process)
+    except ProcessLookupError:
+        stop.set()
+    else:
+        loop.add_reader(descriptor, stop.set)
 
 
 async def _start(paths: Paths, settings: Settings, progress: ProgressWriter) -> AsyncExitStack:

@@ -136,8 +136,13 @@ def free_port(wanted: int | None = None) -> int:
 
 def write_private(path: Path, document: Mapping[str, Any]) -> None:
     """Replace a JSON file that only its owner may read, all at once."""
-    draft = path.with_name(f".{path.name}.draft")
+    draft = draft_of(path)
     draft.unlink(missing_ok=True)
     draft.touch(mode=0o600)
     draft.write_text(json.dumps(document, indent=2) + "\n")
     draft.replace(path)
+
+
+def draft_of(path: Path) -> Path:
+    """What `write_private` writes before it is put in the place of `path`."""
+    return path.with_name(f".{path.name}.draft")

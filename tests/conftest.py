@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,11 +10,32 @@ import pytest
 
 from tests.support.cloud import local_cloud
 from tests.support.live import ask, fleet, fleet_session
+from tests.support.logs import pytest_runtest_makereport
+from tests.support.parts import pytest_runtest_logreport, pytest_terminal_summary
 
-__all__ = ["ask", "cloud", "fleet", "fleet_session", "machines_cloud"]
+__all__ = [
+    "ask",
+    "cloud",
+    "fleet",
+    "fleet_session",
+    "machines_cloud",
+    "pytest_runtest_logreport",
+    "pytest_runtest_makereport",
+    "pytest_terminal_summary",
+]
 
 _GROUPS = {"e2e": "fleet", "operations": "fleet", "signups": "signups", "deploy": "deploy"}
 """The pytest-xdist group of each folder of tests that share servers."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let Ctrl-C and SIGTERM end a run, with its workers and with a report of the failures so far.
+
+    A shell lets programs in the background ignore Ctrl-C, and programs that the tests start would inherit that.
+    """
+    if not hasattr(config, "workerinput"):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -34,6 +34,7 @@ class _Seen:
     probe: dict[str, Any] = field(default_factory=dict)
 
 
+@deaf_to_signals()
 def run(record: Record, settings: Fleet, plan: PlanName, *, keep: bool, tell: Callable[[Passed], None]) -> Outcome:
     """Deploy a customer of a plan with a stack's settings, probe it, and remove it unless it shall be kept."""
     # What is not Hetzner itself is a cloud for trying things, where a zone costs nothing and nobody delegates one.
@@ -74,10 +75,9 @@ def run(record: Record, settings: Fleet, plan: PlanName, *, keep: bool, tell: Ca
     watch.end()
     remains = ""
     if not record.kept:
-        with deaf_to_signals():
-            # An engine that failed or was stopped may have made what its state does not know, and would wait long for
-            # a server that does not answer; so only what works is removed in the engine's way.
-            remains = _remove(record, fleet, engine if seen.healthy else None)
+        # An engine that failed or was stopped may have made what its state does not know, and would wait long for
+        # a server that does not answer; so only what works is removed in the engine's way.
+        remains = _remove(record, fleet, engine if seen.healthy else None)
         if not remains:
             stages.passes("removed")
     return Outcome(

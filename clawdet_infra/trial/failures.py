@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+_NUMBERS = (signal.SIGINT, signal.SIGTERM)
+
 
 class TrialError(Exception):
     """A trial failed; the text is one sentence without secrets."""
@@ -18,9 +20,12 @@ class Interrupted(BaseException):
 
 @contextmanager
 def stopped_by_signals() -> Iterator[None]:
-    """Raise Interrupted in here at the first SIGINT or SIGTERM; leave again as it was."""
+    """Raise Interrupted in here at the first SIGINT or SIGTERM, and ignore those that follow; leave again as it was."""
 
     def stop(number: int, frame: FrameType | None) -> None:
+        # A second one must not cut off what is done because of the first, such as stopping an engine.
+        for one in _NUMBERS:
+            signal.signal(one, signal.SIG_IGN)
         raise Interrupted(signal.Signals(number).name)
 
     with _handlers(stop):
@@ -29,14 +34,14 @@ def stopped_by_signals() -> Iterator[None]:
 
 @contextmanager
 def deaf_to_signals() -> Iterator[None]:
-    """Let nothing but SIGKILL end what is done in here."""
+    """Let nothing but SIGKILL end what is done in here, except where `stopped_by_signals` is inside of it."""
     with _handlers(signal.SIG_IGN):
         yield
 
 
 @contextmanager
 def _handlers(handler: signal.Handlers | object) -> Iterator[None]:
-    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    before = {one: signal.getsignal(one) for one in _NUMBERS}
     for one in before:
         signal.signal(one, handler)  # type: ignore[arg-type]
     try:

@@ -79,6 +79,7 @@ class _Plan:
         return (self.token, self.password, self.customer.customer.anthropic_api_key.get_secret_value())
 
 
+@deaf_to_signals()
 def run(
     record: Record, settings: Fleet, plan: PlanName, ssh: Ssh, *, keep: bool, tell: Callable[[Passed], None]
 ) -> Outcome:
@@ -111,14 +112,13 @@ def run(
     except Exception as error:  # Whatever it was, nothing may be left of the trial.
         failure = Redactor(planned.secrets).line(f"it broke: {type(error).__name__}: {error}")
     if not record.kept:
-        with deaf_to_signals():
-            try:
-                if begun:
-                    remove(record, ssh)
-                    stages.passes("removed")
-                record.forget()
-            except TrialError as error:
-                remains = f"{record.name} could not be removed from {ssh.address}: {error}"
+        try:
+            if begun:
+                remove(record, ssh)
+                stages.passes("removed")
+            record.forget()
+        except TrialError as error:
+            remains = f"{record.name} could not be removed from {ssh.address}: {error}"
     return Outcome(
         name=record.name,
         plan=plan,

@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from aiohttp import web
 
+from localcloud.api import fault_routes
 from localcloud.api.actions import routes as actions
 from localcloud.api.actions.runner import Runner
 from localcloud.api.addresses import AddressPool
@@ -62,7 +63,7 @@ CLOUD = web.AppKey("cloud", Cloud)
 
 
 def create_app(state: State, machines: Machines, config: ApiConfig) -> web.Application:
-    """The API of one local cloud, under `/v1`.
+    """The API of one local cloud, under `/v1`, and beside it `/faults`.
 
     Its start prepares the machines, takes up actions that were running when the state was last closed, and starts
     servers that should run; its stop cuts running actions off, to be taken up at the next start.  `state` stays the
@@ -92,6 +93,15 @@ def create_app(state: State, machines: Machines, config: ApiConfig) -> web.Appli
     app.cleanup_ctx.append(run)
     for route in _fixed_first(ROUTES):
         app.router.add_route(route.method, PREFIX + route.path, gate.handler(route))
+    app.router.add_get(fault_routes.PATH, gate.list_faults)
+    app.router.add_post(fault_routes.PATH, gate.add_fault)
+    app.router.add_delete(fault_routes.PATH + "/{id}", gate.remove_fault)
+
+    async def end_faults(_: web.Application) -> None:
+        # Calls that a rule lets wait would hold up the end of the server.
+        faults.clear()
+
+    app.on_shutdown.append(end_faults)
     return app
 
 
@@ -120,28 +130,46 @@ class _Gate:
     def handler(self, route: Route) -> _NEXT:
         """A route's handler as aiohttp wants it.
 
-        Handlers do not wait for anything, so each sees and leaves a state that no other request is changing.
+        Handlers do not wait for anything, so each sees and leaves a state that no other request is changing.  A call
+        waits before or after that only where a fault asks for it.
         """
 
         async def handle(request: web.Request) -> web.StreamResponse:
-            self._faults.check_request(route.name)
             cloud = request.app[CLOUD]
             body = read_json(await _text(request)) if route.method in ("POST", "PUT") else {}
+            facts = fault_routes.facts_of_request(cloud.state, request, body)
+            await self._faults.check_request(route.name, facts)
+            if request.transport is None or request.transport.is_closing():
+                # The request of a client that was killed must not have an effect minutes later.
+                raise ApiError("timeout", "the client has closed the connection")
             call = Call(cloud, request.match_info, request.query, body, str(request.url))
             with cloud.state.change():
                 reply = route.handler(call)
             cloud.runner.run_new()
-            self._faults.check_answer(route.name)
+            await self._faults.check_answer(route.name, facts)
             return _response(reply)
 
         return handle
+
+    async def list_faults(self, request: web.Request) -> web.StreamResponse:
+        """`GET /faults`."""
+        return _response(fault_routes.listed(self._faults))
+
+    async def add_fault(self, request: web.Request) -> web.StreamResponse:
+        """`POST /faults`."""
+        return _response(fault_routes.added(self._faults, await _text(request), {route.name for route in ROUTES}))
+
+    async def remove_fault(self, request: web.Request) -> web.StreamResponse:
+        """`DELETE /faults/{id}`."""
+        return _response(fault_routes.removed(self._faults, request.match_info["id"]))
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: _NEXT) -> web.StreamResponse:
         """Limit the rate, check the token, and turn every refusal into Hetzner's JSON."""
         response: web.StreamResponse
         try:
-            self._limit.take(self._config.clock.now())
+            if request.path.startswith(PREFIX + "/"):
+                self._limit.take(self._config.clock.now())
             self._check_token(request)
             response = await handler(request)
         except ApiError as error:

@@ -14,6 +14,7 @@ from typing import Any
 from localcloud.api.actions.model import Action
 from localcloud.api.firewalls.model import Firewall
 from localcloud.api.images.model import Image
+from localcloud.api.inputs import read_id
 from localcloud.api.placement_groups.model import PlacementGroup
 from localcloud.api.primary_ips.model import PrimaryIP
 from localcloud.api.servers.model import Boot, Server
@@ -146,6 +147,15 @@ class State:
     def new_id(self) -> int:
         """An id for a new resource."""
         return self.count("resource", _FIRST_ID)
+
+    def find(self, kind: str, key: str) -> Any | None:
+        """The object of a kind (`server`, `zone`, …) with this id, or for zones this name; None where there is none."""
+        table = next((table for table in self._tables() if table.kind == kind), None)
+        if table is None:
+            return None
+        if (number := read_id(key)) is not None:
+            return table.get(number)
+        return self.zone_table.first("name", key.lower()) if table is self.zone_table else None
 
     def zones(self) -> Mapping[str, Zone]:
         """Every DNS zone by its name (lower case, no dot at the end)."""

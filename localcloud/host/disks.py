@@ -84,8 +84,10 @@ class Disks(ABC):
         folder = self.root / "golden"
         folder.mkdir(parents=True, exist_ok=True)
         draft, target = folder / f".{fingerprint}-{os.getpid()}", folder / fingerprint
-        if draft.exists():
-            self._remove(draft)
+        for left in folder.glob(f".{fingerprint}-*"):
+            # A run that was killed left it.
+            if left == draft or not Path(f"/proc/{left.name.rpartition('-')[2]}").exists():
+                self._remove(left)
         self._copy(self.path(cloud, name), draft)
         self.discard(fingerprint)
         draft.rename(target)

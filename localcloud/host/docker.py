@@ -1,7 +1,7 @@
 """The outer Docker, in which every server of every local cloud on this machine is a container.
 
 A Docker that answers already is used.  Where none does, Debian's dockerd is started by hand, apart from anything
-that a system-wide Docker would use, and stays until no container is left in it.
+that a system-wide Docker would use, and stays until no container and no cloud's network is left in it.
 """
 
 from __future__ import annotations
@@ -101,7 +101,9 @@ def ensure_docker(locations: Locations = MACHINE, environment: Mapping[str, str]
 
 
 def stop_docker_if_unused(locations: Locations = MACHINE) -> bool:
-    """Stop the Docker that ensure_docker started, unless a container is left in it, running or not.
+    """Stop the Docker that ensure_docker started, unless a container is left in it, running or not, or a network.
+
+    A cloud that is up and has no server yet has its network.
 
     Returns whether it is not running now.  A Docker that was not started by us is never touched.
     """
@@ -109,7 +111,12 @@ def stop_docker_if_unused(locations: Locations = MACHINE) -> bool:
     with locations.locked():
         if not answers(ours):
             return True
-        if run(["docker", "--host", ours, "ps", "--all", "--quiet"]).strip():
+        docker = ["docker", "--host", ours]
+        left = (
+            run([*docker, "ps", "--all", "--quiet"]),
+            run([*docker, "network", "ls", "--filter=type=custom", "--quiet"]),
+        )
+        if "".join(left).strip():
             return False
         pid = int(locations.pid_file.read_text())
         os.kill(pid, signal.SIGTERM)

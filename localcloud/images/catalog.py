@@ -9,6 +9,7 @@ from pathlib import Path
 
 from localcloud.images.browser import recipe as browser
 from localcloud.images.caddy import recipe as caddy
+from localcloud.images.gateway_stand_in import recipe as stand_in
 from localcloud.images.layers import LayerRecipe, LayerStore, Progress
 from localcloud.images.oci import Execution, Image
 from localcloud.images.openclaw import recipe as openclaw
@@ -33,6 +34,11 @@ class ImageRecipe:
 CATALOG: tuple[ImageRecipe, ...] = (
     ImageRecipe(caddy.REPOSITORY, caddy.VERSION, caddy.layers, caddy.EXECUTION),
     ImageRecipe(openclaw.REPOSITORY, openclaw.VERSION, openclaw.layers, openclaw.EXECUTION),
+    ImageRecipe(openclaw.REPOSITORY, openclaw.REBUILT, openclaw.layers, openclaw.REBUILT_EXECUTION),
+    *(
+        ImageRecipe(stand_in.REPOSITORY, release, stand_in.layers, stand_in.execution(release))
+        for release in stand_in.RELEASES
+    ),
     ImageRecipe(browser.REPOSITORY, browser.VERSION, browser.layers, browser.EXECUTION),
 )
 
@@ -60,10 +66,17 @@ def build_images(
     """
     store = store or layer_store()
     layers = [list(recipe.layers()) for recipe in catalog]
+    # A layer that images share would make a second build wait for the first one.
+    distinct = {layer.fingerprint: layer for of_image in layers for layer in of_image}
     # Two at a time: while one waits for the network, the other compiles or compresses.
     with ThreadPoolExecutor(max_workers=2) as workers:
-        builds = [[workers.submit(store.build, layer, progress) for layer in of_image] for of_image in layers]
+        builds = {key: workers.submit(store.build, layer, progress) for key, layer in distinct.items()}
     return [
-        Image(recipe.repository, recipe.tag, tuple(build.result() for build in of_image), recipe.execution)
-        for recipe, of_image in zip(catalog, builds, strict=True)
+        Image(
+            recipe.repository,
+            recipe.tag,
+            tuple(builds[layer.fingerprint].result() for layer in of_image),
+            recipe.execution,
+        )
+        for recipe, of_image in zip(catalog, layers, strict=True)
     ]

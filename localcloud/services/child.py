@@ -26,6 +26,7 @@ class Child:
 
     `listens` is where the program is going to listen.  `ready` is awaited after each start, the ones after a crash
     included, until it returns without an OSError.  What the program prints goes to `log`.
+    Within `ready_seconds` of a start it has to be ready; `free_seconds` is how long its port may still be another's.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Child:
         log: Path,
         environment: Mapping[str, str] | None = None,
         ready_seconds: float = 20.0,
+        free_seconds: float = _FREE_SECONDS,
     ) -> None:
         self.name = name
         self._argv = _dying_with_parent(argv)
@@ -46,6 +48,7 @@ class Child:
         self._log_path = log
         self._environment = {**os.environ, **(environment or {})}
         self._ready_seconds = ready_seconds
+        self._free_seconds = free_seconds
         self._process: asyncio.subprocess.Process | None = None
         self._watcher: asyncio.Task[None] | None = None
 
@@ -97,7 +100,7 @@ class Child:
         The one of a daemon that was killed is given the time to end.
         """
         address, port = self._listens
-        deadline = asyncio.get_running_loop().time() + _FREE_SECONDS
+        deadline = asyncio.get_running_loop().time() + self._free_seconds
         while True:
             try:
                 bound_socket(socket.SOCK_STREAM, address, port).close()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from tests.support.chromium import HANDOFF
 from tests.support.gateway import curl, invoke
 from tests.support.live import LiveFleet
 from tests.support.stack import customer
@@ -46,52 +48,41 @@ def test_the_api_needs_the_token(fleet: LiveFleet, ask: Callable[[str], dict[str
     assert invoke(one["url"], one["ipv4"], fleet.cloud["ca"], one["gateway_token"]).status == 200
 
 
-def test_one_customers_token_does_not_open_anothers_gateway(
-    fleet: LiveFleet, ask: Callable[[str], dict[str, Any]]
-) -> None:
-    alice, user = ask("alice"), ask("user123")
-    assert invoke(user["url"], user["ipv4"], fleet.cloud["ca"], alice["gateway_token"]).status == 401
-
-
 def test_nothing_is_to_be_done_right_after_an_update(fleet: LiveFleet) -> None:
     result = fleet.stack.preview("--expect-no-changes")
     assert result.code == 0, result.output
 
 
-def test_a_reboot_brings_a_customer_back_with_token_and_data(
+def test_the_handoff_is_for_this_sites_own_page_after_the_password(
     fleet: LiveFleet, ask: Callable[[str], dict[str, Any]]
 ) -> None:
-    from tests.support.stack import wait_until
-
     one = ask("user123")
-    server = fleet.server("user123")
-    volume = "$(docker volume inspect --format '{{.Mountpoint}}' user123_state)"
-    server.run(f"echo kept > {volume}/of-the-customer")
-    booted = server.run("cat /proc/sys/kernel/random/boot_id; stat -c %Y /run/systemd/system")
-    server.attempt("systemctl reboot")
-    wait_until(
-        lambda: (
-            (again := server.attempt("stat -c %Y /run/systemd/system")).returncode == 0
-            and again.stdout.strip() not in booted
-        ),
-        seconds=90,
-        what="the server is back after its reboot",
-    )
-    wait_until(
-        lambda: _answers(one, fleet.cloud["ca"]),
-        seconds=120,
-        what="the gateway takes its token after the reboot",
-    )
-    assert server.run(f"cat {volume}/of-the-customer").strip() == "kept"
+    person = f"{one['user']}:{one['auth_password']}"
+
+    def hand_over(*headers: str, user: str | None = None) -> int:
+        host = one["url"].removeprefix("https://")
+        lines = [f'resolve = "{host}:443:{one["ipv4"]}"', f'cacert = "{fleet.cloud["ca"]}"', "http1.1"]
+        lines += [f'header = "{header}"' for header in headers] + ([f'user = "{user}"'] if user else [])
+        asked = ["curl", "--silent", "--max-time", "20", "--output", "/dev/null", "--write-out", "%{http_code}"]
+        done = subprocess.run(
+            [*asked, "--config", "-", one["url"] + HANDOFF],
+            input="\n".join(lines),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return int(done.stdout)
+
+    own, foreign = "Sec-Fetch-Site: same-origin", "Sec-Fetch-Site: cross-site"
+    assert hand_over(own, user=person) == 200
+    assert hand_over(own) == 401
+    assert hand_over(own, user=f"{one['user']}:wrong") == 401
+    assert hand_over(own, "Connection: Upgrade", "Upgrade: websocket") == 401, "WebSockets need no password"
+    assert hand_over(foreign, user=person) == 403
+    assert hand_over(user=person) == 403
 
 
-def _answers(one: dict[str, Any], ca: str) -> bool:
-    try:
-        return invoke(one["url"], one["ipv4"], ca, one["gateway_token"]).status == 200
-    except AssertionError:
-        return False
-
-
+@pytest.mark.machines_full
 def test_an_enterprise_customer_has_a_browser_that_only_its_gateway_reaches(fleet: LiveFleet) -> None:
     fleet.deploy([customer("acme", "enterprise")])
     server = fleet.server("acme")

@@ -1,154 +1,117 @@
-"""An update that is killed at any moment, and run again, converges: nothing orphaned, nothing doubled."""
+"""An update that is killed at any moment, and run again, converges: nothing orphaned, nothing doubled.
+
+Where and when an update is killed hangs on no clock: a call to the cloud, or a command, is held until the kill.
+"""
 
 from __future__ import annotations
 
-import json
 import random
-import secrets
-import subprocess
-import time
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.support.cloud import info_of
-from tests.support.gateway import curl
-from tests.support.stack import Stack, customer, fleet_config, kill_group, wait_until
+from tests.faults.conftest import Victim
+from tests.support.cloud import fault
+from tests.support.stack import kill_group
 
-pytestmark = [pytest.mark.cloud, pytest.mark.engine, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("faults"), pytest.mark.timeout(1200)]
 
-
-@dataclass(frozen=True)
-class Victim:
-    """A stack of one customer, whose names nothing else in the project has."""
-
-    stack: Stack
-    cloud: dict[str, Any]
-    identity: str
-
-    @property
-    def domain(self) -> str:
-        return f"{self.identity}.test"
+HELD = 600
+"""Seconds that a call is held at most; it ends with the kill."""
 
 
-@pytest.fixture
-def victim(tmp_path: Path, cloud: dict[str, Any]) -> Iterator[Victim]:
-    stack = Stack(tmp_path / "project", name="killed").init()
-    one = Victim(stack, cloud, f"victim-{secrets.token_hex(4)}")
-    customers = [customer(one.identity, "pro")]
-    stack.configure(fleet_config(info_of(cloud), customers, domain=one.domain, sharedHosts=[]))
-    yield one
-    stack.run("clawdet", "recover", "--stack", stack.name)
-    result = stack.destroy()
-    assert result.code == 0, result.output
-    assert things_at_hetzner(one) == Counter(), "destroying the stack leaves nothing behind"
-
-
-def api(cloud: dict[str, Any], path: str) -> Any:
-    config = f'url = "{cloud["endpoint"]}{path}"\nheader = "Authorization: Bearer {cloud["token"]}"\n'
-    done = subprocess.run(
-        ["curl", "--silent", "--config", "-"], input=config, capture_output=True, text=True, check=True
-    )
-    return json.loads(done.stdout)
-
-
-def things_at_hetzner(victim: Victim) -> Counter[str]:
-    """How often each thing of this fleet is there, by kind and name."""
-    cloud, selector = victim.cloud, f"label_selector=clawdet-fleet%3D{victim.domain}"
-    things = Counter[str]()
-    for kind in ("servers", "ssh_keys", "firewalls", "zones"):
-        things.update(f"{kind} {one['name']}" for one in api(cloud, f"/{kind}?{selector}")[kind])
-    if api(cloud, f"/zones?name={victim.domain}")["zones"]:
-        rrsets = api(cloud, f"/zones/{victim.domain}/rrsets?{selector}")["rrsets"]
-        things.update(f"{one['type']} {one['name']}" for one in rrsets)
-    return things
-
-
-def expected(victim: Victim) -> Counter[str]:
-    return Counter(
-        [
-            f"servers {victim.identity}",
-            f"ssh_keys clawdet-{victim.domain}",
-            f"firewalls clawdet-{victim.domain}",
-            f"zones {victim.domain}",
-            f"A {victim.identity}",
-            f"AAAA {victim.identity}",
-        ]
-    )
-
-
-def converge_and_check(victim: Victim) -> None:
-    result = victim.stack.clawdet_up()
-    assert result.code == 0, result.output
-    assert things_at_hetzner(victim) == expected(victim)
-    assert not victim.stack.export()["deployment"].get("pending_operations")
-    again = victim.stack.preview("--expect-no-changes", "--refresh")
-    assert again.code == 0, f"state and cloud differ after recovery:\n{again.output}"
-    one = victim.stack.outputs()["customers"][victim.identity]
-    assert curl(f"{one['url']}/healthz", one["ipv4"], victim.cloud["ca"]).json()["ok"] is True
-
-
-def kill_when(stack: Stack, trigger: str) -> None:
-    """Kill an update as soon as its output has `trigger`."""
-    process = stack.start_up()
+def kill_at_line(victim: Victim, trigger: str, lines: int = 1) -> bool:
+    """Kill an update as soon as its output has the trigger so many times; says whether it came to that."""
+    process = victim.start_up()
     assert process.stdout is not None
     for line in process.stdout:
-        if trigger in line:
-            break
-    kill_group(process)
+        lines -= trigger in line
+        if not lines:
+            kill_group(process)
+            return True
+    process.communicate()
+    return False
+
+
+def kill_while_command_is_made(victim: Victim, kind: str, name: str) -> None:
+    with victim.commands(held=name):
+        assert kill_at_line(victim, f"command:{kind}:Command {name} creating")
+
+
+def converge_and_check(victim: Victim, *, by_hand: bool = True) -> None:
+    with victim.commands():
+        result = victim.converge(by_hand=by_hand)
+        assert result.code == 0, result.output
+        victim.check()
+
+
+SERVER = ("POST /servers", "hcloud:index/server:Server")
+RECORD = ("POST /zones/{id_or_name}/rrsets", "hcloud:index/zoneRrset:ZoneRrset")
 
 
 @pytest.mark.parametrize(
-    "trigger",
+    ("route", "resource", "made"),
     [
-        "hcloud:index:Server {}-server creating",
-        "hcloud:index:ZoneRrset {}-dns-a creating",
-        "command:remote:Command {}-deployment creating",
-        "command:local:Command {}-health creating",
+        pytest.param(*SERVER, False, id="server asked for"),
+        pytest.param(*SERVER, True, id="server made and not noted"),
+        pytest.param(*RECORD, False, id="record asked for"),
+        # Like the server that was made and not noted.
+        pytest.param(*RECORD, True, id="record made and not noted", marks=pytest.mark.slow),
     ],
 )
-def test_an_update_killed_while_something_is_made_converges(victim: Victim, trigger: str) -> None:
-    kill_when(victim.stack, trigger.format(victim.identity))
+def test_an_update_killed_while_something_is_made_converges(
+    victim: Victim, route: str, resource: str, made: bool
+) -> None:
+    """That Hetzner has made it, and the state has only the beginning of its creation, is the worst moment."""
+    named = {"name": victim.identity}
+    code = "lost" if made else None
+    with victim.commands(), fault(victim.cloud, route, code=code, match=named, delay=HELD) as held:
+        process = victim.start_up()
+        held.wait()
+        kill_group(process)
+    pending, before = victim.pending(), servers(victim)
+    assert resource in pending, "the update was killed in the middle of it"
+    converge_and_check(victim, by_hand=not made)
+    if before:
+        assert servers(victim) == before, f"the server was made twice; pending was {pending}"
+
+
+def servers(victim: Victim) -> list[int]:
+    """The ids of the customer's servers."""
+    return [one.id for one in victim.client.servers.get_all(name=victim.identity)]
+
+
+def test_an_update_killed_while_a_health_check_runs_converges(victim: Victim) -> None:
+    kill_while_command_is_made(victim, "local", f"{victim.identity}-health")
     converge_and_check(victim)
 
 
-def test_a_server_that_was_made_and_not_noted_is_taken_over(victim: Victim) -> None:
-    """The worst moment: Hetzner has the server, and the state has only the beginning of its creation."""
-    process = victim.stack.start_up()
-    [made] = wait_until(
-        lambda: api(victim.cloud, f"/servers?name={victim.identity}")["servers"],
-        seconds=60,
-        what="Hetzner has the server",
-    )
-    kill_group(process)
-    pending = victim.stack.export()["deployment"].get("pending_operations") or []
-    converge_and_check(victim)
-    [kept] = api(victim.cloud, f"/servers?name={victim.identity}")["servers"]
-    assert kept["id"] == made["id"], f"the server was made twice; pending was {[one['type'] for one in pending]}"
+@pytest.mark.cloud
+def test_an_update_killed_while_a_deployment_is_made_on_a_server_converges(real_victim: Victim) -> None:
+    kill_while_command_is_made(real_victim, "remote", f"{real_victim.identity}-deployment")
+    converge_and_check(real_victim)
 
 
 def test_updates_killed_at_random_moments_again_and_again_converge(victim: Victim) -> None:
-    moments = random.Random(7)  # The same moments at each run; how far an update is by then differs anyway.
-    for _ in range(4):
-        process = victim.stack.start_up()
-        time.sleep(moments.uniform(1.0, 7.0))
-        kill_group(process)
-        victim.stack.run("clawdet", "recover", "--stack", victim.stack.name).ok()
+    moments = random.Random(7)  # The same moments at each run; what else is under way by then differs anyway.
+    with victim.commands():
+        killed = []
+        for _ in range(4):
+            killed.append(kill_at_line(victim, " creating", lines=moments.randrange(1, 5)))
+            victim.recover().ok()
+        assert any(killed)
     converge_and_check(victim)
 
 
 def test_an_update_that_is_still_running_is_not_taken_for_a_dead_one(victim: Victim) -> None:
-    process = victim.stack.start_up()
-    assert process.stdout is not None
-    for line in process.stdout:
-        if "creating" in line:
-            break
-    refused = victim.stack.run("clawdet", "recover", "--stack", victim.stack.name)
-    kill_group(process)
-    assert refused.code != 0
-    assert str(process.pid) in refused.output, refused.output
-    converge_and_check(victim)
+    named = {"name": victim.identity}
+    with victim.commands():
+        with fault(victim.cloud, "POST /servers", match=named, delay=HELD) as held:
+            process = victim.start_up()
+            held.wait()
+            refused = victim.recover()
+            assert process.poll() is None
+        output, _ = process.communicate(timeout=600)
+        assert refused.code != 0
+        assert str(process.pid) in refused.output, refused.output
+        assert process.returncode == 0, f"the update was disturbed:\n{output}"
+        victim.check()

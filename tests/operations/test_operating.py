@@ -103,8 +103,10 @@ def test_a_rotated_token_is_new_everywhere_and_the_old_one_is_dead(
 ) -> None:
     old, neighbour = ask("user123"), ask("alice")
     clawdet("token", "rotate", "user123").ok()
-    assert fleet.stack.preview_steps().keys() >= {"user123-deployment"}
-    assert not [name for name in fleet.stack.preview_steps() if name.startswith("alice")]
+    steps = fleet.stack.preview_steps()
+    assert "user123-deployment" in steps
+    assert "user123-server" not in steps, "a rotation must not rebuild the server"
+    assert not [name for name in steps if name.startswith("alice")]
     # The file now says more than what the fixture has written, so whoever comes next deploys anew.
     fleet._deployed = None
     fleet.stack.clawdet_up().ok()
@@ -120,8 +122,8 @@ def test_a_rotated_token_is_new_everywhere_and_the_old_one_is_dead(
 
 
 def test_a_token_that_was_given_is_not_rotated(fleet: LiveFleet) -> None:
-    fleet.want([*BASELINE[:1], customer("user123", "pro", gatewayToken="ab" * 32)])
-    result = fleet.stack.run("clawdet", "token", "rotate", "user123")
+    with fleet.file([*BASELINE[:1], customer("user123", "pro", gatewayToken="ab" * 32)]):
+        result = fleet.stack.run("clawdet", "token", "rotate", "user123")
     assert result.code == 2
     assert "gatewayToken of its own" in result.output
     assert "ab" * 32 not in result.output

@@ -8,9 +8,9 @@ import re
 import secrets
 import signal
 import subprocess
-import threading
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,9 @@ from hcloud.server_types import ServerType
 from clawdet_infra import render
 from clawdet_infra.keys import ssh_key_from_seed
 from clawdet_infra.trial.ssh import Ssh
-from tests.support.cloud import info_of
+from tests.support.cloud import fault, info_of
+from tests.support.gateways import gateway
+from tests.support.logs import redacted, server_logs
 from tests.support.stack import Result, Stack, fleet_config, wait_until
 
 pytestmark = [pytest.mark.cloud, pytest.mark.engine, pytest.mark.timeout(1200)]
@@ -36,21 +38,19 @@ class Trials:
     """A stack with settings and nothing deployed, and the cloud that trials are made at."""
 
     stack: Stack
+    cloud: dict[str, Any]
     client: Client
+    said: list[str] = field(default_factory=list)
+    started: list[Running] = field(default_factory=list)
 
     def run(self, *arguments: str) -> Result:
-        return self.stack.run("clawdet", "test-deploy", *arguments)
+        done = self.stack.run("clawdet", "test-deploy", *arguments)
+        self.said.append(done.output)
+        return done
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            ["clawdet", "test-deploy", *arguments],
-            cwd=self.stack.folder,
-            env=self.stack.env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+    def start(self, *arguments: str) -> Running:
+        self.started.append(Running(self, *arguments))
+        return self.started[-1]
 
     def left(self) -> dict[str, list[str]]:
         """What trials have at the cloud, and the folders that know of them."""
@@ -67,26 +67,72 @@ class Trials:
         found = {kind: [one.name for one in some if NAME.search(one.name)] for kind, some in things.items()}
         return {kind: names for kind, names in {**found, "folders": folders}.items() if names}
 
+    def logs(self) -> str:
+        """What the commands of the test have printed; their servers are gone by now."""
+        return redacted("\n".join(f"== clawdet test-deploy\n{text}" for text in self.said))
+
+
+class Running:
+    """A trial under way, whose output can be read as it comes."""
+
+    def __init__(self, trials: Trials, *arguments: str) -> None:
+        self._trials = trials
+        self.said = ""
+        self.process = subprocess.Popen(
+            ["clawdet", "test-deploy", *arguments],
+            cwd=trials.stack.folder,
+            env=trials.stack.env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def until(self, words: str) -> str:
+        """Read what it says until these words come; returns the trial's name."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.said += line
+            if words in line:
+                [name] = set(NAME.findall(self.said))
+                return name
+        raise AssertionError(f"it ended with {self.process.wait()} without saying {words!r}:\n{self.said}")
+
+    def end(self, seconds: float | None = None) -> int:
+        """Read the rest, and return the exit code."""
+        rest, _ = self.process.communicate(timeout=seconds)
+        self.said += rest
+        self._trials.said.append(self.said)
+        return self.process.returncode
+
+    def kill(self) -> None:
+        """End it at once, if it has not ended."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.end()
+
+
+@pytest.fixture(scope="module")
+def all_trials(cloud: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Trials:
+    stack = Stack(tmp_path_factory.mktemp("trials") / "project", name="trials").init()
+    return Trials(stack, cloud, Client(token=cloud["token"], api_endpoint=cloud["endpoint"]))
+
 
 @pytest.fixture
-def trials(cloud: dict[str, Any], tmp_path: Path) -> Iterator[Trials]:
-    stack = Stack(tmp_path / "project", name="trials").init()
-    stack.configure(fleet_config(info_of(cloud), [], domain="trials.test"))
-    one = Trials(stack, Client(token=cloud["token"], api_endpoint=cloud["endpoint"]))
-    yield one
-    one.run("--clean")
-    assert one.left() == {}
-
-
-def until_said(process: subprocess.Popen[str], words: str) -> list[str]:
-    """Read what a process says until these words come."""
-    said = []
-    assert process.stdout is not None
-    for line in process.stdout:
-        said.append(line)
-        if words in line:
-            return said
-    raise AssertionError(f"it ended with {process.wait()} without saying {words!r}:\n{''.join(said)}")
+def trials(all_trials: Trials) -> Iterator[Trials]:
+    """Trials with the release of all tests, none of which a test before has left."""
+    config = fleet_config(info_of(all_trials.cloud), [], domain="trials.test")
+    all_trials.stack.configure({**config, "clawdet:release": {**config["clawdet:release"], "gateway": gateway()}})
+    all_trials.said.clear()
+    yield all_trials
+    while all_trials.started:
+        all_trials.started.pop().kill()
+    if left := all_trials.left():
+        # Of a test that failed; the next one is not to suffer from it.
+        all_trials.run("--clean")
+        for name in all_trials.left().get("folders", []):
+            all_trials.run("--remove", name)
+        raise AssertionError(f"it has left {left}")
 
 
 def test_a_pro_customer_works_and_is_removed_without_a_trace(trials: Trials) -> None:
@@ -98,6 +144,7 @@ def test_a_pro_customer_works_and_is_removed_without_a_trace(trials: Trials) -> 
         text=True,
         check=False,
     )
+    trials.said.append(done.stderr)
     assert done.returncode == 0, done.stderr
     outcome = json.loads(done.stdout)
     assert outcome["healthy"]
@@ -162,25 +209,42 @@ def test_a_release_that_does_not_start_is_told_in_one_sentence_and_removed(trial
     assert trials.left() == {}
 
 
-@pytest.mark.parametrize(("stage", "number"), [(" queued ", signal.SIGINT), (" SSH", signal.SIGTERM)])
-def test_an_interrupted_run_removes_what_it_has_made(trials: Trials, stage: str, number: signal.Signals) -> None:
-    process = trials.start("-s", "trials", "--plan", "pro")
-    said = until_said(process, stage)
-    process.send_signal(number)
-    # A second one comes from an impatient operator, and must not cut the removal off.
-    threading.Timer(3, process.send_signal, (number,)).start()
-    rest, _ = process.communicate(timeout=120)
-    assert process.returncode == 1, "".join(said) + rest
-    assert f"it was interrupted by {number.name}" in rest
+def interrupt(running: Running, number: signal.Signals) -> None:
+    """Send a signal, and the same again, as an impatient operator does, who must not cut the removal off."""
+    for _ in range(2):
+        running.process.send_signal(number)
+        time.sleep(1)
+
+
+def test_a_run_that_is_interrupted_while_it_asks_for_a_server_leaves_nothing(trials: Trials) -> None:
+    with fault(trials.cloud, "POST /servers", delay=600, match={"name": "test-deploy-*"}) as held:
+        running = trials.start("-s", "trials", "--plan", "pro")
+        running.until(" queued ")
+        held.wait()
+        # The engine finishes what it is at, so it still waits for the cloud at the second signal.
+        interrupt(running, signal.SIGINT)
+    assert running.end(120) == 1, running.said
+    assert "it was interrupted by SIGINT" in running.said
     assert trials.left() == {}
 
 
-def test_what_a_killed_run_leaves_is_removed_by_the_next(trials: Trials) -> None:
-    process = trials.start("-s", "trials", "--plan", "pro")
-    said = until_said(process, " SSH")
-    process.kill()
-    process.communicate()
-    [name] = set(NAME.findall("".join(said)))
+# In the default tier a run is interrupted before it has a server, and removes what it has made in the same way.
+@pytest.mark.machines_full
+def test_a_run_that_is_interrupted_while_it_deploys_removes_what_it_has_made(trials: Trials) -> None:
+    running = trials.start("-s", "trials", "--plan", "pro")
+    running.until(" SSH")
+    interrupt(running, signal.SIGTERM)
+    assert running.end(120) == 1, running.said
+    assert "it was interrupted by SIGTERM" in running.said
+    assert trials.left() == {}
+
+
+# In the default tier a run is killed at the worst moment, and what it leaves is removed in the same way.
+@pytest.mark.machines_full
+def test_what_a_run_that_was_killed_while_it_deployed_leaves_is_removed_by_the_next(trials: Trials) -> None:
+    running = trials.start("-s", "trials", "--plan", "pro")
+    name = running.until(" SSH")
+    running.kill()
     assert trials.left()["servers"] == [name]
     cleaned = trials.run("--clean").ok().output
     assert f"{name}: removed" in cleaned
@@ -189,14 +253,16 @@ def test_what_a_killed_run_leaves_is_removed_by_the_next(trials: Trials) -> None
 
 
 def test_a_run_killed_while_the_server_is_asked_for_leaves_nothing_after_cleaning(trials: Trials) -> None:
-    """The worst moment: the request is at the cloud, and nobody has noted an answer."""
-    process = trials.start("-s", "trials", "--plan", "pro")
-    said = until_said(process, " queued ")
-    [name] = set(NAME.findall("".join(said)))
-    wait_until(lambda: trials.client.servers.get_by_name(name), seconds=60, what="the cloud has the server")
-    process.kill()
-    process.communicate()
-    trials.run("--clean").ok()
+    """The worst moment: the cloud has made the server, and no answer was noted."""
+    with fault(trials.cloud, "POST /servers", code="lost", delay=600, match={"name": "test-deploy-*"}) as lost:
+        running = trials.start("-s", "trials", "--plan", "pro")
+        name = running.until(" queued ")
+        lost.wait()
+        wait_until(lambda: trials.client.servers.get_by_name(name), seconds=60, what="the cloud has the server")
+        running.kill()
+    cleaned = trials.run("--clean").ok().output
+    assert f"{name}: removed" in cleaned
+    assert f"server {name}" in cleaned
     assert trials.left() == {}
 
 
@@ -215,12 +281,17 @@ class Host:
             seconds=60,
         )
 
+    def logs(self) -> str:
+        """The last lines of the logs on the server, without secrets."""
+        ssh = Ssh(self.address, self.identity.parent, self.host_key, str(self.identity))
+        return server_logs(lambda command: ssh.run(command, seconds=60))
 
-@pytest.fixture
-def host(cloud: dict[str, Any], tmp_path: Path) -> Iterator[Host]:
+
+@pytest.fixture(scope="module")
+def host(cloud: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     client = Client(token=cloud["token"], api_endpoint=cloud["endpoint"])
     login, shown = (ssh_key_from_seed(secrets.token_hex(32)) for _ in range(2))
-    identity = tmp_path / "identity"
+    identity = tmp_path_factory.mktemp("host") / "identity"
     identity.touch(mode=0o600)
     identity.write_text(login.private)
     key = client.ssh_keys.create(f"own-{secrets.token_hex(3)}", login.public)
@@ -267,11 +338,9 @@ def test_a_server_that_is_there_takes_a_customer_and_is_as_before(trials: Trials
 def test_a_killed_run_on_a_server_that_is_there_is_removed_by_the_next(trials: Trials, host: Host) -> None:
     before = host.things()
     where = ["--host", host.address, "--identity", str(host.identity), "--host-key", host.host_key]
-    process = trials.start("-s", "trials", "--plan", "free", *where)
-    said = until_said(process, " SSH")
-    [name] = set(NAME.findall("".join(said)))
+    running = trials.start("-s", "trials", "--plan", "free", *where)
+    name = running.until(" SSH")
     wait_until(lambda: name in host.things() or "clawdet-edge" in host.things(), seconds=60, what="it is at work")
-    process.kill()
-    process.communicate()
+    running.kill()
     assert f"{name}: removed" in trials.run("--clean").ok().output
     assert host.things() == before

@@ -1,4 +1,6 @@
-"""A signup backend of its own process: calls the library for several customers at once, and says how each call ended.
+"""A signup backend in a process of its own: calls the library for several customers at once.
+
+It prints every stage, and how each call ended with the call's number.
 
 Reads {"base": {...}, "calls": [{"do": "provision", "signup": {...}}, {"do": "deprovision", "id": ...}]} from stdin,
 where `base` are arguments of Provisioner.
@@ -6,6 +8,7 @@ where `base` are arguments of Provisioner.
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 import threading
@@ -35,19 +38,25 @@ def main() -> None:
 
     with Provisioner(**{**base, "root": Path(base["root"])}) as fleet:
 
-        def call(one: dict[str, Any]) -> None:
+        def call(number: int, one: dict[str, Any]) -> None:
             try:
                 if one["do"] == "provision":
                     signup = {**one["signup"], "api_key": SecretStr(one["signup"]["api_key"])}
                     result: Any = fleet.provision(Signup(**signup), told)
                 else:
                     result = fleet.deprovision(one["id"], told)
-                say(result=asdict(result))
+                say(result=asdict(result), number=number)
             except AutomationError as error:
-                say(error=str(error), kind=type(error).__name__, action=error.action, customer=error.customer)
+                say(
+                    error=str(error),
+                    kind=type(error).__name__,
+                    action=error.action,
+                    customer=error.customer,
+                    number=number,
+                )
 
         with ThreadPoolExecutor(len(asked["calls"])) as threads:
-            list(threads.map(call, asked["calls"]))
+            list(threads.map(call, itertools.count(), asked["calls"]))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A base on a cloud of this folder's own, over which customers sign up."""
+"""A base over which customers sign up, with a domain and a shared host of its own on the cloud of the fleets."""
 
 from __future__ import annotations
 
@@ -16,19 +16,13 @@ import psutil
 import pytest
 
 from clawdet_infra.recovery import read_locks
-from tests.support.cloud import info_of, local_cloud
+from tests.support.cloud import fleet_logs, get, info_of
 from tests.support.server import Server
 from tests.support.stack import CANARY_API_KEY, ROOT, Result, Stack, customer, fleet_config, wait_until
 
-SOLD_OUT = "cpx62"
+DOMAIN = "signups.test"
+HOST = "signups-host"
 LISTED = customer("listed", "free")
-
-
-@pytest.fixture(scope="session")
-def cloud() -> Iterator[dict[str, Any]]:
-    """A local cloud of this folder's own, which has no more of one type of server."""
-    with local_cloud("test-signups", "--sold-out", SOLD_OUT) as info:
-        yield info
 
 
 @dataclass
@@ -36,6 +30,15 @@ class Calls:
     """A process that calls the library for some customers at once."""
 
     process: subprocess.Popen[str]
+
+    def until(self, *stages: str) -> dict[str, Any]:
+        """Read what the process prints until a customer passes one of these stages, and return that event."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            event = json.loads(line).get("event", {})
+            if event.get("stage") in stages:
+                return event
+        raise AssertionError(f"the calls ended before any customer passed {' or '.join(stages)}")
 
     def lines(self, seconds: float = 600) -> list[dict[str, Any]]:
         """What the process said, when it has ended."""
@@ -101,6 +104,21 @@ class Signups:
     def env(self) -> dict[str, str]:
         return self.stack.env
 
+    def api(self, path: str) -> dict[str, Any]:
+        """What the cloud's API answers to GET."""
+        return get(self.cloud, path)
+
+    def logs(self) -> str:
+        """The servers' logs, for the report of a test that failed."""
+        return fleet_logs(self.cloud, DOMAIN)
+
+    def servers(self) -> list[dict[str, Any]]:
+        """The servers of this base and its cells; other fleets of the tests share the cloud."""
+        return self.api(f"/servers?per_page=50&label_selector=clawdet-fleet%3D{DOMAIN}")["servers"]
+
+    def records(self) -> list[dict[str, Any]]:
+        return self.api(f"/zones/{DOMAIN}/rrsets?per_page=50")["rrsets"]
+
     def one(self, call: dict[str, Any], **options: Any) -> dict[str, Any]:
         """The result or the error of one call."""
         [ended] = [line for line in self.call(call, **options).lines() if "event" not in line]
@@ -148,6 +166,15 @@ class Signups:
     def server(self, name: str, stack: str | None = None) -> Server:
         return Server(self.stack.folder, self.stack.outputs(stack), name)
 
+    def until_an_update_saves(self) -> None:
+        """Wait until an update of a cell has saved a step, so that it is in the middle of its work."""
+
+        def saved() -> dict[Path, int]:
+            return {file: file.stat().st_mtime_ns for file in self.stack.folder.glob("state/.pulumi/stacks/*/*.json")}
+
+        before = saved()
+        wait_until(lambda: saved() != before, seconds=120, what="an update saves a step")
+
     def unlocked(self) -> None:
         """Wait until no engine of a killed caller runs any more."""
 
@@ -169,8 +196,8 @@ def removal(identity: str) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def signups(cloud: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signups]:
     stack = Stack(tmp_path_factory.mktemp("base"), name="base").init()
-    hosts = [{"id": "shared-1", "type": "cx43", "location": "fsn1", "capacity": 6}]
-    stack.configure(fleet_config(info_of(cloud), [LISTED], sharedHosts=hosts))
+    hosts = [{"id": HOST, "type": "cx43", "location": "fsn1", "capacity": 6}]
+    stack.configure(fleet_config(info_of(cloud), [LISTED], domain=DOMAIN, sharedHosts=hosts))
     # Trust in the local registry comes with the environment, as `activate` sets it.
     stack.extra_env["SSL_CERT_DIR"] = os.environ["SSL_CERT_DIR"]
     stack.up().ok()

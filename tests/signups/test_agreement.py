@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import random
-import time
-import urllib.request
-from typing import Any
 
 import pytest
 
-from tests.signups.conftest import LISTED, Signups, removal, signup
+from tests.signups.conftest import HOST, LISTED, Signups, removal, signup
 from tests.support.stack import CANARY_API_KEY
 
 pytestmark = [pytest.mark.cloud, pytest.mark.engine, pytest.mark.timeout(1500)]
@@ -20,25 +16,11 @@ FREE = ("fay", "finn", "flo", "fred", "frida")
 EVERYBODY = {**dict.fromkeys(PAYING, "pro"), **dict.fromkeys(FREE, "free")}
 
 
-def ask(signups: Signups, path: str) -> dict[str, Any]:
-    request = urllib.request.Request(
-        f"{signups.cloud['endpoint']}{path}", headers={"Authorization": f"Bearer {signups.cloud['token']}"}
-    )
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        return json.load(answer)
-
-
-def expect_agreement(signups: Signups, wanted: dict[str, str], *strangers: str) -> None:
-    """The cloud, its DNS, the states of the cells, the shared host and the registry have exactly these customers.
-
-    `strangers` are servers that no stack knows of.
-    """
-    servers = ask(signups, "/servers?per_page=50")["servers"]
-    assert sorted(one["name"] for one in servers) == sorted(
-        ["shared-1", *strangers, *(n for n, p in wanted.items() if p == "pro")]
-    )
-    records = ask(signups, "/zones/clawdet.test/rrsets?per_page=50")["rrsets"]
-    names = [one["name"] for one in records if one["type"] in ("A", "AAAA")]
+def expect_agreement(signups: Signups, wanted: dict[str, str]) -> None:
+    """The cloud, its DNS, the states of the cells, the shared host and the registry have exactly these customers."""
+    servers = sorted(one["name"] for one in signups.servers())
+    assert servers == sorted([HOST, *(name for name, plan in wanted.items() if plan == "pro")])
+    names = [one["name"] for one in signups.records() if one["type"] in ("A", "AAAA")]
     assert sorted(names) == sorted([*wanted, *wanted, "listed", "listed"])
     owners: list[str] = []
     for cell in signups.cells():
@@ -51,19 +33,18 @@ def expect_agreement(signups: Signups, wanted: dict[str, str], *strangers: str) 
     listed = signups.listed()
     assert set(listed) == {*wanted, "listed"}
     assert {one["phase"] for name, one in listed.items() if name in wanted} <= {"healthy"}
-    running = signups.server("shared-1").run("docker ps --all --format '{{.Names}}'").split()
+    running = signups.server(HOST).run("docker ps --all --format '{{.Names}}'").split()
     tenants = {name.removesuffix("-gateway-1") for name in running if name.endswith("-gateway-1")}
     assert tenants == {"listed", *(name for name, plan in wanted.items() if plan == "free")}
 
 
 def test_eight_at_once_from_two_processes_killed_and_called_again(signups: Signups) -> None:
-    chance = random.Random(8)
     calls = [signup(name, plan) for name, plan in EVERYBODY.items()]
     first, second = calls[::2], calls[1::2]
 
     doomed = [signups.call(*first), signups.call(*second)]
-    for one in doomed:
-        time.sleep(chance.uniform(6, 12))
+    for one, stage in zip(doomed, ("server", "deployment"), strict=True):
+        one.until(stage)
         one.kill()
     signups.unlocked()
 
@@ -105,7 +86,7 @@ def test_eight_at_once_from_two_processes_killed_and_called_again(signups: Signu
 
     gone = [removal(name) for name in EVERYBODY]
     doomed_caller = signups.call(*gone[:4])
-    time.sleep(chance.uniform(4, 8))
+    signups.until_an_update_saves()
     doomed_caller.kill()
     signups.unlocked()
     signups.settle(gone)

@@ -57,6 +57,7 @@ def test_a_customer_comes_to_a_server_that_is_there_and_leaves_it_as_it_was(
     assert not again["changed"], "the host key that was pinned is the one that counts"
 
     assert signups.one(removal("xena"))["result"]["success"]
-    expect_agreement(signups, {}, "brought")
+    expect_agreement(signups, {})
+    assert signups.api("/servers?name=brought")["servers"], "the server is not the fleet's to delete"
     assert server.run("cat /root/theirs.txt").strip() == "theirs"
     assert server.run("docker ps --all --quiet; docker volume ls --quiet; ls /srv/clawdet").split() == []

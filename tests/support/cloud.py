@@ -1,4 +1,4 @@
-"""Local clouds with machines, of the tests' own."""
+"""Local clouds with machines, of the tests' own, and faults that a test needs on one that it shares."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from localcloud.machines.docker.names import Names
+from localcloud.paths import Paths
+from tests.support.logs import redacted, server_logs
 from tests.support.stack import ROOT
 
 
@@ -22,6 +29,34 @@ def home_of(name: str) -> Path:
 def info_of(cloud: Mapping[str, Any]) -> Path:
     """The file by which a stack finds a cloud."""
     return home_of(str(cloud["name"])) / "info.json"
+
+
+def get(cloud: Mapping[str, Any], path: str) -> Any:
+    """What the cloud's API answers to GET."""
+    request = urllib.request.Request(
+        f"{cloud['endpoint']}{path}", headers={"Authorization": f"Bearer {cloud['token']}"}
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.load(answer)
+
+
+def fleet_logs(cloud: Mapping[str, Any], domain: str, deployment: str = "") -> str:
+    """The last lines of the logs on all servers of the fleet with this domain.
+
+    They are read from outside, because a server whose deployment failed may not be among a stack's outputs.
+    """
+    names = Names(Paths.of(cloud["name"], home_of(cloud["name"])).slug)
+    servers = get(cloud, f"/servers?per_page=50&label_selector=clawdet-fleet%3D{domain}")["servers"]
+    texts = []
+    for one in servers:
+        inside = ["docker", "--host", cloud["docker_host"], "exec", "-i", names.container(one["id"]), "sh", "-c"]
+        texts.append(f"=== server {one['name']} ({one['status']})\n{server_logs(partial(_output, inside))}")
+    return "\n".join([*texts, "=== last lines of the deployment", redacted(deployment)[-4000:]])
+
+
+def _output(inside: Sequence[str], command: str) -> str:
+    done = subprocess.run([*inside, command], capture_output=True, text=True, check=False, timeout=120)
+    return done.stdout + done.stderr
 
 
 @contextmanager
@@ -45,3 +80,61 @@ def local_cloud(name: str, *options: str) -> Iterator[dict[str, Any]]:
         os.environ["SSL_CERT_DIR"] = before
     if not os.environ.get("CLAWDET_TEST_KEEP"):
         subprocess.run([*command, "destroy", *where], cwd=ROOT, check=True, capture_output=True)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A rule by which calls to a cloud fail or wait."""
+
+    cloud: Mapping[str, Any]
+    id: int
+
+    @property
+    def hits(self) -> int:
+        """How many calls it was applied to so far; one that still waits counts."""
+        [rule] = [one for one in _faults(self.cloud, "GET")["faults"] if one["id"] == self.id]
+        return int(rule["hits"])
+
+    def wait(self, hits: int = 1, seconds: float = 120) -> None:
+        """Wait until it was applied to so many calls."""
+        deadline = time.monotonic() + seconds
+        while self.hits < hits:
+            assert time.monotonic() < deadline, f"no call came for the fault within {seconds:.0f} s"
+            time.sleep(0.05)
+
+
+@contextmanager
+def fault(
+    cloud: Mapping[str, Any],
+    route: str,
+    *,
+    code: str | None = None,
+    match: Mapping[str, Any] | None = None,
+    times: int | None = None,
+    share: float = 1.0,
+    delay: float = 0.0,
+) -> Iterator[Fault]:
+    """Let the cloud's matching calls fail with `code` (`lost`: without an answer), or wait, inside of the block.
+
+    `cloud` needs `endpoint` and `token`. `match` names what a call must have, for example `{"name": "stan"}` or
+    `{"labels": {"clawdet-fleet": "one.test"}}`; see docs/reference/local-cloud.md. Calls that still wait at the end of
+    the block continue then.
+    """
+    rule = {"route": route, "code": code, "match": match or {}, "times": times, "share": share, "delay": delay}
+    made = Fault(cloud, int(_faults(cloud, "POST", body=rule)["fault"]["id"]))
+    try:
+        yield made
+    finally:
+        _faults(cloud, "DELETE", f"/{made.id}")
+
+
+def _faults(cloud: Mapping[str, Any], method: str, path: str = "", body: Mapping[str, Any] | None = None) -> Any:
+    request = urllib.request.Request(
+        str(cloud["endpoint"]).removesuffix("/v1") + "/faults" + path,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Authorization": f"Bearer {cloud['token']}", "Content-Type": "application/json"},
+        method=method,
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        text = answer.read()
+    return json.loads(text) if text else None

@@ -10,6 +10,8 @@ import os
 
 OPENCLAW = "ghcr.io/openclaw/openclaw:2026.9.6"
 """The real gateway."""
+OPENCLAW_REBUILT = f"{OPENCLAW}-1"
+"""The same release in another image, to upgrade to."""
 STAND_IN = "ghcr.io/clawdet/gateway-stand-in:1"
 """The stand-in."""
 STAND_IN_NEXT = "ghcr.io/clawdet/gateway-stand-in:2"

@@ -8,6 +8,7 @@ if it had been at work.
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,7 +24,11 @@ _FRAMEWORK = module_version("command", "github.com/pulumi/pulumi-go-provider")
 
 
 class IdleCommands(provider_pb2_grpc.ResourceProviderServicer):
-    """Answers as a plugin whose commands all succeed."""
+    """Answers as a plugin whose commands all succeed, and those of the resource `held` not before it is released."""
+
+    def __init__(self, held: str = "") -> None:
+        self.held = held
+        self.released = threading.Event()
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802
         return plugin_pb2.PluginInfo(version=plugin_versions()["command"])
@@ -56,6 +61,8 @@ class IdleCommands(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.DiffResponse(changes=kind)
 
     def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
+        if request.name == self.held:
+            self.released.wait()
         return provider_pb2.CreateResponse(id=f"{request.name}-idle", properties=_done(request.properties))
 
     def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -79,15 +86,20 @@ def _done(inputs: Any) -> Any:
 
 
 @contextmanager
-def idle_commands() -> Iterator[dict[str, str]]:
-    """Run the stand-in; what is yielded are the variables by which an engine finds it."""
+def idle_commands(held: str = "") -> Iterator[dict[str, str]]:
+    """Run the stand-in; what is yielded are the variables by which an engine finds it.
+
+    The creation of the resource called `held` takes until the end of the block, so that an update can be killed in it.
+    """
     pool = ThreadPoolExecutor(8)
+    commands = IdleCommands(held)
     server = grpc.server(pool, options=[("grpc.max_receive_message_length", 1 << 28)])
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(IdleCommands(), server)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(commands, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:
         yield {"PULUMI_DEBUG_PROVIDERS": f"command:{port}"}
     finally:
+        commands.released.set()
         server.stop(None).wait()
         pool.shutdown()

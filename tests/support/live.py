@@ -7,11 +7,12 @@ the tests run in any order.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from tests.support.cloud import info_of
+from tests.support.cloud import fleet_logs, info_of
 from tests.support.server import Server
 from tests.support.stack import Stack, customer, fleet_config
 
@@ -30,6 +31,16 @@ class LiveFleet:
         """Write the list, and do not deploy it; what the caller then does to the stack is not known here."""
         self._deployed = None
         self.stack.configure(fleet_config(info_of(self.cloud), customers, **fields))
+
+    @contextmanager
+    def file(self, customers: Sequence[Mapping[str, Any]]) -> Iterator[None]:
+        """The stack's file with other customers inside of the block, for commands that deploy nothing."""
+        before = self.stack.config()
+        self.stack.configure(fleet_config(info_of(self.cloud), customers))
+        try:
+            yield
+        finally:
+            self.stack.configure(before)
 
     def deploy(self, customers: Sequence[Mapping[str, Any]] = BASELINE, **fields: Any) -> None:
         """Write the list and bring the stack there, unless that is what was deployed last."""
@@ -50,6 +61,10 @@ class LiveFleet:
 
     def server(self, name: str) -> Server:
         return Server(self.stack.folder, self.stack.outputs(), name)
+
+    def logs(self) -> str:
+        """The servers' logs, for the report of a test that failed."""
+        return fleet_logs(self.cloud, "clawdet.test", self.stack.last_update)
 
 
 @pytest.fixture(scope="session")

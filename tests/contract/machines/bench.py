@@ -1,4 +1,4 @@
-"""A cloud of real servers for one run of the tests, and what is done to them: SSH, ports, names."""
+"""Servers that tests make beside those of the API, and what is done to all of them: SSH, ports, names."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from typing import Any
 import asyncssh
 import yaml
 
+from localcloud.host import open_disks
 from localcloud.machines.base import FirewallRule, MachineSpec, Subnets
 from localcloud.machines.docker import DockerMachines
 from tests.contract.machines.registry import TestRegistry
 
 BOOT_SECONDS = 90.0
+FIRST_NUMBER = 20_000
+"""Servers of tests have numbers and addresses that the cloud's API does not come to."""
 
 
 @dataclass
@@ -66,14 +69,14 @@ class Server:
 
 @dataclass
 class Bench:
-    """The cloud.  Servers get numbers and addresses that no other server of it had."""
+    """The machines of a cloud.  Servers get numbers and addresses that no other server of it has."""
 
     machines: DockerMachines
     subnets: Subnets
     registry: TestRegistry
     key: asyncssh.SSHKey
     docker_host: str
-    numbers: Any = field(default_factory=lambda: itertools.count(1))
+    numbers: Any = field(default_factory=lambda: itertools.count(FIRST_NUMBER))
 
     def spec(self, **changes: Any) -> MachineSpec:
         """The order for another server."""
@@ -85,7 +88,7 @@ class Bench:
             image="debian-13",
             user_data="",
             ssh_keys=(self.key.export_public_key().decode().strip(),),
-            ipv4=self.subnets.ipv4[100 + number],
+            ipv4=self.subnets.ipv4[number],
             ipv6=IPv6Address(network + 1),
             cores=2,
             memory_bytes=2 * 1024**3,
@@ -97,18 +100,33 @@ class Bench:
     async def server(self, cloud_config: dict[str, Any] | None = None, **changes: Any) -> AsyncIterator[Server]:
         """A server that has booted, and is deleted afterwards."""
         host_key = asyncssh.generate_private_key("ssh-ed25519")
-        keys = {
-            "ed25519_private": host_key.export_private_key().decode(),
-            "ed25519_public": host_key.export_public_key().decode().strip(),
-        }
-        user_data = "#cloud-config\n" + yaml.safe_dump({"ssh_keys": keys, **(cloud_config or {})})
-        server = Server(self, self.spec(user_data=user_data, **changes), host_key)
+        server = Server(self, self.spec(user_data=user_data_with(host_key, cloud_config), **changes), host_key)
         try:
             await self.machines.create(server.spec)
             await server.booted()
             yield server
         finally:
             await self.machines.delete(server.number)
+
+    async def remove_leftovers(self) -> None:
+        """Remove the servers of a run that was killed."""
+        disks = await asyncio.to_thread(open_disks)
+        slug = self.machines.names.slug
+        # A disk is made after its server's folder, and both may be left without the other.
+        folders = [self.machines.home / "machines", disks.path(slug, "any").parent]
+        names = {entry.name for folder in folders if folder.is_dir() for entry in folder.iterdir()}
+        for name in names:
+            if name.isdecimal() and int(name) >= FIRST_NUMBER:
+                await self.machines.delete(int(name))
+
+
+def user_data_with(host_key: asyncssh.SSHKey, cloud_config: dict[str, Any] | None = None) -> str:
+    """User-data that gives a server its host key."""
+    keys = {
+        "ed25519_private": host_key.export_private_key().decode(),
+        "ed25519_public": host_key.export_public_key().decode().strip(),
+    }
+    return "#cloud-config\n" + yaml.safe_dump({"ssh_keys": keys, **(cloud_config or {})})
 
 
 async def until(condition: Callable[[], bool], what: str, seconds: float = BOOT_SECONDS) -> None:

@@ -56,6 +56,7 @@ async def test_limits_are_those_of_the_order(web: Server, bench: Bench) -> None:
     assert state["HostConfig"]["NanoCpus"] <= web.spec.cores * 10**9
 
 
+@pytest.mark.machines_full
 async def test_a_password_lets_root_in_once_where_there_are_no_keys(bench: Bench) -> None:
     async with bench.server(ssh_keys=(), root_password="correct-horse-9") as server:
         async with server.ssh(client_keys=None, password="correct-horse-9") as connection:
@@ -63,6 +64,7 @@ async def test_a_password_lets_root_in_once_where_there_are_no_keys(bench: Bench
         assert "expired" in f"{done.stdout}{done.stderr}", "the first thing asked for is a new password"
 
 
+@pytest.mark.machines_full
 async def test_a_server_without_ipv4_address_has_only_its_ipv6_address(bench: Bench) -> None:
     async with bench.server(ipv4=None) as server:
         addresses = await server.run("ip -brief address show dev eth0 scope global")

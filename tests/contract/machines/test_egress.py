@@ -5,6 +5,7 @@ The world outside is a network namespace with a web server in it, to which this 
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import shlex
 import subprocess
@@ -13,12 +14,17 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address
+from typing import Any
 
+import asyncssh
 import pytest
 
 from localcloud.host.command import CommandError, run, run_async
-from localcloud.machines.docker import DockerMachines
-from tests.contract.machines.bench import Bench, Server, fetch
+from localcloud.paths import Paths
+from tests.contract.machines.bench import Bench, Server, fetch, user_data_with
+from tests.contract.machines.conftest import client_of, machines_of, order_server
+from tests.contract.services.clouds import Cloud
+from tests.support.cloud import home_of
 
 pytestmark = [pytest.mark.cloud, pytest.mark.xdist_group("machines"), pytest.mark.asyncio(loop_scope="session")]
 
@@ -74,44 +80,53 @@ async def test_a_server_does_not_reach_what_its_machine_reaches(web: Server, out
 
 
 async def test_nobody_outside_reaches_a_server(web: Server, outside: Outside) -> None:
-    look = ["ip", "netns", "exec", outside.namespace, "curl", "--silent", "--max-time", "2", f"http://{web.spec.ipv4}/"]
+    look = ["ip", "netns", "exec", outside.namespace, "curl", "--silent", "--max-time", "1", f"http://{web.spec.ipv4}/"]
     with pytest.raises(CommandError):
         await run_async(look)
 
 
-async def test_a_cloud_may_ask_for_a_way_out(
-    bench: Bench, outside: Outside, tmp_path_factory: pytest.TempPathFactory
+async def test_a_second_cloud_has_a_way_out_and_shares_nothing_with_the_first(
+    bench: Bench, web: Server, other: Server, outside: Outside, machines_cloud: dict[str, Any]
 ) -> None:
-    slug = f"test-{secrets.token_hex(4)}"
-    machines = DockerMachines(slug, tmp_path_factory.mktemp("open"), bench.docker_host, egress=True)
+    second = Cloud(home_of("test-second"), "test-second")
+    # A killed run may have left it.
+    second.run("destroy")
     try:
-        subnets = await machines.prepare()
-        cloud = Bench(machines, subnets, bench.registry, bench.key, bench.docker_host)
-        async with cloud.server() as server:
-            assert await server.run(outside.look) == "200 0"
-    finally:
-        await machines.destroy()
-
-
-async def test_two_clouds_share_nothing_and_destroying_one_leaves_the_other(
-    bench: Bench, web: Server, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    slug = f"test-{secrets.token_hex(4)}"
-    machines = DockerMachines(slug, tmp_path_factory.mktemp("second"), bench.docker_host)
-    try:
+        second.up("--egress")
+        info = second.info
+        for key in ("endpoint", "token", "dns", "ca", "registry"):
+            assert info[key] != machines_cloud[key], f"the clouds share their {key}"
+        names = Paths.of("test-second", second.home).slug
+        machines = machines_of(info, names, second.home, egress=True)
         subnets = await machines.prepare()
         assert not subnets.ipv4.overlaps(bench.subnets.ipv4)
         assert await machines.prepare() == subnets, "its addresses stay"
+        assert await bench.machines.prepare() == bench.subnets
         cloud = Bench(machines, subnets, bench.registry, bench.key, bench.docker_host)
-        async with cloud.server() as server:
-            look = f"curl --silent --max-time 2 -o /dev/null http://{web.spec.ipv4}/; echo $?"
-            assert await server.run(look) == "7", "servers of another cloud are out of reach"
-            assert await machines.state(web.number) == "missing" or web.number == server.number
+
+        host_key = asyncssh.generate_private_key("ssh-ed25519")
+        ordered = await asyncio.to_thread(order_server, info, "there", bench.key, user_data_with(host_key))
+        server = Server(cloud, ordered, host_key)
+        await server.booted()
+
+        assert await server.run(outside.look) == "200 0"
+        look = f"curl --silent --max-time 2 -o /dev/null http://{server.spec.ipv4}/; echo $?"
+        assert await web.run(look) == "7", "servers of another cloud are out of reach"
+        look = f"curl --silent --max-time 1 -o /dev/null http://{web.spec.ipv4}/; echo $?"
+        assert await server.run(look) in ("7", "28"), "a way out does not lead into another cloud"
+        assert await machines.state(web.number) == "missing"
+        assert [one.name for one in client_of(info).servers.get_all()] == ["there"]
+        assert "there" not in {one.name for one in client_of(machines_cloud).servers.get_all()}
     finally:
-        await machines.destroy()
-    await machines.destroy()
+        second.run("destroy")
+    second.run("destroy")
+
     assert b"200 OK" in fetch(str(web.spec.ipv4), 80)
-    names = run(["docker", "--host", bench.docker_host, "network", "ls", "--format", "{{.Name}}"]).split()
-    assert machines.names.network not in names
-    assert bench.machines.names.network in names
+    assert client_of(machines_cloud).servers.get_by_id(other.number).status == "running"
+    await other.run("true")
+    docker = ["docker", "--host", bench.docker_host]
+    assert machines.names.network not in run([*docker, "network", "ls", "--format", "{{.Name}}"]).split()
+    assert bench.machines.names.network in run([*docker, "network", "ls", "--format", "{{.Name}}"]).split()
+    assert "clawdet-test-second-" not in run([*docker, "ps", "--all", "--format", "{{.Names}}"])
     assert machines.names.table not in run(["nft", "list", "tables"])
+    assert not second.home.exists()

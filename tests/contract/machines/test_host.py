@@ -83,6 +83,9 @@ def test_docker_is_started_once_outlives_its_starter_and_stops_when_unused(locat
         assert run([*docker, "ps", "--all", "--format", "{{.Names}}"]).strip() == "somebody"
 
         run([*docker, "rm", "somebody"])
+        run([*docker, "network", "create", "--driver=bridge", "somebodys"])
+        assert stop_docker_if_unused(locations) is False, "a cloud without servers has a network"
+        run([*docker, "network", "rm", "somebodys"])
         assert stop_docker_if_unused(locations) is True
         assert not locations.pid_file.exists()
         assert stop_docker_if_unused(locations) is True

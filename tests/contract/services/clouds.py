@@ -12,19 +12,29 @@ from typing import Any
 
 from hcloud import Client
 
+from localcloud.daemon import WHILE_VARIABLE
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
 class Cloud:
-    """One cloud in a home of its own."""
+    """One cloud in a home of its own; one that is not the test's `own` outlives the test run."""
 
-    def __init__(self, home: Path, name: str, *mode: str) -> None:
+    def __init__(self, home: Path, name: str, *mode: str, own: bool = True) -> None:
         self.home = home
         self.name = name
         self.mode = mode
+        self.own = own
 
     def attempt(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(self.argv(command, *arguments), capture_output=True, text=True, check=False, cwd=ROOT)
+        return subprocess.run(
+            self.argv(command, *arguments), capture_output=True, text=True, check=False, cwd=ROOT, env=self.environment
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """With it, the daemon of a cloud of a test ends with the test run, even if that is killed."""
+        return {**os.environ, **({WHILE_VARIABLE: str(os.getpid())} if self.own else {})}
 
     def argv(self, command: str, *arguments: str) -> list[str]:
         where = ["--name", self.name, "--home", str(self.home)]

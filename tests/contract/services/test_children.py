@@ -21,13 +21,13 @@ from tests.contract.services.clouds import ROOT, wait_until_dead
 LOOPBACK = IPv4Address("127.0.0.1")
 
 
-def web_server(port: int, log: Path) -> Child:
+def web_server(port: int, log: Path, **options: float) -> Child:
     async def ready() -> None:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.close()
 
     argv = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port)]
-    return Child("the web server", argv, listens=(LOOPBACK, port), ready=ready, log=log)
+    return Child("the web server", argv, listens=(LOOPBACK, port), ready=ready, log=log, **options)
 
 
 async def test_a_started_program_answers_and_a_stopped_one_is_gone(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ async def test_a_program_that_cannot_start_is_told_with_its_own_words(tmp_path: 
 
 async def test_a_program_on_anothers_port_is_not_taken_for_ready(tmp_path: Path) -> None:
     port = free_port()
-    other, ours = web_server(port, tmp_path / "other"), web_server(port, tmp_path / "ours")
+    other, ours = web_server(port, tmp_path / "other"), web_server(port, tmp_path / "ours", free_seconds=0.3)
     await other.start()
     try:
         with pytest.raises(ServiceError, match=r"the web server cannot listen on 127\.0\.0\.1 port"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import signal
 import socket
 import stat
@@ -19,6 +20,8 @@ from hcloud.images import Image
 from hcloud.locations import Location
 from hcloud.server_types import ServerType
 
+from localcloud.__main__ import main
+from localcloud.daemon import WHILE_VARIABLE
 from tests.contract.services.clouds import ROOT, Cloud, alive, wait_until_dead, without_docker
 
 
@@ -149,16 +152,6 @@ def test_a_way_out_is_asked_for_at_the_first_start_or_never(api_cloud: Cloud) ->
     assert "was made without a way out" in done.stderr
 
 
-def test_two_clouds_stand_side_by_side(api_cloud: Cloud, shared_api: Cloud) -> None:
-    api_cloud.up()
-    number = make_server(api_cloud, "mine")
-
-    for key in ("endpoint", "token", "dns", "ca"):
-        assert api_cloud.info[key] != shared_api.info[key], f"the clouds share their {key}"
-    assert number in {server.id for server in api_cloud.client().servers.get_all()}
-    assert "mine" not in {server.name for server in shared_api.client().servers.get_all()}
-
-
 def test_an_api_only_cloud_uses_no_docker(api_cloud: Cloud) -> None:
     done = subprocess.run(api_cloud.argv("up", "--api-only"), cwd=ROOT, env=without_docker(), capture_output=True)
 
@@ -203,19 +196,25 @@ def test_a_taken_port_is_named_and_leaves_nothing_running(api_cloud: Cloud) -> N
     assert json.loads(api_cloud.attempt("status", "--json").stdout)["parts"]["daemon"] is False
 
 
-def test_a_wrong_option_is_refused_before_anything_is_made(api_cloud: Cloud) -> None:
+def status_of(cloud: Cloud, *arguments: str) -> int:
+    """The exit status of `up` in this process, for command lines that end it before it does anything."""
+    try:
+        return main(cloud.argv("up", "--api-only", *arguments)[3:])
+    except SystemExit as ended:
+        return int(ended.code or 0)
+
+
+def test_a_wrong_option_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    cloud = Cloud(tmp_path / "home", "own")
     for arguments in (("--error-rate", "nonsense"), ("--boot-delay", "-1"), ("--port", "70000"), ("--sold-out", "a b")):
-        done = api_cloud.attempt("up", "--api-only", *arguments)
-        assert done.returncode == 2, arguments
-        assert "Traceback" not in done.stderr
-        assert not api_cloud.home.exists()
+        assert status_of(cloud, *arguments) == 2, arguments
+        assert not cloud.home.exists()
 
 
-def test_a_name_that_cannot_name_containers_is_refused(tmp_path: Path) -> None:
+def test_a_name_that_cannot_name_containers_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("", "UPPER", "a b", "../x", "a" * 30):
-        done = Cloud(tmp_path / "home", name).attempt("up", "--api-only")
-        assert done.returncode == 2
-        assert "lower-case letters" in done.stderr
+        assert status_of(Cloud(tmp_path / "home", name)) == 2
+        assert "lower-case letters" in capsys.readouterr().err
 
 
 def test_info_tells_values_and_keeps_the_token_to_itself_unless_asked(api_cloud: Cloud) -> None:
@@ -264,3 +263,38 @@ def test_destroy_refuses_a_folder_that_is_not_a_cloud(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "is not the home of a cloud" in done.stderr
     assert (home / "thesis.txt").exists()
+
+
+def test_a_daemon_can_end_with_the_process_that_it_is_for(api_cloud: Cloud) -> None:
+    with subprocess.Popen(["sleep", "600"]) as process:
+        environment = {**os.environ, WHILE_VARIABLE: str(process.pid)}
+        subprocess.run(api_cloud.argv("up", "--api-only"), env=environment, cwd=ROOT, check=True, capture_output=True)
+        daemon = api_cloud.pid
+        assert alive(daemon)
+
+        process.kill()
+
+    wait_until_dead(daemon)
+
+
+def test_a_destroy_that_was_killed_is_completed_by_the_next_one(api_cloud: Cloud) -> None:
+    api_cloud.up()
+    api_cloud.run("down")
+    for left in api_cloud.home.iterdir():
+        # The settings go last.
+        if left.name != "settings.json":
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+    api_cloud.run("destroy")
+
+    assert not api_cloud.home.exists()
+
+
+def test_a_start_that_was_killed_before_it_had_settings_is_removed(tmp_path: Path) -> None:
+    cloud = Cloud(tmp_path / "home", "own", "--api-only")
+    cloud.home.mkdir()
+    (cloud.home / ".settings.json.draft").touch()
+
+    cloud.run("destroy")
+
+    assert not cloud.home.exists()

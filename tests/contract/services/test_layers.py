@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import tarfile
 import threading
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 
 from localcloud.images.archive import NET_BIND_SERVICE, LayerWriter
 from localcloud.images.catalog import CATALOG
-from localcloud.images.layers import LayerRecipe, LayerStore, Progress
+from localcloud.images.layers import KEPT_LAYERS, LayerRecipe, LayerStore, Progress
 from localcloud.images.oci import Execution, Image
 from localcloud.images.openclaw.recipe import used_at_run_time
 
@@ -65,14 +66,17 @@ def test_the_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:
     assert layers[0].digest == layers[1].digest
 
 
-def test_a_changed_recipe_makes_a_new_layer_and_drops_the_old_one(tmp_path: Path) -> None:
+def test_a_changed_recipe_makes_a_new_layer_and_drops_old_ones(tmp_path: Path) -> None:
     store = LayerStore(tmp_path)
-    old = store.build(Builder("old").recipe, silent)
-    new = store.build(Builder("new").recipe, silent)
+    layers = []
+    for number in range(KEPT_LAYERS + 2):
+        layers.append(store.build(Builder(f"version {number}").recipe, silent))
+        description = layers[-1].path.with_name(layers[-1].path.name.replace(".tar.gz", ".json"))
+        os.utime(description, (number, number))
 
-    assert old.digest != new.digest
-    assert not old.path.exists(), "layers of recipes that are no more would fill the cache"
-    assert new.path.exists()
+    assert len({layer.digest for layer in layers}) == len(layers)
+    kept = [layer.path.exists() for layer in layers]
+    assert kept == [False, False, *[True] * KEPT_LAYERS], "layers of old recipes would fill the cache"
 
 
 def test_a_build_that_fails_leaves_no_layer_behind(tmp_path: Path) -> None:

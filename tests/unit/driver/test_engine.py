@@ -67,6 +67,24 @@ def test_an_interrupted_engine_ends_with_all_that_it_started(
     assert not psutil.pid_exists(left) or psutil.Process(left).status() == psutil.STATUS_ZOMBIE
 
 
+def test_a_second_signal_does_not_cut_off_the_stopping_of_an_engine(
+    pulumi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_PATIENCE_SECONDS", 1)
+    write(pulumi, "trap 'kill -TERM $PPID' INT\necho $$\nwhile :; do sleep 600 & wait; done")
+    seen: list[str] = []
+
+    def interrupt(line: str) -> None:
+        seen.append(line)
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+    # What Python does by itself at a signal would end the tests.
+    with pytest.raises(Interrupted, match="SIGINT"), deaf_to_signals(), stopped_by_signals():
+        engine.Command().run(["up"], str(tmp_path), {}, interrupt)
+    left = int(seen[0])
+    assert not psutil.pid_exists(left) or psutil.Process(left).status() == psutil.STATUS_ZOMBIE
+
+
 def test_another_thread_can_stop_it(pulumi: Path, tmp_path: Path) -> None:
     write(pulumi, "trap 'exit 1' INT\nsleep 600 & wait")
     stop = threading.Event()

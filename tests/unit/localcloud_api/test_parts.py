@@ -49,40 +49,40 @@ def test_an_error_rate_that_makes_no_sense_is_told(rule: str) -> None:
         parse_rates([rule])
 
 
-def fails(faults: Faults, route: str) -> bool:
+async def fails(faults: Faults, route: str) -> bool:
     try:
-        faults.check_request(route)
+        await faults.check_request(route)
     except ApiError:
         return True
     return False
 
 
-def test_as_many_requests_fail_as_was_said_and_always_the_same_ones() -> None:
+async def test_as_many_requests_fail_as_was_said_and_always_the_same_ones() -> None:
     faults = [Faults({"POST /servers": 0.2}, seed=7) for _ in range(2)]
-    patterns = [[fails(each, "POST /servers") for _ in range(1000)] for each in faults]
+    patterns = [[await fails(each, "POST /servers") for _ in range(1000)] for each in faults]
 
     assert patterns[0] == patterns[1]
     assert 150 < sum(patterns[0]) < 250
 
 
-def test_what_other_routes_do_does_not_change_which_requests_fail() -> None:
+async def test_what_other_routes_do_does_not_change_which_requests_fail() -> None:
     rates = {"POST /servers": 0.2, "GET /servers": 0.5}
     alone, mixed = Faults(rates, seed=7), Faults(rates, seed=7)
 
-    def mix(faults: Faults) -> bool:
-        fails(faults, "GET /servers")
-        return fails(faults, "POST /servers")
+    async def mix(faults: Faults) -> bool:
+        await fails(faults, "GET /servers")
+        return await fails(faults, "POST /servers")
 
-    assert [fails(alone, "POST /servers") for _ in range(100)] == [mix(mixed) for _ in range(100)]
+    assert [await fails(alone, "POST /servers") for _ in range(100)] == [await mix(mixed) for _ in range(100)]
 
 
-def test_an_injected_error_has_the_code_that_was_asked_for() -> None:
+async def test_an_injected_error_has_the_code_that_was_asked_for() -> None:
     with pytest.raises(ApiError) as default:
-        Faults({"GET /x": 1}, None).check_request("GET /x")
+        await Faults({"GET /x": 1}, None).check_request("GET /x")
     with pytest.raises(ApiError) as chosen:
-        Faults({"*:conflict": 1}, None).check_request("GET /x")
+        await Faults({"*:conflict": 1}, None).check_request("GET /x")
     with pytest.raises(MachineError):
-        Faults({"ACTION stop_server": 1}, None).check_action("stop_server")
+        await Faults({"ACTION stop_server": 1}, None).check_action("stop_server")
 
     assert (default.value.status, default.value.code) == (500, "service_error")
     assert (chosen.value.status, chosen.value.code) == (409, "conflict")

@@ -22,7 +22,7 @@ from tests.support.stack import wait_until
 _IFA_F_TENTATIVE = 0x40
 
 
-class Standpoint:
+class Vantage:
     """A network namespace with one address, and programs that run in it."""
 
     def __init__(self, process: int) -> None:
@@ -37,7 +37,7 @@ class Standpoint:
 
 
 @contextmanager
-def standpoint(cloud: Mapping[str, Any]) -> Iterator[Standpoint]:
+def vantage(cloud: Mapping[str, Any]) -> Iterator[Vantage]:
     """A container that does nothing and is gone afterwards, for its network namespace."""
     docker = ["docker", "--host", cloud["docker_host"]]
     image = _run([*docker, "import", "-"], given=_busybox()).strip()
@@ -46,7 +46,7 @@ def standpoint(cloud: Mapping[str, Any]) -> Iterator[Standpoint]:
     try:
         process = int(_run([*docker, "inspect", "--format", "{{.State.Pid}}", container]))
         wait_until(lambda: _settled(process), seconds=30, what="its addresses are its own")
-        yield Standpoint(process)
+        yield Vantage(process)
     finally:
         _run([*docker, "rm", "--force", container])
         _run([*docker, "rmi", image])

@@ -1,0 +1,1 @@
+"""A small image that behaves like the gateway, for tests."""

@@ -1,0 +1,3 @@
+export function definePluginEntry(entry) {
+  return entry;
+}

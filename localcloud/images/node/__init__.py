@@ -1,0 +1,1 @@
+"""The layer of Node.js, which the images of gateways share."""
