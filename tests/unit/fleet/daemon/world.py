@@ -25,12 +25,22 @@ from tests.unit.fleet.healing.world import Doing, fleet, instance
 ADA, BOB = instance("ada"), instance("bob")
 
 
+_latest = datetime.now(UTC)
+
+
+def now() -> datetime:
+    """The time, later by a millisecond at least than at the last call: a history tells looks apart by milliseconds."""
+    global _latest
+    _latest = max(datetime.now(UTC), _latest + timedelta(milliseconds=1))
+    return _latest
+
+
 def look(one: Instance, cause: Cause | None = None) -> Observation:
     """What is seen of an instance now: that it is well, or down for a cause."""
     return Observation(
         instance=one.id,
         server=one.server.name,
-        at=datetime.now(UTC),
+        at=now(),
         condition=Condition.DOWN if cause else Condition.HEALTHY,
         latency_seconds=0.1,
         stage_seconds={"dns": 0.01},
