@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from typing import Any
@@ -23,6 +24,9 @@ __all__ = [
     "pytest_runtest_makereport",
     "pytest_terminal_summary",
 ]
+
+# Some tests fork this process, which may have run Pulumi's program by then; gRPC's handlers of forks break the child.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
 _GROUPS = {"e2e": "fleet", "operations": "fleet", "signups": "signups", "deploy": "deploy"}
 """The pytest-xdist group of each folder of tests that share servers."""
