@@ -104,6 +104,8 @@ def check(watch: Watch, cause: str, break_it: Callable[[], Any], *, mend: Callab
         assert {VICTIM, "Seen:", "Next:"} <= set(raised.split()), raised
         assert {VICTIM, "Resolved:"} <= set(resolved.split()), resolved
     assert all(NEIGHBOUR not in one["down"] for one in watch.rounds())
+    # A customer may be healthy before the step that healed it has ended.
+    wait_until(lambda: not open_repairs(watch), seconds=120, what="the repair has ended")
     return [one["data"]["step"] for one in watch.events(VICTIM, "repair") if one["data"].get("outcome") == "healed"]
 
 

@@ -28,7 +28,7 @@ from tests.support.gateways import gateway
 from tests.support.logs import redacted, server_logs
 from tests.support.stack import Result, Stack, fleet_config, wait_until
 
-pytestmark = [pytest.mark.cloud, pytest.mark.engine, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.cloud, pytest.mark.engine, pytest.mark.timeout(1200), pytest.mark.xdist_group("test-deploy")]
 
 NAME = re.compile(r"test-deploy-[0-9a-f]{8}")
 

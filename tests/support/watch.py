@@ -22,7 +22,7 @@ Found = TypeVar("Found")
 OPERATIONS: dict[str, Any] = {
     "intervalSeconds": 3,
     # A second probe within a round is off, so that rounds can be counted.  The limits leave room for a busy machine.
-    "rounds": {"requestSeconds": 6, "lookSeconds": 9, "confirm": False, "hostSeconds": 20, "spreadSeconds": 0.1},
+    "rounds": {"requestSeconds": 6, "lookSeconds": 9, "confirm": False, "hostSeconds": 10, "spreadSeconds": 0.1},
     "healing": {"failures": 2, "cooldownSeconds": 1, "settleSeconds": 120},
     "alerts": {"raiseFailures": 2, "raiseAfterFailures": 2, "resolveLooks": 2},
 }
@@ -92,7 +92,8 @@ class Watch:
     def start(self) -> Watch:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                ["clawdet", "daemon", "--json", "--stack", self.stack.name],
+                # A run of the tests that is killed must not leave it running.
+                ["setpriv", "--pdeathsig", "KILL", "clawdet", "daemon", "--json", "--stack", self.stack.name],
                 cwd=self.stack.folder,
                 env=self.env,
                 stdin=subprocess.DEVNULL,
