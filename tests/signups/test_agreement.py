@@ -57,7 +57,8 @@ def test_eight_at_once_from_two_processes_killed_and_called_again(signups: Signu
         name: {line["event"]["stage"] for line in said if line.get("event", {}).get("customer") == name}
         for name in results
     }
-    assert all("queued" in passed for passed in stages.values())
+    # A call for a customer whom a killed caller has finished already has nothing to wait for.
+    assert all("queued" in stages[name] for name, one in results.items() if one["changed"])
     assert any({"deployment", "DNS", "healthy"} <= passed for passed in stages.values())
     expect_agreement(signups, EVERYBODY)
 
