@@ -78,9 +78,9 @@ class Engine:
         return text.split()
 
     async def images(self, label: str) -> list[str]:
-        """The names of all images with a label."""
-        listed = "{{.Repository}}:{{.Tag}}"
-        return (await self.run("image", "ls", "--filter", f"label={label}", "--format", listed)).split()
+        """The ids of all images with a label, newest first; one that lost its name to a later one has no other."""
+        ids = (await self.run("image", "ls", "--filter", f"label={label}", "--quiet", "--no-trunc")).split()
+        return list(dict.fromkeys(ids))
 
     async def execute(self, name: str, argv: Sequence[str], *, timeout: float = 60.0) -> str:  # noqa: ASYNC109
         """Run a command inside a container as root."""

@@ -124,7 +124,7 @@ class DockerMachines:
         names = await self._engine.containers(self.names.label)
         await asyncio.gather(*(self._engine.run_unless_gone("rm", "--force", "--volumes", name) for name in names))
         for image in await self._engine.images(self.names.label):
-            await self._engine.run_unless_gone("image", "rm", image)
+            await self._engine.run_unless_gone("image", "rm", "--force", image)
         disks = await self._open_disks()
         await in_thread(disks.delete_cloud, self.names.slug)
         await remove_network(self._engine, self.names, self.home)
