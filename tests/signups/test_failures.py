@@ -15,7 +15,7 @@ from tests.support.stack import CANARY_API_KEY
 
 pytestmark = [pytest.mark.cloud, pytest.mark.engine, pytest.mark.timeout(900)]
 
-# Caddy's image starts, but it is no gateway.
+# Caddy's image starts, but it is not a gateway.
 NO_GATEWAY = {"release": {"gateway": "docker.io/library/caddy:2.11.9"}}
 NO_IMAGE = {"release": {"gateway": f"docker.io/library/nothing@sha256:{'1' * 64}"}}
 

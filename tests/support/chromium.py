@@ -51,7 +51,7 @@ class Conversation:
 
 
 class Chromium:
-    """Debian's Chromium with a home of its own, which finds the fleet's names and trusts what it is told to."""
+    """Debian's Chromium with a home of its own, which finds the fleet's names and trusts a given CA."""
 
     def __init__(self, playwright: Playwright, home: Path, addresses: dict[str, str], place: Vantage) -> None:
         self._playwright = playwright

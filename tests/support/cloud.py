@@ -33,11 +33,19 @@ def info_of(cloud: Mapping[str, Any]) -> Path:
 
 def get(cloud: Mapping[str, Any], path: str) -> Any:
     """What the cloud's API answers to GET."""
+    return _ask(cloud, "GET", f"{cloud['endpoint']}{path}")
+
+
+def _ask(cloud: Mapping[str, Any], method: str, url: str, body: Mapping[str, Any] | None = None) -> Any:
     request = urllib.request.Request(
-        f"{cloud['endpoint']}{path}", headers={"Authorization": f"Bearer {cloud['token']}"}
+        url,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Authorization": f"Bearer {cloud['token']}", "Content-Type": "application/json"},
+        method=method,
     )
     with urllib.request.urlopen(request, timeout=20) as answer:
-        return json.load(answer)
+        text = answer.read()
+    return json.loads(text) if text else None
 
 
 def fleet_logs(cloud: Mapping[str, Any], domain: str, deployment: str = "") -> str:
@@ -60,14 +68,11 @@ def _output(inside: Sequence[str], command: str) -> str:
 
 
 @contextmanager
-def local_cloud(name: str, *options: str) -> Iterator[dict[str, Any]]:
-    """A cloud that is up, and what it says of itself; CLAWDET_TEST_KEEP=1 leaves it for the next run.
-
-    `options` are further ones of `clawdet cloud up`.
-    """
+def local_cloud(name: str) -> Iterator[dict[str, Any]]:
+    """A cloud that is up, and what it says of itself; CLAWDET_TEST_KEEP=1 leaves it for the next run."""
     command = [sys.executable, "-m", "localcloud"]
     where = ["--name", name, "--home", str(home_of(name))]
-    up = subprocess.run([*command, "up", *where, *options], cwd=ROOT, capture_output=True, text=True, check=False)
+    up = subprocess.run([*command, "up", *where], cwd=ROOT, capture_output=True, text=True, check=False)
     assert up.returncode == 0, f"the local cloud did not start:\n{up.stdout}{up.stderr}"
     info = json.loads(info_of({"name": name}).read_text())
     # The registry's certificate was signed by the local cloud's CA.
@@ -129,12 +134,4 @@ def fault(
 
 
 def _faults(cloud: Mapping[str, Any], method: str, path: str = "", body: Mapping[str, Any] | None = None) -> Any:
-    request = urllib.request.Request(
-        str(cloud["endpoint"]).removesuffix("/v1") + "/faults" + path,
-        data=None if body is None else json.dumps(body).encode(),
-        headers={"Authorization": f"Bearer {cloud['token']}", "Content-Type": "application/json"},
-        method=method,
-    )
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        text = answer.read()
-    return json.loads(text) if text else None
+    return _ask(cloud, method, str(cloud["endpoint"]).removesuffix("/v1") + "/faults" + path, body)

@@ -114,9 +114,9 @@ def test_the_report_is_the_expected_one(fleet: Fleet, name: str, monkeypatch: py
 
 def test_a_reordered_list_changes_nothing(fleet: Fleet) -> None:
     fleet.want([ACME, ALICE, USER123])
-    told = fleet.command("--json", "--expect-no-changes")
-    assert told.code == 0, told.output
-    report = json.loads(told.output)
+    result = fleet.command("--json", "--expect-no-changes")
+    assert result.code == 0, result.output
+    report = json.loads(result.output)
     assert not report["changes"]
     assert report["stacks"][0]["subjects"] == []
 
@@ -124,17 +124,17 @@ def test_a_reordered_list_changes_nothing(fleet: Fleet) -> None:
 @pytest.mark.parametrize("name", ["remove", "replacement"])
 def test_what_loses_data_passes_once_it_is_named(fleet: Fleet, name: str) -> None:
     CHANGES[name][0](fleet)
-    told = fleet.preview("--markdown", "--allow-loss", "user123")
-    assert told.code == 0, told.output
-    assert "Data is lost for ever" in told.output, "it is told first all the same"
-    assert "refused" not in told.output.lower()
+    result = fleet.preview("--markdown", "--allow-loss", "user123")
+    assert result.code == 0, result.output
+    assert "Data is lost for ever" in result.output, "it is told first all the same"
+    assert "refused" not in result.output.lower()
 
 
 def test_another_ones_name_lets_nothing_pass(fleet: Fleet) -> None:
     CHANGES["remove"][0](fleet)
-    told = fleet.preview("--allow-loss", "acme")
-    assert told.code == 5
-    assert "--allow-loss user123" in " ".join(told.output.split())
+    result = fleet.preview("--allow-loss", "acme")
+    assert result.code == 5
+    assert "--allow-loss user123" in " ".join(result.output.split())
 
 
 def test_the_environment_names_what_may_be_lost_too(fleet: Fleet) -> None:

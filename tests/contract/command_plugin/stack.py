@@ -77,7 +77,7 @@ def _environment(folder: Path) -> dict[str, str]:
     return {
         "PULUMI_BACKEND_URL": (folder / "state").as_uri(),
         "PULUMI_CONFIG_PASSPHRASE": "a passphrase of the tests",
-        "SSH_AUTH_SOCK": "",  # The agent of whoever runs the tests has nothing to do with them.
+        "SSH_AUTH_SOCK": "",  # Not the developer's own agent.
     }
 
 

@@ -77,7 +77,7 @@ def frequent_rounds(place: Place) -> Iterator[None]:
 
 def test_rounds_are_made_without_a_word_where_nothing_is_wrong(dedicated: Place) -> None:
     timer = dedicated.run("systemctl show --property TimersMonotonic clawdet-guard.timer")
-    assert "OnUnitInactiveUSec=30s" in timer, "the period of a server that is no test's"
+    assert "OnUnitInactiveUSec=30s" in timer, "the period in production"
     file = "/var/lib/clawdet-guard/status.json"
     # A round that starts what an earlier test left stopped says so; it is over when the command returns.
     dedicated.guard()

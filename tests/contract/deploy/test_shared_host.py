@@ -141,7 +141,7 @@ async def test_a_first_release_that_does_not_start_is_named_and_removed_without_
 ) -> None:
     cora = shared.customer("cora")
     before = [shared.started(one) for one in ("anna", "bert", "clawdet-edge")]
-    # Caddy's image starts, but it is no gateway.
+    # Caddy's image starts, but it is not a gateway.
     payload = shared.payload(cora, gateway=shared.images.proxy)
     ran = shared.deploy(payload)
     assert ran.code == 1

@@ -19,7 +19,7 @@ SECONDS = 30
 """Of processor time, client and API together: far above the 4 s that it takes, and the same on a busy machine."""
 
 
-@pytest.mark.slow  # It measures time: `python -m bench.api_only` tells how much a server takes.
+@pytest.mark.slow  # It measures time: `python -m bench.api_only` measures it per server.
 def test_a_thousand_servers_are_made_at_a_steady_pace(cloud: RunningCloud, client: Client) -> None:
     key = make_key(client)
     selector = FirewallResource("label_selector", label_selector=FirewallResourceLabelSelector("clawdet-role=customer"))

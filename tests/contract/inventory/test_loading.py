@@ -55,7 +55,7 @@ def test_only_what_has_changed_is_read_again(project: Project, reads: list[str])
     assert reads[3:] == ["two"]
     project.cloud("one", "u" * 64)
     assert loader.load().clouds["one"].token.get_secret_value() == "u" * 64
-    assert reads[4:] == ["one"], "a cloud that was made anew has another token"
+    assert reads[4:] == ["one"], "a recreated cloud has another token"
 
 
 def test_a_stack_that_is_half_edited_is_looked_after_all_the_same(project: Project) -> None:

@@ -118,7 +118,7 @@ async def test_a_tag_stands_for_the_digest_that_the_cloud_tells(machines_cloud: 
 
 async def test_the_registry_shows_no_certificate_of_another_authority(machines_cloud: dict[str, Any]) -> None:
     assert curl(f"https://{machines_cloud['registry']}/v2/").returncode == 60, (
-        "without the local CA nobody trusts the registry"
+        "only the local CA makes the registry trusted"
     )
 
 

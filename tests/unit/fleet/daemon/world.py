@@ -29,7 +29,7 @@ _latest = datetime.now(UTC)
 
 
 def now() -> datetime:
-    """The time, later by a millisecond at least than at the last call: a history tells looks apart by milliseconds."""
+    """The time, at least a millisecond later than at the last call: a history has one look for each millisecond."""
     global _latest
     _latest = max(datetime.now(UTC), _latest + timedelta(milliseconds=1))
     return _latest
