@@ -13,12 +13,16 @@ _LOGGERS = ("apprise", "urllib3", "requests", "smtplib", "paho", "slixmpp")
 
 
 def pieces(url: str) -> Iterable[str]:
-    """Return the URL and all parts of it that could be a credential, as they are written and as they are meant."""
+    """Return the URL and all parts of it that could be a credential.
+
+    Each comes as it is written, without its URL encoding, and in lower case, as apprise writes schemes and host names.
+    """
     rest = url.partition("://")[2]
-    for text in (url, rest, unquote(rest)):
-        yield text
-        yield from re.split(r"[/?&=@#,;\s]+", text)
-        yield from re.split(r"[/?&=@#:,;\s]+", text)
+    for written in (url, rest, unquote(rest)):
+        for text in (written, written.lower()):
+            yield text
+            yield from re.split(r"[/?&=@#,;\s]+", text)
+            yield from re.split(r"[/?&=@#:,;\s]+", text)
 
 
 class _Hiding(logging.Filter):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Iterator
 
 import pytest
 import requests
@@ -128,6 +129,16 @@ async def test_secrets_of_the_fleet_are_taken_out_at_the_last_moment(receiver: W
     assert message["message"] == "last answer: [secret]"
 
 
+@pytest.fixture
+def logs(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """What apprise and all other libraries log, whether or not a test before this one has kept apprise to itself."""
+    apprise = logging.getLogger("apprise")
+    apprise.addHandler(caplog.handler)
+    with caplog.at_level(1):
+        yield caplog
+    apprise.removeHandler(caplog.handler)
+
+
 SERVICES = [
     f"json://user:{CANARY}@127.0.0.1:{{port}}/path",
     f"json://127.0.0.1:{{port}}/{CANARY}?+X-Key={CANARY}",
@@ -152,11 +163,10 @@ async def test_no_log_and_no_answer_shows_an_address(
     way: str,
     receiver: Web,
     closed_port: int,
-    caplog: pytest.LogCaptureFixture,
+    logs: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    logging.getLogger().setLevel(1)
     receiver.status = 500
     port = closed_port if way == "refuses" else receiver.port
 
@@ -174,7 +184,7 @@ async def test_no_log_and_no_answer_shows_an_address(
     assert not delivery.arrived
     assert delivery.problem
     said = capfd.readouterr()
-    for text in (delivery.problem, caplog.text, said.out, said.err):
+    for text in (delivery.problem, logs.text, said.out, said.err):
         assert CANARY not in text
 
 
@@ -182,14 +192,13 @@ async def test_no_log_and_no_answer_shows_an_address(
     "url", [f"nosuch://{CANARY}", f"slack://{CANARY}", f"{CANARY}://x", f"https://example.com/{CANARY}"]
 )
 def test_an_address_that_is_none_is_refused_without_showing_it(
-    url: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    url: str, logs: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    logging.getLogger().setLevel(1)
     with pytest.raises(ChannelsError) as caught:
         sender(url)
     assert "channel 1" in str(caught.value)
     said = capfd.readouterr()
-    for text in (str(caught.value), caplog.text, said.out, said.err, repr(Channel("one", SecretStr(url)))):
+    for text in (str(caught.value), logs.text, said.out, said.err, repr(Channel("one", SecretStr(url)))):
         assert CANARY.lower() not in text.lower()
 
 
