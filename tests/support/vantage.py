@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.support.docker import own_name
 from tests.support.stack import wait_until
 
 _IFA_F_TENTATIVE = 0x40
@@ -40,10 +41,12 @@ class Vantage:
 def vantage(cloud: Mapping[str, Any]) -> Iterator[Vantage]:
     """A container that does nothing and is gone afterwards, for its network namespace."""
     docker = ["docker", "--host", cloud["docker_host"]]
-    image = _run([*docker, "import", "-"], given=_busybox()).strip()
-    started = _run([*docker, "run", "--detach", "--network", _network(docker, cloud), image, "/busybox", "sleep", "1d"])
-    container = started.strip()
+    container = own_name("vantage")
+    image = f"{container}/busybox"
+    _run([*docker, "import", "-", image], given=_busybox())
     try:
+        options = ["--detach", "--name", container, "--network", _network(docker, cloud)]
+        _run([*docker, "run", *options, image, "/busybox", "sleep", "1d"])
         process = int(_run([*docker, "inspect", "--format", "{{.State.Pid}}", container]))
         wait_until(lambda: _settled(process), seconds=30, what="its addresses are its own")
         yield Vantage(process)

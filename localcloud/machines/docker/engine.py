@@ -88,10 +88,11 @@ class Engine:
 
 
 def failure(arguments: Sequence[str], error: CommandError) -> MachineError:
-    """One sentence for whoever asked for something: the kind of command, and Docker's last line about it."""
+    """Return an error that names the kind of command and gives Docker's last line about it."""
     if error.status is None:
         return MachineError(f"docker {arguments[0]} took too long")
-    lines = error.output.splitlines() or ["it gave no reason"]
+    # `docker network rm` ends with a line that only repeats the status.
+    lines = [line for line in error.output.splitlines() if not line.startswith("exit status ")] or ["it gave no reason"]
     return MachineError(f"docker {arguments[0]} failed: {lines[-1].removeprefix('Error response from daemon: ')}")
 
 

@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from clawdet_infra.model import Release, load_fleet
 from localcloud.host import ensure_docker
 from localcloud.images.catalog import CATALOG, build_images
 from localcloud.images.oci import Image
+from tests.support.docker import own_name
 from tests.support.docker_archive import load
 
 TOKEN = "7f" * 32
@@ -56,7 +56,7 @@ class Docker:
 
     def __init__(self) -> None:
         self.host = ensure_docker().host
-        self.prefix = f"clawdet-gateway-{uuid.uuid4().hex[:8]}"
+        self.prefix = own_name("gateway")
         self._made: list[tuple[str, ...]] = []
 
     def attempt(self, *arguments: str, text: str = "", **variables: str) -> subprocess.CompletedProcess[str]:

@@ -13,6 +13,10 @@ def test_an_error_is_one_sentence_with_docker_s_reason() -> None:
     error = CommandError(["docker", "create", "--x"], 1, "warning: y\nError response from daemon: no space left\n")
     assert str(failure(["create", "--x"], error)) == "docker create failed: no space left"
     assert str(failure(["pull"], CommandError(["docker"], None, ""))) == "docker pull took too long"
+    answer = "Error response from daemon: network x has active endpoints\nexit status 1\n"
+    assert str(failure(["network", "rm", "x"], CommandError(["docker"], 1, answer))) == (
+        "docker network failed: network x has active endpoints"
+    )
     assert str(failure(["rm"], CommandError(["docker"], 1, ""))) == "docker rm failed: it gave no reason"
 
 
