@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from clawdet_infra.program import declare
 from tests.components.fleets import API_KEY, CUSTOMERS, customer, fleet
 from tests.components.recording import DIGEST, Recorder, is_secret, run
 from tests.support.examples import examples
+from tests.support.stack import ROOT
 
 SERVER = "hcloud:index/server:Server"
 RECORD_SET = "hcloud:index/zoneRrset:ZoneRrset"
@@ -56,6 +59,24 @@ def test_every_customer_has_one_deployment_and_one_health_check() -> None:
         "shared-1-edge",
     }
     assert set(recorder.of_type(LOCAL)) == {"alice-health", "user123-health", "acme-health"}
+
+
+def test_the_health_check_fails_for_a_customer_that_does_not_answer() -> None:
+    inputs = declared()[0].of_type(LOCAL)["user123-health"]
+    # No name server listens on port 1.
+    request = {**json.loads(inputs["stdin"]), "resolver": "127.0.0.1:1", "deadline_seconds": 1}
+    environment = {**os.environ, **inputs["environment"]}
+    done = subprocess.run(
+        ["/bin/sh", "-c", inputs["create"]],
+        cwd=ROOT,
+        env=environment,
+        input=json.dumps(request),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("customer user123: probe dns failed: ")
 
 
 def test_outputs_have_the_documented_shape() -> None:
