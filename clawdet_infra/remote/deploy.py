@@ -64,7 +64,7 @@ class Deployment:
             # Customers of one host are deployed side by side.  The name is none that a customer can have.
             with self._lock(".guard"):
                 install_guard(self._payload)
-            Project(gateway.trial_name(self._name), self._directory, self._directory).remove(volumes=True)
+            gateway.clear_preflights(self._name, self._directory)
             release, good = self._releases.stage(self._payload), self._releases.good
             for image in self._payload["images"].values():
                 pull(image)
@@ -153,6 +153,6 @@ def remove(payload: Mapping[str, Any]) -> None:
     with server.locked(server.lock_file(directory.parent, payload["project"]), seconds=_LOCK_SECONDS):
         if payload["edge"]:
             edge.detach(payload["edge"])
-        for name in (payload["project"], gateway.trial_name(payload["project"])):
-            Project(name, directory, directory / "current").remove(volumes=True)
+        gateway.clear_preflights(payload["project"], directory)
+        Project(payload["project"], directory, directory / "current").remove(volumes=True)
         Releases(directory).remove()
