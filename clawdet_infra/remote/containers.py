@@ -113,9 +113,8 @@ class Project:
         return where
 
     def stop(self, service: str) -> None:
-        """Stop a service's container; it may be gone already."""
-        container = self.container(service)
-        if container is not None:
+        """Stop a service's containers; a deployment that was cut off may have left two, or none."""
+        for container in self._ids("ps", "--filter", f"label={_SERVICE}={service}"):
             must(["docker", "stop", container], seconds=120, doing=f"stopping the {service}")
 
     def remove(self, *, volumes: bool) -> None:

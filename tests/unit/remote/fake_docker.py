@@ -69,7 +69,8 @@ def compose(world):
     import yaml
 
     world["ups"] += 1
-    services = yaml.safe_load(file.read_text())["services"]
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    services = yaml.load(file.read_text(), loader)["services"]
     environment = Path(option("--env-file")).read_text()
     # As Compose does it: variables of its own environment come before those of the file.
     environment += "".join(f"{name}='{value}'\n" for name, value in os.environ.items())
