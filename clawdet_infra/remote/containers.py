@@ -4,33 +4,67 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from clawdet_infra.remote.commands import Answer, must, run
+from clawdet_infra.remote.commands import must, run
 from clawdet_infra.remote.failures import DeploymentError
+from clawdet_infra.remote.names import owned
 
 _PULL_SECONDS = 900
-_PULL_TRIES = 3
+_PULL_PAUSES = (1, 5)
+_LIMITED_PAUSES = (15, 30, 60, 120, 240)
 _UP_SECONDS = 240
 _PROJECT = "com.docker.compose.project"
 _SERVICE = "com.docker.compose.service"
+_WORKING_DIRECTORY = "com.docker.compose.project.working_dir"
+OWN = "clawdet.deployment"
+"""The label of volumes that a deployment made: its project."""
+
+# What the templates call volumes and networks.  An older release's have only Compose's labels, so the name decides too.
+_VOLUMES = ("state", "certificates")
+_NETWORKS = ("default", "edge")
+
+_NO_ADDRESSES = (
+    "Docker on this server has no addresses left for another network. Its configuration has more, which it reads when "
+    "it starts: run `systemctl restart docker` there, which restarts all gateways on the server"
+)
 
 # The user that the gateway runs as.
 _GATEWAY_UID = 1000
 
 
-def pull(image: str) -> None:
-    """Fetch an image, unless it is there."""
-    if run(["docker", "image", "inspect", "--format", "{{.Id}}", image], seconds=30).ok:
-        return
-    answer = Answer(1, "", "")
-    for _ in range(_PULL_TRIES):
-        answer = run(["docker", "pull", "--quiet", image], seconds=_PULL_SECONDS)
+def pull(images: Iterable[str]) -> None:
+    """Fetch images, unless they are there; all together take at most `_PULL_SECONDS`.
+
+    A registry that asks for fewer requests is given time.  Raises DeploymentError.
+    """
+    end = time.monotonic() + _PULL_SECONDS
+    for image in images:
+        if not run(["docker", "image", "inspect", "--format", "{{.Id}}", image], seconds=30).ok:
+            _pull(image, end)
+
+
+def _pull(image: str, end: float) -> None:
+    begun, tries = time.monotonic(), 0
+    while True:
+        answer = run(["docker", "pull", "--quiet", image], seconds=end - time.monotonic())
+        tries += 1
         if answer.ok:
             return
-    raise DeploymentError(f"pulling the image {image} failed: {answer.said}")
+        limited = "toomanyrequests" in answer.said or "429 Too Many" in answer.said
+        pauses = _LIMITED_PAUSES if limited else () if "manifest unknown" in answer.said else _PULL_PAUSES
+        if tries > len(pauses) or time.monotonic() + pauses[tries - 1] > end:
+            break
+        time.sleep(pauses[tries - 1])
+    text = f"pulling the image {image} failed: {answer.said}"
+    if tries > 1:
+        text += f" ({tries} tries in {time.monotonic() - begun:.0f} s)"
+    if limited:
+        text += "; the registry takes no more requests from this server for now: try later, or use a mirror"
+    raise DeploymentError(text)
 
 
 def forget(image: str) -> None:
@@ -39,22 +73,37 @@ def forget(image: str) -> None:
 
 
 class Project:
-    """One Compose project; `release` is the folder that its compose.yaml and .env are in."""
+    """One Compose project of the deployment in `directory`; `release` is the folder of its compose.yaml and .env.
+
+    Containers belong to it by two labels of Compose: the project's name and `directory`.  So a project of the same name
+    that something else on the server has is never touched.
+    """
 
     def __init__(self, name: str, directory: Path, release: Path, *, overlay: Path | None = None) -> None:
         self.name = name
+        self._labels = {_PROJECT: name, _WORKING_DIRECTORY: str(directory)}
         self._compose = ["docker", "compose", "--project-name", name, "--project-directory", str(directory)]
         for file in (release / "compose.yaml", overlay):
             self._compose += ["--file", str(file)] if file else []
         self._compose += ["--env-file", str(release / ".env")]
 
     def up(self, *services: str) -> None:
-        """Make the containers what the release says; those that are so already are left alone."""
+        """Make the containers what the release says; those that are so already are left alone.
+
+        Raises DeploymentError where something else on the server has a project of this name, which Compose would take
+        for an earlier state of this one and change.
+        """
+        if self._others():
+            raise DeploymentError(
+                f"the server has a Compose project {self.name} already, in another folder than "
+                f"{self._labels[_WORKING_DIRECTORY]}. Remove that project, or give it another name"
+            )
         command = [*self._compose, "up", "--detach", "--no-build", "--pull", "never", "--quiet-pull"]
         command += list(services) or ["--remove-orphans"]
         answer = run(command, seconds=_UP_SECONDS)
         if not answer.ok:
-            raise DeploymentError(f"docker compose up failed: {answer.said}")
+            hint = f"; {_NO_ADDRESSES}" if "address pool" in answer.said else ""
+            raise DeploymentError(f"docker compose up failed: {answer.said}{hint}")
 
     def containers(self) -> list[dict[str, Any]]:
         """Return what Docker knows of the project's containers."""
@@ -74,20 +123,12 @@ class Project:
         ids = self._ids("ps", "--filter", label)
         return ids[0] if ids else None
 
-    def networks(self) -> list[str]:
-        """Return the names of the project's networks."""
-        listed = must(
-            ["docker", "network", "ls", "--filter", f"label={_PROJECT}={self.name}", "--format", "{{.Name}}"],
-            seconds=30,
-            doing="listing networks",
-        )
-        return listed.split()
-
     def own_state(self, volume: str) -> Path:
         """Return the folder of a volume that the gateway's user may write; one that is missing is made."""
-        name = f"{self.name}_{volume}"
-        labels = ["--label", f"{_PROJECT}={self.name}", "--label", f"com.docker.compose.volume={volume}"]
-        must(["docker", "volume", "create", *labels, name], seconds=30, doing=f"making the volume {name}")
+        name = owned(self.name, volume)
+        labels = {_PROJECT: self.name, "com.docker.compose.volume": volume, OWN: self.name}
+        options = [part for label, value in labels.items() for part in ("--label", f"{label}={value}")]
+        must(["docker", "volume", "create", *options, name], seconds=30, doing=f"making the volume {name}")
         form = "{{.Mountpoint}}"
         found = must(
             ["docker", "volume", "inspect", "--format", form, name], seconds=30, doing=f"finding the volume {name}"
@@ -99,22 +140,26 @@ class Project:
         return where
 
     def stop(self, service: str) -> None:
-        """Stop a service's container; it may be gone already."""
-        container = self.container(service)
-        if container is not None:
+        """Stop a service's containers; a deployment that was cut off may have left two, or none."""
+        for container in self._ids("ps", "--filter", f"label={_SERVICE}={service}"):
             must(["docker", "stop", container], seconds=120, doing=f"stopping the {service}")
 
     def remove(self, *, volumes: bool) -> None:
-        """Remove containers and networks, and with `volumes` the data; found by label, so no file is needed."""
-        label = f"label={_PROJECT}={self.name}"
-        _each("rm --force --volumes", self._ids("ps", "--all"))
-        for network in self.networks():
-            for name in _attached(network):
-                run(["docker", "network", "disconnect", "--force", network, name], seconds=30)
-            must(["docker", "network", "rm", network], seconds=60, doing=f"removing the network {network}")
+        """Remove containers and networks, and with `volumes` the data; found by label, so no file is needed.
+
+        Networks and volumes of another project of this name stay; those are told apart by the containers that use them.
+        """
+        self.remove_containers()
+        if self._others():
+            return
+        for network in self._made("network", _NETWORKS):
+            remove_network(network)
         if volumes:
-            listed = must(["docker", "volume", "ls", "--quiet", "--filter", label], seconds=30, doing="listing volumes")
-            _each("volume rm --force", listed.split())
+            _each("volume rm --force", self._made("volume", _VOLUMES))
+
+    def remove_containers(self) -> None:
+        """Remove the containers, and nothing else."""
+        _each("rm --force --volumes", self._ids("ps", "--all"))
 
     def logs(self, service: str, lines: int = 20) -> str:
         """Return the end of a service's log."""
@@ -123,12 +168,29 @@ class Project:
         ).output
 
     def _ids(self, *command: str) -> list[str]:
-        listed = must(
-            ["docker", *command, "--quiet", "--no-trunc", "--filter", f"label={_PROJECT}={self.name}"],
-            seconds=30,
-            doing="listing containers",
-        )
-        return listed.split()
+        filters = [part for label, value in self._labels.items() for part in ("--filter", f"label={label}={value}")]
+        return must(
+            ["docker", *command, "--quiet", "--no-trunc", *filters], seconds=30, doing="listing containers"
+        ).split()
+
+    def _others(self) -> bool:
+        """Return whether there are containers of a project of this name that is not this one."""
+        listing = ["docker", "ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={_PROJECT}={self.name}"]
+        named = must(listing, seconds=30, doing="listing containers").split()
+        return not set(named) <= set(self._ids("ps", "--all"))
+
+    def _made(self, kind: str, names: Iterable[str]) -> list[str]:
+        """Return the volumes or networks that have both the project's label and a name that a release gives one."""
+        listing = ["docker", kind, "ls", "--filter", f"label={_PROJECT}={self.name}", "--format", "{{.Name}}"]
+        listed = must(listing, seconds=30, doing=f"listing {kind}s").split()
+        return sorted({owned(self.name, name) for name in names}.intersection(listed))
+
+
+def remove_network(network: str) -> None:
+    """Remove a network; what is still joined to it is disconnected."""
+    for name in _attached(network):
+        run(["docker", "network", "disconnect", "--force", network, name], seconds=30)
+    must(["docker", "network", "rm", network], seconds=60, doing=f"removing the network {network}")
 
 
 def _attached(network: str) -> list[str]:

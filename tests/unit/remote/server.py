@@ -102,9 +102,9 @@ class Server:
     def forget_calls(self) -> None:
         (self.bin / "calls.jsonl").unlink(missing_ok=True)
 
-    def snapshot(self) -> Path:
+    def snapshot(self, name: str = "snapshot") -> Path:
         """A copy of all that there is, to begin from again."""
-        copy = self.root.parent / "snapshot"
+        copy = self.root.parent / name
         shutil.copytree(self.root, copy / "srv", symlinks=True) if self.root.exists() else copy.mkdir()
         shutil.copy(self.bin / "world.json", copy)
         if (self.bin / "volumes").exists():
@@ -161,6 +161,7 @@ class Server:
             ("/srv/clawdet/", f"{self.root}/"),
             ("/usr/local/lib/clawdet", str(self.system / "lib")),
             ("/etc/systemd/system", str(self.system / "units")),
+            ("/etc/docker", str(self.system / "docker")),
         ):
             payload = payload.replace(real, ours)
         return payload
