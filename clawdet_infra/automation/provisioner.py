@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from pulumi.automation import CommandError
 
-from clawdet_infra.automation import guarding, leasing
+from clawdet_infra.automation import existing_server, guarding, leasing
 from clawdet_infra.automation.base import Base, Bases
 from clawdet_infra.automation.checking import check_of
 from clawdet_infra.automation.errors import (
@@ -44,8 +44,10 @@ from clawdet_infra.registry import (
     LeaseHeld,
     LeaseLostError,
     Phase,
+    Record,
     Registry,
     RegistryError,
+    Related,
 )
 
 CELL_SIZE = 50
@@ -148,8 +150,9 @@ class Provisioner:
         """
         call = self._call(customer.id, on_stage, deadline, cancelled)
         base = self._bases.get()
-        record = customer.record(self._known_host_key(call, base, customer))
         check = check_of(base)
+        self._refuse_server(base, customer, check)
+        record = customer.record(self._known_host_key(call, base, customer))
         with _explained(customer.id):
             wanted = self._registry.want(
                 self.base,
@@ -258,6 +261,20 @@ class Provisioner:
     ) -> _Call:
         until = time.monotonic() + (self._deadline if deadline is None else deadline)
         return _Call(customer, on_stage, until, cancelled or threading.Event())
+
+    def _refuse_server(self, base: Base, customer: Signup, check: Callable[[Related, Record], Record]) -> None:
+        """Raise InputError where the server that a caller names cannot be the customer's, before any connection."""
+        record = customer.record(existing_server.STAND_IN_HOST_KEY)
+        if record.get("existingServer") is None:
+            return
+        with _explained(customer.id):
+            before = self._registry.record(customer.id, base.seal, self.base)
+            check(Related((), before), record)
+            existing_server.refuse_servers_of_the_base(base, record)
+            self._registry.refuse_used_server(self.base, record)
+        # Where the customer is there already, the provider was asked when it came.
+        if before is None or before.get("existingServer") != record["existingServer"]:
+            existing_server.refuse_servers_at_the_provider(base, record)
 
     def _known_host_key(self, call: _Call, base: Base, customer: Signup) -> str | None:
         """Return the host key of a server that is there already: the one that is pinned, else the one it shows."""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import Any, Literal, TypeVar, get_args
 
 import requests
@@ -113,6 +114,24 @@ class Provider:
             if time.monotonic() > end:
                 raise ProviderError(f"server {name} was switched on, but is {status or 'gone'}")
             await asyncio.sleep(self._policy.poll_seconds)
+
+    async def fleet_server_at(self, address: IPv4Address | IPv6Address) -> str | None:
+        """Return the name of the server that has an address and was made by this program, for whichever fleet.
+
+        None for an address that the project does not have, or that is of a server which an operator rented by hand.
+        """
+        # An IPv6 address at Hetzner is a network of 64 bits.
+        network = IPv6Network((address, 64), strict=False) if isinstance(address, IPv6Address) else None
+        asked = str(network or address)
+        doing = f"asking who has {address}"
+        found = await self._call(doing, lambda: self._client.primary_ips.get_list(ip=asked))
+        for one in found.primary_ips:
+            if one.assignee_id is None:
+                continue
+            server = await self._call(doing, partial(self._client.servers.get_by_id, one.assignee_id))
+            if any(label.startswith("clawdet-") for label in server.labels or {}):
+                return str(server.name)
+        return None
 
     async def _must(self, name: str) -> Any:
         server = await self._server(name)

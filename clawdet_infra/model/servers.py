@@ -109,6 +109,9 @@ def _address(value: Any, kind: type[A], example: str) -> A:
     if isinstance(value, kind):
         return value
     written = str(text(value))
+    if kind is IPv6Address and "%" in written:
+        # The zone names a network interface of whichever machine reads it, and two spellings would be one address.
+        raise wrong(f"{quoted(written)} has a zone, which means something on one machine only.", "Leave out the `%`.")
     try:
         return kind(written)
     except ValueError:

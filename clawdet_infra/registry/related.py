@@ -36,6 +36,8 @@ def related(connection: Connection, base: str, claim: Claim, seal: Seal) -> list
         ways.append(_ROW.telegram_digest == seal.digest(claim.telegram_token))
     if claim.existing_ipv4:
         ways.append(_ROW.existing_ipv4 == claim.existing_ipv4)
+    if claim.existing_ipv6:
+        ways.append(_ROW.existing_ipv6 == claim.existing_ipv6)
     if claim.plan == _SHARING:
         ways.append(ON_A_HOST)
     # Each way has an index; a union makes sure that it is used.
@@ -62,6 +64,20 @@ def refuse_clash(connection: Connection, base: str, claim: Claim) -> None:
         raise ClashError(
             f"the subdomain {claim.name} collides with {row.subdomain} of customer {row.id}: they differ in dots and "
             "hyphens only. Choose another one",
+            row.id,
+        )
+
+
+def refuse_used_server(connection: Connection, base: str, claim: Claim) -> None:
+    """Raise ClashError where a customer brings a server that another customer of any base is on."""
+    if claim.existing_ipv4 is None:
+        return
+    mine = (_ROW.base == base) & (_ROW.id == claim.id)
+    row = _first(connection, _ROW.ipv4 == claim.existing_ipv4, ~mine)
+    if row is not None:
+        raise ClashError(
+            f"the server {claim.existing_ipv4} is one of this fleet: customer {row.id} of {row.base} is on it. "
+            "Name a server of the customer's own",
             row.id,
         )
 

@@ -10,8 +10,9 @@ from typing import Any, Self
 
 from clawdet_infra.database import Clock, Database, Lease, LeaseHeld, Leases, connect, migrate, this_process
 from clawdet_infra.place import ROOT
-from clawdet_infra.registry import applying, mirroring, placing, reading, wanting
+from clawdet_infra.registry import applying, mirroring, placing, reading, related, wanting
 from clawdet_infra.registry.errors import PURPOSE, LeaseLostError
+from clawdet_infra.registry.naming import Claim
 from clawdet_infra.registry.records import Applied, Cell, Desired, InstanceRow, Mark, Record, Wanted
 from clawdet_infra.registry.schema import FORM, leases
 from clawdet_infra.registry.sealing import Seal
@@ -107,6 +108,14 @@ class Registry:
         with self._database.read() as connection:
             row = reading.only_row(connection, identity, base)
         return reading.record_of(row, seal)
+
+    def refuse_used_server(self, base: str, record: Record) -> None:
+        """Raise ClashError where a record names an existing server that another customer of any base is on.
+
+        `want` does it too; this is for who wants to know before a first connection to that server.
+        """
+        with self._database.read() as connection:
+            related.refuse_used_server(connection, base, Claim.of(record))
 
     # What is done about it
 

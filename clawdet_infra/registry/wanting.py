@@ -16,7 +16,7 @@ from clawdet_infra.registry.naming import Claim
 from clawdet_infra.registry.placing import place
 from clawdet_infra.registry.reading import as_instance, only_row, record_of, row_of
 from clawdet_infra.registry.records import Phase, Record, Related, Wanted, Wish
-from clawdet_infra.registry.related import refuse_clash, refuse_other_key, related
+from clawdet_infra.registry.related import refuse_clash, refuse_other_key, refuse_used_server, related
 from clawdet_infra.registry.schema import instances
 from clawdet_infra.registry.sealing import Seal
 
@@ -44,6 +44,7 @@ def want(connection: Connection, wishing: Wishing, record: Record, check: Check)
     if row is not None and row.wanted == Wish.ABSENT:
         raise BeingRemovedError(f"the customer {asked.id} is being removed. Try again when that is done")
     refuse_other_key(connection, base, seal)
+    refuse_used_server(connection, base, asked)
     before = record_of(row, seal)
     stored = _plain(check(Related(related(connection, base, asked, seal), before)))
     claim = Claim.of(stored)
@@ -94,6 +95,7 @@ def columns_of(claim: Claim, record: Record, seal: Seal) -> dict[str, Any]:
         "record": seal.seal(record),
         "gateway_digest": seal.digest(claim.gateway_token) if claim.gateway_token else None,
         "existing_ipv4": claim.existing_ipv4,
+        "existing_ipv6": claim.existing_ipv6,
         "telegram_digest": seal.digest(claim.telegram_token) if claim.telegram_token else None,
     }
 

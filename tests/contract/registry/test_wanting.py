@@ -115,6 +115,11 @@ def test_each_base_has_cells_and_names_of_its_own(registry: Registry) -> None:
         (signup("x", gatewayToken=GATEWAY), signup("y", telegramBotToken=GATEWAY), False),
         (signup("x", existingServer=SERVER), signup("y", existingServer={**SERVER, "hostKey": "another"}), True),
         (signup("x", existingServer=SERVER), signup("y", existingServer={"ipv4": "192.0.2.8"}), False),
+        (
+            signup("x", existingServer={**SERVER, "ipv6": "2a01:4f8::1"}),
+            signup("y", existingServer={"ipv4": "192.0.2.8", "ipv6": "2A01:04F8:0::0001"}),
+            True,
+        ),
         (signup("x", plan="free", host="shared-1"), signup("y", plan="free"), True),
         (signup("x", plan="free", host="shared-1"), signup("y", plan="pro"), False),
         (signup("x", plan="pro"), signup("y", plan="free"), False),
@@ -127,6 +132,17 @@ def test_a_new_customer_is_checked_against_those_who_could_clash(
     for number in range(4):
         want(registry, signup(f"other-{number}"))
     assert related_to(registry, new) == ([there["id"]] if related else [])
+
+
+def test_a_server_that_another_customer_of_any_base_is_on_is_refused(registry: Registry) -> None:
+    want(registry, signup("ada"), base="local")
+    registry.mirror("local", "local-cell-1", "1", {"ada": {"ipv4": "192.0.2.7"}})
+    with pytest.raises(ClashError, match=r"192\.0\.2\.7 is one of this fleet: customer ada of local is on it"):
+        want(registry, signup("grace", existingServer=SERVER))
+    assert registry.instance("grace", "prod") is None
+    assert want(registry, signup("grace", existingServer={**SERVER, "ipv4": "192.0.2.8"})).changed
+    registry.mirror("prod", "prod-cell-1", "1", {"grace": {"ipv4": "192.0.2.8"}})
+    assert want(registry, signup("grace", existingServer={**SERVER, "ipv4": "192.0.2.8"})).changed, "one's own"
 
 
 def test_all_who_share_hosts_are_told_of_each_other_across_cells(registry: Registry) -> None:

@@ -100,10 +100,10 @@ def test_a_mistake_of_a_free_customer_is_told_as_itself() -> None:
 # --- what cannot change -------------------------------------------------------------------------------------------
 
 SERVER = {
-    "ipv4": "192.0.2.7",
+    "ipv4": "5.75.200.7",
     "hostKey": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPHJrSmEsAEpu4Fq1J7aGFQ1BhJbGXBCfFBNGHa1DPtL",
 }
-OTHER_SERVER = {**SERVER, "ipv4": "192.0.2.8"}
+OTHER_SERVER = {**SERVER, "ipv4": "5.75.200.8"}
 CHANGES = {
     "from shared to a server of its own": (free("bob", "shared-1"), customer("bob")),
     "from a server of its own to shared": (customer("bob"), free("bob")),
@@ -151,6 +151,10 @@ CLASHES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "the gateway token": (customer("ada", gatewayToken=GATEWAY_TOKEN), customer("bob", gatewayToken=GATEWAY_TOKEN)),
     "the Telegram token": (customer("ada", telegramBotToken=BOT_TOKEN), customer("bob", telegramBotToken=BOT_TOKEN)),
     "the existing server": (customer("ada", existingServer=SERVER), customer("bob", existingServer=SERVER)),
+    "the existing server's IPv6 address in another spelling": (
+        customer("ada", existingServer={**SERVER, "ipv6": "2a01:4f8:c17:abcd::1"}),
+        customer("bob", existingServer={**OTHER_SERVER, "ipv6": "2A01:04f8:c17:abcd:0:0:0:1"}),
+    ),
 }
 
 

@@ -26,6 +26,8 @@ from clawdet_infra.automation import (
     StageEvent,
     TakenError,
     UnknownCustomerError,
+    existing_server,
+    provisioner,
 )
 from clawdet_infra.registry import Lease, Registry, Seal, Wish
 from tests.unit.automation.samples import CANARY
@@ -117,6 +119,72 @@ def test_what_cannot_be_is_refused_and_not_stored(
     assert "canary" not in f"{caught.value} {caught.value!r}"
     assert fleet._registry.instances("prod") == before
     assert len(world.updates) == 1
+
+
+FLEET_SERVERS = {
+    "base": {"zone": "clawdet.com", "hosts": {"shared-1": {"ipv4": "5.75.200.1", "ipv6": "2a01:4f8:c17:1::1"}}},
+    "servers": {"listed": {"ipv4": "5.75.200.2", "host_key": "x"}},
+    "customers": {"listed": {"ipv4": "5.75.200.3", "host": "listed"}},
+}
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPHJrSmEsAEpu4Fq1J7aGFQ1BhJbGXBCfFBNGHa1DPtL"
+
+
+@pytest.mark.parametrize("host_key", [None, HOST_KEY], ids=["its key is asked", "its key is given"])
+@pytest.mark.parametrize(
+    ("named", "part"),
+    [
+        ({"ipv4": "127.0.0.1"}, "the machine itself"),
+        ({"ipv4": "169.254.169.254"}, "metadata"),
+        ({"ipv4": "0.0.0.0"}, "no server's address"),
+        ({"ipv4": "224.0.0.5"}, "multicast"),
+        ({"ipv4": "10.0.0.7"}, "private"),
+        ({"ipv4": "2130706433"}, "no IPv4 address"),
+        ({"ipv4": "5.75.200.1"}, "the server shared-1 of this fleet"),
+        ({"ipv4": "5.75.200.2"}, "the server listed of this fleet"),
+        ({"ipv4": "5.75.200.3"}, "the server listed of this fleet"),
+        ({"ipv4": "5.75.200.4"}, "customer ada of prod is on it"),
+        ({"ipv4": "5.75.200.9", "ipv6": "2a01:4f8:c17:1::7"}, "the server shared-1 of this fleet"),
+        ({"ipv4": "5.75.200.9", "ipv6": "fe80::1%eth0"}, "has a zone"),
+    ],
+)
+def test_a_server_that_is_not_the_callers_is_refused_before_anything_connects(
+    fleet: Provisioner,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    named: dict[str, str],
+    part: str,
+    host_key: str | None,
+) -> None:
+    world.base = replace(world.base, outputs={**world.base.outputs, **FLEET_SERVERS})
+    fleet.provision(signup("ada"))
+    fleet._registry.mirror("prod", CELL, "1", {"ada": {"ipv4": "5.75.200.4"}})
+    connected: list[str] = []
+    monkeypatch.setattr(provisioner, "shown_host_key", lambda address, *_, **__: connected.append(address) or HOST_KEY)
+    monkeypatch.setattr(existing_server, "Provider", lambda cloud: connected.append("the provider"))
+    options = {"existingServer": {"hostKey": HOST_KEY, **named}} if "ipv6" in named else {}
+    server = {} if options else {"server_ipv4": named["ipv4"], "server_host_key": host_key}
+    with pytest.raises(InputError, match=part):
+        fleet.provision(signup(options=options, **server))
+    assert connected == []
+    assert fleet._registry.instance("bob", "prod") is None
+
+
+def test_a_server_that_only_the_provider_knows_is_refused_too(
+    fleet: Provisioner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Known:
+        def __init__(self, cloud: object) -> None:
+            pass
+
+        async def fleet_server_at(self, address: object) -> str | None:
+            return "staging-1" if str(address) == "5.75.200.9" else None
+
+    monkeypatch.setattr(existing_server, "Provider", Known)
+    monkeypatch.setattr(provisioner, "shown_host_key", lambda *_, **__: HOST_KEY)
+    with pytest.raises(TakenError, match="the server staging-1 of this fleet"):
+        fleet.provision(signup(server_ipv4="5.75.200.9"))
+    assert fleet.provision(signup(server_ipv4="5.75.200.10")).success
+    assert not fleet.provision(signup(server_ipv4="5.75.200.10")).changed
 
 
 def test_a_registry_with_another_key_is_for_a_person(fleet: Provisioner, world: World) -> None:
