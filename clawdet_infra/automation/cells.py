@@ -96,7 +96,7 @@ class CellSource:
             )
         except (AutomationError, RegistryError) as error:
             raise SourceError(str(error)) from None
-        return update.stack
+        return update.previewed
 
     def going(self) -> Sequence[str]:
         """Return the customers who were asked to be removed."""

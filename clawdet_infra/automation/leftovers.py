@@ -21,13 +21,32 @@ SERVER = "hcloud:index/server:Server"
 _CHANGE_SECONDS = 60
 
 
+class LeftoverError(Exception):
+    """What keeps a customer from being removed could not be taken away; one sentence without secrets."""
+
+
 def protected(resources: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the URNs of those resources that the engine refuses to delete."""
     return [str(one["urn"]) for one in resources if one.get("protect")]
 
 
 def unprotect_servers(cloud: CloudAccess, resources: Sequence[Mapping[str, Any]]) -> None:
-    """Take the cloud's own protection from the servers among some resources.  Raises hcloud's exceptions."""
+    """Take the cloud's own protection from the servers among some resources.  Raises LeftoverError."""
+    from hcloud import APIException, HCloudException
+    from requests import RequestException
+
+    try:
+        _unprotect(cloud, resources)
+    except APIException as error:
+        why = f"{error.message} ({error.code})"
+    except (HCloudException, RequestException, TimeoutError) as error:
+        why = f"the provider does not answer ({type(error).__name__})"
+    else:
+        return
+    raise LeftoverError(f"the server's protection could not be taken away: {why}")
+
+
+def _unprotect(cloud: CloudAccess, resources: Sequence[Mapping[str, Any]]) -> None:
     from hcloud import APIException, Client
 
     client = Client(token=cloud.token.get_secret_value(), api_endpoint=cloud.endpoint or HETZNER)

@@ -46,8 +46,11 @@ def related(connection: Connection, base: str, claim: Claim, seal: Seal) -> list
     return [seal.open(row.record, row.id) for row in connection.execute(wanted.order_by(_ROW.id))]
 
 
-def refuse_clash(connection: Connection, base: str, claim: Claim) -> None:
-    """Raise ClashError where another customer of the base has the id or the subdomain, or one that looks like it."""
+def refuse_clash(connection: Connection, base: str, claim: Claim, *, named: bool = True) -> None:
+    """Raise ClashError where another customer of the base has the id or the subdomain, or one that looks like it.
+
+    Where the customer's subdomain is not known, it is not `named`.
+    """
     identity, name = claim.slugs
     others = _ROW.base == base, _ROW.id != claim.id
     row = _first(connection, *others, _ROW.id_slug == identity)
@@ -57,7 +60,7 @@ def refuse_clash(connection: Connection, base: str, claim: Claim) -> None:
             "are the same in the names of servers. Choose another id",
             row.id,
         )
-    row = _first(connection, *others, _ROW.subdomain_slug == name)
+    row = _first(connection, *others, _ROW.subdomain_slug == name) if named else None
     if row is not None and row.subdomain == claim.name:
         raise ClashError(f"the subdomain {claim.name} is that of customer {row.id} already. Choose another one", row.id)
     if row is not None:

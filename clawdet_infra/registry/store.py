@@ -83,8 +83,8 @@ class Registry:
         have changed anything but the id and the subdomain.
 
         A customer stays in its cell.  A new one gets the lowest-numbered cell of the base that has fewer than
-        `cell_size`, else a new cell.  What is stored and was applied with success already changes nothing; else
-        `revision` is one more, and waits to be applied.
+        `cell_size`, else a new cell.  What is stored and was applied with success already changes nothing.  What is
+        stored and waits to be applied, or is being applied, keeps its revision; else `revision` is one more.
 
         Raises BeingRemovedError while the customer is being removed, ClashError where another one has the id or the
         subdomain after all.
@@ -161,24 +161,30 @@ class Registry:
         with self._database.read() as connection:
             return reading.cells_of(connection, base)
 
-    def mirror(self, base: str, stack: str, version: str, facts: Mapping[str, Mapping[str, Any]]) -> None:
+    def mirror(self, base: str, stack: str, version: str, facts: Mapping[str, Mapping[str, Any]]) -> list[str]:
         """Keep what a stack's outputs say of its customers, by id, and of which version of the stack that is.
 
         `facts` are `url`, `ipv4`, `server`, `image`, `user`, and for a base stack also `plan`, `host` and `subdomain`.
         The customers of a base stack become entries without a record, and those that it has no more go.  For a cell,
         only what is known of its entries changes, never what is wanted.
+
+        Returns in sentences which customers of a base stack are left out, because a cell has their id or subdomain.
+        Such a stack counts as not read, so that the next call says it again.
         """
         with self._database.write() as connection:
-            mirroring.mirror(connection, base, stack, version, facts, self._clock.now())
+            return mirroring.mirror(connection, base, stack, version, facts, self._clock.now())
 
-    def restore(self, base: str, stack: str, records: Mapping[str, Record], seal: Seal) -> None:
+    def restore(self, base: str, stack: str, records: Mapping[str, Record], seal: Seal) -> list[str]:
         """Make the entries of a cell anew from the records that its stack has, by id.
 
         Entries that want something which was not applied with success are kept as they are; others that the stack does
         not have go.  So do those that another key than `seal` encrypted: nobody can read them any more.
+
+        Returns in sentences which customers clash with those of another stack.  A cell's customer takes the place of
+        one that the base stack lists; of two cells, the first that is restored keeps the customer.
         """
         with self._database.write() as connection:
-            mirroring.restore(connection, base, stack, records, seal, self._clock.now())
+            return mirroring.restore(connection, base, stack, records, seal, self._clock.now())
 
     def mark(self, stack: str) -> Mark | None:
         """Return how the last update of a stack ended; None where that is not known."""

@@ -54,12 +54,13 @@ def want(connection: Connection, wishing: Wishing, record: Record, check: Check)
     if row is None:
         cell = place(connection, base, wishing.cell_size)
         _insert(connection, claim, stored, wishing, cell)
-    elif stored != before or row.phase != Phase.HEALTHY or row.applied != row.revision:
+    elif stored != before or row.phase == Phase.FAILED:
         values = {**columns_of(claim, stored, seal), "revision": row.revision + 1, "phase": Phase.WAITING.value}
         _change(connection, row, values, wishing.now)
     after = row_of(connection, base, claim.id)
     assert after is not None
-    changed = row is None or after.revision != row.revision
+    # What was asked for already, and is not there yet, needs no update but the one that it waits for.
+    changed = row is None or after.revision != row.revision or row.phase != Phase.HEALTHY
     return Wanted(
         instance=as_instance(after), revision=after.revision, created=row is None, changed=changed, before=before
     )
@@ -75,8 +76,9 @@ def withdraw(connection: Connection, identity: str, base: str | None, now: datet
             f"the customer {identity} did not sign up, but is listed in Pulumi.{row.base}.yaml. "
             f"Take it out of that list, and run: pulumi up -s {row.base}"
         )
-    values = {"wanted": Wish.ABSENT.value, "phase": Phase.WAITING.value, "revision": row.revision + 1}
-    _change(connection, row, values, now)
+    if row.wanted != Wish.ABSENT or row.phase == Phase.FAILED:
+        values = {"wanted": Wish.ABSENT.value, "phase": Phase.WAITING.value, "revision": row.revision + 1}
+        _change(connection, row, values, now)
     after = row_of(connection, row.base, identity)
     assert after is not None
     return Wanted(instance=as_instance(after), revision=after.revision, created=False, changed=True)

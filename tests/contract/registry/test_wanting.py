@@ -56,14 +56,38 @@ def test_the_same_again_changes_nothing_once_it_was_applied(registry: Registry, 
 
 
 @pytest.mark.parametrize("end", ["waiting", "updating", "failed"])
-def test_the_same_again_is_tried_again_where_it_was_not_applied(registry: Registry, end: str) -> None:
+def test_the_same_again_is_brought_about_once(registry: Registry, end: str) -> None:
+    """What failed is tried again; what waits, or is being applied, gets no second update."""
     first = want(registry, signup("ada"))
     if end == "updating":
         registry.updating(first.instance.cell, {"ada": 1})
     if end == "failed":
         registry.applied(first.instance.cell, {"ada": Applied(revision=1, ok=False, error="no capacity")})
     again = want(registry, signup("ada"))
-    assert (again.changed, again.revision, again.instance.phase) == (True, 2, Phase.WAITING)
+    expected = {"waiting": (1, Phase.WAITING), "updating": (1, Phase.UPDATING), "failed": (2, Phase.WAITING)}
+    assert (again.changed, (again.revision, again.instance.phase)) == (True, expected[end])
+
+
+@pytest.mark.parametrize("end", ["waiting", "updating", "failed"])
+def test_the_same_removal_again_is_brought_about_once(registry: Registry, end: str) -> None:
+    healthy(registry, signup("ada"))
+    first = registry.withdraw("ada")
+    assert first is not None
+    if end == "updating":
+        registry.updating(first.instance.cell, {"ada": 2})
+    if end == "failed":
+        registry.applied(first.instance.cell, {"ada": Applied(revision=2, ok=False, error="it is locked")})
+    again = registry.withdraw("ada")
+    assert again is not None
+    expected = {"waiting": (2, Phase.WAITING), "updating": (2, Phase.REMOVING), "failed": (3, Phase.WAITING)}
+    assert (again.revision, again.instance.phase) == expected[end]
+
+
+def test_one_who_is_there_waits_for_the_update_of_a_neighbour_without_one_of_its_own(registry: Registry) -> None:
+    healthy(registry, signup("ada"))
+    registry.updating("prod-cell-1", {"ada": 1})
+    again = want(registry, signup("ada"))
+    assert (again.changed, again.revision) == (True, 1)
 
 
 def test_cells_are_filled_in_order_and_nobody_moves(registry: Registry) -> None:

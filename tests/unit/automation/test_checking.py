@@ -198,6 +198,22 @@ def test_what_others_do_wrong_is_not_blamed_on_the_newcomer() -> None:
     assert "ada's host 'shared-9' is no shared host" in str(caught.value)
 
 
+def test_one_who_signed_up_and_is_listed_too_is_not_blamed_on_the_newcomer() -> None:
+    """Each of the two stacks can be updated by itself."""
+    over = base(free("eve", "shared-1"), sharedHosts=hosts(shared_1=5))
+    twice = free("eve", "shared-1")
+    assert checked(free("bob"), among(twice), over)["host"] == "shared-1"
+    assert isinstance(refused(free("eve", "shared-1"), among(twice), over), TakenError)
+
+
+def test_nobody_is_placed_on_a_host_that_is_not_up() -> None:
+    over = base(sharedHosts=hosts(shared_1=1, shared_2=5))
+    over.outputs["base"]["hosts"].pop("shared-2")
+    assert checked(free("bob"), over=over)["host"] == "shared-1"
+    with pytest.raises(SetupError, match="the shared host shared-2 is not up"):
+        checked(free("bob", "shared-2"), over=over)
+
+
 def test_beside_what_others_do_wrong_the_newcomers_own_mistake_is_told() -> None:
     over = base(sharedHosts=hosts(shared_1=3))
     error = refused(free("bob", "shared-1", limits={"cpus": 0}), among(free("ada", "shared-9")), over)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from clawdet_infra.automation import (
     DeadlineError,
     ImmutableError,
     InputError,
+    Provisioned,
     Provisioner,
     SetupError,
     Signup,
@@ -78,6 +81,91 @@ def test_calls_that_wait_together_go_up_in_one_update(fleet: Provisioner, world:
         go_on.set()
         assert [one.result(SOON).customer for one in (first, *others)] == ["ada", "bob", "carl"]
     assert [[name for name, _, _ in one] for one in world.updates] == [["ada"], ["ada", "bob", "carl"]]
+
+
+def test_the_same_call_again_during_its_update_waits_for_that_update(fleet: Provisioner, world: World) -> None:
+    with held(world) as go_on, ThreadPoolExecutor(2) as threads:
+        first = threads.submit(fleet.provision, signup())
+        again = asked(threads, fleet, signup(), world)
+        go_on.set()
+        assert [one.result(SOON).success for one in (first, again)] == [True, True]
+    assert len(world.updates) == 1
+
+
+def test_the_same_call_again_during_a_neighbours_update_causes_none_of_its_own(
+    fleet: Provisioner, world: World
+) -> None:
+    fleet.provision(signup("ada"))
+    with held(world) as go_on, ThreadPoolExecutor(2) as threads:
+        neighbour = threads.submit(fleet.provision, signup("bob"))
+        again = asked(threads, fleet, signup("ada"), world)
+        assert not again.done(), "the update concerns the whole cell"
+        go_on.set()
+        assert [one.result(SOON).success for one in (neighbour, again)] == [True, True]
+    assert len(world.updates) == 2
+
+
+@contextmanager
+def held(world: World) -> Iterator[threading.Event]:
+    """Updates that do not end before the event is set."""
+    go_on = threading.Event()
+    world.begun = threading.Event()
+
+    def during(stop: threading.Event, tell: Any) -> None:
+        world.begun.set()
+        assert go_on.wait(SOON)
+
+    world.during = during
+    yield go_on
+
+
+def asked(threads: ThreadPoolExecutor, fleet: Provisioner, customer: Signup, world: World) -> Future[Provisioned]:
+    """A call that waits for an update that has begun."""
+    assert world.begun.wait(SOON)
+    queued = threading.Event()
+    call = threads.submit(fleet.provision, customer, lambda _: queued.set())
+    assert queued.wait(SOON)
+    return call
+
+
+def test_after_an_update_that_was_killed_the_same_call_updates_again(fleet: Provisioner, world: World) -> None:
+    fleet.provision(signup("ada"))
+    fleet._registry.updating(CELL, {"ada": 1})
+    assert fleet.provision(signup("ada")).success
+    assert len(world.updates) == 2
+    assert fleet._registry.instance("ada", "prod").phase == "healthy"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("broken", [KeyError("shared-9"), ValueError(CANARY), OSError("away")], ids=range(3))
+def test_what_nobody_foresaw_is_an_error_for_a_person_without_its_words(
+    fleet: Provisioner, world: World, broken: Exception
+) -> None:
+    def during(stop: threading.Event, tell: Any) -> None:
+        raise broken
+
+    fleet.provision(signup("ada"))
+    world.during = during
+    calls: list[Callable[[], object]] = [
+        lambda: fleet.provision(signup()),
+        lambda: fleet.deprovision("ada"),
+        lambda: fleet.update(CELL),
+    ]
+    for call in calls:
+        with pytest.raises(SetupError, match=f"met a {type(broken).__name__}") as caught:
+            call()
+        assert CANARY not in f"{caught.value!r}"
+        assert caught.value.__cause__ is None
+    world.during = lambda stop, tell: None
+    assert fleet.provision(signup()).success, "the cell is not blocked"
+
+
+def test_a_callers_function_that_fails_ends_no_update(fleet: Provisioner, world: World) -> None:
+    def fail(event: StageEvent) -> None:
+        raise RuntimeError(event.stage)
+
+    assert fleet.provision(signup(), fail).success
+    fleet.update(CELL, fail)
+    assert len(world.updates) == 2
 
 
 def test_a_customer_who_fails_is_no_failure_of_others(fleet: Provisioner, world: World) -> None:
