@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING
 from clawdet_infra.changes.checkout import CheckoutSource, checkpoint_version
 from clawdet_infra.changes.costs import Prices
 from clawdet_infra.place import ROOT
-from clawdet_infra.registry import Cell, InstanceRow, Mark, Registry, RegistryError, Wish, registry_url
+from clawdet_infra.registry import Cell, InstanceRow, Mark, Registry, RegistryError, Wish, is_there, registry_url
 
 if TYPE_CHECKING:
     from clawdet_infra.changes.asking import Previewed
-
-_SQLITE = "sqlite:///"
 
 
 class Known:
@@ -30,7 +28,7 @@ class Known:
         self.error = ""
         self._cells: dict[str, Cell] = {}
         self._rows: dict[str, list[InstanceRow]] = {}
-        if not _is_there(registry_url(root)):
+        if not is_there(registry_url(root)):
             return
         try:
             with Registry.open(root=root) as registry:
@@ -130,8 +128,3 @@ class CellSource:
     @cached_property
     def _rows(self) -> list[InstanceRow] | None:
         return (self._known or Known(self._root)).rows(self._name)
-
-
-def _is_there(url: str) -> bool:
-    """Say whether there is such a registry; to look for one in a file should not make it."""
-    return not url.startswith(_SQLITE) or Path(url.removeprefix(_SQLITE)).exists()

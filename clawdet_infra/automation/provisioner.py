@@ -32,6 +32,7 @@ from clawdet_infra.automation.errors import (
 from clawdet_infra.automation.host_keys import MOST_SECONDS, shown_host_key
 from clawdet_infra.automation.outcome import error_of
 from clawdet_infra.automation.results import OnStage, Provisioned, Removed, StageEvent
+from clawdet_infra.automation.server_type import refuse_type
 from clawdet_infra.automation.signup import Signup
 from clawdet_infra.automation.updating import CellUpdate, HeldError
 from clawdet_infra.driver.engine import Stopped
@@ -160,6 +161,8 @@ class Provisioner:
         check = check_of(base)
         self._refuse_server(base, customer, check)
         record = customer.record(self._known_host_key(call, base, customer))
+        with _explained(customer.id):
+            refuse_type(base, self._registry.record(customer.id, base.seal, self.base), record)
         with _explained(customer.id):
             wanted = self._registry.want(
                 self.base,

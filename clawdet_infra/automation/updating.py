@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,11 @@ from clawdet_infra.automation.exported import customers_of, facts_of, resources_
 from clawdet_infra.automation.following import Follower
 from clawdet_infra.changes.asking import Previewed
 from clawdet_infra.driver.engine import Command, Engine
+from clawdet_infra.driver.gone import forget
 from clawdet_infra.driver.recovering import CloudError, find_at, recover
 from clawdet_infra.driver.stages import Passed
 from clawdet_infra.fleet.hosts import HostError
-from clawdet_infra.fleet.provider import HETZNER
+from clawdet_infra.fleet.provider import HETZNER, Provider, ProviderError
 from clawdet_infra.inventory.errors import explain
 from clawdet_infra.layout import Layout, lay_out
 from clawdet_infra.model import ConfigurationError, Encrypted, Fleet
@@ -162,7 +164,7 @@ class CellUpdate:
                 self._pulumi(["state", "unprotect", urn, "--yes", "--stack", self._cell])
             # Whom nobody can reach keeps nobody else from being updated, and is told so in the result.
             try:
-                leftovers.unprotect_servers(self._fleet.cloud, resources)
+                forget(self._cell, leftovers.unprotect_servers(self._fleet.cloud, resources), self._pulumi)
                 if not leftovers.is_deployed(resources, one.id):
                     self._clear(one)
             except (leftovers.LeftoverError, HostError) as error:
@@ -200,7 +202,7 @@ class CellUpdate:
             failure = self._explain(follower, error)
         finally:
             follower.end()
-        return self._results(follower, failure)
+        return self._results(follower, failure, self._switched_off())
 
     def _make_fleet(self) -> Fleet:
         try:
@@ -255,11 +257,22 @@ class CellUpdate:
         said = follower.general[0] if follower.general else explain(self._cell, str(error))
         return self._redact.line(said, 500)
 
-    def _results(self, follower: Follower, failure: str) -> dict[str, Applied]:
+    def _switched_off(self) -> Collection[str]:
+        """Return the names of the cell's servers that are off.
+
+        What the engine left alone it did not look at, and one that could not get another type was switched off for it.
+        """
+        try:
+            return asyncio.run(Provider(self._fleet.cloud).switched_off(f"clawdet-cell={self._cell}"))
+        except ProviderError:
+            return ()
+
+    def _results(self, follower: Follower, failure: str, off: Collection[str] = ()) -> dict[str, Applied]:
         exported = self._exported()
         seconds = round(time.monotonic() - self._begun, 1)
         facts = facts_of(exported)
         results: dict[str, Applied] = {}
+        down = {one.id: one.server_name for one in self._layout.customers if one.server_name in off}
         for one in self._desired:
             if one.id in self._aside:
                 continue
@@ -273,6 +286,9 @@ class CellUpdate:
             else:
                 ok = follower.healthy(one.id)
                 why = "" if ok else follower.why(one.id) or failure or "the engine did not come to this customer"
+                if one.id in down:
+                    hint = f"server {down[one.id]} is off; switch it on with `clawdet power on {one.id}`"
+                    ok, why = False, f"{why} ({hint})" if why else hint
             results[one.id] = Applied(
                 revision=one.revision,
                 ok=ok,

@@ -20,12 +20,18 @@ from clawdet_infra.registry.wanting import Check, Wishing
 
 LOCK_SECONDS = 30.0
 """How long a call waits for other processes: each of theirs is short, but there may be many."""
+_SQLITE = "sqlite:///"
 _LEASES = Leases(leases, LeaseLostError)
 
 
 def registry_url(root: Path = ROOT) -> str:
     """Return where the registry is: what CLAWDET_REGISTRY says, else a file of the checkout."""
     return os.environ.get(PURPOSE.variable) or f"sqlite:///{root}/.clawdet/registry.db"
+
+
+def is_there(url: str) -> bool:
+    """Return whether there is a registry, as far as that can be seen without making one: a file may not exist yet."""
+    return not url.startswith(_SQLITE) or Path(url.removeprefix(_SQLITE)).exists()
 
 
 class Registry:
@@ -210,6 +216,11 @@ class Registry:
         """Forget a stack that is gone, with what was mirrored of it.  Raises RegistryError while it has customers."""
         with self._database.write() as connection:
             placing.forget(connection, stack)
+
+    def forget_base(self, base: str) -> None:
+        """Forget a base with its cells and all their customers: their servers are gone, and so are their stacks."""
+        with self._database.write() as connection:
+            placing.forget_base(connection, base)
 
     # Leases
 

@@ -88,6 +88,28 @@ async def test_a_server_that_is_off_is_not_rebooted_but_switched_on(cloud: Runni
     assert actions(cloud, "user123") == before, "one that runs is left alone"
 
 
+async def test_a_server_is_shut_down_and_switched_off_where_it_does_not_follow(cloud: RunningCloud) -> None:
+    make_server(cloud.client(), "user123", labels={"clawdet-cell": "prod-cell-1"})
+    assert await provider(cloud).switched_off("clawdet-cell=prod-cell-1") == []
+    await provider(cloud).power_off("user123")
+    assert await provider(cloud).status("user123") == "off"
+    assert "shutdown_server" in actions(cloud, "user123")
+    assert await provider(cloud).switched_off("clawdet-cell=prod-cell-1") == ["user123"]
+    assert await provider(cloud).switched_off("clawdet-cell=prod-cell-2") == []
+    before = actions(cloud, "user123")
+    await provider(cloud).power_off("user123")
+    assert actions(cloud, "user123") == before, "one that is off is left alone"
+    with pytest.raises(ProviderError, match="the provider has no server nobody"):
+        await provider(cloud).power_off("nobody")
+
+
+async def test_which_servers_are_there_is_known_by_their_ids(cloud: RunningCloud) -> None:
+    server = make_server(cloud.client(), "user123")
+    assert await provider(cloud).existing([server.id, server.id + 1000]) == {server.id}
+    assert await provider(cloud).disk_of("user123") == 40
+    assert await provider(cloud).disk_of("nobody") is None
+
+
 async def test_a_server_that_is_gone_says_what_makes_it_anew(cloud: RunningCloud) -> None:
     with pytest.raises(ProviderError, match="the provider has no server nobody; `clawdet up` makes it anew"):
         await provider(cloud).power_on("nobody")
