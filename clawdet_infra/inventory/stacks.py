@@ -75,14 +75,12 @@ def base_of(stack: str, root: Path = ROOT) -> str:
 
 
 def _is_configured(file: Path) -> bool:
-    """Return whether a stack's file says anything to the program, or cannot be read, so that somebody has to see it."""
-    if not file.exists():
-        return False
+    """Return whether a stack's file says anything to the program."""
     try:
         found = read_stack_file(file, PROJECT)
     except OSError:
-        return True
-    return bool(found.problems) or any(key.startswith(f"{PROJECT}:") for key in found.config)
+        return False
+    return any(key.startswith(f"{PROJECT}:") for key in found.config)
 
 
 def fleet_of(stack: str, root: Path = ROOT) -> Fleet:

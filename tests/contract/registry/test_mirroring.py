@@ -163,3 +163,13 @@ def test_a_cells_customer_is_restored_in_place_of_one_that_the_base_lists(regist
     assert "ada is both in the stack prod and in prod-cell-1" in told
     assert registry.record("ada", SEAL) == signup("ada")
     assert {row.id: row.cell for row in registry.instances()} == {"ada": CELL, "acme": BASE}
+
+
+def test_a_base_is_forgotten_with_its_cells_and_customers_and_no_other_is(registry: Registry) -> None:
+    for base in (BASE, "local"):
+        registry.mirror(base, base, "1", {"acme": ACME})
+        want(registry, signup("ada"), base=base)
+    registry.forget_base("local")
+    assert {(row.base, row.id) for row in registry.instances()} == {(BASE, "acme"), (BASE, "ada")}
+    assert {cell.stack for cell in registry.cells()} == {BASE, CELL}
+    assert want(registry, signup("ada"), base="local").created
