@@ -20,7 +20,7 @@ from tests.support.stack import CANARY_API_KEY, ROOT, Result, Stack, customer
 
 DIGEST = "sha256:" + "5" * 64
 CELL = "base-cell-1"
-CARA = customer("cara", "enterprise")
+CARA = customer("cara", "enterprise", protect=True)
 
 
 @dataclass

@@ -9,9 +9,8 @@ from hcloud.servers import BoundServer
 
 from clawdet_infra.automation import BusyError, ImmutableError
 from clawdet_infra.registry import Lease, Phase, Registry
-from tests.contract.automation.conftest import CELL, OverBase, signup
+from tests.contract.automation.conftest import CARA, CELL, OverBase, signup
 from tests.contract.hcloud_api.making import off
-from tests.support.stack import customer
 
 pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("automation"), pytest.mark.timeout(300)]
 
@@ -76,14 +75,14 @@ def test_a_customer_who_signed_up_goes_to_a_larger_type_and_back_and_leaves_with
 def test_a_listed_customers_server_is_not_shrunk_nor_left_off_and_does_not_hinder_its_removal(
     over_base: OverBase,
 ) -> None:
-    over_base.settings(customers=[customer("cara", "pro")])
+    over_base.settings(customers=[{**CARA, "plan": "pro"}])
     for command in (("preview",), ("up", "--yes")):
         refused = over_base.clawdet(*command, "-s", "base")
         assert refused.code == 5, refused.output
         assert "cara-server cannot become a cx23" in " ".join(refused.output.split())
     assert server_of(over_base, "cara").status == "running", "it is refused before anything is touched"
 
-    over_base.settings(customers=[customer("cara", "enterprise")])
+    over_base.settings(customers=[CARA])
     off(server_of(over_base, "cara"))
     down = over_base.clawdet("up", "-s", "base", "--yes", "--non-interactive")
     assert down.code == 4, down.output
