@@ -80,10 +80,13 @@ class CellSource:
 
     def open(self) -> Previewed:
         """Return the cell's stack for the engine.  Raises SourceError."""
+        from pulumi.automation import CommandError
+
         from clawdet_infra.automation.base import Bases
         from clawdet_infra.automation.errors import AutomationError
         from clawdet_infra.automation.updating import CellUpdate
         from clawdet_infra.changes.previewing import SourceError
+        from clawdet_infra.inventory.errors import explain
 
         try:
             base = Bases(self._base.name, self._root).get()
@@ -92,9 +95,11 @@ class CellSource:
             update = CellUpdate(
                 base, self._name, desired, self._root, stop=threading.Event(), tell=lambda name, passed: None
             )
+            return update.previewed
         except (AutomationError, RegistryError) as error:
             raise SourceError(str(error)) from None
-        return update.previewed
+        except CommandError as error:
+            raise SourceError(explain(self._name, str(error))) from None
 
     def going(self) -> Sequence[str]:
         """Return the customers who were asked to be removed."""
