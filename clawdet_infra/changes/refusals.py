@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from clawdet_infra.changes.owners import Owner, Owners, name_of, type_of
+from clawdet_infra.changes.owners import STACK, Owner, Owners, name_of, type_of
 from clawdet_infra.changes.wording import DEPLOYMENT, RECORD_SET, SERVER, inputs, summary_of
 from clawdet_infra.checks.finding import Finding
 from clawdet_infra.model import misfit_of_type
@@ -19,7 +19,8 @@ Step = Mapping[str, Any]
 
 def refusals(steps: Iterable[Step]) -> list[Finding]:
     """Return what of the steps of a preview could not be done, or must not be."""
-    steps = list(steps)
+    # The stack itself is nobody's.
+    steps = [step for step in steps if type_of(step["urn"]) != STACK]
     owners = Owners(steps)
     return [*_types(steps, owners), *_taken_servers(steps, owners)]
 

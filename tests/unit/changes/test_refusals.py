@@ -15,6 +15,7 @@ from tests.unit.changes.test_guarding import COMMAND, RECORD_SET, SERVER, step, 
 
 TOP = "clawdet:index:Customer"
 GROUP = f"{TOP}$clawdet:index:Server"
+STACK_TYPE = "pulumi:pulumi:Stack"
 KINDS = st.sampled_from(sorted(SERVER_TYPES))
 
 
@@ -22,7 +23,7 @@ def resized(old: Any, new: Any, disk: Any, op: str = "update", identity: str = "
     made = step(op, f"{GROUP}${SERVER}", f"{identity}-server", urn(TOP, identity))
     made["oldState"] = {**made["oldState"], "outputs": {"serverType": old, "primaryDiskSize": disk}}
     made["newState"] = {**made["oldState"], "inputs": {"serverType": new}}
-    return [made, step("same", TOP, identity)]
+    return [step("same", STACK_TYPE, "clawdet-prod"), made, step("same", TOP, identity)]
 
 
 @pytest.mark.parametrize(
