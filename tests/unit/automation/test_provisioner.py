@@ -31,6 +31,7 @@ from clawdet_infra.automation import (
     UnknownCustomerError,
     existing_server,
     provisioner,
+    server_type,
 )
 from clawdet_infra.registry import Lease, Registry, Seal, Wish
 from tests.unit.automation.samples import CANARY
@@ -255,6 +256,30 @@ def test_a_server_that_is_not_the_callers_is_refused_before_anything_connects(
         fleet.provision(signup(options=options, **server))
     assert connected == []
     assert fleet._registry.instance("bob", "prod") is None
+
+
+def test_a_disk_that_would_have_to_shrink_is_refused_before_anything_is_stored(
+    fleet: Provisioner, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    class Disks:
+        def __init__(self, cloud: object) -> None:
+            pass
+
+        async def disk_of(self, name: str) -> int:
+            asked.append(name)
+            return 80
+
+    monkeypatch.setattr(server_type, "Provider", Disks)
+    fleet.provision(signup(plan="enterprise"))
+    before = fleet._registry.instance("bob", "prod")
+    with pytest.raises(ImmutableError, match="its disk has 80 GB, a cx23 has 40"):
+        fleet.provision(signup(plan="pro"))
+    assert fleet._registry.instance("bob", "prod") == before
+    assert (len(world.updates), asked) == (1, ["bob"])
+    fleet.provision(signup(plan="enterprise", subdomain="robert"))
+    assert asked == ["bob"], "the provider is asked where the type changes"
 
 
 def test_a_server_that_only_the_provider_knows_is_refused_too(
