@@ -413,7 +413,7 @@ def _done_after(wanted: Wanted) -> Callable[[InstanceRow], bool]:
             return False
         if before.applied < wanted.revision:
             return True
-        return row.phase in (Phase.HEALTHY, Phase.FAILED) or bool(row.error) or row.deployed_at != before.deployed_at
+        return row.phase in (Phase.HEALTHY, Phase.FAILED) or row.deployed_at != before.deployed_at
 
     return is_done
 

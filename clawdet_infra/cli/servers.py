@@ -5,37 +5,66 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from clawdet_infra.cli import project
 from clawdet_infra.cli.project import ROOT, CommandError, Exit
 
+if TYPE_CHECKING:
+    from clawdet_infra.model import CloudAccess, Fleet
 
-def forget_gone(stack: str) -> None:
-    """Take servers out of the state that are to go and that the provider does not have any more.
+Resources = Sequence[Mapping[str, Any]]
 
-    The provider is asked only where a server in the state is of a customer or host that the stack's file does not list.
-    Ends the command where it, or the engine, fails.
+
+def prepare(stack: str) -> None:
+    """Refuse an existing server that is one of the fleet's, and forget servers that are to go and are gone already.
+
+    The provider is asked only about existing servers that nothing was deployed on yet, and about servers in the state
+    of customers and hosts that the stack's file does not list.  Ends the command where it, or the engine, fails.
     """
-    from clawdet_infra.driver.gone import SERVER, forget, gone_servers, owner_of
     from clawdet_infra.fleet.provider import ProviderError
     from clawdet_infra.model import read_fleet
 
     fleet, _ = read_fleet(ROOT / f"Pulumi.{stack}.yaml")
     if fleet is None:
         return
-    listed = {one.id for one in fleet.customers} | {one.id for one in fleet.shared_hosts}
     try:
-        leaving = [one for one in _resources(stack) if one["type"] == SERVER and owner_of(one["urn"]) not in listed]
-        if not leaving:
-            return
-        found = gone_servers(leaving, lambda ids: _existing(stack, ids))
-        forget(stack, found, _pulumi)
+        resources = _resources(stack)
+        _refuse_taken(stack, fleet, resources)
+        _forget_gone(stack, fleet, resources)
     except (CommandError, ProviderError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(Exit.ERROR) from None
+
+
+def _refuse_taken(stack: str, fleet: Fleet, resources: Resources) -> None:
+    from clawdet_infra.fleet.provider import Provider
+
+    deployed = {str(one["urn"]).rpartition("::")[2] for one in resources}
+    for customer in fleet.customers:
+        server = customer.existing_server
+        if server is None or f"{customer.id}-deployment" in deployed:
+            continue
+        for address in (server.ipv4, server.ipv6):
+            taken = address and asyncio.run(Provider(_cloud(stack)).fleet_server_at(address))
+            if taken:
+                typer.echo(
+                    f"error: customer {customer.id}: existingServer: {address} is {taken}, a server that this program "
+                    "made. Write the address of a server of the customer's own.",
+                    err=True,
+                )
+                raise typer.Exit(Exit.CONFIGURATION)
+
+
+def _forget_gone(stack: str, fleet: Fleet, resources: Resources) -> None:
+    from clawdet_infra.driver.gone import SERVER, forget, gone_servers, owner_of
+
+    listed = {one.id for one in fleet.customers} | {one.id for one in fleet.shared_hosts}
+    leaving = [one for one in resources if one["type"] == SERVER and owner_of(one["urn"]) not in listed]
+    found = gone_servers(leaving, lambda ids: _existing(stack, ids))
+    forget(stack, found, _pulumi)
     for owner in found.values():
         typer.echo(f"The server of {owner} is gone at the provider; the state has forgotten it.", err=True)
 
@@ -81,7 +110,7 @@ def _existing(stack: str, ids: Collection[int]) -> Collection[int]:
     return asyncio.run(Provider(_cloud(stack)).existing(ids))
 
 
-def _cloud(stack: str) -> Any:
+def _cloud(stack: str) -> CloudAccess:
     from clawdet_infra.inventory import InventoryError
     from clawdet_infra.inventory.stacks import cloud_of
 
@@ -91,7 +120,7 @@ def _cloud(stack: str) -> Any:
         raise CommandError(str(error)) from None
 
 
-def _resources(stack: str) -> Sequence[Mapping[str, Any]]:
+def _resources(stack: str) -> Resources:
     exported = json.loads(_pulumi(["stack", "export", "--stack", stack]))
     return (exported.get("deployment") or {}).get("resources") or []
 

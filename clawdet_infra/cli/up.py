@@ -51,7 +51,7 @@ def up(
     if (base := _base_of(stack)) != stack:
         _update_cell(stack, base, context.args, no_policy=no_policy, named=allowed(allow_loss or []))
     recover.recover(stack=stack, json_output=False)
-    servers.forget_gone(stack)
+    servers.prepare(stack)
     pack = None if no_policy else str(POLICY_PACK)
     arguments = context.args
     # Imported where it is needed: it takes time that no other command should wait for.

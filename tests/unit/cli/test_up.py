@@ -40,7 +40,7 @@ class Started:
 def started(monkeypatch: pytest.MonkeyPatch) -> Started:
     found = Started()
     monkeypatch.setattr(recover, "recover", lambda **_: None)
-    monkeypatch.setattr(servers, "forget_gone", lambda stack: None)
+    monkeypatch.setattr(servers, "prepare", lambda stack: None)
     monkeypatch.setattr(servers, "switched_off", lambda stack: found.off)
     monkeypatch.setattr(servers, "hint_at_gone", found.hinted.append)
     monkeypatch.setattr(project, "run", found.run)
