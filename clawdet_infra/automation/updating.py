@@ -19,7 +19,7 @@ from clawdet_infra.automation import leftovers
 from clawdet_infra.automation.aside import aside
 from clawdet_infra.automation.base import Base
 from clawdet_infra.automation.errors import SetupError
-from clawdet_infra.automation.exported import customers_of, facts_of, resources_of
+from clawdet_infra.automation.exported import customers_of, deployment_of, facts_of, resources_of
 from clawdet_infra.automation.following import Follower
 from clawdet_infra.changes.asking import Previewed
 from clawdet_infra.driver.engine import Command, Engine
@@ -30,7 +30,7 @@ from clawdet_infra.fleet.hosts import HostError
 from clawdet_infra.fleet.provider import HETZNER, Provider, ProviderError
 from clawdet_infra.inventory.errors import explain
 from clawdet_infra.layout import Layout, lay_out
-from clawdet_infra.model import ConfigurationError, Encrypted, Fleet
+from clawdet_infra.model import ConfigurationError, Encrypted, Fleet, slug_of
 from clawdet_infra.program import Shared, declare_cell
 from clawdet_infra.redaction import Redactor
 from clawdet_infra.registry import Applied, Desired, Wish
@@ -158,17 +158,21 @@ class CellUpdate:
                 f"the shared host {away[0]} of {self._base.name}, which customers of {self._cell} are on, is not up. "
                 f"Bring it up with `clawdet up -s {self._base.name}`."
             )
+        gone: list[str] = []
         for one in self._absent:
             resources = resources_of(exported, one.id)
             for urn in leftovers.protected(resources):
                 self._pulumi(["state", "unprotect", urn, "--yes", "--stack", self._cell])
             # Whom nobody can reach keeps nobody else from being updated, and is told so in the result.
             try:
-                forget(self._cell, leftovers.unprotect_servers(self._fleet.cloud, resources), self._pulumi)
-                if not leftovers.is_deployed(resources, one.id):
+                gone += leftovers.unprotect_servers(self._fleet.cloud, resources)
+                if self._is_host_gone(one):
+                    gone += [urn for urn in deployment_of(self._cell, one.id) if urn in {r["urn"] for r in resources}]
+                elif not leftovers.is_deployed(resources, one.id):
                     self._clear(one)
             except (leftovers.LeftoverError, HostError) as error:
                 self._stuck[one.id] = str(error)
+        forget(self._cell, gone, self._pulumi)
         if not self._everybody:
             self._aside = aside(self._cell, self._desired, self._layout.customers, exported)
         return {one.id: one.revision for one in self._desired if one.id not in self._aside}
@@ -248,6 +252,16 @@ class CellUpdate:
         """What the base says of its shared hosts, by server name."""
         found: Mapping[str, Any] = self._base.outputs["base"]["hosts"]
         return found
+
+    def _is_host_gone(self, one: Desired) -> bool:
+        """Return whether the provider does not have the shared host that a customer was on."""
+        host = one.record.get("host")
+        if not isinstance(host, str) or slug_of(host) not in self._hosts:
+            return False
+        try:
+            return asyncio.run(Provider(self._fleet.cloud).status(slug_of(host))) is None
+        except ProviderError:
+            return False
 
     def _exported(self) -> Mapping[str, Any]:
         exported: Mapping[str, Any] = json.loads(self._pulumi(["stack", "export", "--stack", self._cell]))

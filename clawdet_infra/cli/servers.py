@@ -59,14 +59,25 @@ def _refuse_taken(stack: str, fleet: Fleet, resources: Resources) -> None:
 
 
 def _forget_gone(stack: str, fleet: Fleet, resources: Resources) -> None:
-    from clawdet_infra.driver.gone import SERVER, forget, gone_servers, owner_of
+    from clawdet_infra.driver.gone import SERVER, commands_on, forget, gone_servers, owner_of, servers_of
 
     listed = {one.id for one in fleet.customers} | {one.id for one in fleet.shared_hosts}
-    leaving = [one for one in resources if one["type"] == SERVER and owner_of(one["urn"]) not in listed]
-    found = gone_servers(leaving, lambda ids: _existing(stack, ids))
-    forget(stack, found, _pulumi)
-    for owner in found.values():
-        typer.echo(f"The server of {owner} is gone at the provider; the state has forgotten it.", err=True)
+    servers = {one["urn"]: one for one in resources if one["type"] == SERVER}
+    leaving = {urn for urn in servers if owner_of(urn) not in listed}
+    # A free customer's deployment is removed on the shared host, whether that one leaves or stays.
+    deployments = [one for one in commands_on(resources, servers) if _deployed(one["urn"]) not in listed]
+    asked = leaving.union(*map(servers_of, deployments))
+    gone = gone_servers([servers[urn] for urn in servers if urn in asked], lambda ids: _existing(stack, ids))
+    forget(stack, leaving & gone.keys() | {one["urn"] for one in commands_on(deployments, gone)}, _pulumi)
+    for owner in gone.values():
+        typer.echo(
+            f"The server of {owner} is gone at the provider; what was to be removed there is forgotten.", err=True
+        )
+
+
+def _deployed(urn: str) -> str:
+    """Return whose deployment a command is."""
+    return urn.rpartition("::")[2].removesuffix("-deployment").removesuffix("-edge")
 
 
 def hint_at_gone(stack: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from clawdet_infra.automation import SetupError, leftovers
+from clawdet_infra.automation import SetupError, leftovers, updating
 from clawdet_infra.automation.base import Base
+from clawdet_infra.automation.exported import CUSTOMER, deployment_of
 from clawdet_infra.automation.following import Follower
 from clawdet_infra.automation.updating import CellUpdate
 from clawdet_infra.fleet.hosts import HostError
@@ -28,17 +30,39 @@ def wish(record: Record, wanted: Wish = Wish.PRESENT) -> Desired:
 
 
 class Update(CellUpdate):
-    """An update of a cell whose engine knows of no resource."""
+    """An update of a cell whose engine knows of no resource but those that are put here."""
+
+    resources: Sequence[Mapping[str, Any]] = ()
+    imported: dict[str, Any] | None = None
 
     def _pulumi(self, arguments: Sequence[str]) -> str:
+        if arguments[:2] == ["stack", "import"]:
+            self.imported = json.loads(Path(arguments[-1]).read_text())
+            return ""
         assert arguments[:2] == ["stack", "export"]
-        return "{}"
+        return json.dumps({"deployment": {"resources": self.resources}})
 
 
 def update(over: Base, *desired: Desired) -> Update:
     outputs = {**over.outputs, "login_key": "a key"}
     made = Base(over.name, over.fleet, outputs, over.version)
     return Update(made, CELL, desired, Path("/nowhere"), stop=threading.Event(), tell=lambda name, passed: None)
+
+
+@pytest.fixture(autouse=True)
+def at_the_provider(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The names of the servers that the provider has."""
+    names = {"shared-1"}
+
+    class There:
+        def __init__(self, cloud: object) -> None:
+            pass
+
+        async def status(self, name: str) -> str | None:
+            return "running" if name in names else None
+
+    monkeypatch.setattr(updating, "Provider", There)
+    return names
 
 
 @pytest.fixture
@@ -108,3 +132,23 @@ def test_a_shared_host_that_is_not_up_is_told_with_what_to_do() -> None:
     over.outputs["base"]["hosts"].clear()
     with pytest.raises(SetupError, match=r"shared-1 of prod.* is not up\. Bring it up with `clawdet up -s prod`"):
         update(over, wish(customer("ada", "free", host="shared-1"))).prepare()
+
+
+@pytest.mark.parametrize("deployed", [True, False])
+def test_who_was_on_a_shared_host_that_the_provider_does_not_have_is_removed_without_it(
+    deployed: bool, removed: list[str], at_the_provider: set[str]
+) -> None:
+    at_the_provider.clear()
+    gone = wish(customer("ada", "free", host="shared-1"), Wish.ABSENT)
+    made = update(base(sharedHosts=hosts(shared_1=3)), gone)
+    component = {"urn": f"urn:pulumi:{CELL}::clawdet::{CUSTOMER}::ada", "type": CUSTOMER}
+    deployment, health = deployment_of(CELL, "ada")
+    parts = [
+        {"urn": deployment, "type": "command:remote:Command", "parent": component["urn"], "custom": True},
+        {"urn": health, "type": "command:local:Command", "parent": component["urn"], "dependencies": [deployment]},
+    ]
+    made.resources = [component, *(parts if deployed else [])]
+    assert made.prepare() == {"ada": 2}
+    assert removed == [], "nothing connects to an address that is somebody else's by now"
+    kept = made.imported and [one["urn"] for one in made.imported["deployment"]["resources"]]
+    assert kept == ([component["urn"]] if deployed else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
@@ -26,9 +27,11 @@ def server(owner: str, number: int) -> dict[str, Any]:
     return {"urn": f"{URN}$clawdet:index:Server${kind}::{owner}-server", "type": kind, "id": str(number)}
 
 
-def deployment(owner: str) -> dict[str, Any]:
+def deployment(owner: str, on: str = "") -> dict[str, Any]:
     kind = "command:remote:Command"
-    return {"urn": f"{URN}$clawdet:index:Deployment${kind}::{owner}-deployment", "type": kind, "id": "x"}
+    urn = f"{URN}$clawdet:index:Deployment${kind}::{owner}-deployment"
+    found = [server(on, 0)["urn"]] if on else []
+    return {"urn": urn, "type": kind, "id": "x", "propertyDependencies": {"connection": found}, "dependencies": found}
 
 
 class World:
@@ -40,7 +43,8 @@ class World:
         self.there: set[int] = set()
         self.taken: dict[str, str] = {}
         self.asked: list[str] = []
-        self.engine: list[Sequence[str]] = []
+        self.kept: list[str] | None = None
+        """The logical names in the state that was written back."""
 
     def write(self, *customers: Mapping[str, Any]) -> None:
         config = {f"clawdet:{key}": value for key, value in fleet(*customers).items()}
@@ -64,7 +68,11 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
             return made.taken.get(str(address))
 
     def pulumi(arguments: Sequence[str]) -> str:
-        made.engine.append(arguments)
+        if arguments[:2] == ["stack", "export"]:
+            return json.dumps({"deployment": {"resources": made.resources}})
+        assert arguments[:2] == ["stack", "import"]
+        written = json.loads(Path(arguments[-1]).read_text())["deployment"]["resources"]
+        made.kept = [one["urn"].rpartition("::")[2] for one in written]
         return ""
 
     monkeypatch.setattr(provider, "Provider", Provider)
@@ -79,7 +87,7 @@ def test_nobody_is_asked_where_nothing_leaves_and_nothing_is_brought(world: Worl
     world.write(customer("ada"))
     world.resources = [server("ada", 1), server("shared-1", 2)]
     servers.prepare("prod")
-    assert (world.asked, world.engine) == ([], [])
+    assert (world.asked, world.kept) == ([], None)
 
 
 def test_only_what_leaves_and_is_gone_is_forgotten(world: World, capsys: pytest.CaptureFixture[str]) -> None:
@@ -87,10 +95,21 @@ def test_only_what_leaves_and_is_gone_is_forgotten(world: World, capsys: pytest.
     world.resources = [server("ada", 1), server("bob", 2), server("carl", 3), server("shared-9", 4)]
     world.there = {2}
     servers.prepare("prod")
-    targets = [f"--target={one['urn']}" for one in (server("carl", 3), server("shared-9", 4))]
-    assert world.engine == [["refresh", "--stack", "prod", "--yes", "--skip-preview", *targets]]
+    assert world.kept == ["ada-server", "bob-server"]
     assert world.asked == ["2", "3", "4"]
     assert "The server of carl is gone" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("host_stays", [True, False])
+def test_a_free_customer_of_a_host_that_is_gone_leaves_without_it(world: World, host_stays: bool) -> None:
+    """The host is named `shared-1` in the file."""
+    host = "shared-1" if host_stays else "shared-9"
+    world.write(customer("eve", "free", host="shared-1"))
+    world.resources = [server(host, 4), deployment("ada", on=host), deployment("eve", on=host), deployment("gus")]
+    servers.prepare("prod")
+    assert world.asked == ["4"]
+    staying = ["eve-deployment", "gus-deployment"]
+    assert world.kept == ([f"{host}-server", *staying] if host_stays else staying)
 
 
 def test_after_a_failure_all_that_is_gone_is_named_and_nothing_is_changed(
@@ -102,7 +121,7 @@ def test_after_a_failure_all_that_is_gone_is_named_and_nothing_is_changed(
     told = capsys.readouterr().err
     assert "the server of ada any more. `pulumi refresh -s prod`" in told
     assert "bob" not in told
-    assert world.engine == []
+    assert world.kept is None
 
 
 def brought(identity: str, **addresses: str) -> dict[str, Any]:
