@@ -70,9 +70,7 @@ def _forget_gone(stack: str, fleet: Fleet, resources: Resources) -> None:
     gone = gone_servers([servers[urn] for urn in servers if urn in asked], lambda ids: _existing(stack, ids))
     forget(stack, leaving & gone.keys() | {one["urn"] for one in commands_on(deployments, gone)}, _pulumi)
     for owner in gone.values():
-        typer.echo(
-            f"The server of {owner} is gone at the provider; what was to be removed there is forgotten.", err=True
-        )
+        typer.echo(f"The server of {owner} is gone at the provider; nothing is removed there.", err=True)
 
 
 def _deployed(urn: str) -> str:

@@ -1,8 +1,8 @@
 """What the state has on servers that the provider has not: somebody deleted them in the console.
 
 The provider's plugin fails to delete such a server, and a deployment on one is removed over an SSH connection that is
-never made; so nobody could remove their customers.  Both are taken out of the state where they were to be deleted anyway,
-and the engine removes the rest.
+never made; so nobody could remove their customers.  Both are taken out of the state where they were to be deleted
+anyway, and the engine removes the rest.
 """
 
 from __future__ import annotations
