@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
@@ -106,21 +106,30 @@ def declare(fleet: Fleet, *, label: str | None = None) -> Declared:
     )
 
 
-def declare_cell(fleet: Fleet, *, cell: str, base: str, records: Mapping[str, Mapping[str, Any]]) -> Declared:
+@dataclass(frozen=True, kw_only=True)
+class Shared:
+    """What cells need of a base stack's outputs, as it was read: its output `base`, and its login key."""
+
+    base: Mapping[str, Any]
+    login_key: str = field(repr=False)
+
+
+def declare_cell(
+    fleet: Fleet, *, cell: str, base: str, records: Mapping[str, Mapping[str, Any]], shared: Shared | None = None
+) -> Declared:
     """Declare customers who share the zone, the firewall, the login key and the shared hosts of another stack.
 
     `fleet` has the settings of the stack `base`, and the customers of this cell alone.  `records` are their raw
-    configurations by id, from which the registry of instances can be made anew.
+    configurations by id, from which the registry of instances can be made anew.  `shared` is given where the backend
+    has no stack `base` to be asked: in the preview of a cell that has no stack yet.
     """
     layout = lay_out(fleet, cell=cell)
     cloud = _provider(fleet)
     images = ImagePins()
-    reference = pulumi.StackReference(f"{pulumi.get_organization()}/{pulumi.get_project()}/{base}")
-    shared = reference.require_output("base")
-    login_key: pulumi.Output[str] = pulumi.Output.secret(reference.require_output("login_key"))
-    zone = shared.apply(lambda found: zone_behind_firewall(found, layout.server_selector, base))
-    foundation = Foundation(zone=zone, ssh_key=shared.apply(lambda found: found["ssh_key"]), login_key=login_key)
-    hosts = {host.id: _host_of(shared, host, login_key) for host in layout.shared_hosts}
+    outputs, login_key = _shared(base) if shared is None else _given(shared)
+    zone = outputs.apply(lambda found: zone_behind_firewall(found, layout.server_selector, base))
+    foundation = Foundation(zone=zone, ssh_key=outputs.apply(lambda found: found["ssh_key"]), login_key=login_key)
+    hosts = {host.id: _host_of(outputs, host, login_key) for host in layout.shared_hosts}
     customers = _customers(layout, foundation, hosts, images, cloud)
     return Declared(
         customers=_facts(customers),
@@ -129,6 +138,15 @@ def declare_cell(fleet: Fleet, *, cell: str, base: str, records: Mapping[str, Ma
         login_key=login_key,
         more={"base_stack": base, "records": pulumi.Output.secret(records)},
     )
+
+
+def _shared(base: str) -> tuple[pulumi.Output[Any], pulumi.Output[str]]:
+    reference = pulumi.StackReference(f"{pulumi.get_organization()}/{pulumi.get_project()}/{base}")
+    return reference.require_output("base"), pulumi.Output.secret(reference.require_output("login_key"))
+
+
+def _given(shared: Shared) -> tuple[pulumi.Output[Any], pulumi.Output[str]]:
+    return pulumi.Output.from_input(shared.base), pulumi.Output.secret(shared.login_key)
 
 
 def _customers(

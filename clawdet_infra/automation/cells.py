@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING
 from clawdet_infra.changes.checkout import CheckoutSource, checkpoint_version
 from clawdet_infra.changes.costs import Prices
 from clawdet_infra.place import ROOT
-from clawdet_infra.registry import Cell, InstanceRow, Mark, Registry, RegistryError, Wish, registry_url
+from clawdet_infra.registry import Cell, InstanceRow, Mark, Registry, RegistryError, Wish, is_there, registry_url
 
 if TYPE_CHECKING:
     from clawdet_infra.changes.asking import Previewed
-
-_SQLITE = "sqlite:///"
 
 
 class Known:
@@ -30,7 +28,7 @@ class Known:
         self.error = ""
         self._cells: dict[str, Cell] = {}
         self._rows: dict[str, list[InstanceRow]] = {}
-        if not _is_there(registry_url(root)):
+        if not is_there(registry_url(root)):
             return
         try:
             with Registry.open(root=root) as registry:
@@ -82,10 +80,13 @@ class CellSource:
 
     def open(self) -> Previewed:
         """Return the cell's stack for the engine.  Raises SourceError."""
+        from pulumi.automation import CommandError
+
         from clawdet_infra.automation.base import Bases
         from clawdet_infra.automation.errors import AutomationError
         from clawdet_infra.automation.updating import CellUpdate
         from clawdet_infra.changes.previewing import SourceError
+        from clawdet_infra.inventory.errors import explain
 
         try:
             base = Bases(self._base.name, self._root).get()
@@ -94,9 +95,11 @@ class CellSource:
             update = CellUpdate(
                 base, self._name, desired, self._root, stop=threading.Event(), tell=lambda name, passed: None
             )
+            return update.previewed
         except (AutomationError, RegistryError) as error:
             raise SourceError(str(error)) from None
-        return update.stack
+        except CommandError as error:
+            raise SourceError(explain(self._name, str(error))) from None
 
     def going(self) -> Sequence[str]:
         """Return the customers who were asked to be removed."""
@@ -130,8 +133,3 @@ class CellSource:
     @cached_property
     def _rows(self) -> list[InstanceRow] | None:
         return (self._known or Known(self._root)).rows(self._name)
-
-
-def _is_there(url: str) -> bool:
-    """Say whether there is such a registry; to look for one in a file should not make it."""
-    return not url.startswith(_SQLITE) or Path(url.removeprefix(_SQLITE)).exists()

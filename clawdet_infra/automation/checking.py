@@ -9,7 +9,7 @@ from typing import Any
 
 from clawdet_infra.automation.base import Base
 from clawdet_infra.automation.errors import AutomationError, ImmutableError, InputError, SetupError, TakenError
-from clawdet_infra.model import PLANS, ConfigurationError, Problem, dump_fleet
+from clawdet_infra.model import PLANS, ConfigurationError, Problem, dump_fleet, slug_of
 from clawdet_infra.registry import Record, Related
 
 _CLASHES = (
@@ -33,12 +33,14 @@ def check_of(base: Base) -> Callable[[Related, Record], Record]:
         if related.before is not None:
             refuse_immutable(related.before, record)
         placed = _placed(base, related, record)
+        _refuse_host_that_is_not_up(base, placed)
         identity = str(record["id"])
         try:
             base.fleet_with([*related, placed], listed=True)
         except ConfigurationError as error:
             position = len(base.fleet.customers) + len(related)
-            raise _refusal(identity, _new_ones(base, related, error.problems), position) from None
+            if new := _new_ones(base, related, error.problems):
+                raise _refusal(identity, new, position) from None
         return placed
 
     return check
@@ -92,7 +94,8 @@ def _placed(base: Base, related: Sequence[Record], record: Record) -> Record:
     listed = [one.get("host") or base.fleet.shared_hosts[0].id for one in _free(dump_fleet(base.fleet)["customers"])]
     taken = [*listed, *(one.get("host") for one in _free(related))]
     identity = str(record["id"])
-    room = {host.id: host.capacity - taken.count(host.id) for host in base.fleet.shared_hosts}
+    up = [host for host in base.fleet.shared_hosts if _is_up(base, host.id)]
+    room = {host.id: host.capacity - taken.count(host.id) for host in up}
     for host in sorted(room, key=lambda one: -room[one]):
         placed = {**record, "host": host}
         try:
@@ -110,6 +113,20 @@ def _placed(base: Base, related: Sequence[Record], record: Record) -> Record:
     )
 
 
+def _refuse_host_that_is_not_up(base: Base, record: Record) -> None:
+    """Raise SetupError where a free customer's host is in the base's file and not in what its stack brought up."""
+    host = record.get("host")
+    if any(one.id == host for one in base.fleet.shared_hosts) and not _is_up(base, str(host)):
+        raise SetupError(
+            f"customer {record['id']}: the shared host {host} is not up. Bring it up with `clawdet up -s {base.name}`.",
+            str(record["id"]),
+        )
+
+
+def _is_up(base: Base, host: str) -> bool:
+    return slug_of(host) in base.outputs["base"]["hosts"]
+
+
 def _free(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [one for one in records if one.get("plan") == "free"]
 
@@ -120,18 +137,26 @@ def _is_full(problem: Problem) -> bool:
 
 
 def _new_ones(base: Base, related: Related, problems: Sequence[Problem]) -> list[Problem]:
-    """Return those of some problems that are there because of the newcomer.  Raises SetupError where none is."""
-    try:
-        base.fleet_with(list(related), listed=True)
-    except ConfigurationError as error:
-        before = {_key(one) for one in error.problems}
-        told = "; ".join(_told(one) for one in error.problems)
-    else:
-        return list(problems)
-    new = [one for one in problems if _key(one) not in before]
-    if not new:
+    """Return those of some problems that are there because of the newcomer.
+
+    There may be none: where one who signed up clashes with one of the base's list, both stacks can still be updated, so
+    nobody else is refused.  Raises SetupError where those who signed up do not fit the settings even without the list,
+    so that no cell could be updated.
+    """
+    before = _problems(base, related, listed=True)
+    new = [one for one in problems if _key(one) not in {_key(old) for old in before}]
+    if not new and (wrong := _problems(base, related, listed=False)):
+        told = "; ".join(_told(one) for one in wrong)
         raise SetupError(f"the settings of stack {base.name} do not fit those who signed up before: {told}")
     return new
+
+
+def _problems(base: Base, records: Sequence[Record], *, listed: bool) -> Sequence[Problem]:
+    try:
+        base.fleet_with(list(records), listed=listed)
+    except ConfigurationError as error:
+        return error.problems
+    return ()
 
 
 def _key(problem: Problem) -> tuple[str | None, str, str]:

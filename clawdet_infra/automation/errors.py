@@ -5,11 +5,15 @@ Every error's text is one sentence that holds no secret, and may be shown to an 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar, Literal
+import traceback
+from collections.abc import Callable, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypeVar
 
 from clawdet_infra.model import Problem
 
+Method = TypeVar("Method", bound=Callable[..., Any])
 Action = Literal["fix", "retry", "call"]
 
 
@@ -81,3 +85,24 @@ class LossError(AutomationError):
 
 class SetupError(AutomationError):
     """The base, the registry or the engine is not as it has to be; a person has to look."""
+
+
+def whole(method: Method) -> Method:
+    """Let nothing but AutomationError leave a method of the library: what nobody foresaw becomes a SetupError.
+
+    Callers decide by an error's `action`, and an exception that has none would end a job of theirs without one.  The
+    text says where in the program it was raised and not what it says, which may hold a secret.
+    """
+
+    @wraps(method)
+    def call(*arguments: Any, **options: Any) -> Any:
+        try:
+            return method(*arguments, **options)
+        except AutomationError:
+            raise
+        except Exception as error:
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            place = f"{Path(last.filename).parent.name}/{Path(last.filename).name}:{last.lineno}"
+            raise SetupError(f"the program met a {type(error).__name__} that it does not expect, at {place}.") from None
+
+    return call  # type: ignore[return-value]

@@ -11,9 +11,10 @@ import json
 from collections.abc import Collection, Sequence
 
 from clawdet_infra.automation.base import Base
-from clawdet_infra.automation.errors import LossError
+from clawdet_infra.automation.errors import LossError, SetupError
 from clawdet_infra.changes.asking import Previewed, ask
 from clawdet_infra.changes.guarding import guard
+from clawdet_infra.changes.refusals import refusals
 from clawdet_infra.registry import Desired, Registry, Wish
 
 
@@ -40,6 +41,7 @@ def refuse_losses(
     """Raise LossError where an update of a cell would take data from somebody who is not `allowed` to lose it.
 
     Who is being removed may, and who never came up.  Where the settings are those of the last time, nobody is asked.
+    Raises SetupError where the provider would refuse it.
     Raises RegistryError too.
     """
     if settings is not None and registry.guarded(cell) == settings:
@@ -47,7 +49,13 @@ def refuse_losses(
     free = {one.id for one in desired if one.wanted == Wish.ABSENT or not one.has_data}
     if len(free) < len(desired):
         # Where the engine cannot say, the update itself says why.
-        findings = guard(ask(stack).steps, named={*free, *allowed})
+        steps = ask(stack).steps
+        if refused := refusals(steps):
+            raise SetupError(
+                f"with the present settings of {base.name}, {refused[0].message} The cell was not updated. Take the "
+                f"settings back, or give the customer a type of its own."
+            )
+        findings = guard(steps, named={*free, *allowed})
         if findings:
             more = f", and {len(findings) - 1} more" if len(findings) > 1 else ""
             raise LossError(

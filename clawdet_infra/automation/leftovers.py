@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from clawdet_infra import render
+from clawdet_infra.driver.gone import SERVER
 from clawdet_infra.fleet.hosts import HostError, Hosts
 from clawdet_infra.fleet.instance import Server
 from clawdet_infra.fleet.provider import HETZNER
@@ -17,8 +18,11 @@ from clawdet_infra.layout import CustomerLayout
 from clawdet_infra.model import CloudAccess
 
 _REMOVE_SECONDS = 180
-SERVER = "hcloud:index/server:Server"
 _CHANGE_SECONDS = 60
+
+
+class LeftoverError(Exception):
+    """What keeps a customer from being removed could not be taken away; one sentence without secrets."""
 
 
 def protected(resources: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -26,11 +30,28 @@ def protected(resources: Sequence[Mapping[str, Any]]) -> list[str]:
     return [str(one["urn"]) for one in resources if one.get("protect")]
 
 
-def unprotect_servers(cloud: CloudAccess, resources: Sequence[Mapping[str, Any]]) -> None:
-    """Take the cloud's own protection from the servers among some resources.  Raises hcloud's exceptions."""
+def unprotect_servers(cloud: CloudAccess, resources: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Take the cloud's own protection from the servers among some resources; return the URNs of those that are gone.
+
+    Raises LeftoverError.
+    """
+    from hcloud import APIException, HCloudException
+    from requests import RequestException
+
+    try:
+        return _unprotect(cloud, resources)
+    except APIException as error:
+        why = f"{error.message} ({error.code})"
+    except (HCloudException, RequestException, TimeoutError) as error:
+        why = f"the provider does not answer ({type(error).__name__})"
+    raise LeftoverError(f"the server's protection could not be taken away: {why}")
+
+
+def _unprotect(cloud: CloudAccess, resources: Sequence[Mapping[str, Any]]) -> list[str]:
     from hcloud import APIException, Client
 
     client = Client(token=cloud.token.get_secret_value(), api_endpoint=cloud.endpoint or HETZNER)
+    gone: list[str] = []
     for one in resources:
         if one["type"] != SERVER or not str(one.get("id", "")).isdigit():
             continue
@@ -38,9 +59,11 @@ def unprotect_servers(cloud: CloudAccess, resources: Sequence[Mapping[str, Any]]
             server = client.servers.get_by_id(int(one["id"]))
         except APIException as error:
             if error.code == "not_found":
+                gone.append(str(one["urn"]))
                 continue
             raise
         client.servers.change_protection(server, delete=False, rebuild=False).wait_until_finished(_CHANGE_SECONDS)
+    return gone
 
 
 def is_deployed(resources: Sequence[Mapping[str, Any]], customer: str) -> bool:

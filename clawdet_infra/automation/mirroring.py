@@ -17,22 +17,26 @@ from clawdet_infra.registry import Registry, cell_number
 _MOST_ENGINES = 4
 
 
-def refresh(registry: Registry, base: str, root: Path) -> None:
-    """Read those stacks again that have changed since they were read last."""
+def refresh(registry: Registry, base: str, root: Path) -> list[str]:
+    """Read those stacks again that have changed since they were read last; return the clashes between stacks."""
     found = {stack: str(version) for stack, version in _stacks(base, root).items()}
     known = {one.stack: one.seen for one in registry.cells(base)}
     changed = [stack for stack, version in found.items() if known.get(stack) != version]
+    clashes: list[str] = []
     for stack, outputs in _outputs(changed, root).items():
-        registry.mirror(base, stack, found[stack], facts_of(outputs))
+        clashes += registry.mirror(base, stack, found[stack], facts_of(outputs))
+    return clashes
 
 
-def rebuild(registry: Registry, base: Base, root: Path) -> None:
-    """Make the entries of all cells anew from what they export, and mirror all stacks."""
+def rebuild(registry: Registry, base: Base, root: Path) -> list[str]:
+    """Make the entries of all cells anew from what they export, and mirror all stacks; return the clashes."""
+    clashes: list[str] = []
     found = {stack: str(version) for stack, version in _stacks(base.name, root).items()}
     for stack, outputs in _outputs(list(found), root).items():
         if stack != base.name:
-            registry.restore(base.name, stack, outputs.get("records") or {}, base.seal)
-        registry.mirror(base.name, stack, found[stack], facts_of(outputs))
+            clashes += registry.restore(base.name, stack, outputs.get("records") or {}, base.seal)
+        clashes += registry.mirror(base.name, stack, found[stack], facts_of(outputs))
+    return list(dict.fromkeys(clashes))
 
 
 def _stacks(base: str, root: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -14,7 +15,7 @@ from typing import Any, Self
 
 from pulumi.automation import CommandError
 
-from clawdet_infra.automation import guarding, leasing
+from clawdet_infra.automation import existing_server, guarding, leasing
 from clawdet_infra.automation.base import Base, Bases
 from clawdet_infra.automation.checking import check_of
 from clawdet_infra.automation.errors import (
@@ -26,10 +27,12 @@ from clawdet_infra.automation.errors import (
     SetupError,
     TakenError,
     UnknownCustomerError,
+    whole,
 )
 from clawdet_infra.automation.host_keys import MOST_SECONDS, shown_host_key
 from clawdet_infra.automation.outcome import error_of
 from clawdet_infra.automation.results import OnStage, Provisioned, Removed, StageEvent
+from clawdet_infra.automation.server_type import refuse_type
 from clawdet_infra.automation.signup import Signup
 from clawdet_infra.automation.updating import CellUpdate, HeldError
 from clawdet_infra.driver.engine import Stopped
@@ -44,13 +47,17 @@ from clawdet_infra.registry import (
     LeaseHeld,
     LeaseLostError,
     Phase,
+    Record,
     Registry,
     RegistryError,
+    Related,
+    Wanted,
 )
 
 CELL_SIZE = 50
 DEADLINE_SECONDS = 900.0
 PARALLEL = 16
+_LOG = logging.getLogger(__name__)
 _POLL_SECONDS = 0.5
 _OF_THE_INPUT = ("did not sign up", "has to be a host name")
 """What the registry says where the caller has to ask for something else."""
@@ -71,8 +78,8 @@ class _Call:
         return round(time.monotonic() - self.begun, 1)
 
     def tell(self, event: StageEvent) -> None:
-        if self.on_stage is not None and event.customer == self.customer:
-            self.on_stage(event)
+        if event.customer == self.customer:
+            _hear(self.on_stage, event)
 
     def check(self) -> None:
         """Raise where the call has to end."""
@@ -109,6 +116,8 @@ class Provisioner:
         root: Path = ROOT,
     ) -> None:
         self.base = base
+        self.clashes: tuple[str, ...] = ()
+        """Customers whom two stacks have, in sentences, as `status`, `list` or `rebuild` found them last."""
         self._cell_size = cell_size
         self._deadline = deadline
         self._parallel = parallel
@@ -129,6 +138,7 @@ class Provisioner:
     ) -> None:
         self.close()
 
+    @whole
     def provision(
         self,
         customer: Signup,
@@ -148,8 +158,11 @@ class Provisioner:
         """
         call = self._call(customer.id, on_stage, deadline, cancelled)
         base = self._bases.get()
-        record = customer.record(self._known_host_key(call, base, customer))
         check = check_of(base)
+        self._refuse_server(base, customer, check)
+        record = customer.record(self._known_host_key(call, base, customer))
+        with _explained(customer.id):
+            refuse_type(base, self._registry.record(customer.id, base.seal, self.base), record)
         with _explained(customer.id):
             wanted = self._registry.want(
                 self.base,
@@ -161,7 +174,7 @@ class Provisioner:
         row = wanted.instance
         stages: list[StageEvent] = []
         if wanted.changed:
-            applied = self._until_applied(call, row.cell, wanted.revision, stages.append)
+            applied = self._until_applied(call, row.cell, _done_after(wanted), stages.append)
             if applied is None:
                 raise CancelledError(f"customer {row.id}: another call removed the customer meanwhile.", row.id)
             row = applied
@@ -180,6 +193,7 @@ class Provisioner:
             stages=tuple(stages),
         )
 
+    @whole
     def deprovision(
         self,
         customer: str,
@@ -198,10 +212,11 @@ class Provisioner:
             wanted = self._registry.withdraw(customer, self.base)
         if wanted is None:
             return Removed(success=True, customer=customer, existed=False, remove_time=call.seconds)
-        self._until_applied(call, wanted.instance.cell, wanted.revision, lambda _: None)
+        self._until_applied(call, wanted.instance.cell, _done_after(wanted), lambda _: None)
         call.tell(StageEvent(customer=customer, stage="removed", seconds=call.seconds))
         return Removed(success=True, customer=customer, existed=True, remove_time=call.seconds)
 
+    @whole
     def update(
         self,
         cell: str,
@@ -218,13 +233,14 @@ class Provisioner:
         """
         call = _Call(cell, None, time.monotonic() + (deadline or self._deadline), threading.Event())
         while not self._update_once(
-            call, cell, lambda name, passed: on_stage and on_stage(StageEvent.of(name, passed)), allow_loss=allow_loss
+            call, cell, lambda name, passed: _hear(on_stage, StageEvent.of(name, passed)), allow_loss=allow_loss
         ):
             call.check()
             time.sleep(_POLL_SECONDS)
         with _explained():
             return [one for one in self._registry.instances(self.base) if one.cell == cell]
 
+    @whole
     def status(self, customer: str) -> InstanceRow:
         """Return what is known of a customer.  Raises UnknownCustomerError."""
         with _explained(customer):
@@ -234,30 +250,46 @@ class Provisioner:
             raise UnknownCustomerError(f"there is no customer {customer} in {self.base} or its cells.", customer)
         return row
 
+    @whole
     def list(self) -> builtins.list[InstanceRow]:
         """Return all customers: those of the base's stack file, and those who signed up."""
         with _explained():
             self._refresh()
             return self._registry.instances(self.base)
 
+    @whole
     def rebuild(self) -> builtins.list[InstanceRow]:
         """Make the registry anew from the stacks, and return all customers."""
         from clawdet_infra.automation import mirroring
 
         with _explained():
-            mirroring.rebuild(self._registry, self._bases.get(), self._root)
+            self.clashes = tuple(mirroring.rebuild(self._registry, self._bases.get(), self._root))
             return self._registry.instances(self.base)
 
     def _refresh(self) -> None:
         from clawdet_infra.automation import mirroring
 
-        mirroring.refresh(self._registry, self.base, self._root)
+        self.clashes = tuple(mirroring.refresh(self._registry, self.base, self._root))
 
     def _call(
         self, customer: str, on_stage: OnStage | None, deadline: float | None, cancelled: threading.Event | None
     ) -> _Call:
         until = time.monotonic() + (self._deadline if deadline is None else deadline)
         return _Call(customer, on_stage, until, cancelled or threading.Event())
+
+    def _refuse_server(self, base: Base, customer: Signup, check: Callable[[Related, Record], Record]) -> None:
+        """Raise InputError where the server that a caller names cannot be the customer's, before any connection."""
+        record = customer.record(existing_server.STAND_IN_HOST_KEY)
+        if record.get("existingServer") is None:
+            return
+        with _explained(customer.id):
+            before = self._registry.record(customer.id, base.seal, self.base)
+            check(Related((), before), record)
+            existing_server.refuse_servers_of_the_base(base, record)
+            self._registry.refuse_used_server(self.base, record)
+        # Where the customer is there already, the provider was asked when it came.
+        if before is None or before.get("existingServer") != record["existingServer"]:
+            existing_server.refuse_servers_at_the_provider(base, record)
 
     def _known_host_key(self, call: _Call, base: Base, customer: Signup) -> str | None:
         """Return the host key of a server that is there already: the one that is pinned, else the one it shows."""
@@ -271,9 +303,9 @@ class Provisioner:
         return shown_host_key(customer.server_ipv4, customer.id, seconds=seconds)
 
     def _until_applied(
-        self, call: _Call, cell: str, revision: int, keep: Callable[[StageEvent], None]
+        self, call: _Call, cell: str, is_done: Callable[[InstanceRow], bool], keep: Callable[[StageEvent], None]
     ) -> InstanceRow | None:
-        """Wait until somebody has brought a revision about: this call, or another one that updates the cell.
+        """Wait until somebody has brought about what was asked for: this call, or another one that updates the cell.
 
         Returns the customer as it is then, None where there is none of that id any more.
         """
@@ -291,16 +323,14 @@ class Provisioner:
                 row = self._registry.instance(call.customer, self.base)
             if row is None:
                 return None
-            if row.applied >= revision:
+            if is_done(row):
                 for one in row.stages:
                     tell(StageEvent(customer=row.id, **one))
                 if row.phase == Phase.FAILED or row.error:
                     raise error_of(row)
                 return row
             call.check()
-            if not self._update_once(
-                call, cell, lambda name, passed: tell(StageEvent.of(name, passed)), until=revision
-            ):
+            if not self._update_once(call, cell, lambda name, passed: tell(StageEvent.of(name, passed)), done=is_done):
                 time.sleep(_POLL_SECONDS)
 
     def _update_once(
@@ -309,12 +339,12 @@ class Provisioner:
         cell: str,
         tell: Callable[[str, Passed], Any],
         *,
-        until: int | None = None,
+        done: Callable[[InstanceRow], bool] | None = None,
         allow_loss: Collection[str] = (),
     ) -> bool:
         """Update a cell if nobody else does; returns whether that was done.
 
-        Nothing is done where the customer's revision `until` was brought about meanwhile.
+        Nothing is done where the customer whom the call is about is `done` by now, or gone.
         """
         with _explained(call.customer):
             lease = self._registry.acquire(f"cell:{cell}", leasing.LEASE_SECONDS)
@@ -323,14 +353,14 @@ class Provisioner:
         with leasing.kept(self._registry, lease) as lost, leasing.stopper(call.until, call.cancelled, lost) as stop:
             try:
                 with _explained(call.customer):
-                    row = None if until is None else self._registry.instance(call.customer, self.base)
-                if until is not None and (row is None or row.applied >= until):
+                    row = None if done is None else self._registry.instance(call.customer, self.base)
+                if done is not None and (row is None or done(row)):
                     return True
                 base = self._bases.get()
                 with _explained(call.customer):
                     desired = self._registry.desired(cell, base.seal)
                 made_from = leasing.basis(base.name, self._root)
-                update = CellUpdate(base, cell, desired, self._root, stop=stop, tell=tell, everybody=until is None)
+                update = CellUpdate(base, cell, desired, self._root, stop=stop, tell=tell, everybody=done is None)
                 update.recover()
                 revisions = update.prepare()
                 settings = guarding.settings_of(base, made_from)
@@ -358,6 +388,34 @@ class Provisioner:
                     call.customer,
                 ) from None
         return True
+
+
+def _hear(on_stage: OnStage | None, event: StageEvent) -> None:
+    """Tell a caller's function of a stage; one that fails does not end an update that others wait for, too."""
+    if on_stage is None:
+        return
+    try:
+        on_stage(event)
+    except Exception as error:
+        _LOG.warning("on_stage failed for %s of %s: %s", event.stage, event.customer, type(error).__name__)
+
+
+def _done_after(wanted: Wanted) -> Callable[[InstanceRow], bool]:
+    """Return what says whether a customer is what was asked for.
+
+    One that was so already, while an update for somebody else is at work on the whole cell or was killed at it, is so
+    when that update or the next one has ended.
+    """
+    before = wanted.instance
+
+    def is_done(row: InstanceRow) -> bool:
+        if row.applied < wanted.revision:
+            return False
+        if before.applied < wanted.revision:
+            return True
+        return row.phase in (Phase.HEALTHY, Phase.FAILED) or row.deployed_at != before.deployed_at
+
+    return is_done
 
 
 @contextmanager

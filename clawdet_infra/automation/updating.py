@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from pulumi.automation import CommandError, ConcurrentUpdateError, Stack
+from pulumi.automation import CommandError, ConcurrentUpdateError, Stack, StackNotFoundError
 from pydantic import SecretStr
 
 from clawdet_infra.automation import leftovers
 from clawdet_infra.automation.aside import aside
 from clawdet_infra.automation.base import Base
 from clawdet_infra.automation.errors import SetupError
-from clawdet_infra.automation.exported import customers_of, facts_of, resources_of
+from clawdet_infra.automation.exported import customers_of, deployment_of, facts_of, resources_of
 from clawdet_infra.automation.following import Follower
+from clawdet_infra.changes.asking import Previewed
 from clawdet_infra.driver.engine import Command, Engine
+from clawdet_infra.driver.gone import forget
 from clawdet_infra.driver.recovering import CloudError, find_at, recover
 from clawdet_infra.driver.stages import Passed
 from clawdet_infra.fleet.hosts import HostError
-from clawdet_infra.fleet.provider import HETZNER
+from clawdet_infra.fleet.provider import HETZNER, Provider, ProviderError
 from clawdet_infra.inventory.errors import explain
 from clawdet_infra.layout import Layout, lay_out
-from clawdet_infra.model import ConfigurationError, Fleet
-from clawdet_infra.program import declare_cell
+from clawdet_infra.model import ConfigurationError, Encrypted, Fleet, slug_of
+from clawdet_infra.program import Shared, declare_cell
 from clawdet_infra.redaction import Redactor
 from clawdet_infra.registry import Applied, Desired, Wish
 
@@ -74,6 +79,8 @@ class CellUpdate:
         self._present = [one for one in desired if one.wanted == Wish.PRESENT]
         self._absent = [one for one in desired if one.wanted == Wish.ABSENT]
         self._everybody = everybody
+        self._stuck: dict[str, str] = {}
+        """Who is to go and could not be made ready for that, and why."""
         self._aside: dict[str, list[str]] = {}
         """Who is left as it is, and the URNs of what the engine is not to touch for that."""
         self._fleet = self._make_fleet()
@@ -82,19 +89,41 @@ class CellUpdate:
         self._command = Command(stop=stop)
         self._tell = tell
         self._begun = time.monotonic()
-        records = {one.id: dict(one.record) for one in self._present}
-        self._engine = Engine(
-            folder_of(root, cell),
-            cell,
-            lambda: declare_cell(self._fleet, cell=cell, base=base.name, records=records).export(),
-            cloud=base.fleet.cloud,
-            command=self._command,
-        )
+        self._records = {one.id: dict(one.record) for one in self._present}
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return Engine(folder_of(self._root, self._cell), self._cell, self._declare, **self._with)
 
     @property
     def stack(self) -> Stack:
-        """The cell's stack, for whoever only wants to ask the engine."""
+        """The cell's stack, which is made where there is none yet."""
         return self._engine.stack
+
+    @property
+    def previewed(self) -> Previewed:
+        """What can be asked what an update would do: the cell's stack, or what stands in for one that is not there."""
+        try:
+            return Engine(
+                folder_of(self._root, self._cell), self._cell, self._declare, must_exist=True, **self._with
+            ).stack
+        except StackNotFoundError:
+            return self
+
+    def preview(self, **options: Any) -> Any:
+        """Preview the cell as one that has no stack yet, and make none: the engine gets a backend for this once."""
+        outputs = self._base.outputs
+        shared = Shared(base=outputs["base"], login_key=outputs["login_key"])
+        with tempfile.TemporaryDirectory(prefix="clawdet-preview-") as folder:
+            alone = Engine.alone(Path(folder), self._cell, partial(self._declare, shared), cloud=self._fleet.cloud)
+            return alone.stack.preview(**options)
+
+    @property
+    def _with(self) -> dict[str, Any]:
+        return {"cloud": self._base.fleet.cloud, "command": self._command}
+
+    def _declare(self, shared: Shared | None = None) -> None:
+        declare_cell(self._fleet, cell=self._cell, base=self._base.name, records=self._records, shared=shared).export()
 
     def recover(self) -> None:
         """Take up what a killed update has left.  Raises LockedError while another one runs, and SetupError."""
@@ -124,18 +153,26 @@ class CellUpdate:
                 "CLAWDET_REGISTRY names the registry that is in use; if that is lost or old, make it anew with "
                 f"`clawdet list --rebuild -s {self._base.name}`."
             )
+        if away := sorted({one.server_name for one in self._layout.customers if one.host_id} - self._hosts.keys()):
+            raise SetupError(
+                f"the shared host {away[0]} of {self._base.name}, which customers of {self._cell} are on, is not up. "
+                f"Bring it up with `clawdet up -s {self._base.name}`."
+            )
+        gone: list[str] = []
         for one in self._absent:
             resources = resources_of(exported, one.id)
             for urn in leftovers.protected(resources):
                 self._pulumi(["state", "unprotect", urn, "--yes", "--stack", self._cell])
+            # Whom nobody can reach keeps nobody else from being updated, and is told so in the result.
             try:
-                leftovers.unprotect_servers(self._fleet.cloud, resources)
-            except Exception as error:
-                raise SetupError(
-                    f"the protection of {one.id}'s server could not be taken away: {error}", one.id
-                ) from None
-            if not leftovers.is_deployed(resources, one.id):
-                self._clear(one)
+                gone += leftovers.unprotect_servers(self._fleet.cloud, resources)
+                if self._is_host_gone(one):
+                    gone += [urn for urn in deployment_of(self._cell, one.id) if urn in {r["urn"] for r in resources}]
+                elif not leftovers.is_deployed(resources, one.id):
+                    self._clear(one)
+            except (leftovers.LeftoverError, HostError) as error:
+                self._stuck[one.id] = str(error)
+        forget(self._cell, gone, self._pulumi)
         if not self._everybody:
             self._aside = aside(self._cell, self._desired, self._layout.customers, exported)
         return {one.id: one.revision for one in self._desired if one.id not in self._aside}
@@ -148,8 +185,7 @@ class CellUpdate:
         Raises the engine's Stopped where it was stopped, HeldError where the backend says that another update runs, and
         SetupError where the whole cell could not be updated.
         """
-        hosts = self._base.outputs["base"]["hosts"]
-        addresses = {one.id: str(hosts[one.server_name]["ipv4"]) for one in self._layout.customers if one.host_id}
+        addresses = {one.id: str(self._hosts[one.server_name]["ipv4"]) for one in self._layout.customers if one.host_id}
         follower = Follower(
             self._layout.customers, self._tell, addresses=addresses, ca_bundle=self._fleet.cloud.ca_bundle
         )
@@ -170,7 +206,7 @@ class CellUpdate:
             failure = self._explain(follower, error)
         finally:
             follower.end()
-        return self._results(follower, failure)
+        return self._results(follower, failure, self._switched_off())
 
     def _make_fleet(self) -> Fleet:
         try:
@@ -187,23 +223,45 @@ class CellUpdate:
         return str(result.stdout)
 
     def _clear(self, one: Desired) -> None:
-        """Clear the place of a customer on a server that stays, of whose deployment the engine does not know."""
-        gone = self._base.fleet_with([one.record], listed=False)
+        """Clear the place of a customer on a server that stays, of whose deployment the engine does not know.
+
+        Raises HostError.
+        """
+        # What decides where the customer is.  The rest may not fit the settings any more, and is not needed.
+        kept = {key: value for key, value in one.record.items() if key in ("id", "plan", "host", "existingServer")}
+        try:
+            gone = self._base.fleet_with([{**kept, "anthropicApiKey": Encrypted()}], listed=False)
+        except ConfigurationError:
+            # The shared host is no part of the fleet any more, or the address is one that nothing connects to.
+            return
         [layout] = lay_out(gone, cell=self._cell).customers
         existing = layout.customer.existing_server
         if layout.host_id is not None:
-            facts = self._base.outputs["base"]["hosts"][layout.server_name]
+            if layout.server_name not in self._hosts:
+                return
+            facts = self._hosts[layout.server_name]
         elif existing is not None:
             facts = {"ipv4": str(existing.ipv4), "host_key": existing.host_key}
         else:
             return
         server = leftovers.server_of(layout.server_name, self._cell, facts)
+        leftovers.remove_from(server, SecretStr(self._base.outputs["login_key"]), layout, bool(gone.cloud.image_prefix))
+
+    @property
+    def _hosts(self) -> Mapping[str, Any]:
+        """What the base says of its shared hosts, by server name."""
+        found: Mapping[str, Any] = self._base.outputs["base"]["hosts"]
+        return found
+
+    def _is_host_gone(self, one: Desired) -> bool:
+        """Return whether the provider does not have the shared host that a customer was on."""
+        host = one.record.get("host")
+        if not isinstance(host, str) or slug_of(host) not in self._hosts:
+            return False
         try:
-            leftovers.remove_from(
-                server, SecretStr(self._base.outputs["login_key"]), layout, bool(gone.cloud.image_prefix)
-            )
-        except HostError as error:
-            raise SetupError(str(error), one.id) from None
+            return asyncio.run(Provider(self._fleet.cloud).status(slug_of(host))) is None
+        except ProviderError:
+            return False
 
     def _exported(self) -> Mapping[str, Any]:
         exported: Mapping[str, Any] = json.loads(self._pulumi(["stack", "export", "--stack", self._cell]))
@@ -213,22 +271,38 @@ class CellUpdate:
         said = follower.general[0] if follower.general else explain(self._cell, str(error))
         return self._redact.line(said, 500)
 
-    def _results(self, follower: Follower, failure: str) -> dict[str, Applied]:
+    def _switched_off(self) -> Collection[str]:
+        """Return the names of the cell's servers that are off.
+
+        What the engine left alone it did not look at, and one that could not get another type was switched off for it.
+        """
+        try:
+            return asyncio.run(Provider(self._fleet.cloud).switched_off(f"clawdet-cell={self._cell}"))
+        except ProviderError:
+            return ()
+
+    def _results(self, follower: Follower, failure: str, off: Collection[str] = ()) -> dict[str, Applied]:
         exported = self._exported()
         seconds = round(time.monotonic() - self._begun, 1)
         facts = facts_of(exported)
         results: dict[str, Applied] = {}
+        down = {one.id: one.server_name for one in self._layout.customers if one.server_name in off}
         for one in self._desired:
             if one.id in self._aside:
                 continue
             stages = [{"stage": p.stage, "seconds": p.seconds, "note": p.note} for p in follower.passed(one.id)]
             if one.wanted == Wish.ABSENT:
                 left = resources_of(exported, one.id)
-                why = "" if not left else follower.why(one.id) or failure or "something of it is still there"
-                ok = not left
+                why = self._stuck.get(one.id, "")
+                if left and not why:
+                    why = follower.why(one.id) or failure or "something of it is still there"
+                ok = not why
             else:
                 ok = follower.healthy(one.id)
                 why = "" if ok else follower.why(one.id) or failure or "the engine did not come to this customer"
+                if one.id in down:
+                    hint = f"server {down[one.id]} is off; switch it on with `clawdet power on {one.id}`"
+                    ok, why = False, f"{why} ({hint})" if why else hint
             results[one.id] = Applied(
                 revision=one.revision,
                 ok=ok,

@@ -81,8 +81,11 @@ def open_stack(name: str, root: Path = ROOT, arguments: Sequence[str] = ()) -> P
 
 
 def checkout_stacks(root: Path = ROOT) -> list[str]:
-    """Return the names of the stacks that have a file in the checkout."""
-    return sorted(file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in root.glob("Pulumi.*.yaml"))
+    """Return the names of the stacks that are configured by a file in the checkout; cells are by their base's."""
+    from clawdet_infra.inventory.stacks import base_of
+
+    names = (file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in root.glob("Pulumi.*.yaml"))
+    return sorted(name for name in names if base_of(name, root) == name)
 
 
 def _events(log: Path) -> list[Any]:

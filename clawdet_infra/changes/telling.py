@@ -11,6 +11,7 @@ from clawdet_infra.changes.asking import Planned, Step
 from clawdet_infra.changes.costs import Prices, PricesUnknownError
 from clawdet_infra.changes.guarding import MOST_UNNAMED, Loss, guard, losses
 from clawdet_infra.changes.owners import STACK, Owner, Owners, name_of, type_of
+from clawdet_infra.changes.refusals import refusals
 from clawdet_infra.changes.report import (
     Bill,
     Change,
@@ -67,7 +68,12 @@ def tell(
         state=state,
         subjects=tuple(sorted(subjects, key=lambda one: (order(one), one.kind, one.id))),
         policies=planned.policies_ran,
-        objections=(*_violations(planned, owners), *_guarded(steps, named, most), *_protected(planned, owners)),
+        objections=(
+            *_violations(planned, owners),
+            *_guarded(steps, named, most),
+            *_refused(steps),
+            *_protected(planned, owners),
+        ),
         bill=None if unknown or stopped else sum(bills.values(), Bill()),
         bill_unknown=unknown or ("the engine has no whole answer" if stopped else ""),
         currency=prices.currency if isinstance(prices, Prices) else "",
@@ -248,6 +254,10 @@ def _guarded(steps: Sequence[Step], named: Collection[str], most: int) -> list[O
         Objection(rule=one.rule, message=one.message, hint=one.hint, about=one.concerns)
         for one in guard(steps, named=named, most=most)
     ]
+
+
+def _refused(steps: Sequence[Step]) -> list[Objection]:
+    return [Objection(rule=one.rule, message=one.message, hint=one.hint, about=one.concerns) for one in refusals(steps)]
 
 
 def _drifted(planned: Planned, owners: Owners) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -48,17 +49,28 @@ def up() -> None:
 
 @app.command("down")
 def down() -> None:
-    """Remove the local cloud and the state of the stack `local`, and nothing else.
+    """Remove the local cloud, the state of the stack `local` and of its cells, and who signed up there.
 
     Example: clawdet demo down
     """
+    # Imported where it is needed: a database takes time that no other command should wait for.
+    from clawdet_infra.registry import Registry, RegistryError, cell_number, is_there, registry_url
+
     code = project.run([sys.executable, "-m", "localcloud", "destroy"])
     try:
         stacks = project.capture_json(["pulumi", "stack", "ls", "--json"])
-        if any(entry["name"] == STACK for entry in stacks):
+        known = {entry["name"] for entry in stacks}
+        for cell in sorted(name for name in known if cell_number(STACK, name) is not None):
+            # A file of a cell was made by a command of the engine, and means nothing without the cell.
+            project.capture(["pulumi", "stack", "rm", cell, "--force", "--yes"])
+            shutil.rmtree(ROOT / ".clawdet" / "cells" / cell, ignore_errors=True)
+        if STACK in known:
             # The servers went with their cloud, so there is nothing left to destroy one by one.
             project.capture(["pulumi", "stack", "rm", STACK, "--force", "--yes", "--preserve-config"])
-    except CommandError as error:
+        if is_there(registry_url(ROOT)):
+            with Registry.open(root=ROOT) as registry:
+                registry.forget_base(STACK)
+    except (CommandError, RegistryError) as error:
         typer.echo(f"error: {error}", err=True)
         code = code or Exit.ERROR
     raise typer.Exit(code)

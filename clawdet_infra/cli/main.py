@@ -17,6 +17,7 @@ from clawdet_infra.cli import (
     logs,
     metrics,
     open,
+    power,
     preview,
     provision,
     ps,
@@ -61,5 +62,6 @@ app.command("ssh", context_settings=ssh.CONTEXT)(ssh.ssh)
 app.command("open")(open.open_)
 app.command("cloud", context_settings=cloud.CONTEXT)(cloud.cloud)
 app.add_typer(demo.app, name="demo")
+app.add_typer(power.app, name="power")
 app.add_typer(alert.app, name="alert")
 app.add_typer(token.app, name="token")

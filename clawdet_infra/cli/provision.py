@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -142,6 +142,7 @@ def status(customer: Customer, stack: Base = "prod", json_output: Json = False) 
     try:
         with _fleet(stack) as fleet:
             row = fleet.status(customer)
+            _warn(fleet.clashes)
     except AutomationError as error:
         _fail(error, json_output)
     if json_output:
@@ -167,12 +168,18 @@ def list_(
     try:
         with _fleet(stack) as fleet:
             rows = fleet.rebuild() if rebuild else fleet.list()
+            _warn(fleet.clashes)
     except AutomationError as error:
         _fail(error, json_output)
     if json_output:
         project.print_json([asdict(one) for one in rows])
         return
     _show(rows)
+
+
+def _warn(clashes: Sequence[str]) -> None:
+    for one in clashes:
+        typer.echo(f"warning: {one}", err=True)
 
 
 def _show(rows: list[InstanceRow]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from clawdet_infra.cli import project, recover
+from clawdet_infra.cli import project, recover, servers
 from clawdet_infra.cli.project import ROOT, Exit
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def up(
     if (base := _base_of(stack)) != stack:
         _update_cell(stack, base, context.args, no_policy=no_policy, named=allowed(allow_loss or []))
     recover.recover(stack=stack, json_output=False)
+    servers.prepare(stack)
     pack = None if no_policy else str(POLICY_PACK)
     arguments = context.args
     # Imported where it is needed: it takes time that no other command should wait for.
@@ -69,6 +70,13 @@ def up(
     ended = project.run(["pulumi", "up", "--stack", stack, *policies, *skip, *arguments])
     if ended == Exit.OK and made_from is not None and not _in_part(arguments):
         _keep(stack, made_from, policies=pack is not None)
+    if ended != Exit.OK:
+        servers.hint_at_gone(stack)
+    elif off := servers.switched_off(stack):
+        # The engine did not touch them, so nothing has looked whether they serve.
+        for one in off:
+            typer.echo(f"error: server {one} is off. Switch it on with `clawdet power on {one}`", err=True)
+        ended = Exit.RESOURCE
     raise typer.Exit(ended)
 
 

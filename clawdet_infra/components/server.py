@@ -57,6 +57,8 @@ class Server(pulumi.ComponentResource):
             user_data=pulumi.Output.all(host_key.private, host_key.public).apply(
                 lambda pair: render.cloud_init(host_key_private=pair[0], host_key_public=pair[1])
             ),
+            # Hetzner takes no type with a smaller disk than a server has, so a disk that grew would bar the way back.
+            keep_disk=True,
             public_nets=[hcloud.ServerPublicNetArgs(ipv4_enabled=True, ipv6_enabled=True)],
             delete_protection=args.protect,
             rebuild_protection=args.protect,

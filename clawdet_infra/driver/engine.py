@@ -22,6 +22,7 @@ from pulumi.automation import (
     PulumiCommand,
     Stack,
     create_or_select_stack,
+    select_stack,
 )
 from pulumi.automation.errors import create_command_error
 
@@ -148,10 +149,13 @@ class Engine:
         command: Command | None = None,
         backend: str | None = None,
         environment: Mapping[str, str] | None = None,
+        must_exist: bool = False,
     ) -> None:
+        """Open a stack, and make it where there is none; raises StackNotFoundError instead where it `must_exist`."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         settings = ProjectSettings(PROJECT, "python", backend=ProjectBackend(backend) if backend else None)
-        self.stack: Stack = create_or_select_stack(
+        open_stack = select_stack if must_exist else create_or_select_stack
+        self.stack: Stack = open_stack(
             name,
             project_name=PROJECT,
             program=program,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from functools import partial
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import Any, Literal, TypeVar, get_args
 
 import requests
@@ -113,6 +114,68 @@ class Provider:
             if time.monotonic() > end:
                 raise ProviderError(f"server {name} was switched on, but is {status or 'gone'}")
             await asyncio.sleep(self._policy.poll_seconds)
+
+    async def fleet_server_at(self, address: IPv4Address | IPv6Address) -> str | None:
+        """Return the name of the server that has an address and was made by this program, for whichever fleet.
+
+        None for an address that the project does not have, or that is of a server which an operator rented by hand.
+        """
+        # An IPv6 address at Hetzner is a network of 64 bits.
+        network = IPv6Network((address, 64), strict=False) if isinstance(address, IPv6Address) else None
+        asked = str(network or address)
+        doing = f"asking who has {address}"
+        found = await self._call(doing, lambda: self._client.primary_ips.get_list(ip=asked))
+        for one in found.primary_ips:
+            if one.assignee_id is None:
+                continue
+            server = await self._call(doing, partial(self._client.servers.get_by_id, one.assignee_id))
+            if any(label.startswith("clawdet-") for label in server.labels or {}):
+                return str(server.name)
+        return None
+
+    async def existing(self, ids: Collection[int]) -> set[int]:
+        """Return which of some servers, by id, the provider has."""
+        return {one for one in ids if await self._call(f"asking for server {one}", partial(self._has, one))}
+
+    def _has(self, number: int) -> bool:
+        try:
+            self._client.servers.get_by_id(number)
+        except APIException as error:
+            if error.code == "not_found":
+                return False
+            raise
+        return True
+
+    async def switched_off(self, selector: str) -> list[str]:
+        """Return the names of the servers with certain labels that are off or go down."""
+        everything = await self._call(
+            "asking for the servers", lambda: self._client.servers.get_all(label_selector=selector)
+        )
+        return sorted(str(one.name) for one in everything if one.status in ("off", "stopping"))
+
+    async def disk_of(self, name: str) -> int | None:
+        """Return the size of a server's disk in GB; None where the provider has none of that name."""
+        server = await self._server(name)
+        return None if server is None else int(server.primary_disk_size)
+
+    async def power_off(self, name: str) -> None:
+        """Ask a server's system to shut down, switch it off where it does not, and return when it is off."""
+        server = await self._must(name)
+        if server.status == "off":
+            return
+        await self._act(name, "shutdown", server.shutdown)
+        if not await self._is_off_within(name, self._policy.soft_seconds):
+            await self._act(name, "power-off", server.power_off)
+            if not await self._is_off_within(name, self._policy.action_seconds):
+                raise ProviderError(f"server {name} was switched off, but is {await self.status(name) or 'gone'}")
+
+    async def _is_off_within(self, name: str, seconds: float) -> bool:
+        end = time.monotonic() + seconds
+        while await self.status(name) != "off":
+            if time.monotonic() > end:
+                return False
+            await asyncio.sleep(self._policy.poll_seconds)
+        return True
 
     async def _must(self, name: str) -> Any:
         server = await self._server(name)

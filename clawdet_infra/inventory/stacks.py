@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from clawdet_infra.inventory.errors import MISSING_ENGINE, InventoryError, explain
 from clawdet_infra.model import CloudAccess, ConfigurationError, Fleet, decode, load_fleet
+from clawdet_infra.model.stackfile import read_stack_file
 from clawdet_infra.place import ROOT
 
 if TYPE_CHECKING:
@@ -64,9 +65,22 @@ def outputs_of(stack: str, root: Path = ROOT) -> dict[str, Any]:
 
 
 def base_of(stack: str, root: Path = ROOT) -> str:
-    """Return the stack whose configuration a stack has: for a cell its base, for every other one itself."""
+    """Return the stack whose configuration a stack has: for a cell its base, for every other one itself.
+
+    A file of the cell's own that configures nothing of the program makes no difference: `pulumi refresh` and other
+    commands of the engine write one, with what they need to read the cell's secrets.
+    """
     found = _CELL.fullmatch(stack)
-    return found["base"] if found and not (root / f"Pulumi.{stack}.yaml").exists() else stack
+    return found["base"] if found and not _is_configured(root / f"Pulumi.{stack}.yaml") else stack
+
+
+def _is_configured(file: Path) -> bool:
+    """Return whether a stack's file says anything to the program."""
+    try:
+        found = read_stack_file(file, PROJECT)
+    except OSError:
+        return False
+    return any(key.startswith(f"{PROJECT}:") for key in found.config)
 
 
 def fleet_of(stack: str, root: Path = ROOT) -> Fleet:

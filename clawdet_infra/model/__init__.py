@@ -24,6 +24,7 @@ from clawdet_infra.model.servers import (
     ServerType,
     ServerWish,
     decide_server,
+    misfit_of_type,
 )
 from clawdet_infra.model.source import check_file, decode, read_fleet
 
@@ -60,6 +61,7 @@ __all__ = [
     "decode",
     "dump_fleet",
     "load_fleet",
+    "misfit_of_type",
     "parse_image",
     "read_fleet",
     "slug_of",

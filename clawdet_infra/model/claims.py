@@ -53,9 +53,13 @@ class Entry(Generic[R]):
 
 @dataclass(frozen=True, kw_only=True)
 class Claims:
-    """The parts of a configuration; None stands for a part, or one of the SSH sources, that is wrong or missing."""
+    """The parts of a configuration; None stands for a part, or one of the SSH sources, that is wrong or missing.
+
+    `local_cloud` says that the fleet is in a local cloud, whose servers have private addresses.
+    """
 
     domain: str | None
+    local_cloud: bool
     server: ServerDefaults | None
     ssh_sources: tuple[AnyNetwork | None, ...]
     ssh_open_to_world: bool

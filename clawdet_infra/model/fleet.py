@@ -47,6 +47,7 @@ class Fleet(Record):
         problems = broken_rules(
             Claims(
                 domain=self.domain,
+                local_cloud=self.cloud.is_local,
                 server=self.server,
                 ssh_sources=self.ssh.sources,
                 ssh_open_to_world=self.ssh.open_to_world,

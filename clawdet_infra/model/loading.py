@@ -12,6 +12,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from clawdet_infra.model.access import is_local
 from clawdet_infra.model.base import Record
 from clawdet_infra.model.claims import Claims, Entry
 from clawdet_infra.model.customer import Customer
@@ -187,6 +188,7 @@ def _claims(raw: Mapping[str, Any], broken: list[Location]) -> Claims:
     written = raw.get("ssh")
     ssh: Mapping[str, Any] = written if isinstance(written, Mapping) else {}
     sources = ssh.get("sources", ()) if ("ssh", "sources") not in broken else ()
+    cloud = raw.get("cloud")
     hosts = [
         Entry("sharedHosts", at, _rest(SharedHost, entry, fields("sharedHosts", at)), fields("sharedHosts", at))
         for at, entry in whole("sharedHosts")
@@ -194,6 +196,9 @@ def _claims(raw: Mapping[str, Any], broken: list[Location]) -> Claims:
     hosts_known = ("sharedHosts",) not in broken and all(host.sound("id") for host in hosts)
     return Claims(
         domain=None if ("domain",) in broken else raw.get("domain"),
+        local_cloud=isinstance(cloud, Mapping)
+        and ("cloud", "endpoint") not in broken
+        and is_local(cloud.get("endpoint")),
         server=part(ServerDefaults, "server") if "server" in raw else Fleet.model_fields["server"].default,
         ssh_sources=tuple(
             None if ("ssh", "sources", at) in broken else ip_network(source) for at, source in enumerate(sources)

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from clawdet_infra.model.claims import Claims, Entry
 from clawdet_infra.model.customer import Customer
+from clawdet_infra.model.existing_servers import unusable_servers
 from clawdet_infra.model.names import LONGEST_DOMAIN, reserved_part, slug_of
 from clawdet_infra.model.placement import misplaced
 from clawdet_infra.model.plan import PLANS
@@ -28,6 +29,7 @@ def broken_rules(claims: Claims) -> list[Problem]:
         *_waves(claims),
         *_ssh(claims),
         *misplaced(claims),
+        *unusable_servers(claims),
         *oversized(claims),
     ]
 

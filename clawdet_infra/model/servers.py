@@ -23,10 +23,11 @@ SERVER_ROOT = "/srv/clawdet"
 
 @dataclass(frozen=True)
 class ServerType:
-    """What one type of server has: cores, memory in GiB, and the locations that sell it."""
+    """What one type of server has: cores, memory in GiB, disk in GB, and the locations that sell it."""
 
     cores: int
     memory_gib: int
+    disk: int
     locations: tuple[str, ...]
 
     @property
@@ -37,36 +38,56 @@ class ServerType:
 
 SERVER_TYPES = {
     # Shared Intel and AMD cores.
-    "cx23": ServerType(2, 4, _EUROPE),
-    "cx33": ServerType(4, 8, _EUROPE),
-    "cx43": ServerType(8, 16, _EUROPE),
-    "cx53": ServerType(16, 32, _EUROPE),
+    "cx23": ServerType(2, 4, 40, _EUROPE),
+    "cx33": ServerType(4, 8, 80, _EUROPE),
+    "cx43": ServerType(8, 16, 160, _EUROPE),
+    "cx53": ServerType(16, 32, 320, _EUROPE),
     # Shared Ampere cores (arm64).
-    "cax11": ServerType(2, 4, _EUROPE),
-    "cax21": ServerType(4, 8, _EUROPE),
-    "cax31": ServerType(8, 16, _EUROPE),
-    "cax41": ServerType(16, 32, _EUROPE),
+    "cax11": ServerType(2, 4, 40, _EUROPE),
+    "cax21": ServerType(4, 8, 80, _EUROPE),
+    "cax31": ServerType(8, 16, 160, _EUROPE),
+    "cax41": ServerType(16, 32, 320, _EUROPE),
     # Shared AMD cores, the older generation outside Europe.
-    "cpx11": ServerType(2, 2, _AMERICA + _ASIA),
-    "cpx21": ServerType(3, 4, _AMERICA + _ASIA),
-    "cpx31": ServerType(4, 8, _AMERICA + _ASIA),
-    "cpx41": ServerType(8, 16, _AMERICA + _ASIA),
-    "cpx51": ServerType(16, 32, _AMERICA + _ASIA),
-    "cpx12": ServerType(1, 2, _EUROPE + _ASIA),
-    "cpx22": ServerType(2, 4, _EUROPE + _ASIA),
-    "cpx32": ServerType(4, 8, _EUROPE + _ASIA),
-    "cpx42": ServerType(8, 16, _EUROPE + _ASIA),
-    "cpx52": ServerType(12, 24, _EUROPE + _ASIA),
-    "cpx62": ServerType(16, 32, _EUROPE + _ASIA),
+    "cpx11": ServerType(2, 2, 40, _AMERICA + _ASIA),
+    "cpx21": ServerType(3, 4, 80, _AMERICA + _ASIA),
+    "cpx31": ServerType(4, 8, 160, _AMERICA + _ASIA),
+    "cpx41": ServerType(8, 16, 240, _AMERICA + _ASIA),
+    "cpx51": ServerType(16, 32, 360, _AMERICA + _ASIA),
+    "cpx12": ServerType(1, 2, 40, _EUROPE + _ASIA),
+    "cpx22": ServerType(2, 4, 80, _EUROPE + _ASIA),
+    "cpx32": ServerType(4, 8, 160, _EUROPE + _ASIA),
+    "cpx42": ServerType(8, 16, 320, _EUROPE + _ASIA),
+    "cpx52": ServerType(12, 24, 480, _EUROPE + _ASIA),
+    "cpx62": ServerType(16, 32, 640, _EUROPE + _ASIA),
     # Cores of one's own.
-    "ccx13": ServerType(2, 8, LOCATIONS),
-    "ccx23": ServerType(4, 16, LOCATIONS),
-    "ccx33": ServerType(8, 32, LOCATIONS),
-    "ccx43": ServerType(16, 64, LOCATIONS),
-    "ccx53": ServerType(32, 128, LOCATIONS),
-    "ccx63": ServerType(48, 192, LOCATIONS),
+    "ccx13": ServerType(2, 8, 80, LOCATIONS),
+    "ccx23": ServerType(4, 16, 160, LOCATIONS),
+    "ccx33": ServerType(8, 32, 240, LOCATIONS),
+    "ccx43": ServerType(16, 64, 360, LOCATIONS),
+    "ccx53": ServerType(32, 128, 600, LOCATIONS),
+    "ccx63": ServerType(48, 192, 960, LOCATIONS),
 }
 """The types as of 2026; a type that Hetzner adds is one line here."""
+
+
+def misfit_of_type(old: str, new: str, disk: int) -> str | None:
+    """Return why Hetzner would not make a server with a disk of so many GB another type; None where it would.
+
+    Types that this program does not know are not judged.
+    """
+    if old == new or old not in SERVER_TYPES or new not in SERVER_TYPES:
+        return None
+    if _is_arm(old) != _is_arm(new):
+        return f"a {old} and a {new} have processors of different architectures."
+    smallest = SERVER_TYPES[new].disk
+    if disk > smallest:
+        return f"its disk has {disk} GB, a {new} has {smallest}, and Hetzner makes no disk smaller."
+    return None
+
+
+def _is_arm(name: str) -> bool:
+    return name.startswith("cax")
+
 
 _HOST_KEY = re.compile(r"(?:ssh|ecdsa)-[a-z0-9-]+ [A-Za-z0-9+/]{40,}=*(?: [^\n]*)?")
 _IMAGE = re.compile(r"[a-z][a-z0-9]*(?:[.-][a-z0-9]+)*")
@@ -109,6 +130,9 @@ def _address(value: Any, kind: type[A], example: str) -> A:
     if isinstance(value, kind):
         return value
     written = str(text(value))
+    if kind is IPv6Address and "%" in written:
+        # The zone names a network interface of whichever machine reads it, and two spellings would be one address.
+        raise wrong(f"{quoted(written)} has a zone, which means something on one machine only.", "Leave out the `%`.")
     try:
         return kind(written)
     except ValueError:

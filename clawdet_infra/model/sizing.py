@@ -34,7 +34,6 @@ def oversized(claims: Claims) -> Iterator[Problem]:
         if entry.sound("plan") and not PLANS[entry.value.plan].dedicated and entry.value.server is not None:
             message = f"cannot be given: customers of the plan {entry.value.plan} share hosts."
             yield entry.problem("server", message, "Remove the line, or choose a paying plan.")
-    yield from _existing(claims)
     if claims.server is None or claims.plans is None:
         return
     judged: set[str] = set()
@@ -49,28 +48,6 @@ def oversized(claims: Claims) -> Iterator[Problem]:
             yield from _judge(entry, claims.plans, claims.server)
         if plain:
             judged.add(entry.value.plan)
-
-
-def _existing(claims: Claims) -> Iterator[Problem]:
-    """Yield servers that are there already, but cannot be the customer's."""
-    firsts: dict[str, Entry[Customer]] = {}
-    for entry in claims.customers:
-        found = entry.value.existing_server
-        if found is None or not entry.sound("existingServer"):
-            continue
-        if entry.sound("plan") and not PLANS[entry.value.plan].dedicated:
-            message = f"cannot be given: customers of the plan {entry.value.plan} share hosts."
-            yield entry.problem("existingServer", message, "Remove it, or choose a paying plan.")
-        if entry.sound("server") and entry.value.server is not None:
-            message = "and `server` exclude each other: either a server is there, or one is rented."
-            yield entry.problem("existingServer", message, "Remove one of them.")
-        first = firsts.setdefault(str(found.ipv4), entry)
-        if first is not entry:
-            yield entry.problem(
-                "existingServer.ipv4",
-                f"{found.ipv4} is the server of customer {first.named()} already.",
-                "Each paying customer has a server of its own.",
-            )
 
 
 def _judge(entry: Entry[Customer], plans: PlanOverrides, defaults: ServerDefaults) -> Iterator[Problem]:

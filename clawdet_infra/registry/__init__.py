@@ -18,7 +18,7 @@ from clawdet_infra.registry.records import (
     Wish,
 )
 from clawdet_infra.registry.sealing import Seal
-from clawdet_infra.registry.store import Registry, registry_url
+from clawdet_infra.registry.store import Registry, is_there, registry_url
 
 __all__ = [
     "Applied",
@@ -41,5 +41,6 @@ __all__ = [
     "Wish",
     "cell_name",
     "cell_number",
+    "is_there",
     "registry_url",
 ]

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from clawdet_infra.database.moments import bounded, milliseconds
 from clawdet_infra.model.names import slug_of
 from clawdet_infra.registry.applying import facts_of
-from clawdet_infra.registry.errors import RegistryError
+from clawdet_infra.registry.errors import ClashError
 from clawdet_infra.registry.naming import Claim, top_of
 from clawdet_infra.registry.placing import ensure, see
 from clawdet_infra.registry.reading import row_of
@@ -24,21 +24,25 @@ from clawdet_infra.registry.wanting import columns_of, new_columns
 Facts = Mapping[str, Mapping[str, Any]]
 
 
-def mirror(connection: Connection, base: str, stack: str, version: str, facts: Facts, now: datetime) -> None:
+def mirror(connection: Connection, base: str, stack: str, version: str, facts: Facts, now: datetime) -> list[str]:
     """Keep what a stack's outputs say of its customers.  See `Registry.mirror`."""
     ensure(connection, base, stack)
+    clashes: list[str] = []
     if stack == base:
-        _mirror_base(connection, base, facts, now)
+        clashes = _mirror_base(connection, base, facts, now)
     else:
         for identity, known in facts.items():
             values = facts_of(known)
             if values:
                 this = instances.c.cell == stack, instances.c.id == identity
                 connection.execute(update(instances).where(*this).values(values))
-    see(connection, stack, version)
+    if not clashes:
+        see(connection, stack, version)
+    return clashes
 
 
-def _mirror_base(connection: Connection, base: str, facts: Facts, now: datetime) -> None:
+def _mirror_base(connection: Connection, base: str, facts: Facts, now: datetime) -> list[str]:
+    clashes: list[str] = []
     before = _rows(connection, base)
     # All of them at first, since two customers may have exchanged their subdomains.
     connection.execute(delete(instances).where(instances.c.cell == base))
@@ -47,10 +51,8 @@ def _mirror_base(connection: Connection, base: str, facts: Facts, now: datetime)
         claim = Claim.of({"id": identity, "subdomain": name or None})
         row = row_of(connection, base, identity)
         if row is not None:
-            raise RegistryError(
-                f"the customer {identity} is both in the stack {base} and in {row.cell}. Deprovision the one, or take "
-                f"the other out of Pulumi.{base}.yaml"
-            )
+            clashes.append(_twice(identity, base, row.cell))
+            continue
         values = {
             **new_columns(base, identity, base, now),
             **facts_of(known),
@@ -60,31 +62,53 @@ def _mirror_base(connection: Connection, base: str, facts: Facts, now: datetime)
             "phase": Phase.HEALTHY.value,
             "applied": 1,
         }
+        try:
+            refuse_clash(connection, base, claim, named=bool(name))
+        except ClashError as error:
+            clashes.append(f"the customer {identity} of the stack {base} is left out: {error}")
+            continue
         if name:
-            refuse_clash(connection, base, claim)
             values |= {"subdomain": name, "subdomain_slug": slug_of(name), "top": top_of(name)}
         old = before.get(identity)
         if old is not None:
             values |= {"created_at": old.created_at, "changed_at": _changed_at(old, values, now)}
         connection.execute(insert(instances).values(values))
+    return clashes
+
+
+def _twice(identity: str, base: str, cell: str) -> str:
+    return (
+        f"the customer {identity} is both in the stack {base} and in {cell}. Deprovision the one, or take the other "
+        f"out of Pulumi.{base}.yaml"
+    )
 
 
 def restore(
     connection: Connection, base: str, stack: str, records: Mapping[str, Record], seal: Seal, now: datetime
-) -> None:
+) -> list[str]:
     """Make the entries of a cell anew from what its stack has.  See `Registry.restore`."""
     ensure(connection, base, stack)
     before = _rows(connection, stack)
     kept = {identity for identity, row in before.items() if _is_newer(row) and seal.opens(row.record or "")}
     connection.execute(delete(instances).where(instances.c.cell == stack, instances.c.id.not_in(kept)))
+    clashes: list[str] = []
     for identity, record in sorted(records.items()):
         if identity in kept:
             continue
         claim = Claim.of({**record, "id": identity})
         other = row_of(connection, base, identity)
-        if other is not None:
-            raise RegistryError(f"the customer {identity} is both in the stack {stack} and in {other.cell}")
-        refuse_clash(connection, base, claim)
+        if other is not None and other.cell == base:
+            # The base says again what was mirrored of it; the cell's record is kept nowhere else.
+            clashes.append(_twice(identity, base, stack))
+            connection.execute(delete(instances).where(instances.c.base == base, instances.c.id == identity))
+        elif other is not None:
+            clashes.append(f"the customer {identity} is both in the stack {stack} and in {other.cell}")
+            continue
+        try:
+            refuse_clash(connection, base, claim)
+        except ClashError as error:
+            clashes.append(f"the customer {identity} of the stack {stack} is left out: {error}")
+            continue
         old = before.get(identity)
         # What was there of facts and times stays; a revision is never given out again for another record.
         columns = dict(old._mapping) if old is not None else new_columns(base, identity, stack, now)
@@ -96,6 +120,7 @@ def restore(
         columns |= {"wanted": Wish.PRESENT.value, "phase": Phase.HEALTHY.value, "error": ""}
         columns |= {"applied": columns["revision"]}
         connection.execute(insert(instances).values(columns))
+    return clashes
 
 
 def _is_newer(row: Row[Any]) -> bool:

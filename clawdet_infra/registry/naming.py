@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv6Address
 
 from clawdet_infra.database.moments import bounded
 from clawdet_infra.model.names import slug_of
@@ -34,6 +35,7 @@ class Claim:
     plan: str
     host: str
     existing_ipv4: str | None
+    existing_ipv6: str | None
     gateway_token: str | None = field(repr=False)
     telegram_token: str | None = field(repr=False)
 
@@ -48,6 +50,7 @@ class Claim:
             plan=_text(record.get("plan"), 32) or "",
             host=_text(record.get("host"), 255) or "",
             existing_ipv4=_text(existing.get("ipv4"), 64) if isinstance(existing, Mapping) else None,
+            existing_ipv6=_ipv6(existing.get("ipv6")) if isinstance(existing, Mapping) else None,
             gateway_token=_text(record.get("gatewayToken")),
             telegram_token=_text(record.get("telegramBotToken")),
         )
@@ -79,6 +82,14 @@ def _name(value: object, what: str) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= _LONGEST or not value.isascii() or not value.isprintable():
         raise RegistryError(f"the customer's {what} has to be a host name: a-z, 0-9, hyphens and dots")
     return value
+
+
+def _ipv6(value: object) -> str | None:
+    """Return an IPv6 address in its shortest spelling, so that two spellings of one address are equal."""
+    try:
+        return str(IPv6Address(value)) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 def _text(value: object, longest: int | None = None) -> str | None:

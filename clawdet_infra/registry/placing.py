@@ -74,3 +74,9 @@ def forget(connection: Connection, stack: str) -> None:
         raise RegistryError(f"the cell {stack} still has {signed_up} customers; deprovision them first")
     connection.execute(delete(instances).where(within))
     connection.execute(delete(cells).where(cells.c.stack == stack))
+
+
+def forget_base(connection: Connection, base: str) -> None:
+    """Forget a base stack, its cells and their customers."""
+    connection.execute(delete(instances).where(instances.c.base == base))
+    connection.execute(delete(cells).where(cells.c.base == base))

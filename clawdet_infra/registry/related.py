@@ -36,6 +36,8 @@ def related(connection: Connection, base: str, claim: Claim, seal: Seal) -> list
         ways.append(_ROW.telegram_digest == seal.digest(claim.telegram_token))
     if claim.existing_ipv4:
         ways.append(_ROW.existing_ipv4 == claim.existing_ipv4)
+    if claim.existing_ipv6:
+        ways.append(_ROW.existing_ipv6 == claim.existing_ipv6)
     if claim.plan == _SHARING:
         ways.append(ON_A_HOST)
     # Each way has an index; a union makes sure that it is used.
@@ -44,8 +46,11 @@ def related(connection: Connection, base: str, claim: Claim, seal: Seal) -> list
     return [seal.open(row.record, row.id) for row in connection.execute(wanted.order_by(_ROW.id))]
 
 
-def refuse_clash(connection: Connection, base: str, claim: Claim) -> None:
-    """Raise ClashError where another customer of the base has the id or the subdomain, or one that looks like it."""
+def refuse_clash(connection: Connection, base: str, claim: Claim, *, named: bool = True) -> None:
+    """Raise ClashError where another customer of the base has the id or the subdomain, or one that looks like it.
+
+    Where the customer's subdomain is not known, it is not `named`.
+    """
     identity, name = claim.slugs
     others = _ROW.base == base, _ROW.id != claim.id
     row = _first(connection, *others, _ROW.id_slug == identity)
@@ -55,13 +60,27 @@ def refuse_clash(connection: Connection, base: str, claim: Claim) -> None:
             "are the same in the names of servers. Choose another id",
             row.id,
         )
-    row = _first(connection, *others, _ROW.subdomain_slug == name)
+    row = _first(connection, *others, _ROW.subdomain_slug == name) if named else None
     if row is not None and row.subdomain == claim.name:
         raise ClashError(f"the subdomain {claim.name} is that of customer {row.id} already. Choose another one", row.id)
     if row is not None:
         raise ClashError(
             f"the subdomain {claim.name} collides with {row.subdomain} of customer {row.id}: they differ in dots and "
             "hyphens only. Choose another one",
+            row.id,
+        )
+
+
+def refuse_used_server(connection: Connection, base: str, claim: Claim) -> None:
+    """Raise ClashError where a customer brings a server that another customer of any base is on."""
+    if claim.existing_ipv4 is None:
+        return
+    mine = (_ROW.base == base) & (_ROW.id == claim.id)
+    row = _first(connection, _ROW.ipv4 == claim.existing_ipv4, ~mine)
+    if row is not None:
+        raise ClashError(
+            f"the server {claim.existing_ipv4} is one of this fleet: customer {row.id} of {row.base} is on it. "
+            "Name a server of the customer's own",
             row.id,
         )
 

@@ -51,6 +51,7 @@ instances = Table(
     Column("telegram_digest", String(64)),
     # The address of a server that was there before the customer, where the record names one.
     Column("existing_ipv4", String(64)),
+    Column("existing_ipv6", String(64)),
     Column("url", Text, nullable=False),
     Column("ipv4", String(64), nullable=False),
     Column("server", String(255), nullable=False),
@@ -70,6 +71,8 @@ instances = Table(
     Index("registry_instance_gateway", "base", "gateway_digest"),
     Index("registry_instance_telegram", "base", "telegram_digest"),
     Index("registry_instance_existing", "base", "existing_ipv4"),
+    Index("registry_instance_existing_ipv6", "base", "existing_ipv6"),
+    Index("registry_instance_ipv4", "ipv4"),
 )
 # Written out, since an index of some rows serves only queries that say the same words.
 ON_A_HOST: ColumnElement[bool] = literal_column("host <> ''", Boolean)
@@ -96,6 +99,6 @@ cells = Table(
 leases = lease_table("registry_lease", metadata)
 
 FORM = Form(
-    head="0002", migrations=Path(__file__).parent / "migrations", version_table="registry_version", metadata=metadata
+    head="0003", migrations=Path(__file__).parent / "migrations", version_table="registry_version", metadata=metadata
 )
 """The form of these tables; a test holds it against the migrations."""

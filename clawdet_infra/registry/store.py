@@ -10,8 +10,9 @@ from typing import Any, Self
 
 from clawdet_infra.database import Clock, Database, Lease, LeaseHeld, Leases, connect, migrate, this_process
 from clawdet_infra.place import ROOT
-from clawdet_infra.registry import applying, mirroring, placing, reading, wanting
+from clawdet_infra.registry import applying, mirroring, placing, reading, related, wanting
 from clawdet_infra.registry.errors import PURPOSE, LeaseLostError
+from clawdet_infra.registry.naming import Claim
 from clawdet_infra.registry.records import Applied, Cell, Desired, InstanceRow, Mark, Record, Wanted
 from clawdet_infra.registry.schema import FORM, leases
 from clawdet_infra.registry.sealing import Seal
@@ -19,12 +20,18 @@ from clawdet_infra.registry.wanting import Check, Wishing
 
 LOCK_SECONDS = 30.0
 """How long a call waits for other processes: each of theirs is short, but there may be many."""
+_SQLITE = "sqlite:///"
 _LEASES = Leases(leases, LeaseLostError)
 
 
 def registry_url(root: Path = ROOT) -> str:
     """Return where the registry is: what CLAWDET_REGISTRY says, else a file of the checkout."""
     return os.environ.get(PURPOSE.variable) or f"sqlite:///{root}/.clawdet/registry.db"
+
+
+def is_there(url: str) -> bool:
+    """Return whether there is a registry, as far as that can be seen without making one: a file may not exist yet."""
+    return not url.startswith(_SQLITE) or Path(url.removeprefix(_SQLITE)).exists()
 
 
 class Registry:
@@ -82,8 +89,8 @@ class Registry:
         have changed anything but the id and the subdomain.
 
         A customer stays in its cell.  A new one gets the lowest-numbered cell of the base that has fewer than
-        `cell_size`, else a new cell.  What is stored and was applied with success already changes nothing; else
-        `revision` is one more, and waits to be applied.
+        `cell_size`, else a new cell.  What is stored and was applied with success already changes nothing.  What is
+        stored and waits to be applied, or is being applied, keeps its revision; else `revision` is one more.
 
         Raises BeingRemovedError while the customer is being removed, ClashError where another one has the id or the
         subdomain after all.
@@ -107,6 +114,14 @@ class Registry:
         with self._database.read() as connection:
             row = reading.only_row(connection, identity, base)
         return reading.record_of(row, seal)
+
+    def refuse_used_server(self, base: str, record: Record) -> None:
+        """Raise ClashError where a record names an existing server that another customer of any base is on.
+
+        `want` does it too; this is for who wants to know before a first connection to that server.
+        """
+        with self._database.read() as connection:
+            related.refuse_used_server(connection, base, Claim.of(record))
 
     # What is done about it
 
@@ -152,24 +167,30 @@ class Registry:
         with self._database.read() as connection:
             return reading.cells_of(connection, base)
 
-    def mirror(self, base: str, stack: str, version: str, facts: Mapping[str, Mapping[str, Any]]) -> None:
+    def mirror(self, base: str, stack: str, version: str, facts: Mapping[str, Mapping[str, Any]]) -> list[str]:
         """Keep what a stack's outputs say of its customers, by id, and of which version of the stack that is.
 
         `facts` are `url`, `ipv4`, `server`, `image`, `user`, and for a base stack also `plan`, `host` and `subdomain`.
         The customers of a base stack become entries without a record, and those that it has no more go.  For a cell,
         only what is known of its entries changes, never what is wanted.
+
+        Returns in sentences which customers of a base stack are left out, because a cell has their id or subdomain.
+        Such a stack counts as not read, so that the next call says it again.
         """
         with self._database.write() as connection:
-            mirroring.mirror(connection, base, stack, version, facts, self._clock.now())
+            return mirroring.mirror(connection, base, stack, version, facts, self._clock.now())
 
-    def restore(self, base: str, stack: str, records: Mapping[str, Record], seal: Seal) -> None:
+    def restore(self, base: str, stack: str, records: Mapping[str, Record], seal: Seal) -> list[str]:
         """Make the entries of a cell anew from the records that its stack has, by id.
 
         Entries that want something which was not applied with success are kept as they are; others that the stack does
         not have go.  So do those that another key than `seal` encrypted: nobody can read them any more.
+
+        Returns in sentences which customers clash with those of another stack.  A cell's customer takes the place of
+        one that the base stack lists; of two cells, the first that is restored keeps the customer.
         """
         with self._database.write() as connection:
-            mirroring.restore(connection, base, stack, records, seal, self._clock.now())
+            return mirroring.restore(connection, base, stack, records, seal, self._clock.now())
 
     def mark(self, stack: str) -> Mark | None:
         """Return how the last update of a stack ended; None where that is not known."""
@@ -195,6 +216,11 @@ class Registry:
         """Forget a stack that is gone, with what was mirrored of it.  Raises RegistryError while it has customers."""
         with self._database.write() as connection:
             placing.forget(connection, stack)
+
+    def forget_base(self, base: str) -> None:
+        """Forget a base with its cells and all their customers: their servers are gone, and so are their stacks."""
+        with self._database.write() as connection:
+            placing.forget_base(connection, base)
 
     # Leases
 

@@ -16,7 +16,7 @@ from clawdet_infra.registry.naming import Claim
 from clawdet_infra.registry.placing import place
 from clawdet_infra.registry.reading import as_instance, only_row, record_of, row_of
 from clawdet_infra.registry.records import Phase, Record, Related, Wanted, Wish
-from clawdet_infra.registry.related import refuse_clash, refuse_other_key, related
+from clawdet_infra.registry.related import refuse_clash, refuse_other_key, refuse_used_server, related
 from clawdet_infra.registry.schema import instances
 from clawdet_infra.registry.sealing import Seal
 
@@ -44,6 +44,7 @@ def want(connection: Connection, wishing: Wishing, record: Record, check: Check)
     if row is not None and row.wanted == Wish.ABSENT:
         raise BeingRemovedError(f"the customer {asked.id} is being removed. Try again when that is done")
     refuse_other_key(connection, base, seal)
+    refuse_used_server(connection, base, asked)
     before = record_of(row, seal)
     stored = _plain(check(Related(related(connection, base, asked, seal), before)))
     claim = Claim.of(stored)
@@ -53,12 +54,13 @@ def want(connection: Connection, wishing: Wishing, record: Record, check: Check)
     if row is None:
         cell = place(connection, base, wishing.cell_size)
         _insert(connection, claim, stored, wishing, cell)
-    elif stored != before or row.phase != Phase.HEALTHY or row.applied != row.revision:
+    elif stored != before or row.phase == Phase.FAILED:
         values = {**columns_of(claim, stored, seal), "revision": row.revision + 1, "phase": Phase.WAITING.value}
         _change(connection, row, values, wishing.now)
     after = row_of(connection, base, claim.id)
     assert after is not None
-    changed = row is None or after.revision != row.revision
+    # What was asked for already, and is not there yet, needs no update but the one that it waits for.
+    changed = row is None or after.revision != row.revision or row.phase != Phase.HEALTHY
     return Wanted(
         instance=as_instance(after), revision=after.revision, created=row is None, changed=changed, before=before
     )
@@ -74,8 +76,9 @@ def withdraw(connection: Connection, identity: str, base: str | None, now: datet
             f"the customer {identity} did not sign up, but is listed in Pulumi.{row.base}.yaml. "
             f"Take it out of that list, and run: pulumi up -s {row.base}"
         )
-    values = {"wanted": Wish.ABSENT.value, "phase": Phase.WAITING.value, "revision": row.revision + 1}
-    _change(connection, row, values, now)
+    if row.wanted != Wish.ABSENT or row.phase == Phase.FAILED:
+        values = {"wanted": Wish.ABSENT.value, "phase": Phase.WAITING.value, "revision": row.revision + 1}
+        _change(connection, row, values, now)
     after = row_of(connection, row.base, identity)
     assert after is not None
     return Wanted(instance=as_instance(after), revision=after.revision, created=False, changed=True)
@@ -94,6 +97,7 @@ def columns_of(claim: Claim, record: Record, seal: Seal) -> dict[str, Any]:
         "record": seal.seal(record),
         "gateway_digest": seal.digest(claim.gateway_token) if claim.gateway_token else None,
         "existing_ipv4": claim.existing_ipv4,
+        "existing_ipv6": claim.existing_ipv6,
         "telegram_digest": seal.digest(claim.telegram_token) if claim.telegram_token else None,
     }
 

@@ -99,15 +99,15 @@ HOST_KEY = "ssh-ed25519 " + "A" * 68
 
 
 def test_a_server_that_is_there_is_used_and_not_rented() -> None:
-    there = customer("dave", existingServer={"ipv4": "198.51.100.7", "hostKey": HOST_KEY})
+    there = customer("dave", existingServer={"ipv4": "5.75.200.7", "hostKey": HOST_KEY})
     recorder, outputs = cell([there])
     assert not recorder.of_type(SERVER)
     [(name, deployment)] = recorder.of_type(REMOTE).items()
     assert name.startswith("dave-deployment@existing-"), "on another server it would be another resource"
-    assert (deployment["connection"]["host"], deployment["connection"]["hostKey"]) == ("198.51.100.7", HOST_KEY)
+    assert (deployment["connection"]["host"], deployment["connection"]["hostKey"]) == ("5.75.200.7", HOST_KEY)
     assert deployment["delete"], "the customer would stay on a server that is not removed with it"
     assert set(recorder.of_type(RECORD_SET)) == {"dave-dns-a"}
-    assert outputs["servers"] == {"dave": {"ipv4": "198.51.100.7", "host_key": HOST_KEY}}
+    assert outputs["servers"] == {"dave": {"ipv4": "5.75.200.7", "host_key": HOST_KEY}}
 
 
 def test_secrets_of_a_cell_are_marked_on_their_way_to_the_engine() -> None:

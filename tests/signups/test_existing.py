@@ -12,7 +12,7 @@ from hcloud.server_types import ServerType
 from hcloud.servers import BoundServer
 from hcloud.ssh_keys import SSHKey
 
-from tests.signups.conftest import Signups, removal, signup
+from tests.signups.conftest import HOST, Signups, removal, signup
 from tests.signups.test_agreement import expect_agreement
 from tests.support.gateway import curl
 from tests.support.server import Server
@@ -47,6 +47,11 @@ def test_a_customer_comes_to_a_server_that_is_there_and_leaves_it_as_it_was(
     assert curl(f"{made['access_url']}/readyz", address, signups.cloud["ca"]).json()["ready"] is True
     other = signups.one(signup("yuri", server_ipv4=address))
     assert (other.get("kind"), other.get("action")) == ("TakenError", "fix"), other
+
+    for taken in (signups.stack.outputs()["base"]["hosts"][HOST]["ipv4"], "127.0.0.1", "169.254.169.254"):
+        refused = signups.one(signup("zora", server_ipv4=taken))
+        assert refused.get("action") == "fix", refused
+    assert set(signups.listed()) == {"listed", "xena"}
 
     outputs = signups.stack.outputs(made["cell"])
     pinned = {"ipv4": address, "host_key": outputs["records"]["xena"]["existingServer"]["hostKey"]}

@@ -6,9 +6,12 @@ import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from ipaddress import ip_address, ip_network
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hcloud.servers import BoundServer
 from pydantic import SecretStr
 
 from clawdet_infra.fleet.provider import Provider, ProviderError, ProviderPolicy
@@ -85,9 +88,46 @@ async def test_a_server_that_is_off_is_not_rebooted_but_switched_on(cloud: Runni
     assert actions(cloud, "user123") == before, "one that runs is left alone"
 
 
+async def test_a_server_is_shut_down_and_switched_off_where_it_does_not_follow(cloud: RunningCloud) -> None:
+    make_server(cloud.client(), "user123", labels={"clawdet-cell": "prod-cell-1"})
+    assert await provider(cloud).switched_off("clawdet-cell=prod-cell-1") == []
+    await provider(cloud).power_off("user123")
+    assert await provider(cloud).status("user123") == "off"
+    assert "shutdown_server" in actions(cloud, "user123")
+    assert await provider(cloud).switched_off("clawdet-cell=prod-cell-1") == ["user123"]
+    assert await provider(cloud).switched_off("clawdet-cell=prod-cell-2") == []
+    before = actions(cloud, "user123")
+    await provider(cloud).power_off("user123")
+    assert actions(cloud, "user123") == before, "one that is off is left alone"
+    with pytest.raises(ProviderError, match="the provider has no server nobody"):
+        await provider(cloud).power_off("nobody")
+
+
+async def test_which_servers_are_there_is_known_by_their_ids(cloud: RunningCloud) -> None:
+    server = make_server(cloud.client(), "user123")
+    assert await provider(cloud).existing([server.id, server.id + 1000]) == {server.id}
+    assert await provider(cloud).disk_of("user123") == 40
+    assert await provider(cloud).disk_of("nobody") is None
+
+
 async def test_a_server_that_is_gone_says_what_makes_it_anew(cloud: RunningCloud) -> None:
     with pytest.raises(ProviderError, match="the provider has no server nobody; `clawdet up` makes it anew"):
         await provider(cloud).power_on("nobody")
+
+
+async def test_who_has_an_address_is_known_for_the_servers_of_fleets_alone(cloud: RunningCloud) -> None:
+    def addresses(server: BoundServer) -> list[Any]:
+        assert server.public_net is not None
+        assert server.public_net.ipv4 is not None
+        assert server.public_net.ipv6 is not None
+        return [ip_address(server.public_net.ipv4.ip), ip_network(server.public_net.ipv6.ip)[7]]
+
+    ours = make_server(cloud.client(), "user123", labels={"clawdet-fleet": "clawdet.com"})
+    rented = make_server(cloud.client(), "by-hand", labels={"team": "clawdet"})
+    assert [await provider(cloud).fleet_server_at(one) for one in addresses(ours)] == ["user123", "user123"]
+    assert [await provider(cloud).fleet_server_at(one) for one in addresses(rented)] == [None, None]
+    for elsewhere in ("5.75.200.7", "2a01:4f8:c17:1::7"):
+        assert await provider(cloud).fleet_server_at(ip_address(elsewhere)) is None
 
 
 async def test_a_wrong_token_is_said_and_not_shown(cloud: RunningCloud) -> None:

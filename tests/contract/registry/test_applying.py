@@ -77,7 +77,7 @@ def test_what_was_asked_for_meanwhile_goes_on_waiting(registry: Registry, ok: bo
 
 def test_a_result_that_comes_late_takes_nothing_back(registry: Registry) -> None:
     want(registry, signup("ada"))
-    want(registry, signup("ada"))
+    want(registry, signup("ada", tokenVersion=2))
     registry.applied(CELL, {"ada": Applied(revision=2, ok=True)})
     registry.applied(CELL, {"ada": Applied(revision=1, ok=False, error="late")})
     registry.applied(CELL, {"ada": Applied(revision=3, ok=False, error="of another life")})

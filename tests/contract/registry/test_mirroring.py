@@ -61,12 +61,19 @@ def test_the_other_way_round_it_is_told_and_nothing_is_lost(registry: Registry) 
     registry.mirror(BASE, BASE, "1", {"acme": ACME})
     healthy(registry, signup("ada"))
     before = registry.instances()
-    with pytest.raises(RegistryError, match=r"ada is both in the stack prod and in prod-cell-1"):
-        registry.mirror(BASE, BASE, "2", {"acme": ACME, "ada": ACME})
-    with pytest.raises(ClashError, match="the subdomain ada is that of customer ada"):
-        registry.mirror(BASE, BASE, "2", {"bob": {**ACME, "subdomain": "ada"}})
+    for _ in range(2):
+        [told] = registry.mirror(BASE, BASE, "2", {"acme": ACME, "ada": ACME})
+        assert "ada is both in the stack prod and in prod-cell-1" in told
     assert registry.instances() == before
-    assert [cell.seen for cell in registry.cells()] == ["1", ""]
+    [told] = registry.mirror(BASE, BASE, "2", {"acme": ACME, "bob": {**ACME, "subdomain": "ada"}})
+    assert "bob" in told
+    assert "the subdomain ada is that of customer ada" in told
+    [told] = registry.mirror(BASE, BASE, "2", {"acme": ACME, "a-da": {}, "a.da": {}})
+    assert "a.da" in told
+    assert {"acme", "a-da", "ada"} == {row.id for row in registry.instances()}
+    assert [cell.seen for cell in registry.cells()] == ["1", ""], "it is read again until nobody clashes"
+    assert registry.mirror(BASE, BASE, "2", {"acme": ACME}) == []
+    assert [cell.seen for cell in registry.cells()] == ["2", ""]
 
 
 def test_a_mirrored_cell_changes_only_what_is_known(registry: Registry) -> None:
@@ -143,6 +150,26 @@ def test_records_whose_key_was_lost_are_made_anew_with_the_new_one(registry: Reg
 
 def test_a_customer_in_two_stacks_is_told(registry: Registry) -> None:
     registry.restore(BASE, CELL, {"ada": signup("ada")}, SEAL)
-    with pytest.raises(RegistryError, match="ada is both in the stack prod-cell-2 and in prod-cell-1"):
-        registry.restore(BASE, "prod-cell-2", {"ada": signup("ada")}, SEAL)
-    assert [cell.stack for cell in registry.cells()] == [CELL]
+    others = {"ada": signup("ada"), "bob": signup("bob"), "carl": signup("carl", subdomain="ada")}
+    twice, taken = registry.restore(BASE, "prod-cell-2", others, SEAL)
+    assert "ada is both in the stack prod-cell-2 and in prod-cell-1" in twice
+    assert "carl" in taken
+    assert {row.id: row.cell for row in registry.instances()} == {"ada": CELL, "bob": "prod-cell-2"}
+
+
+def test_a_cells_customer_is_restored_in_place_of_one_that_the_base_lists(registry: Registry) -> None:
+    registry.mirror(BASE, BASE, "1", {"ada": ACME, "acme": ACME})
+    [told] = registry.restore(BASE, CELL, {"ada": signup("ada")}, SEAL)
+    assert "ada is both in the stack prod and in prod-cell-1" in told
+    assert registry.record("ada", SEAL) == signup("ada")
+    assert {row.id: row.cell for row in registry.instances()} == {"ada": CELL, "acme": BASE}
+
+
+def test_a_base_is_forgotten_with_its_cells_and_customers_and_no_other_is(registry: Registry) -> None:
+    for base in (BASE, "local"):
+        registry.mirror(base, base, "1", {"acme": ACME})
+        want(registry, signup("ada"), base=base)
+    registry.forget_base("local")
+    assert {(row.base, row.id) for row in registry.instances()} == {(BASE, "acme"), (BASE, "ada")}
+    assert {cell.stack for cell in registry.cells()} == {BASE, CELL}
+    assert want(registry, signup("ada"), base="local").created

@@ -56,14 +56,38 @@ def test_the_same_again_changes_nothing_once_it_was_applied(registry: Registry, 
 
 
 @pytest.mark.parametrize("end", ["waiting", "updating", "failed"])
-def test_the_same_again_is_tried_again_where_it_was_not_applied(registry: Registry, end: str) -> None:
+def test_the_same_again_is_brought_about_once(registry: Registry, end: str) -> None:
+    """What failed is tried again; what waits, or is being applied, gets no second update."""
     first = want(registry, signup("ada"))
     if end == "updating":
         registry.updating(first.instance.cell, {"ada": 1})
     if end == "failed":
         registry.applied(first.instance.cell, {"ada": Applied(revision=1, ok=False, error="no capacity")})
     again = want(registry, signup("ada"))
-    assert (again.changed, again.revision, again.instance.phase) == (True, 2, Phase.WAITING)
+    expected = {"waiting": (1, Phase.WAITING), "updating": (1, Phase.UPDATING), "failed": (2, Phase.WAITING)}
+    assert (again.changed, (again.revision, again.instance.phase)) == (True, expected[end])
+
+
+@pytest.mark.parametrize("end", ["waiting", "updating", "failed"])
+def test_the_same_removal_again_is_brought_about_once(registry: Registry, end: str) -> None:
+    healthy(registry, signup("ada"))
+    first = registry.withdraw("ada")
+    assert first is not None
+    if end == "updating":
+        registry.updating(first.instance.cell, {"ada": 2})
+    if end == "failed":
+        registry.applied(first.instance.cell, {"ada": Applied(revision=2, ok=False, error="it is locked")})
+    again = registry.withdraw("ada")
+    assert again is not None
+    expected = {"waiting": (2, Phase.WAITING), "updating": (2, Phase.REMOVING), "failed": (3, Phase.WAITING)}
+    assert (again.revision, again.instance.phase) == expected[end]
+
+
+def test_one_who_is_there_waits_for_the_update_of_a_neighbour_without_one_of_its_own(registry: Registry) -> None:
+    healthy(registry, signup("ada"))
+    registry.updating("prod-cell-1", {"ada": 1})
+    again = want(registry, signup("ada"))
+    assert (again.changed, again.revision) == (True, 1)
 
 
 def test_cells_are_filled_in_order_and_nobody_moves(registry: Registry) -> None:
@@ -115,6 +139,11 @@ def test_each_base_has_cells_and_names_of_its_own(registry: Registry) -> None:
         (signup("x", gatewayToken=GATEWAY), signup("y", telegramBotToken=GATEWAY), False),
         (signup("x", existingServer=SERVER), signup("y", existingServer={**SERVER, "hostKey": "another"}), True),
         (signup("x", existingServer=SERVER), signup("y", existingServer={"ipv4": "192.0.2.8"}), False),
+        (
+            signup("x", existingServer={**SERVER, "ipv6": "2a01:4f8::1"}),
+            signup("y", existingServer={"ipv4": "192.0.2.8", "ipv6": "2A01:04F8:0::0001"}),
+            True,
+        ),
         (signup("x", plan="free", host="shared-1"), signup("y", plan="free"), True),
         (signup("x", plan="free", host="shared-1"), signup("y", plan="pro"), False),
         (signup("x", plan="pro"), signup("y", plan="free"), False),
@@ -127,6 +156,17 @@ def test_a_new_customer_is_checked_against_those_who_could_clash(
     for number in range(4):
         want(registry, signup(f"other-{number}"))
     assert related_to(registry, new) == ([there["id"]] if related else [])
+
+
+def test_a_server_that_another_customer_of_any_base_is_on_is_refused(registry: Registry) -> None:
+    want(registry, signup("ada"), base="local")
+    registry.mirror("local", "local-cell-1", "1", {"ada": {"ipv4": "192.0.2.7"}})
+    with pytest.raises(ClashError, match=r"192\.0\.2\.7 is one of this fleet: customer ada of local is on it"):
+        want(registry, signup("grace", existingServer=SERVER))
+    assert registry.instance("grace", "prod") is None
+    assert want(registry, signup("grace", existingServer={**SERVER, "ipv4": "192.0.2.8"})).changed
+    registry.mirror("prod", "prod-cell-1", "1", {"grace": {"ipv4": "192.0.2.8"}})
+    assert want(registry, signup("grace", existingServer={**SERVER, "ipv4": "192.0.2.8"})).changed, "one's own"
 
 
 def test_all_who_share_hosts_are_told_of_each_other_across_cells(registry: Registry) -> None:

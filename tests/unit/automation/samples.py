@@ -21,12 +21,10 @@ __all__ = ["BOT_TOKEN", "GATEWAY_TOKEN", "customer"]
 
 
 def base(*customers: Mapping[str, Any], **changes: Any) -> Base:
-    return Base(
-        "prod",
-        load_fleet(fleet(*customers, **changes)),
-        {"registry_key": "5e" * 32, "base": {"zone": "clawdet.com", "hosts": {}}},
-        "1",
-    )
+    """A base whose shared hosts are up."""
+    made = load_fleet(fleet(*customers, **changes))
+    up = {one.id: {"ipv4": "192.0.2.99", "ipv6": "2001:db8::99", "host_key": "x"} for one in made.shared_hosts}
+    return Base("prod", made, {"registry_key": "5e" * 32, "base": {"zone": "clawdet.com", "hosts": up}}, "1")
 
 
 def hosts(**capacities: int) -> list[dict[str, Any]]:

@@ -100,10 +100,10 @@ def test_a_mistake_of_a_free_customer_is_told_as_itself() -> None:
 # --- what cannot change -------------------------------------------------------------------------------------------
 
 SERVER = {
-    "ipv4": "192.0.2.7",
+    "ipv4": "5.75.200.7",
     "hostKey": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPHJrSmEsAEpu4Fq1J7aGFQ1BhJbGXBCfFBNGHa1DPtL",
 }
-OTHER_SERVER = {**SERVER, "ipv4": "192.0.2.8"}
+OTHER_SERVER = {**SERVER, "ipv4": "5.75.200.8"}
 CHANGES = {
     "from shared to a server of its own": (free("bob", "shared-1"), customer("bob")),
     "from a server of its own to shared": (customer("bob"), free("bob")),
@@ -151,6 +151,10 @@ CLASHES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "the gateway token": (customer("ada", gatewayToken=GATEWAY_TOKEN), customer("bob", gatewayToken=GATEWAY_TOKEN)),
     "the Telegram token": (customer("ada", telegramBotToken=BOT_TOKEN), customer("bob", telegramBotToken=BOT_TOKEN)),
     "the existing server": (customer("ada", existingServer=SERVER), customer("bob", existingServer=SERVER)),
+    "the existing server's IPv6 address in another spelling": (
+        customer("ada", existingServer={**SERVER, "ipv6": "2a01:4f8:c17:abcd::1"}),
+        customer("bob", existingServer={**OTHER_SERVER, "ipv6": "2A01:04f8:c17:abcd:0:0:0:1"}),
+    ),
 }
 
 
@@ -192,6 +196,22 @@ def test_what_others_do_wrong_is_not_blamed_on_the_newcomer() -> None:
     assert caught.value.action == "call", "the caller has nothing to mend"
     assert "do not fit those who signed up before" in str(caught.value)
     assert "ada's host 'shared-9' is no shared host" in str(caught.value)
+
+
+def test_one_who_signed_up_and_is_listed_too_is_not_blamed_on_the_newcomer() -> None:
+    """Each of the two stacks can be updated by itself."""
+    over = base(free("eve", "shared-1"), sharedHosts=hosts(shared_1=5))
+    twice = free("eve", "shared-1")
+    assert checked(free("bob"), among(twice), over)["host"] == "shared-1"
+    assert isinstance(refused(free("eve", "shared-1"), among(twice), over), TakenError)
+
+
+def test_nobody_is_placed_on_a_host_that_is_not_up() -> None:
+    over = base(sharedHosts=hosts(shared_1=1, shared_2=5))
+    over.outputs["base"]["hosts"].pop("shared-2")
+    assert checked(free("bob"), over=over)["host"] == "shared-1"
+    with pytest.raises(SetupError, match="the shared host shared-2 is not up"):
+        checked(free("bob", "shared-2"), over=over)
 
 
 def test_beside_what_others_do_wrong_the_newcomers_own_mistake_is_told() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,12 +22,16 @@ from clawdet_infra.automation import (
     DeadlineError,
     ImmutableError,
     InputError,
+    Provisioned,
     Provisioner,
     SetupError,
     Signup,
     StageEvent,
     TakenError,
     UnknownCustomerError,
+    existing_server,
+    provisioner,
+    server_type,
 )
 from clawdet_infra.registry import Lease, Registry, Seal, Wish
 from tests.unit.automation.samples import CANARY
@@ -78,6 +84,91 @@ def test_calls_that_wait_together_go_up_in_one_update(fleet: Provisioner, world:
     assert [[name for name, _, _ in one] for one in world.updates] == [["ada"], ["ada", "bob", "carl"]]
 
 
+def test_the_same_call_again_during_its_update_waits_for_that_update(fleet: Provisioner, world: World) -> None:
+    with held(world) as go_on, ThreadPoolExecutor(2) as threads:
+        first = threads.submit(fleet.provision, signup())
+        again = asked(threads, fleet, signup(), world)
+        go_on.set()
+        assert [one.result(SOON).success for one in (first, again)] == [True, True]
+    assert len(world.updates) == 1
+
+
+def test_the_same_call_again_during_a_neighbours_update_causes_none_of_its_own(
+    fleet: Provisioner, world: World
+) -> None:
+    fleet.provision(signup("ada"))
+    with held(world) as go_on, ThreadPoolExecutor(2) as threads:
+        neighbour = threads.submit(fleet.provision, signup("bob"))
+        again = asked(threads, fleet, signup("ada"), world)
+        assert not again.done(), "the update concerns the whole cell"
+        go_on.set()
+        assert [one.result(SOON).success for one in (neighbour, again)] == [True, True]
+    assert len(world.updates) == 2
+
+
+@contextmanager
+def held(world: World) -> Iterator[threading.Event]:
+    """Updates that do not end before the event is set."""
+    go_on = threading.Event()
+    world.begun = threading.Event()
+
+    def during(stop: threading.Event, tell: Any) -> None:
+        world.begun.set()
+        assert go_on.wait(SOON)
+
+    world.during = during
+    yield go_on
+
+
+def asked(threads: ThreadPoolExecutor, fleet: Provisioner, customer: Signup, world: World) -> Future[Provisioned]:
+    """A call that waits for an update that has begun."""
+    assert world.begun.wait(SOON)
+    queued = threading.Event()
+    call = threads.submit(fleet.provision, customer, lambda _: queued.set())
+    assert queued.wait(SOON)
+    return call
+
+
+def test_after_an_update_that_was_killed_the_same_call_updates_again(fleet: Provisioner, world: World) -> None:
+    fleet.provision(signup("ada"))
+    fleet._registry.updating(CELL, {"ada": 1})
+    assert fleet.provision(signup("ada")).success
+    assert len(world.updates) == 2
+    assert fleet._registry.instance("ada", "prod").phase == "healthy"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("broken", [KeyError("shared-9"), ValueError(CANARY), OSError("away")], ids=range(3))
+def test_what_nobody_foresaw_is_an_error_for_a_person_without_its_words(
+    fleet: Provisioner, world: World, broken: Exception
+) -> None:
+    def during(stop: threading.Event, tell: Any) -> None:
+        raise broken
+
+    fleet.provision(signup("ada"))
+    world.during = during
+    calls: list[Callable[[], object]] = [
+        lambda: fleet.provision(signup()),
+        lambda: fleet.deprovision("ada"),
+        lambda: fleet.update(CELL),
+    ]
+    for call in calls:
+        with pytest.raises(SetupError, match=f"met a {type(broken).__name__}") as caught:
+            call()
+        assert CANARY not in f"{caught.value!r}"
+        assert caught.value.__cause__ is None
+    world.during = lambda stop, tell: None
+    assert fleet.provision(signup()).success, "the cell is not blocked"
+
+
+def test_a_callers_function_that_fails_ends_no_update(fleet: Provisioner, world: World) -> None:
+    def fail(event: StageEvent) -> None:
+        raise RuntimeError(event.stage)
+
+    assert fleet.provision(signup(), fail).success
+    fleet.update(CELL, fail)
+    assert len(world.updates) == 2
+
+
 def test_a_customer_who_fails_is_no_failure_of_others(fleet: Provisioner, world: World) -> None:
     world.broken["ada"] = "the gateway did not get ready"
     with pytest.raises(AutomationError, match="customer ada"):
@@ -117,6 +208,96 @@ def test_what_cannot_be_is_refused_and_not_stored(
     assert "canary" not in f"{caught.value} {caught.value!r}"
     assert fleet._registry.instances("prod") == before
     assert len(world.updates) == 1
+
+
+FLEET_SERVERS = {
+    "base": {"zone": "clawdet.com", "hosts": {"shared-1": {"ipv4": "5.75.200.1", "ipv6": "2a01:4f8:c17:1::1"}}},
+    "servers": {"listed": {"ipv4": "5.75.200.2", "host_key": "x"}},
+    "customers": {"listed": {"ipv4": "5.75.200.3", "host": "listed"}},
+}
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPHJrSmEsAEpu4Fq1J7aGFQ1BhJbGXBCfFBNGHa1DPtL"
+
+
+@pytest.mark.parametrize("host_key", [None, HOST_KEY], ids=["its key is asked", "its key is given"])
+@pytest.mark.parametrize(
+    ("named", "part"),
+    [
+        ({"ipv4": "127.0.0.1"}, "the machine itself"),
+        ({"ipv4": "169.254.169.254"}, "metadata"),
+        ({"ipv4": "0.0.0.0"}, "no server's address"),
+        ({"ipv4": "224.0.0.5"}, "multicast"),
+        ({"ipv4": "10.0.0.7"}, "private"),
+        ({"ipv4": "2130706433"}, "no IPv4 address"),
+        ({"ipv4": "5.75.200.1"}, "the server shared-1 of this fleet"),
+        ({"ipv4": "5.75.200.2"}, "the server listed of this fleet"),
+        ({"ipv4": "5.75.200.3"}, "the server listed of this fleet"),
+        ({"ipv4": "5.75.200.4"}, "customer ada of prod is on it"),
+        ({"ipv4": "5.75.200.9", "ipv6": "2a01:4f8:c17:1::7"}, "the server shared-1 of this fleet"),
+        ({"ipv4": "5.75.200.9", "ipv6": "fe80::1%eth0"}, "has a zone"),
+    ],
+)
+def test_a_server_that_is_not_the_callers_is_refused_before_anything_connects(
+    fleet: Provisioner,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    named: dict[str, str],
+    part: str,
+    host_key: str | None,
+) -> None:
+    world.base = replace(world.base, outputs={**world.base.outputs, **FLEET_SERVERS})
+    fleet.provision(signup("ada"))
+    fleet._registry.mirror("prod", CELL, "1", {"ada": {"ipv4": "5.75.200.4"}})
+    connected: list[str] = []
+    monkeypatch.setattr(provisioner, "shown_host_key", lambda address, *_, **__: connected.append(address) or HOST_KEY)
+    monkeypatch.setattr(existing_server, "Provider", lambda cloud: connected.append("the provider"))
+    options = {"existingServer": {"hostKey": HOST_KEY, **named}} if "ipv6" in named else {}
+    server = {} if options else {"server_ipv4": named["ipv4"], "server_host_key": host_key}
+    with pytest.raises(InputError, match=part):
+        fleet.provision(signup(options=options, **server))
+    assert connected == []
+    assert fleet._registry.instance("bob", "prod") is None
+
+
+def test_a_disk_that_would_have_to_shrink_is_refused_before_anything_is_stored(
+    fleet: Provisioner, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    class Disks:
+        def __init__(self, cloud: object) -> None:
+            pass
+
+        async def disk_of(self, name: str) -> int:
+            asked.append(name)
+            return 80
+
+    monkeypatch.setattr(server_type, "Provider", Disks)
+    fleet.provision(signup(plan="enterprise"))
+    before = fleet._registry.instance("bob", "prod")
+    with pytest.raises(ImmutableError, match="its disk has 80 GB, a cx23 has 40"):
+        fleet.provision(signup(plan="pro"))
+    assert fleet._registry.instance("bob", "prod") == before
+    assert (len(world.updates), asked) == (1, ["bob"])
+    fleet.provision(signup(plan="enterprise", subdomain="robert"))
+    assert asked == ["bob"], "the provider is asked where the type changes"
+
+
+def test_a_server_that_only_the_provider_knows_is_refused_too(
+    fleet: Provisioner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Known:
+        def __init__(self, cloud: object) -> None:
+            pass
+
+        async def fleet_server_at(self, address: object) -> str | None:
+            return "staging-1" if str(address) == "5.75.200.9" else None
+
+    monkeypatch.setattr(existing_server, "Provider", Known)
+    monkeypatch.setattr(provisioner, "shown_host_key", lambda *_, **__: HOST_KEY)
+    with pytest.raises(TakenError, match="the server staging-1 of this fleet"):
+        fleet.provision(signup(server_ipv4="5.75.200.9"))
+    assert fleet.provision(signup(server_ipv4="5.75.200.10")).success
+    assert not fleet.provision(signup(server_ipv4="5.75.200.10")).changed
 
 
 def test_a_registry_with_another_key_is_for_a_person(fleet: Provisioner, world: World) -> None:

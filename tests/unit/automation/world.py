@@ -39,6 +39,7 @@ class World:
         self.during: Callable[[threading.Event, Callable[[str, Passed], Any]], None] = lambda stop, tell: None
         self.at_once = 0
         self.lock = threading.Lock()
+        self.begun = threading.Event()
 
     def bases(self, name: str, root: Path) -> World:
         return self

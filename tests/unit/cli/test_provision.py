@@ -117,6 +117,8 @@ class Fake:
         self._fail()
         return self.rows
 
+    clashes: tuple[str, ...] = ()
+
     def rebuild(self) -> list[InstanceRow]:
         self.asked.append(("rebuild",))
         self._fail()
@@ -331,3 +333,12 @@ def test_the_list_has_who_is_listed_and_who_signed_up(fleet: Fake) -> None:
 def test_the_registry_is_made_anew_only_where_that_is_said(fleet: Fake) -> None:
     run("list", "--rebuild", "--json")
     assert fleet.asked == [("rebuild",)]
+
+
+def test_a_customer_in_two_stacks_is_a_warning_beside_the_list(fleet: Fake) -> None:
+    fleet.clashes = ("the customer eve is both in the stack prod and in prod-cell-1",)
+    fleet.rows = [row(id="ada")]
+    done = run("list", "--json")
+    assert "warning: the customer eve is both in the stack prod" in done.stderr
+    assert [one["id"] for one in json.loads(done.stdout)] == ["ada"]
+    assert done.exit_code == 0

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from clawdet_infra.changes import previewing
 from clawdet_infra.changes.checkout import CheckoutSource
-from clawdet_infra.cli import project, recover
+from clawdet_infra.cli import project, recover, servers
 from clawdet_infra.cli import up as module
 from clawdet_infra.cli.main import app
 from clawdet_infra.cli.up import POLICY_PACK
@@ -22,11 +22,14 @@ class Started:
     def __init__(self) -> None:
         self.argvs: list[Sequence[str]] = []
         self.wishes: list[previewing.Wish] = []
+        self.off: list[str] = []
+        self.hinted: list[str] = []
+        self.code = 0
         self.report = SimpleNamespace(misconfigured=False, failed=False, refused=False)
 
     def run(self, argv: Sequence[str]) -> int:
         self.argvs.append(argv)
-        return 0
+        return self.code
 
     def preview(self, sources: Iterable[previewing.Source], wish: previewing.Wish) -> Any:
         self.wishes.append(wish)
@@ -37,6 +40,9 @@ class Started:
 def started(monkeypatch: pytest.MonkeyPatch) -> Started:
     found = Started()
     monkeypatch.setattr(recover, "recover", lambda **_: None)
+    monkeypatch.setattr(servers, "prepare", lambda stack: None)
+    monkeypatch.setattr(servers, "switched_off", lambda stack: found.off)
+    monkeypatch.setattr(servers, "hint_at_gone", found.hinted.append)
     monkeypatch.setattr(project, "run", found.run)
     monkeypatch.setattr(previewing, "preview", found.preview)
     monkeypatch.setattr(module, "_show", lambda report: None)
@@ -68,3 +74,17 @@ def test_nothing_is_started_where_the_preview_says_no(started: Started, what: st
     setattr(started.report, what, True)
     assert CliRunner().invoke(app, ["up", "-s", "prod", "--yes"]).exit_code == code
     assert started.argvs == []
+
+
+def test_an_update_over_a_server_that_is_off_is_no_success(started: Started) -> None:
+    started.off = ["ada"]
+    done = CliRunner().invoke(app, ["up", "-s", "prod", "--yes"])
+    assert done.exit_code == 4
+    assert "server ada is off. Switch it on with `clawdet power on ada`" in done.output
+    assert started.hinted == []
+
+
+def test_after_an_update_that_failed_servers_that_are_gone_are_named(started: Started) -> None:
+    started.code = 1
+    assert CliRunner().invoke(app, ["up", "-s", "prod", "--yes"]).exit_code == 1
+    assert started.hinted == ["prod"]

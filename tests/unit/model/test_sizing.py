@@ -182,34 +182,3 @@ def test_a_customers_limits_go_over_those_of_the_plan():
     fleet_ = load_fleet(fleet(customer(limits={"memory": 2048}), plans={"pro": {"memory": 2560, "pids": 600}}))
     limits = fleet_.limits(fleet_.customers[0])
     assert (limits.cpus, limits.memory, limits.pids) == (1.5, 2048, 600)
-
-
-HOST_KEY = "ssh-ed25519 " + "A" * 68
-
-
-def there(ipv4: str = "198.51.100.7", **fields):
-    return {"ipv4": ipv4, "hostKey": HOST_KEY, **fields}
-
-
-def test_a_server_that_is_there_is_not_held_against_what_is_rented():
-    fleet_ = load_fleet(fleet(customer(existingServer=there(), limits={"memory": 100_000})))
-    assert str(fleet_.customers[0].existing_server.ipv4) == "198.51.100.7"
-
-
-@pytest.mark.parametrize(
-    ("entry", "part"),
-    [
-        ({"plan": "free", "existingServer": there()}, "customers of the plan free share hosts"),
-        ({"existingServer": there(), "server": {"type": "cx33"}}, "exclude each other"),
-        ({"existingServer": there("198.51.100")}, "'198.51.100' is no IPv4 address"),
-        ({"existingServer": there(ipv6="x")}, "'x' is no IPv6 address"),
-        ({"existingServer": there(hostKey="AAAA")}, "is no SSH host key"),
-    ],
-)
-def test_a_server_that_is_there_has_to_fit(entry, part):
-    assert part in complaint(fleet(customer(**entry)))
-
-
-def test_two_customers_cannot_have_one_server():
-    both = [customer("a1", existingServer=there()), customer("b1", existingServer=there())]
-    assert "is the server of customer a1" in complaint(fleet(*both))

@@ -1,0 +1,80 @@
+"""What the provider, or sense, would refuse of an update, said before anything is touched.
+
+The provider's plugin switches a server off before it asks for another type, and leaves it off where Hetzner refuses.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from clawdet_infra.changes.owners import STACK, Owner, Owners, name_of, type_of
+from clawdet_infra.changes.wording import DEPLOYMENT, RECORD_SET, SERVER, inputs, summary_of
+from clawdet_infra.checks.finding import Finding
+from clawdet_infra.model import misfit_of_type
+
+Step = Mapping[str, Any]
+
+
+def refusals(steps: Iterable[Step]) -> list[Finding]:
+    """Return what of the steps of a preview could not be done, or must not be."""
+    # The stack itself is nobody's.
+    steps = [step for step in steps if type_of(step["urn"]) != STACK]
+    owners = Owners(steps)
+    return [*_types(steps, owners), *_taken_servers(steps, owners)]
+
+
+def _types(steps: Sequence[Step], owners: Owners) -> Iterator[Finding]:
+    """Yield servers whose new type Hetzner would refuse."""
+    for step in steps:
+        if type_of(step["urn"]) != SERVER or step["op"] != "update":
+            continue
+        before = (step.get("oldState") or {}).get("outputs") or {}
+        old, new = before.get("serverType"), inputs(step, "newState").get("serverType")
+        disk = before.get("primaryDiskSize")
+        if not isinstance(old, str) or not isinstance(new, str) or not isinstance(disk, int | float):
+            continue
+        if why := misfit_of_type(old, new, int(disk)):
+            yield Finding(
+                rule="server_type",
+                message=f"{name_of(step['urn'])} cannot become a {new}: {why}",
+                hint="Take the change back.",
+                concerns=(str(owners.of(step["urn"])),),
+            )
+
+
+def _taken_servers(steps: Sequence[Step], owners: Owners) -> Iterator[Finding]:
+    """Yield customers whose existing server is a server of this stack."""
+    by_owner: dict[Owner, list[Step]] = defaultdict(list)
+    servers: dict[str, Step] = {}
+    for step in steps:
+        by_owner[owners.of(step["urn"])].append(step)
+        address = ((step.get("oldState") or {}).get("outputs") or {}).get("ipv4Address")
+        if type_of(step["urn"]) == SERVER and step["op"] != "delete" and isinstance(address, str):
+            servers[address] = step
+    for owner, its in by_owner.items():
+        if owner.kind != "customer" or any(type_of(step["urn"]) == SERVER for step in its):
+            continue
+        plans = {summary_of(inputs(step, "newState")).get("plan") for step in its if type_of(step["urn"]) == DEPLOYMENT}
+        if plans <= {"free", None}:
+            continue
+        for address in _addresses(its):
+            if address in servers:
+                yield Finding(
+                    rule="existing_server",
+                    message=f"{address} is {name_of(servers[address]['urn'])}, a server of this fleet.",
+                    hint="Write the address of a server of the customer's own as `existingServer`.",
+                    concerns=(str(owner),),
+                )
+
+
+def _addresses(steps: Sequence[Step]) -> list[str]:
+    """Return where the A records of a customer are to lead."""
+    found: list[str] = []
+    for step in steps:
+        record_set = inputs(step, "newState")
+        if type_of(step["urn"]) == RECORD_SET and record_set.get("type") == "A":
+            values = record_set.get("records")
+            found += [one["value"] for one in values or () if isinstance(one, Mapping) and "value" in one]
+    return found

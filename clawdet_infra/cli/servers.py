@@ -1,0 +1,138 @@
+"""What the engine does not tell of a stack's servers: which the provider does not have, and which are off."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from clawdet_infra.cli import project
+from clawdet_infra.cli.project import ROOT, CommandError, Exit
+
+if TYPE_CHECKING:
+    from clawdet_infra.model import CloudAccess, Fleet
+
+Resources = Sequence[Mapping[str, Any]]
+
+
+def prepare(stack: str) -> None:
+    """Refuse an existing server that is one of the fleet's, and forget servers that are to go and are gone already.
+
+    The provider is asked only about existing servers that nothing was deployed on yet, and about servers in the state
+    of customers and hosts that the stack's file does not list.  Ends the command where it, or the engine, fails.
+    """
+    from clawdet_infra.fleet.provider import ProviderError
+    from clawdet_infra.model import read_fleet
+
+    fleet, _ = read_fleet(ROOT / f"Pulumi.{stack}.yaml")
+    if fleet is None:
+        return
+    try:
+        resources = _resources(stack)
+        _refuse_taken(stack, fleet, resources)
+        _forget_gone(stack, fleet, resources)
+    except (CommandError, ProviderError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(Exit.ERROR) from None
+
+
+def _refuse_taken(stack: str, fleet: Fleet, resources: Resources) -> None:
+    from clawdet_infra.fleet.provider import Provider
+
+    deployed = {str(one["urn"]).rpartition("::")[2] for one in resources}
+    for customer in fleet.customers:
+        server = customer.existing_server
+        if server is None or f"{customer.id}-deployment" in deployed:
+            continue
+        for address in (server.ipv4, server.ipv6):
+            taken = address and asyncio.run(Provider(_cloud(stack)).fleet_server_at(address))
+            if taken:
+                typer.echo(
+                    f"error: customer {customer.id}: existingServer: {address} is {taken}, a server that this program "
+                    "made. Write the address of a server of the customer's own.",
+                    err=True,
+                )
+                raise typer.Exit(Exit.CONFIGURATION)
+
+
+def _forget_gone(stack: str, fleet: Fleet, resources: Resources) -> None:
+    from clawdet_infra.driver.gone import SERVER, commands_on, forget, gone_servers, owner_of, servers_of
+
+    listed = {one.id for one in fleet.customers} | {one.id for one in fleet.shared_hosts}
+    servers = {one["urn"]: one for one in resources if one["type"] == SERVER}
+    leaving = {urn for urn in servers if owner_of(urn) not in listed}
+    # A free customer's deployment is removed on the shared host, whether that one leaves or stays.
+    deployments = [one for one in commands_on(resources, servers) if _deployed(one["urn"]) not in listed]
+    asked = leaving.union(*map(servers_of, deployments))
+    gone = gone_servers([servers[urn] for urn in servers if urn in asked], lambda ids: _existing(stack, ids))
+    forget(stack, leaving & gone.keys() | {one["urn"] for one in commands_on(deployments, gone)}, _pulumi)
+    for owner in gone.values():
+        typer.echo(f"The server of {owner} is gone at the provider; nothing is removed there.", err=True)
+
+
+def _deployed(urn: str) -> str:
+    """Return whose deployment a command is."""
+    return urn.rpartition("::")[2].removesuffix("-deployment").removesuffix("-edge")
+
+
+def hint_at_gone(stack: str) -> None:
+    """Say which servers of a stack the provider does not have, after an update that failed."""
+    from clawdet_infra.driver.gone import gone_servers
+    from clawdet_infra.fleet.provider import ProviderError
+
+    try:
+        found = gone_servers(_resources(stack), lambda ids: _existing(stack, ids))
+    except (CommandError, ProviderError):
+        return
+    for owner in found.values():
+        typer.echo(
+            f"hint: the provider does not have the server of {owner} any more. `pulumi refresh -s {stack}` takes it "
+            "out of the state; the next update makes an empty one.",
+            err=True,
+        )
+
+
+def switched_off(stack: str) -> list[str]:
+    """Return the names of a stack's servers that are off; none where the provider cannot be asked, with a warning."""
+    from clawdet_infra.fleet.provider import Provider, ProviderError
+    from clawdet_infra.layout import fleet_label
+    from clawdet_infra.model import read_fleet
+
+    fleet, _ = read_fleet(ROOT / f"Pulumi.{stack}.yaml")
+    if fleet is None:
+        return []
+    # Those of cells are their own updates' business.
+    selector = f"clawdet-fleet={fleet_label(fleet.domain)},!clawdet-cell"
+    try:
+        return asyncio.run(Provider(_cloud(stack)).switched_off(selector))
+    except (CommandError, ProviderError) as error:
+        typer.echo(f"warning: nobody has seen whether all servers run: {error}", err=True)
+        return []
+
+
+def _existing(stack: str, ids: Collection[int]) -> Collection[int]:
+    from clawdet_infra.fleet.provider import Provider
+
+    return asyncio.run(Provider(_cloud(stack)).existing(ids))
+
+
+def _cloud(stack: str) -> CloudAccess:
+    from clawdet_infra.inventory import InventoryError
+    from clawdet_infra.inventory.stacks import cloud_of
+
+    try:
+        return cloud_of(stack)[0]
+    except InventoryError as error:
+        raise CommandError(str(error)) from None
+
+
+def _resources(stack: str) -> Resources:
+    exported = json.loads(_pulumi(["stack", "export", "--stack", stack]))
+    return (exported.get("deployment") or {}).get("resources") or []
+
+
+def _pulumi(arguments: Sequence[str]) -> str:
+    return project.capture(["pulumi", *arguments])

@@ -1,0 +1,54 @@
+"""`clawdet demo down`: what a demo leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from clawdet_infra.cli import demo, project
+from clawdet_infra.cli.main import app
+from clawdet_infra.registry import Registry
+from tests.support.signups import signup, want
+
+STACKS = ["local", "local-cell-1", "local-cell-12", "prod", "prod-cell-1", "local-cell-x", "locals"]
+
+
+@pytest.fixture
+def removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The stacks that were removed."""
+    found: list[str] = []
+
+    def capture(argv: Sequence[str]) -> str:
+        assert argv[:3] == ["pulumi", "stack", "rm"]
+        found.append(argv[3])
+        return ""
+
+    monkeypatch.setattr(project, "run", lambda argv: 0)
+    monkeypatch.setattr(project, "capture_json", lambda argv: [{"name": one} for one in STACKS])
+    monkeypatch.setattr(project, "capture", capture)
+    monkeypatch.setattr(demo, "ROOT", tmp_path)
+    monkeypatch.delenv("CLAWDET_REGISTRY", raising=False)
+    return found
+
+
+def test_nothing_of_a_demo_shows_up_in_the_next_one(removed: list[str], tmp_path: Path) -> None:
+    folder = tmp_path / ".clawdet" / "cells" / "local-cell-1"
+    folder.mkdir(parents=True)
+    with Registry.open(root=tmp_path) as registry:
+        want(registry, signup("ghost"), base="local")
+        want(registry, signup("ada"), base="prod")
+    done = CliRunner().invoke(app, ["demo", "down"])
+    assert done.exit_code == 0, done.output
+    assert removed == ["local-cell-1", "local-cell-12", "local"]
+    assert not folder.exists()
+    with Registry.open(root=tmp_path) as registry:
+        assert [(one.base, one.id) for one in registry.instances()] == [("prod", "ada")]
+        assert {one.base for one in registry.cells()} == {"prod"}
+
+
+def test_a_demo_without_signups_makes_no_registry(removed: list[str], tmp_path: Path) -> None:
+    assert CliRunner().invoke(app, ["demo", "down"]).exit_code == 0
+    assert not (tmp_path / ".clawdet").exists()
