@@ -2,9 +2,8 @@
 
 A killed `pulumi up` leaves traces of four kinds:
 
-- its lock, which has no expiry in the file backend;
-- in the file backend, attributes that it was writing beside a file and that stop in the middle, with which the engine
-  refuses to read the file itself;
+- its lock, which has no expiry in the file backend, and what it was writing beside its files
+  (`clawdet_infra.stack_locks`);
 - operations that the state calls pending;
 - things at Hetzner that such an operation had made already, and that the state does not know.  Made again under the
   same name they are refused, so the stack would be stuck; left alone they would be paid for and forgotten.
@@ -14,23 +13,12 @@ The functions here find them.  `clawdet recover` acts on what they find, with Pu
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from socket import gethostname
 from typing import TYPE_CHECKING, Any
-
-import psutil
-
-from clawdet_infra.statefiles import state_folder
 
 if TYPE_CHECKING:
     from hcloud import Client
-
-# A process that began this long after a lock was written cannot be the one that wrote it: the number was used again.
-_CLOCK_SLACK_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -50,72 +38,6 @@ class PendingCreate:
     def logical_name(self) -> str:
         """The last part of the URN, which begins with the customer's id."""
         return self.urn.rpartition("::")[2]
-
-
-@dataclass(frozen=True)
-class Lock:
-    """A lock of the file backend: which process took it, where, and when."""
-
-    path: Path
-    pid: int
-    hostname: str
-    taken: datetime
-
-    @property
-    def dead(self) -> bool:
-        """True where the process is known to be gone; False where it lives, or ran on another machine."""
-        if self.hostname != gethostname():
-            return False
-        try:
-            started = psutil.Process(self.pid).create_time()
-        except psutil.NoSuchProcess:
-            return True
-        return started > self.taken.timestamp() + _CLOCK_SLACK_SECONDS
-
-
-def read_locks(backend: str, project: str, stack: str) -> list[Lock]:
-    """The locks of a stack in a `file://` backend; an empty list for any other backend, whose locks are not files."""
-    root = state_folder(backend)
-    if root is None:
-        return []
-    return [_read_lock(path) for path in sorted(_locks(root, project, stack).glob("*.json"))]
-
-
-def remove_broken_attributes(backend: str, project: str, stack: str) -> list[Path]:
-    """Remove the attributes beside a stack's files in a `file://` backend that are not complete; returns which.
-
-    The engine replaces the files themselves in one step, but writes the attributes (`*.attrs`: the content type and a
-    checksum) in place.  It does without them where they are missing.
-    """
-    root = state_folder(backend)
-    if root is None:
-        return []
-    beside = [*(root / "stacks" / project).glob(f"{stack}.json*.attrs"), *_locks(root, project, stack).glob("*.attrs")]
-    broken = [path for path in sorted(beside) if not _is_json(path)]
-    for path in broken:
-        path.unlink(missing_ok=True)
-    return broken
-
-
-def _locks(root: Path, project: str, stack: str) -> Path:
-    return root / "locks" / "organization" / project / stack
-
-
-def _is_json(path: Path) -> bool:
-    try:
-        json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return True
-    except ValueError:
-        return False
-    return True
-
-
-def _read_lock(path: Path) -> Lock:
-    content = json.loads(path.read_text(encoding="utf-8"))
-    # Go writes nanoseconds, which Python reads from 3.11 on only after they were cut to microseconds.
-    taken = datetime.fromisoformat(content["timestamp"].replace("Z", "+00:00"))
-    return Lock(path=path, pid=int(content["pid"]), hostname=content["hostname"], taken=taken.astimezone(UTC))
 
 
 def pending_creates(exported: Mapping[str, Any]) -> list[PendingCreate]:

@@ -16,7 +16,7 @@ from sqlalchemy import BigInteger, Column, Connection, MetaData, Row, String, Ta
 from clawdet_infra.database.connecting import upsert
 from clawdet_infra.database.errors import LeaseLostError
 from clawdet_infra.database.moments import bounded, milliseconds, moment
-from clawdet_infra.database.processes import Clock, describe, lives
+from clawdet_infra.process_identity import Clock, describe, lives
 
 
 @dataclass(frozen=True, kw_only=True)

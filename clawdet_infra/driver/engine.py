@@ -27,6 +27,7 @@ from pulumi.automation.errors import create_command_error
 
 from clawdet_infra.inventory.stacks import PROJECT
 from clawdet_infra.model import CloudAccess
+from clawdet_infra.stack_locks import noted_engine
 
 Program = Callable[[], None]
 OnEvent = Callable[[Any], None]
@@ -61,6 +62,8 @@ class Command(PulumiCommand):
         on_error: Callable[[str], Any] | None = None,
     ) -> CommandResult:
         """Do what the base does."""
+        if self._stop is not None and self._stop.is_set():
+            raise Stopped
         environment = {**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true"}
         process = subprocess.Popen(
             [self.command, "--non-interactive", *(one for one in args if one != "--non-interactive")],
@@ -82,11 +85,12 @@ class Command(PulumiCommand):
         ]
         for reader in readers:
             reader.start()
-        try:
-            code = self._wait(process)
-        except BaseException:
-            stop(process)
-            raise
+        with noted_engine(environment.get("PULUMI_BACKEND_URL", ""), process.pid):
+            try:
+                code = self._wait(process)
+            except BaseException:
+                stop(process)
+                raise
         for reader in readers:
             reader.join()
         result = CommandResult(stderr="\n".join(complained), stdout="\n".join(said), code=code)

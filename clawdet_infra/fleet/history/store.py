@@ -13,13 +13,13 @@ from clawdet_infra.database.connecting import Database, connect
 from clawdet_infra.database.leases import Lease, LeaseHeld, Leases
 from clawdet_infra.database.migrating import migrate
 from clawdet_infra.database.moments import milliseconds
-from clawdet_infra.database.processes import Clock, lives
 from clawdet_infra.fleet.history import alerting, events, looks, pruning, reading, repairs, rollup
 from clawdet_infra.fleet.history.errors import PURPOSE, LeaseLostError
 from clawdet_infra.fleet.history.policy import HistoryPolicy, Retention
 from clawdet_infra.fleet.history.reading import Percentiles, Slot, Uptime
 from clawdet_infra.fleet.history.schema import FORM, leases, metadata
 from clawdet_infra.fleet.records import Alert, Event, EventKind, Observation, Outcome, Repair, State, Step, Window
+from clawdet_infra.process_identity import Clock, lives
 
 _DEFAULTS = HistoryPolicy()
 _LEASES = Leases(leases, LeaseLostError)

@@ -9,8 +9,8 @@ from datetime import timedelta
 
 import pytest
 
-from clawdet_infra.database.processes import Process
 from clawdet_infra.fleet.history import History, Lease, LeaseHeld, this_process
+from clawdet_infra.process_identity import Process
 from tests.support.past import SetClock
 
 DATABASES_DIFFER = True  # In their clocks, and in how they lock.

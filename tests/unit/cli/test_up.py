@@ -36,7 +36,7 @@ class Started:
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> Started:
     found = Started()
-    monkeypatch.setattr(recover, "recover", lambda **_: None)
+    monkeypatch.setattr(recover, "run", lambda stack, wait: None)
     monkeypatch.setattr(project, "run", found.run)
     monkeypatch.setattr(previewing, "preview", found.preview)
     monkeypatch.setattr(module, "_show", lambda report: None)

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from clawdet_infra.database.processes import Process, describe, lives, this_process
+from clawdet_infra.process_identity import Process, describe, lives, this_process
 
 ME = Process.parse(this_process())
 assert ME is not None
