@@ -2,8 +2,8 @@
 
 The engine's lock has only the number and the host of its process, and both can be another's: numbers are given out
 again, and two containers may have one host name.  So our commands note the full identity of each engine that they
-start, beside the state, and our program does so for the engine that runs it.  A lock is dead where every noted engine of
-its number and host is known to have ended.  A lock without a note is unknown, and never dead.
+start, beside the state, and our program notes the engine that runs it.  A lock is dead where every noted engine of its
+number and host is known to have ended.  A lock without a note is unknown, and never dead.
 """
 
 from __future__ import annotations

@@ -125,6 +125,7 @@ class CellUpdate:
                 f"`clawdet list --rebuild -s {self._base.name}`."
             )
         for one in self._absent:
+            self._command.check()
             resources = resources_of(exported, one.id)
             for urn in leftovers.protected(resources):
                 self._pulumi(["state", "unprotect", urn, "--yes", "--stack", self._cell])

@@ -7,10 +7,13 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from clawdet_infra.process_identity import Process, describe, lives, this_process
+from clawdet_infra import process_identity
+from clawdet_infra.process_identity import Process, ancestors, describe, lives, process_of, runs, this_process
+from tests.support.stack import wait_until
 
 ME = Process.parse(this_process())
 assert ME is not None
@@ -19,6 +22,51 @@ assert ME is not None
 def test_this_process_lives() -> None:
     assert lives(this_process()) is True
     assert this_process() == str(ME)
+
+
+def test_a_process_that_is_hidden_is_not_taken_for_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where /proc is mounted with `hidepid`, the processes of other users cannot be looked up."""
+    read = process_identity._read
+    monkeypatch.setattr(process_identity, "_read", lambda path: "" if path.endswith("/stat") else read(path))
+    assert lives(str(ME)) is None
+    assert runs(os.getpid(), "pulumi"), "it may be"
+    assert process_of(os.getpid()) is None
+
+
+def test_where_nothing_can_be_looked_up_nobody_is_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process_identity, "_read", lambda path: "")
+    assert lives(str(ME)) is None
+    assert lives(this_process()) is None
+
+
+def test_a_process_whose_first_thread_ended_lives_in_its_others() -> None:
+    code = (
+        "import ctypes, platform, threading, time\n"
+        "from clawdet_infra.process_identity import this_process\n"
+        "threading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n"
+        "print(this_process(), flush=True)\n"
+        # Past Python, which would wait for the thread or end it.  The number is that of exit(2).
+        "ctypes.CDLL(None).syscall(60 if platform.machine() == 'x86_64' else 93, 0)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        owner = process.stdout.readline().strip()
+        wait_until(lambda: " Z " in read_stat(process.pid), seconds=10, what="its first thread has ended")
+        assert lives(owner) is True
+        process.kill()
+    assert lives(owner) is False
+
+
+def read_stat(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text()
+
+
+def test_the_ancestors_of_a_process_are_known() -> None:
+    with other() as process:
+        assert ancestors(process.pid)[0] == os.getpid()
+        assert ancestors(process.pid)[1] == os.getppid()
+        process.kill()
+    assert ancestors(process.pid) == []
 
 
 def other() -> subprocess.Popen[str]:
