@@ -79,21 +79,58 @@ def adopt(exported: Mapping[str, Any], found: Mapping[str, str]) -> dict[str, An
     """An exported state in which the creations of `found` (URN → id) are done and no creation is pending.
 
     What the engine notes of a pending creation is the resource as it was asked for; with its id it is a resource of
-    the state, whose outputs a refresh fills in.
+    the state, whose outputs a refresh fills in.  Where it replaces another one, that one is to be deleted, or was
+    deleted before.
     """
     deployment = exported["deployment"]
+    resources = deployment.get("resources", [])
+    known = {(one["type"], one["id"]) for one in resources if one.get("id") and not one.get("pendingReplacement")}
     pending = deployment.get("pending_operations") or []
     made = [
         # Some of the provider's resources are read by the id among their outputs, others by the resource's own.
         {**resource, "id": identifier, "outputs": {**resource["inputs"], "id": identifier}}
         for operation in pending
         for resource in [operation["resource"]]
-        if operation["type"] == "creating" and (identifier := found.get(resource["urn"]))
+        if operation["type"] == "creating"
+        and (identifier := found.get(resource["urn"]))
+        # Of the same name, and made before.
+        and (resource["type"], identifier) not in known
     ]
     left = [operation for operation in pending if operation["type"] != "creating"]
-    # At the end: whatever a resource depends on was finished before it was begun.
-    changed = {**deployment, "resources": [*deployment.get("resources", []), *made], "pending_operations": left}
+    changed = {**deployment, "resources": _with_made(resources, made), "pending_operations": left}
     return {**exported, "deployment": changed}
+
+
+def _with_made(resources: Sequence[Mapping[str, Any]], made: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return resources with those that were made, in an order that the engine takes."""
+    replaced = {one["urn"] for one in made} & {one["urn"] for one in resources if not one.get("delete")}
+    if not replaced:
+        # At the end: whatever a resource depends on was finished before it was begun.
+        return [*resources, *made]
+    going = [one for one in resources if one.get("delete")]
+    staying = [*made]
+    for one in resources:
+        if one["urn"] not in replaced:
+            staying += [] if one.get("delete") else [one]
+        elif not (one.get("delete") or one.get("pendingReplacement")):
+            going.append({**one, "delete": True})
+    # What others depend on comes first, and what is to be deleted last: it may have the name of one that stays.
+    position = {one["urn"]: number for number, one in enumerate(resources)}
+    left = {one["urn"]: one for one in sorted(staying, key=lambda one: position.get(one["urn"], len(position)))}
+    ordered: list[Mapping[str, Any]] = []
+    while left:
+        ready = [urn for urn, one in left.items() if not left.keys() & _needs(one) - {urn}]
+        for urn in ready or list(left):
+            ordered.append(left.pop(urn))
+    return [*ordered, *going]
+
+
+def _needs(resource: Mapping[str, Any]) -> set[str]:
+    """Return the URNs of what has to come before a resource."""
+    lists = [resource.get("dependencies") or [], *(resource.get("propertyDependencies") or {}).values()]
+    provider = str(resource.get("provider") or "").rpartition("::")[0]
+    more = (resource.get("parent"), resource.get("deletedWith"), provider)
+    return {urn for urns in lists for urn in urns or []} | {str(urn) for urn in more if urn}
 
 
 def _identifier(create: PendingCreate, thing: Any) -> str:

@@ -56,6 +56,42 @@ def test_what_was_made_becomes_a_resource_with_its_id_behind_all_others() -> Non
     assert adopted["pending_operations"] == []
 
 
+def resource(urn: str, **more: object) -> dict:
+    return {"urn": urn, "type": "hcloud:index/zoneRrset:ZoneRrset", "id": "ada/A", **more}
+
+
+@pytest.mark.parametrize("deleted_before", [False, True])
+def test_what_was_made_takes_the_place_of_what_it_replaces(deleted_before: bool) -> None:
+    """The engine refuses a state that has a URN twice, or that has a resource before what it depends on."""
+    state = exported(operation(RECORD, "hcloud:index/zoneRrset:ZoneRrset", {"name": "new", "type": "A"}))
+    state["deployment"]["pending_operations"][0]["resource"]["dependencies"] = ["new server"]
+    old = resource(RECORD, **({"pendingReplacement": True} if deleted_before else {}))
+    deployment = resource("deployment", id="", dependencies=[RECORD])
+    gone = resource("gone", id="gone/A", delete=True)
+    state["deployment"]["resources"] = [
+        resource("parent", id=""),
+        old,
+        gone,
+        deployment,
+        resource("new server", id="7"),
+    ]
+    made = adopt(state, {RECORD: "new/A"})["deployment"]["resources"]
+    there = [(one["urn"], one.get("id")) for one in made if not one.get("delete")]
+    assert sorted(there) == [("deployment", ""), ("new server", "7"), ("parent", ""), (RECORD, "new/A")]
+    urns = [urn for urn, _ in there]
+    assert urns.index("new server") < urns.index(RECORD) < urns.index("deployment")
+    deleted = [(one["urn"], one["id"]) for one in made[len(there) :]]
+    assert deleted == [("gone", "gone/A"), *([] if deleted_before else [(RECORD, "ada/A")])]
+
+
+def test_what_the_state_has_already_was_not_made_by_a_creation_of_the_same_name() -> None:
+    state = exported(operation(RECORD, "hcloud:index/zoneRrset:ZoneRrset", {"name": "ada", "type": "A"}))
+    state["deployment"]["resources"] = [resource(RECORD)]
+    adopted = adopt(state, {RECORD: "ada/A"})["deployment"]
+    assert adopted["resources"] == [resource(RECORD)]
+    assert adopted["pending_operations"] == []
+
+
 def test_what_was_not_made_is_no_longer_pending_and_other_operations_stay() -> None:
     state = exported(
         operation(SERVER, "hcloud:index/server:Server", {"name": "prod-ada"}),
