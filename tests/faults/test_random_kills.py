@@ -26,6 +26,7 @@ from hcloud import Client
 
 from tests.contract.hcloud_api.running import TOKEN, free_port, running_cloud
 from tests.faults.conftest import DIGEST, EXAMPLE
+from tests.support.cloud import fault
 from tests.support.idle_commands import idle_commands
 from tests.support.stack import Stack, customer
 
@@ -78,9 +79,13 @@ class Fleet:
                 done = f"remove {one['id']}"
             case _:
                 done = f"{self._change(one)} of {one['id']}"
+        self.configure()
+        return done
+
+    def configure(self) -> None:
+        """Write the customers into the stack's file; everybody may lose data by it."""
         self.stack.configure({**self.config, "clawdet:customers": self.customers})
         self.stack.extra_env["CLAWDET_ALLOW_LOSS"] = ",".join(f"c{number}" for number in range(1, self.made + 1))
-        return done
 
     def _change(self, one: dict[str, Any]) -> str:
         what = self.chance.choice(["tokenVersion", "subdomain", "limits", "location"])
@@ -264,6 +269,32 @@ def kill_and_converge(fleet: Fleet, kills: int) -> None:
             print("\n".join([*story, f"customers: {fleet.customers}", fleet.log.read_text()[-8000:]]))
             raise
         print("; ".join(story), flush=True)
+    fleet.check_by_engine()
+
+
+SERVERS, RECORDS = "POST /servers", "POST /zones/{id_or_name}/rrsets"
+
+
+@pytest.mark.slow  # It is like those of test_killed_updates, but needs an update before.
+@pytest.mark.parametrize("route", [SERVERS, RECORDS], ids=["server", "record"])
+def test_a_replacement_that_was_made_and_not_noted_is_taken_over(shared_fleet: Fleet, route: str) -> None:
+    fleet = shared_fleet
+    fleet.made += 1
+    one = customer(f"c{fleet.made}", "pro")
+    fleet.customers = [*fleet.customers[-2:], one]
+    fleet.configure()
+    fleet.converge()
+    one.update({"server": {"location": "nbg1"}} if route == SERVERS else {"subdomain": f"{one['id']}-new"})
+    fleet.configure()
+    named = {"name": one.get("subdomain", one["id"])}
+    cloud = {"endpoint": fleet.endpoint, "token": TOKEN}
+    with fault(cloud, route, code="lost", match=named, delay=600) as held:
+        process = fleet.start()
+        held.wait()
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    fleet.converge()
+    fleet.check()
     fleet.check_by_engine()
 
 

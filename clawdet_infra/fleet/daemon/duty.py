@@ -43,16 +43,17 @@ class Duty:
     @property
     def held(self) -> bool:
         """Whether this process is the checker for sure."""
-        if self._lease is None:
+        if self._lease is None or self._keeper.lease_lost:
             return False
         return not self._shared or self._lease.seconds_left(self._clock) > _STOP_SECONDS
 
     def require(self) -> None:
         """Raise OffDutyError where this process is not the checker for sure."""
-        if self._lease is None:
+        if self.held:
+            return
+        if self._lease is None or self._keeper.lease_lost:
             raise OffDutyError("another process is the checker")
-        if not self.held:
-            raise OffDutyError("the history was away for so long that another process may be the checker")
+        raise OffDutyError("the history was away for so long that another process may be the checker")
 
     async def take(self) -> LeaseHeld | None:
         """Become the checker; where another one is, say who.  Raises HistoryError where that cannot be told."""

@@ -50,6 +50,7 @@ class Keeper:
         self._problem: HistoryError | None = None
         self._failed_at = 0.0
         self._writes_fail = False
+        self._lease_lost = False
         self._states: dict[str, State] = {}
         self._looks: deque[list[Observation]] = deque()
         self._events: deque[Event] = deque(maxlen=_MOST_EVENTS)
@@ -61,6 +62,11 @@ class Keeper:
     def problem(self) -> HistoryError | None:
         """Why the history was away when it was asked last; None where it was there."""
         return self._problem
+
+    @property
+    def lease_lost(self) -> bool:
+        """Whether the history has said, since a lease was taken, that another process has it."""
+        return self._lease_lost
 
     def close(self) -> None:
         """Write what can be written, and close the database."""
@@ -170,6 +176,7 @@ class Keeper:
             answer = history.acquire_lease(name, owner, seconds)
             if isinstance(answer, Lease):
                 history.write_under(answer)
+                self._lease_lost = False
             return answer
 
         return self._ask(acquire, writes=True)
@@ -255,6 +262,7 @@ class Keeper:
     def _drop(self) -> None:
         """Forget what was not written: the process that has the lease looks and tells by itself."""
         with self._lock:
+            self._lease_lost = True
             self._looks.clear()
             self._events.clear()
             self._alerts.clear()

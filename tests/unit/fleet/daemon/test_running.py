@@ -9,12 +9,13 @@ import sqlite3
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import event
 
 from clawdet_infra.fleet.daemon.running import FleetError, HeldError, stop_on_signals
-from clawdet_infra.fleet.healing import HealingPolicy
+from clawdet_infra.fleet.healing import HealingPolicy, Plan
 from clawdet_infra.fleet.history import History, LeaseLostError
 from clawdet_infra.fleet.records import Cause, Step
 from tests.unit.fleet.daemon.world import ADA, BOB, World, look, quick
@@ -164,6 +165,23 @@ async def test_what_was_kept_while_the_history_was_away_is_dropped_by_one_that_l
     assert len(world.people.told) == 2, "and not a third time"
     world.keeper.close()
     assert kept_rows(tmp_path) == before
+
+
+async def test_one_that_loses_its_lease_while_it_decides_on_repairs_tells_nobody(tmp_path: Path) -> None:
+    world = World(tmp_path, quick(healing=HealingPolicy(failures=1)))
+    assert await world.duty.take() is None
+    world.sick = {"ada": Cause.TOKEN}
+    decide = world.healer.round
+
+    async def slowly(*arguments: Any) -> Plan:
+        steal(world, tmp_path)
+        return await decide(*arguments)
+
+    world.healer.round = slowly  # type: ignore[method-assign]
+    await world.daemon._guarded_round()
+    assert world.people.told == [], "it gives ada up, and notices that it may not note that"
+    await world.duty.give_back()
+    world.keeper.close()
 
 
 async def test_one_round_that_loses_its_lease_is_an_error(tmp_path: Path) -> None:
