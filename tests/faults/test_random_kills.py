@@ -255,8 +255,8 @@ def kill_and_converge(fleet: Fleet, kills: int) -> None:
     killed = 0
     while killed < kills:
         story = [fleet.change()]
-        # Now and then the update after a kill is killed too, such as in the middle of its recovery.
-        while killed < kills and (len(story) == 1 or fleet.chance.random() < 0.3):
+        # Each second time the update after a kill is killed too, such as in the middle of its recovery.
+        while killed < kills and (len(story) == 1 or fleet.chance.random() < 0.5):
             how, seconds = fleet.chance.choice(HOW), fleet.chance.uniform(0.05, fleet.seconds)
             wait = ("--wait",) if len(story) > 1 else ()
             hit = fleet.kill(how, seconds, *wait)
@@ -268,7 +268,8 @@ def kill_and_converge(fleet: Fleet, kills: int) -> None:
         except BaseException:
             print("\n".join([*story, f"customers: {fleet.customers}", fleet.log.read_text()[-8000:]]))
             raise
-        print("; ".join(story), flush=True)
+        with (fleet.stack.folder / "kills.log").open("a") as log:
+            log.write("; ".join(story) + "\n")
     fleet.check_by_engine()
 
 
