@@ -25,6 +25,7 @@ from clawdet_infra.model import (
 )
 
 LONGEST_LABEL_VALUE = 63
+_DEPLOYMENT = "-deployment"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +74,7 @@ class CustomerLayout:
     @property
     def old_deployment(self) -> str:
         """What `deployment` was for everybody until November 2026."""
-        return f"{self.id}-deployment"
+        return f"{self.id}{_DEPLOYMENT}"
 
     @property
     def place(self) -> str | None:
@@ -133,6 +134,12 @@ class Layout:
     def tenants(self, host_id: str) -> tuple[CustomerLayout, ...]:
         """Return the customers of a shared host."""
         return tuple(customer for customer in self.customers if customer.host_id == host_id)
+
+
+def deployed_customer(name: str) -> str | None:
+    """Return the id of the customer whose deployment a resource of this name is; None for other resources."""
+    deployment = name.partition("@")[0]
+    return deployment.removesuffix(_DEPLOYMENT) if deployment.endswith(_DEPLOYMENT) else None
 
 
 def lay_out(fleet: Fleet, *, label: str | None = None, cell: str | None = None) -> Layout:

@@ -2,9 +2,8 @@
 
 A killed `pulumi up` leaves traces of four kinds:
 
-- its lock, which has no expiry in the file backend;
-- in the file backend, attributes that it was writing beside a file and that stop in the middle, with which the engine
-  refuses to read the file itself;
+- its lock, which has no expiry in the file backend, and what it was writing beside its files
+  (`clawdet_infra.stack_locks`);
 - operations that the state calls pending;
 - things at Hetzner that such an operation had made already, and that the state does not know.  Made again under the
   same name they are refused, so the stack would be stuck; left alone they would be paid for and forgotten.
@@ -14,23 +13,12 @@ The functions here find them.  `clawdet recover` acts on what they find, with Pu
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from socket import gethostname
 from typing import TYPE_CHECKING, Any
-
-import psutil
-
-from clawdet_infra.statefiles import state_folder
 
 if TYPE_CHECKING:
     from hcloud import Client
-
-# A process that began this long after a lock was written cannot be the one that wrote it: the number was used again.
-_CLOCK_SLACK_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -50,72 +38,6 @@ class PendingCreate:
     def logical_name(self) -> str:
         """The last part of the URN, which begins with the customer's id."""
         return self.urn.rpartition("::")[2]
-
-
-@dataclass(frozen=True)
-class Lock:
-    """A lock of the file backend: which process took it, where, and when."""
-
-    path: Path
-    pid: int
-    hostname: str
-    taken: datetime
-
-    @property
-    def dead(self) -> bool:
-        """True where the process is known to be gone; False where it lives, or ran on another machine."""
-        if self.hostname != gethostname():
-            return False
-        try:
-            started = psutil.Process(self.pid).create_time()
-        except psutil.NoSuchProcess:
-            return True
-        return started > self.taken.timestamp() + _CLOCK_SLACK_SECONDS
-
-
-def read_locks(backend: str, project: str, stack: str) -> list[Lock]:
-    """The locks of a stack in a `file://` backend; an empty list for any other backend, whose locks are not files."""
-    root = state_folder(backend)
-    if root is None:
-        return []
-    return [_read_lock(path) for path in sorted(_locks(root, project, stack).glob("*.json"))]
-
-
-def remove_broken_attributes(backend: str, project: str, stack: str) -> list[Path]:
-    """Remove the attributes beside a stack's files in a `file://` backend that are not complete; returns which.
-
-    The engine replaces the files themselves in one step, but writes the attributes (`*.attrs`: the content type and a
-    checksum) in place.  It does without them where they are missing.
-    """
-    root = state_folder(backend)
-    if root is None:
-        return []
-    beside = [*(root / "stacks" / project).glob(f"{stack}.json*.attrs"), *_locks(root, project, stack).glob("*.attrs")]
-    broken = [path for path in sorted(beside) if not _is_json(path)]
-    for path in broken:
-        path.unlink(missing_ok=True)
-    return broken
-
-
-def _locks(root: Path, project: str, stack: str) -> Path:
-    return root / "locks" / "organization" / project / stack
-
-
-def _is_json(path: Path) -> bool:
-    try:
-        json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return True
-    except ValueError:
-        return False
-    return True
-
-
-def _read_lock(path: Path) -> Lock:
-    content = json.loads(path.read_text(encoding="utf-8"))
-    # Go writes nanoseconds, which Python reads from 3.11 on only after they were cut to microseconds.
-    taken = datetime.fromisoformat(content["timestamp"].replace("Z", "+00:00"))
-    return Lock(path=path, pid=int(content["pid"]), hostname=content["hostname"], taken=taken.astimezone(UTC))
 
 
 def pending_creates(exported: Mapping[str, Any]) -> list[PendingCreate]:
@@ -157,21 +79,58 @@ def adopt(exported: Mapping[str, Any], found: Mapping[str, str]) -> dict[str, An
     """An exported state in which the creations of `found` (URN → id) are done and no creation is pending.
 
     What the engine notes of a pending creation is the resource as it was asked for; with its id it is a resource of
-    the state, whose outputs a refresh fills in.
+    the state, whose outputs a refresh fills in.  Where it replaces another one, that one is to be deleted, or was
+    deleted before.
     """
     deployment = exported["deployment"]
+    resources = deployment.get("resources", [])
+    known = {(one["type"], one["id"]) for one in resources if one.get("id") and not one.get("pendingReplacement")}
     pending = deployment.get("pending_operations") or []
     made = [
         # Some of the provider's resources are read by the id among their outputs, others by the resource's own.
         {**resource, "id": identifier, "outputs": {**resource["inputs"], "id": identifier}}
         for operation in pending
         for resource in [operation["resource"]]
-        if operation["type"] == "creating" and (identifier := found.get(resource["urn"]))
+        if operation["type"] == "creating"
+        and (identifier := found.get(resource["urn"]))
+        # Of the same name, and made before.
+        and (resource["type"], identifier) not in known
     ]
     left = [operation for operation in pending if operation["type"] != "creating"]
-    # At the end: whatever a resource depends on was finished before it was begun.
-    changed = {**deployment, "resources": [*deployment.get("resources", []), *made], "pending_operations": left}
+    changed = {**deployment, "resources": _with_made(resources, made), "pending_operations": left}
     return {**exported, "deployment": changed}
+
+
+def _with_made(resources: Sequence[Mapping[str, Any]], made: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return resources with those that were made, in an order that the engine takes."""
+    replaced = {one["urn"] for one in made} & {one["urn"] for one in resources if not one.get("delete")}
+    if not replaced:
+        # At the end: whatever a resource depends on was finished before it was begun.
+        return [*resources, *made]
+    going = [one for one in resources if one.get("delete")]
+    staying = [*made]
+    for one in resources:
+        if one["urn"] not in replaced:
+            staying += [] if one.get("delete") else [one]
+        elif not (one.get("delete") or one.get("pendingReplacement")):
+            going.append({**one, "delete": True})
+    # What others depend on comes first, and what is to be deleted last: it may have the name of one that stays.
+    position = {one["urn"]: number for number, one in enumerate(resources)}
+    left = {one["urn"]: one for one in sorted(staying, key=lambda one: position.get(one["urn"], len(position)))}
+    ordered: list[Mapping[str, Any]] = []
+    while left:
+        ready = [urn for urn, one in left.items() if not left.keys() & _needs(one) - {urn}]
+        for urn in ready or list(left):
+            ordered.append(left.pop(urn))
+    return [*ordered, *going]
+
+
+def _needs(resource: Mapping[str, Any]) -> set[str]:
+    """Return the URNs of what has to come before a resource."""
+    lists = [resource.get("dependencies") or [], *(resource.get("propertyDependencies") or {}).values()]
+    provider = str(resource.get("provider") or "").rpartition("::")[0]
+    more = (resource.get("parent"), resource.get("deletedWith"), provider)
+    return {urn for urns in lists for urn in urns or []} | {str(urn) for urn in more if urn}
 
 
 def _identifier(create: PendingCreate, thing: Any) -> str:

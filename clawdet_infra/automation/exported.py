@@ -51,6 +51,11 @@ def deployment_of(cell: str, customer: CustomerLayout) -> list[str]:
     ]
 
 
+def commands_of(resources: Sequence[Resource]) -> list[str]:
+    """Return the URNs of the deployment and the health check among a customer's resources."""
+    return [str(one["urn"]) for one in resources if one["type"].startswith("command:")]
+
+
 def _resources(exported: Mapping[str, Any]) -> Sequence[Resource]:
     """Return all resources; a stack that was never brought up has no deployment, or one without any."""
     return (exported.get("deployment") or {}).get("resources") or []

@@ -13,6 +13,7 @@ from clawdet_infra.automation.base import Base
 from clawdet_infra.automation.cells import CellSource
 from clawdet_infra.changes.checkout import CheckoutSource
 from clawdet_infra.changes.fingerprint import UPDATED
+from clawdet_infra.driver.engine import LONGEST_STOP_SECONDS
 from clawdet_infra.model import parse_image
 from clawdet_infra.registry import Applied, Desired, Lease, LeaseLostError, Mark, Record, Registry, RegistryError
 
@@ -20,34 +21,51 @@ LEASE_SECONDS = 60.0
 """A lease of a process that died is free at once where that can be seen, and after this long from another machine."""
 _RENEW_SECONDS = 10.0
 _LOOK_SECONDS = 0.2
+_STOP_SECONDS = LONGEST_STOP_SECONDS + 5
+"""How long before a lease runs out its holder begins to stop: the engine has to be gone by then."""
+_JOIN_SECONDS = 5.0
 
 
 @contextmanager
 def kept(registry: Registry, lease: Lease) -> Iterator[threading.Event]:
-    """Renew a lease in a thread, and give it back at the end; the event is set where it was lost."""
+    """Renew a lease in a thread, and give it back at the end.
+
+    The event is set where the lease was lost, and also where it was not renewed until shortly before its end: the
+    holder then has to stop, because another process may take the lease while the database cannot be reached from here.
+    """
     lost, over = threading.Event(), threading.Event()
+    held = [lease]
 
     def renew() -> None:
-        while not over.wait(_RENEW_SECONDS):
+        while not (over.wait(_RENEW_SECONDS) or lost.is_set()):
             try:
-                registry.renew(lease, LEASE_SECONDS)
+                held[0] = registry.renew(lease, LEASE_SECONDS)
             except LeaseLostError:
                 lost.set()
-                return
             except RegistryError:
-                # The database is away for a moment; if it stays away, the lease runs out and is lost.
+                # The database is away for a moment; if it stays away, `watch` says so in time.
                 continue
 
-    thread = threading.Thread(target=renew, daemon=True, name="clawdet-lease")
-    thread.start()
+    def watch() -> None:
+        # A thread of its own: the other one may wait for an answer of the database for long.
+        while not (over.wait(_LOOK_SECONDS) or lost.is_set()):
+            if held[0].seconds_left() <= _STOP_SECONDS:
+                lost.set()
+
+    renewing = threading.Thread(target=renew, daemon=True, name="clawdet-lease")
+    watching = threading.Thread(target=watch, daemon=True, name="clawdet-lease-end")
+    renewing.start()
+    watching.start()
     try:
         yield lost
     finally:
         over.set()
-        thread.join()
+        watching.join()
+        renewing.join(_JOIN_SECONDS)
         # Else it runs out by itself.
-        with suppress(RegistryError):
-            registry.release(lease)
+        if not renewing.is_alive():
+            with suppress(RegistryError):
+                registry.release(lease)
 
 
 @contextmanager
@@ -83,8 +101,11 @@ def mark(
     results: Mapping[str, Applied],
     desired: Sequence[Desired],
     made_from: str | None,
+    lease: Lease,
 ) -> None:
     """Keep how an update of a cell has ended, and where everybody is healthy what it was made from.
+
+    Raises LeaseLostError where another process has taken the cell's lease.
 
     `made_from` is the `basis` of before the update: where that has changed meanwhile, it is not known what went in.
     """
@@ -102,6 +123,7 @@ def mark(
             error=f"failed: {', '.join(failed)}" if failed else "",
             at=datetime.now(UTC),
         ),
+        lease,
     )
 
 

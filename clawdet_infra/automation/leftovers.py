@@ -14,7 +14,7 @@ from clawdet_infra.driver.gone import SERVER
 from clawdet_infra.fleet.hosts import HostError, Hosts
 from clawdet_infra.fleet.instance import Server
 from clawdet_infra.fleet.provider import HETZNER
-from clawdet_infra.layout import CustomerLayout
+from clawdet_infra.layout import CustomerLayout, deployed_customer
 from clawdet_infra.model import CloudAccess
 
 _REMOVE_SECONDS = 180
@@ -68,8 +68,9 @@ def _unprotect(cloud: CloudAccess, resources: Sequence[Mapping[str, Any]]) -> li
 
 def is_deployed(resources: Sequence[Mapping[str, Any]], customer: str) -> bool:
     """Return whether the engine knows of a customer's deployment, and will remove it by itself."""
-    names = (str(one["urn"]).rpartition("::")[2].partition("@")[0] for one in resources if one.get("custom"))
-    return f"{customer}-deployment" in names
+    return any(
+        one.get("custom") and deployed_customer(str(one["urn"]).rpartition("::")[2]) == customer for one in resources
+    )
 
 
 def remove_from(server: Server, login_key: SecretStr, layout: CustomerLayout, fleet_offline: bool) -> None:

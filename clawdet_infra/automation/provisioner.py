@@ -367,13 +367,14 @@ class Provisioner:
                 with _explained(call.customer):
                     guarding.refuse_losses(self._registry, update.stack, cell, base, desired, settings, allow_loss)
                 with _explained(call.customer):
-                    self._registry.updating(cell, revisions)
+                    self._registry.updating(cell, revisions, lease)
                 results = update.run(self._parallel)
                 with _explained(call.customer):
-                    self._registry.applied(cell, results)
-                leasing.mark(self._registry, base, cell, self._root, results, desired, made_from)
-            except (LockedError, HeldError):
-                # An engine whose caller was killed ends by itself; an operator's own update ends some time.
+                    self._registry.applied(cell, results, lease)
+                leasing.mark(self._registry, base, cell, self._root, results, desired, made_from, lease)
+            except (LockedError, HeldError, LeaseLostError):
+                # An engine whose caller was killed ends by itself; an operator's own update ends some time.  Whoever
+                # has taken the lease notes what there is.
                 return False
             except CommandError as error:
                 why = explain(cell, str(error))
@@ -427,8 +428,8 @@ def _explained(customer: str = "") -> Iterator[None]:
         raise TakenError(f"customer {customer}: {error}.", customer) from None
     except BeingRemovedError as error:
         raise BusyError(f"{error}.", customer) from None
-    except LeaseLostError as error:
-        raise BusyError(f"{error}.", customer) from None
+    except LeaseLostError:
+        raise
     except RegistryError as error:
         mended = any(words in str(error) for words in _OF_THE_INPUT)
         kind: type[AutomationError] = InputError if mended else SetupError

@@ -19,7 +19,7 @@ from clawdet_infra.automation import leftovers
 from clawdet_infra.automation.aside import aside
 from clawdet_infra.automation.base import Base
 from clawdet_infra.automation.errors import SetupError
-from clawdet_infra.automation.exported import customers_of, deployment_of, facts_of, resources_of
+from clawdet_infra.automation.exported import commands_of, customers_of, facts_of, resources_of
 from clawdet_infra.automation.following import Follower
 from clawdet_infra.changes.asking import Previewed
 from clawdet_infra.driver.engine import Command, Engine
@@ -160,6 +160,7 @@ class CellUpdate:
             )
         gone: list[str] = []
         for one in self._absent:
+            self._command.check()
             resources = resources_of(exported, one.id)
             for urn in leftovers.protected(resources):
                 self._pulumi(["state", "unprotect", urn, "--yes", "--stack", self._cell])
@@ -167,7 +168,7 @@ class CellUpdate:
             try:
                 gone += leftovers.unprotect_servers(self._fleet.cloud, resources)
                 if self._is_host_gone(one):
-                    gone += [urn for urn in deployment_of(self._cell, one.id) if urn in {r["urn"] for r in resources}]
+                    gone += commands_of(resources)
                 elif not leftovers.is_deployed(resources, one.id):
                     self._clear(one)
             except (leftovers.LeftoverError, HostError) as error:

@@ -72,7 +72,8 @@ def _from_name(urn: str) -> Owner | None:
         return None
     end = _DEPLOYMENT_ENDS[kind] if types[1] == "clawdet:index:Deployment" else _ENDS.get(types[1])
     # What is within a part is called like it, with more at its end.  Ids may end so too, so the last one counts.
-    return Owner(kind, name_of(urn).rpartition(end)[0]) if end else None
+    # A deployment's name goes on with its server.
+    return Owner(kind, name_of(urn).partition("@")[0].rpartition(end)[0]) if end else None
 
 
 def is_owner(urn: str) -> bool:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated
+import time
+from collections.abc import Callable, Sequence
+from typing import Annotated, TypeVar
 
 import typer
 
 from clawdet_infra.cli import project
 from clawdet_infra.cli.project import CommandError, Exit, capture
-from clawdet_infra.driver.recovering import CloudError, LockedError
+from clawdet_infra.driver.recovering import CloudError, LockedError, Recovered, refuse_locked
 from clawdet_infra.driver.recovering import recover as take_up
 from clawdet_infra.recovery import PendingCreate
+
+T = TypeVar("T")
+
+_LOOK_SECONDS = 0.5
 
 
 def recover(
@@ -23,6 +28,17 @@ def recover(
     Does nothing where there is nothing to recover.  Never touches the lock of an update that is still running.
 
     Example: clawdet recover -s prod
+    """
+
+    done = run(stack)
+    if json_output:
+        project.print_json({"stack": stack, "lock_freed": done.lock_freed, "adopted": list(done.adopted)})
+
+
+def run(stack: str, wait: Wait | None = None) -> Recovered:
+    """Recover from a killed update; with `wait`, wait for an update that runs.
+
+    Prints what is wrong and raises typer.Exit where the stack is locked, or cannot be recovered.
     """
 
     def pulumi(arguments: Sequence[str]) -> str:
@@ -39,9 +55,50 @@ def recover(
         return find_at(fleet.cloud.endpoint or HETZNER, fleet.cloud.token.get_secret_value(), labels)(creates)
 
     try:
-        done = take_up(stack, pulumi, find, lambda text: typer.echo(text, err=True))
+        return (wait or Wait()).until_free(
+            stack, lambda: take_up(stack, pulumi, find, lambda text: typer.echo(text, err=True))
+        )
     except (CommandError, LockedError, CloudError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(Exit.ERROR) from None
-    if json_output:
-        project.print_json({"stack": stack, "lock_freed": done.lock_freed, "adopted": list(done.adopted)})
+
+
+class Wait:
+    """Waits for other updates of a stack, `seconds` in total from now on; by default not at all."""
+
+    def __init__(self, seconds: float = 0) -> None:
+        self._seconds = seconds
+        self._until = time.monotonic() + seconds
+        self._said = ""
+
+    def until_unlocked(self, stack: str) -> None:
+        """Wait while another process updates a stack, if there is any time to wait; ends the command after that."""
+        if self._seconds:
+            try:
+                self.until_free(stack, lambda: refuse_locked(stack))
+            except LockedError as error:
+                typer.echo(f"error: {error}", err=True)
+                raise typer.Exit(Exit.ERROR) from None
+
+    def until_free(self, stack: str, call: Callable[[], T]) -> T:
+        """Return what `call` does, which is tried again for as long as it raises LockedError and there is time.
+
+        Prints for whom it waits.  Raises the last LockedError.
+        """
+        while True:
+            try:
+                return call()
+            except LockedError as error:
+                left = self._until - time.monotonic()
+                if left <= 0:
+                    if self._seconds:
+                        typer.echo(f"error: {stack} was still locked after {self._seconds:g} s.", err=True)
+                    raise
+                if self._said != str(error.lock.path):
+                    self._said = str(error.lock.path)
+                    typer.echo(
+                        f"Waiting at most {left:.0f} s for {error.lock.holder}, which has been updating {stack} since "
+                        f"{error.lock.taken:%F %T} UTC.",
+                        err=True,
+                    )
+            time.sleep(min(_LOOK_SECONDS, left))

@@ -41,11 +41,12 @@ def prepare(stack: str) -> None:
 
 def _refuse_taken(stack: str, fleet: Fleet, resources: Resources) -> None:
     from clawdet_infra.fleet.provider import Provider
+    from clawdet_infra.layout import deployed_customer
 
-    deployed = {str(one["urn"]).rpartition("::")[2] for one in resources}
+    deployed = {deployed_customer(str(one["urn"]).rpartition("::")[2]) for one in resources}
     for customer in fleet.customers:
         server = customer.existing_server
-        if server is None or f"{customer.id}-deployment" in deployed:
+        if server is None or customer.id in deployed:
             continue
         for address in (server.ipv4, server.ipv6):
             taken = address and asyncio.run(Provider(_cloud(stack)).fleet_server_at(address))
@@ -75,7 +76,10 @@ def _forget_gone(stack: str, fleet: Fleet, resources: Resources) -> None:
 
 def _deployed(urn: str) -> str:
     """Return whose deployment a command is."""
-    return urn.rpartition("::")[2].removesuffix("-deployment").removesuffix("-edge")
+    from clawdet_infra.layout import deployed_customer
+
+    name = urn.rpartition("::")[2]
+    return deployed_customer(name) or name.removesuffix("-edge")
 
 
 def hint_at_gone(stack: str) -> None:

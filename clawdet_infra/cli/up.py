@@ -20,6 +20,9 @@ ALLOWED_VARIABLE = "CLAWDET_ALLOW_LOSS"
 
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
 
+WAIT_SECONDS = 1800.0
+"""How long --wait waits by default: longer than the rollout of a large stack takes."""
+
 _YES = ("--yes", "-y")
 _SKIP = ("--skip-preview", "-f")
 _OF_UPDATES = (*_YES, *_SKIP, "--continue-on-error", "--expect-no-changes", "--json", "-j")
@@ -41,16 +44,24 @@ def up(
             "--allow-loss", help=f"What may lose data, by id; may be repeated. Or {ALLOWED_VARIABLE}, with commas."
         ),
     ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait while another update of the stack runs; says for whom.")
+    ] = False,
+    wait_timeout: Annotated[
+        float, typer.Option("--wait-timeout", min=1, metavar="SECONDS", help="The longest that --wait waits.")
+    ] = WAIT_SECONDS,
 ) -> None:
     """Recover from a killed update, then run `pulumi up` under the policies; further arguments are handed to it.
 
-    Ends with 5, before anything is touched, where data would be lost that nobody has named.
+    Ends with 5, before anything is touched, where data would be lost that nobody has named.  An update that another
+    process runs is an error, unless --wait is given.
 
     Example: clawdet up -s prod --diff
     """
+    waiting = recover.Wait(wait_timeout if wait else 0)
     if (base := _base_of(stack)) != stack:
-        _update_cell(stack, base, context.args, no_policy=no_policy, named=allowed(allow_loss or []))
-    recover.recover(stack=stack, json_output=False)
+        _update_cell(stack, base, context.args, waiting, no_policy=no_policy, named=allowed(allow_loss or []))
+    recover.run(stack, waiting)
     servers.prepare(stack)
     pack = None if no_policy else str(POLICY_PACK)
     arguments = context.args
@@ -59,11 +70,16 @@ def up(
     from clawdet_infra.changes.previewing import Wish, preview
 
     source = CheckoutSource(stack, ROOT, _for_preview(arguments))
-    made_from = source.fingerprint(policies=pack is not None)
-    report = preview([source], Wish(policy_pack=pack, named=allowed(allow_loss or []), full=True))
-    _show(report)
-    if (code := exit_code(report)) != Exit.OK:
-        raise typer.Exit(code)
+    while True:
+        made_from = source.fingerprint(policies=pack is not None)
+        report = preview([source], Wish(policy_pack=pack, named=allowed(allow_loss or []), full=True))
+        _show(report)
+        if (code := exit_code(report)) != Exit.OK:
+            raise typer.Exit(code)
+        if not (wait and _is_updated_by_another(stack)):
+            break
+        # It has begun since, and may change what was previewed.
+        recover.run(stack, waiting)
     policies = ["--policy-pack", pack] if pack else []
     # A person who has to confirm sees the engine's own preview; who has said yes need not wait for a second one.
     skip = ["--skip-preview"] if not {*_SKIP}.intersection(arguments) and {*_YES}.intersection(arguments) else []
@@ -86,8 +102,14 @@ def _base_of(stack: str) -> str:
     return base_of(stack, ROOT)
 
 
+def _is_updated_by_another(stack: str) -> bool:
+    from clawdet_infra.inventory.versions import updating
+
+    return bool(updating(stack))
+
+
 def _update_cell(
-    cell: str, base: str, arguments: Sequence[str], *, no_policy: bool, named: Collection[str]
+    cell: str, base: str, arguments: Sequence[str], waiting: recover.Wait, *, no_policy: bool, named: Collection[str]
 ) -> NoReturn:
     """Bring a cell to its base's present settings, and not where that would lose data that nobody has named."""
     from clawdet_infra.automation import AutomationError, LossError, Provisioner
@@ -102,6 +124,7 @@ def _update_cell(
     from clawdet_infra.changes.checkout import CheckoutSource
     from clawdet_infra.changes.previewing import Wish, preview
 
+    waiting.until_unlocked(cell)
     source = CellSource(cell, CheckoutSource(base, ROOT))
     # Who was deprovisioned is meant to go.
     wish = Wish(policy_pack=str(POLICY_PACK), named={*named, *source.going()}, full=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from clawdet_infra.database.connecting import Database, connect, upsert
+from clawdet_infra.database.connecting import Database, connect, is_file, upsert
 from clawdet_infra.database.errors import DatabaseError, LeaseLostError, Purpose
 from clawdet_infra.database.leases import Lease, LeaseHeld, Leases, lease_table
 from clawdet_infra.database.migrating import Form, migrate
-from clawdet_infra.database.processes import Clock, lives, this_process
+from clawdet_infra.process_identity import Clock, lives, this_process
 
 __all__ = [
     "Clock",
@@ -19,6 +19,7 @@ __all__ = [
     "Leases",
     "Purpose",
     "connect",
+    "is_file",
     "lease_table",
     "lives",
     "migrate",

@@ -80,6 +80,11 @@ def connect(purpose: Purpose, address: str, lock_seconds: float) -> Database:
     raise purpose.error(f"{wrong} This one begins with {backend}.")
 
 
+def is_file(address: str) -> bool:
+    """Return whether an address is that of a file, which only processes of this machine use."""
+    return address.startswith("sqlite")
+
+
 def upsert(
     connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], keys: Sequence[str] | None = None
 ) -> None:

@@ -16,17 +16,26 @@ from sqlalchemy import BigInteger, Column, Connection, MetaData, Row, String, Ta
 from clawdet_infra.database.connecting import upsert
 from clawdet_infra.database.errors import LeaseLostError
 from clawdet_infra.database.moments import bounded, milliseconds, moment
-from clawdet_infra.database.processes import Clock, describe, lives
+from clawdet_infra.process_identity import Clock, describe, lives
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lease:
-    """A lease that is held; `token` tells it from any other of the same name.  It runs out at `until`."""
+    """A lease that is held; `token` tells it from any other of the same name.
+
+    It runs out at `until` by the database's clock.  `ends` is a bound for the holder, in the milliseconds of
+    `Clock.boottime`: counted from before the database was asked, it never lies after that moment.
+    """
 
     name: str
     owner: str
     token: str
     until: datetime
+    ends: int
+
+    def seconds_left(self, clock: Clock | None = None) -> float:
+        """Return how long the lease is held for sure, without asking the database; less than 0 where it is over."""
+        return (self.ends - (clock or Clock()).boottime()) / 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +73,7 @@ class Leases:
 
     def acquire(self, connection: Connection, name: str, owner: str, seconds: float, clock: Clock) -> Lease | LeaseHeld:
         """Take a lease, unless a process that lives, or may live, holds it and it has not run out."""
+        ends = _ends(seconds, clock)
         now = _now(connection, clock)
         row = connection.execute(select(self.table).where(self.table.c.name == name)).first()
         if row is not None and not _free(row, now, clock):
@@ -72,17 +82,25 @@ class Leases:
         token, until = secrets.token_hex(16), _until(now, seconds, clock)
         values = {"name": name, "owner": bounded(owner, 512), "token": token, "boot": clock.boot(), **until}
         upsert(connection, self.table, [values])
-        return Lease(name=name, owner=owner, token=token, until=moment(until["until"]))
+        return Lease(name=name, owner=owner, token=token, until=moment(until["until"]), ends=ends)
 
     def renew(self, connection: Connection, lease: Lease, seconds: float, clock: Clock) -> Lease:
         """Hold a lease for so many seconds from now.  Raises `lost` where another has taken it."""
+        ends = _ends(seconds, clock)
         until = _until(_now(connection, clock), seconds, clock)
-        mine = self.table.c.name == lease.name, self.table.c.token == lease.token
-        if connection.execute(update(self.table).where(*mine).values(until)).rowcount != 1:
-            row = connection.execute(select(self.table).where(self.table.c.name == lease.name)).first()
+        self.confirm(connection, lease)
+        connection.execute(update(self.table).where(self.table.c.name == lease.name).values(until))
+        return replace(lease, until=moment(until["until"]), ends=ends)
+
+    def confirm(self, connection: Connection, lease: Lease) -> None:
+        """Raise `lost` where another has taken a lease: what is written in this transaction is then not written.
+
+        One that has run out is still held as long as nobody else has taken it.
+        """
+        row = connection.execute(select(self.table).where(self.table.c.name == lease.name)).first()
+        if row is None or row.token != lease.token:
             holder = f"{describe(row.owner)} holds it now" if row else "it was released"
             raise self.lost(f"the lease {lease.name} was lost: {holder}")
-        return replace(lease, until=moment(until["until"]))
 
     def release(self, connection: Connection, lease: Lease) -> None:
         """Give a lease back; does nothing where another has taken it."""
@@ -99,6 +117,10 @@ def _free(row: Row[Any], now: int, clock: Clock) -> bool:
 
 def _until(now: int, seconds: float, clock: Clock) -> dict[str, int]:
     return {"until": now + round(seconds * 1000), "until_boottime": clock.boottime() + round(seconds * 1000)}
+
+
+def _ends(seconds: float, clock: Clock) -> int:
+    return clock.boottime() + round(seconds * 1000)
 
 
 def _now(connection: Connection, clock: Clock) -> int:

@@ -28,6 +28,7 @@ from pulumi.automation.errors import create_command_error
 
 from clawdet_infra.inventory.stacks import PROJECT
 from clawdet_infra.model import CloudAccess
+from clawdet_infra.stack_locks import noted_engine
 
 Program = Callable[[], None]
 OnEvent = Callable[[Any], None]
@@ -35,6 +36,8 @@ OnEvent = Callable[[Any], None]
 _LOOK_SECONDS = 0.2
 _PATIENCE_SECONDS = 15
 _GONE_SECONDS = 5
+LONGEST_STOP_SECONDS = _PATIENCE_SECONDS + _GONE_SECONDS
+"""How long it takes at most until an engine that is stopped is gone."""
 
 
 class Stopped(Exception):  # noqa: N818 -- what was asked for, not an error
@@ -62,6 +65,7 @@ class Command(PulumiCommand):
         on_error: Callable[[str], Any] | None = None,
     ) -> CommandResult:
         """Do what the base does."""
+        self.check()
         environment = {**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true"}
         process = subprocess.Popen(
             [self.command, "--non-interactive", *(one for one in args if one != "--non-interactive")],
@@ -83,11 +87,12 @@ class Command(PulumiCommand):
         ]
         for reader in readers:
             reader.start()
-        try:
-            code = self._wait(process)
-        except BaseException:
-            stop(process)
-            raise
+        with noted_engine(environment.get("PULUMI_BACKEND_URL", ""), process.pid):
+            try:
+                code = self._wait(process)
+            except BaseException:
+                stop(process)
+                raise
         for reader in readers:
             reader.join()
         result = CommandResult(stderr="\n".join(complained), stdout="\n".join(said), code=code)
@@ -95,12 +100,16 @@ class Command(PulumiCommand):
             raise create_command_error(result)
         return result
 
+    def check(self) -> None:
+        """Raise Stopped where the caller has said so."""
+        if self._stop is not None and self._stop.is_set():
+            raise Stopped
+
     def _wait(self, process: subprocess.Popen[str]) -> int:
         if self._stop is None:
             return process.wait()
         while True:
-            if self._stop.is_set():
-                raise Stopped
+            self.check()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 return process.wait(_LOOK_SECONDS)
 

@@ -8,19 +8,10 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from clawdet_infra.recovery import (
-    PendingCreate,
-    adopt,
-    find_made,
-    pending_creates,
-    read_locks,
-    remove_broken_attributes,
-)
-
-if TYPE_CHECKING:
-    from clawdet_infra.recovery import Lock
+from clawdet_infra.recovery import PendingCreate, adopt, find_made, pending_creates
+from clawdet_infra.stack_locks import Lock, read_locks, remove_dead
 
 PROJECT = "clawdet"
 
@@ -29,11 +20,12 @@ Find = Callable[[Sequence[PendingCreate]], dict[str, str]]
 
 
 class LockedError(Exception):
-    """A stack is being updated by a process that lives, or of which that is not known."""
+    """A stack is being updated by a process that lives, or of which that is not known: the holder of `lock`."""
 
     def __init__(self, stack: str, lock: Lock) -> None:
+        self.lock = lock
         super().__init__(
-            f"stack {stack} is being updated by process {lock.pid} on {lock.hostname}, since {lock.taken:%F %T} UTC. "
+            f"stack {stack} is being updated by {lock.holder}, since {lock.taken:%F %T} UTC. "
             f"Wait for it. If you know that it is gone, run: pulumi cancel --stack {stack}"
         )
 
@@ -54,7 +46,7 @@ def recover(
     `pulumi` runs a command of the engine and returns what it prints.  Raises LockedError, and whatever
     `pulumi` and `find` do.
     """
-    freed = _free_dead_lock(stack, pulumi, tell)
+    freed = _free_dead_lock(stack, tell)
     return Recovered(freed, tuple(_adopt(stack, pulumi, find, tell)))
 
 
@@ -80,18 +72,22 @@ def find_at(endpoint: str, token: str, labels: dict[str, str]) -> Find:
     return find
 
 
-def _free_dead_lock(stack: str, pulumi: Callable[[Sequence[str]], str], tell: Callable[[str], None]) -> bool:
-    backend = os.environ.get("PULUMI_BACKEND_URL", "")
-    locks = read_locks(backend, PROJECT, stack)
+def refuse_locked(stack: str) -> list[Lock]:
+    """Return the locks of a stack, all of them dead.  Raises LockedError where one is not known to be."""
+    locks = read_locks(os.environ.get("PULUMI_BACKEND_URL", ""), PROJECT, stack)
     for lock in locks:
         if not lock.dead:
             raise LockedError(stack, lock)
-    if not locks:
-        return False
-    tell(f"The update that held the lock of {stack} is gone; freeing the lock.")
-    remove_broken_attributes(backend, PROJECT, stack)
-    pulumi(["cancel", "--stack", stack, "--yes"])
-    return True
+    return locks
+
+
+def _free_dead_lock(stack: str, tell: Callable[[str], None]) -> bool:
+    locks = refuse_locked(stack)
+    if locks:
+        tell(f"The update that held the lock of {stack} is gone; freeing the lock.")
+        # Not `pulumi cancel`: it frees every lock, also one that another update has taken since.
+        remove_dead(os.environ.get("PULUMI_BACKEND_URL", ""), PROJECT, stack, locks)
+    return bool(locks)
 
 
 def _adopt(stack: str, pulumi: Callable[[Sequence[str]], str], find: Find, tell: Callable[[str], None]) -> list[str]:

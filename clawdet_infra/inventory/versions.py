@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from clawdet_infra.inventory.stacks import PROJECT, stack_versions
-from clawdet_infra.recovery import read_locks
+from clawdet_infra.stack_locks import read_locks
 from clawdet_infra.statefiles import checkpoints
 
 Version = tuple[object, ...]
@@ -29,7 +29,7 @@ def versions(root: Path) -> dict[str, Version]:
 def updating(stack: str) -> str:
     """Return in a few words who is updating a stack right now, where that is known; else nothing."""
     locks = [one for one in read_locks(os.environ.get("PULUMI_BACKEND_URL", ""), PROJECT, stack) if not one.dead]
-    return f"process {locks[0].pid} on {locks[0].hostname} is updating it" if locks else ""
+    return f"{locks[0].holder} is updating it" if locks else ""
 
 
 def stamp(file: Path) -> Version:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from sqlalchemy import Connection
 
 from clawdet_infra.database import Clock, Database, Lease, LeaseHeld, Leases, connect, migrate, this_process
 from clawdet_infra.place import ROOT
@@ -130,18 +133,21 @@ class Registry:
         with self._database.read() as connection:
             return reading.desired(connection, cell, seal)
 
-    def updating(self, cell: str, revisions: Mapping[str, int]) -> None:
-        """Say that an update of a cell works on these revisions, by id; those with a newer one by now go on waiting."""
-        with self._database.write() as connection:
+    def updating(self, cell: str, revisions: Mapping[str, int], lease: Lease | None = None) -> None:
+        """Say that an update of a cell works on these revisions, by id; those with a newer one by now go on waiting.
+
+        With `lease`, raises LeaseLostError where another process has taken it; so do `applied` and `set_mark`.
+        """
+        with self._write_under(lease) as connection:
             applying.updating(connection, cell, revisions)
 
-    def applied(self, cell: str, results: Mapping[str, Applied]) -> None:
+    def applied(self, cell: str, results: Mapping[str, Applied], lease: Lease | None = None) -> None:
         """Keep what an update of a cell came to, by id.
 
         Whoever was to be removed, and was, is gone from here.  Where somebody asked for something newer meanwhile, the
         result is kept as that of the older revision, and the newer one goes on waiting.
         """
-        with self._database.write() as connection:
+        with self._write_under(lease) as connection:
             applying.applied(connection, cell, results, self._clock.now())
 
     # What there is
@@ -197,9 +203,9 @@ class Registry:
         with self._database.read() as connection:
             return reading.mark_of(connection, stack)
 
-    def set_mark(self, stack: str, base: str, mark: Mark) -> None:
+    def set_mark(self, stack: str, base: str, mark: Mark, lease: Lease | None = None) -> None:
         """Keep how an update of a base stack (`stack` is `base`) or of a cell ended."""
-        with self._database.write() as connection:
+        with self._write_under(lease) as connection:
             placing.set_mark(connection, stack, base, mark)
 
     def guarded(self, stack: str) -> str:
@@ -242,3 +248,11 @@ class Registry:
         """Give a lease back."""
         with self._database.write() as connection:
             _LEASES.release(connection, lease)
+
+    @contextmanager
+    def _write_under(self, lease: Lease | None) -> Iterator[Connection]:
+        """Write as the holder of a lease, or where there is none as anybody."""
+        with self._database.write() as connection:
+            if lease is not None:
+                _LEASES.confirm(connection, lease)
+            yield connection

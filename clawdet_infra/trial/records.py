@@ -18,6 +18,8 @@ from typing import Any
 
 import psutil
 
+from clawdet_infra.process_identity import lives, this_process
+
 PREFIX = "test-deploy-"
 _TAKE_OVER_SECONDS = 10
 _NAME = re.compile(rf"{PREFIX}[0-9a-f]{{8}}")
@@ -68,7 +70,7 @@ class Record:
         """
         if self.hold():
             return True
-        if _lives(self.facts.get("process")):
+        if _may_live(self.facts.get("process")):
             return False
         end = time.monotonic() + _TAKE_OVER_SECONDS
         while time.monotonic() < end:
@@ -96,9 +98,8 @@ def begin(root: Path, facts: Mapping[str, Any]) -> Record:
     """Make the record of a new trial, held by this process; it is there before anything else is made."""
     folder = _home(root) / f"{PREFIX}{secrets.token_hex(4)}"
     folder.mkdir(mode=0o700, parents=True)
-    me = psutil.Process()
     begun = datetime.now(UTC).isoformat(timespec="seconds")
-    record = Record(folder, {**facts, "begun": begun, "process": [me.pid, me.create_time()]})
+    record = Record(folder, {**facts, "begun": begun, "process": this_process()})
     if not record.hold():
         raise AssertionError("the folder has just been made, so nobody else can hold its lock")
     record.save()
@@ -118,12 +119,9 @@ def all_records(root: Path) -> Iterator[Record]:
         yield Record(folder, content["facts"], content["kept"])
 
 
-def _lives(process: Any) -> bool:
-    """Whether a process, given as its number and its start, is still the same."""
-    try:
-        return bool(process) and psutil.Process(process[0]).create_time() == process[1]
-    except psutil.NoSuchProcess:
-        return False
+def _may_live(process: Any) -> bool:
+    """Return whether a trial's own process runs, or may run; a record without one was never begun."""
+    return bool(process) and lives(str(process)) is not False
 
 
 def _holders(lock: Path) -> Iterator[psutil.Process]:

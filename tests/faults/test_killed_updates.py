@@ -102,16 +102,24 @@ def test_updates_killed_at_random_moments_again_and_again_converge(victim: Victi
     converge_and_check(victim)
 
 
-def test_an_update_that_is_still_running_is_not_taken_for_a_dead_one(victim: Victim) -> None:
+def test_an_update_that_is_still_running_is_not_taken_for_a_dead_one_and_can_be_waited_for(victim: Victim) -> None:
     named = {"name": victim.identity}
     with victim.commands():
         with fault(victim.cloud, "POST /servers", match=named, delay=HELD) as held:
             process = victim.start_up()
             held.wait()
             refused = victim.recover()
+            waiting = victim.stack.start(
+                "clawdet", "up", "--stack", victim.stack.name, "--no-policy", "--wait", "--yes"
+            )
+            assert waiting.stdout is not None
+            said = waiting.stdout.readline()
             assert process.poll() is None
         output, _ = process.communicate(timeout=600)
         assert refused.code != 0
         assert str(process.pid) in refused.output, refused.output
         assert process.returncode == 0, f"the update was disturbed:\n{output}"
+        assert f"for process {process.pid} on" in said
+        output, _ = waiting.communicate(timeout=600)
+        assert waiting.returncode == 0, output
         victim.check()

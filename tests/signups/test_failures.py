@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from clawdet_infra.automation.exported import deployment_of
+from clawdet_infra.automation.exported import commands_of, resources_of
 from tests.signups.conftest import DOMAIN, HOST, Signups, removal, signup
 from tests.signups.test_agreement import expect_agreement
 from tests.support.cloud import fault
@@ -76,9 +76,9 @@ def test_a_neighbour_of_a_failed_customer_comes_up_and_the_failed_one_leaves_no_
     cell = signups.listed()["nora"]["cell"]
     outputs = signups.stack.run("pulumi", "stack", "output", "customers", "--json", "--stack", cell).ok().output
     assert "https://nora." in outputs, "whoever looks after the fleet would not see the healthy one"
-    urns = {one["urn"] for one in signups.state_of(cell)["resources"]}
-    assert urns.issuperset(deployment_of(cell, "nora"))
-    assert urns.isdisjoint(deployment_of(cell, "hal"))
+    state = {"deployment": signups.state_of(cell)}
+    assert len(commands_of(resources_of(state, "nora"))) == 2
+    assert commands_of(resources_of(state, "hal")) == []
     failed = signups.listed()["hal"]
     assert signups.one(signup("omar", "free"))["result"]["success"]
     assert signups.listed()["hal"] == failed, "others do not wait until it has failed once more"

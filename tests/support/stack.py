@@ -131,8 +131,12 @@ class Stack:
 
     def start_up(self) -> subprocess.Popen[str]:
         """An update in a process group of its own, so that it can be killed whole."""
+        return self.start("pulumi", "up", "--yes", "--skip-preview", "--stack", self.name, "--non-interactive")
+
+    def start(self, *argv: str) -> subprocess.Popen[str]:
+        """Start a command in a process group of its own."""
         return subprocess.Popen(
-            ["pulumi", "up", "--yes", "--skip-preview", "--stack", self.name, "--non-interactive"],
+            argv,
             cwd=self.folder,
             env=self.env,
             stdin=subprocess.DEVNULL,

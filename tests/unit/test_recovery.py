@@ -1,16 +1,8 @@
-"""What a killed update leaves behind: locks and pending creations."""
-
-import json
-import os
-import socket
-import subprocess
-import sys
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+"""What a killed update leaves behind: pending creations."""
 
 import pytest
 
-from clawdet_infra.recovery import PendingCreate, adopt, pending_creates, read_locks, remove_broken_attributes
+from clawdet_infra.recovery import PendingCreate, adopt, pending_creates
 
 SERVER = "urn:pulumi:prod::clawdet::clawdet:index:Customer$clawdet:index:Server$hcloud:index/server:Server::ada-server"
 RECORD = "urn:pulumi:prod::clawdet::clawdet:index:Customer$hcloud:index/zoneRrset:ZoneRrset::ada-dns-a"
@@ -22,23 +14,6 @@ def operation(urn: str, kind: str, inputs: dict, operation_type: str = "creating
 
 def exported(*operations: dict) -> dict:
     return {"version": 3, "deployment": {"resources": [], "pending_operations": list(operations)}}
-
-
-def write_lock(backend: Path, *, pid: int, hostname: str, taken: datetime) -> Path:
-    folder = backend / ".pulumi" / "locks" / "organization" / "clawdet" / "prod"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "5f0c.json"
-    # Nine digits of a second, as Go prints them.
-    timestamp = taken.strftime("%Y-%m-%dT%H:%M:%S.%f") + "123Z"
-    path.write_text(json.dumps({"pid": pid, "username": "op", "hostname": hostname, "timestamp": timestamp}))
-    return path
-
-
-@pytest.fixture
-def dead_pid() -> int:
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
 
 
 def test_pending_creations_at_hetzner_are_found_with_what_finds_them_again() -> None:
@@ -81,6 +56,42 @@ def test_what_was_made_becomes_a_resource_with_its_id_behind_all_others() -> Non
     assert adopted["pending_operations"] == []
 
 
+def resource(urn: str, **more: object) -> dict:
+    return {"urn": urn, "type": "hcloud:index/zoneRrset:ZoneRrset", "id": "ada/A", **more}
+
+
+@pytest.mark.parametrize("deleted_before", [False, True])
+def test_what_was_made_takes_the_place_of_what_it_replaces(deleted_before: bool) -> None:
+    """The engine refuses a state that has a URN twice, or that has a resource before what it depends on."""
+    state = exported(operation(RECORD, "hcloud:index/zoneRrset:ZoneRrset", {"name": "new", "type": "A"}))
+    state["deployment"]["pending_operations"][0]["resource"]["dependencies"] = ["new server"]
+    old = resource(RECORD, **({"pendingReplacement": True} if deleted_before else {}))
+    deployment = resource("deployment", id="", dependencies=[RECORD])
+    gone = resource("gone", id="gone/A", delete=True)
+    state["deployment"]["resources"] = [
+        resource("parent", id=""),
+        old,
+        gone,
+        deployment,
+        resource("new server", id="7"),
+    ]
+    made = adopt(state, {RECORD: "new/A"})["deployment"]["resources"]
+    there = [(one["urn"], one.get("id")) for one in made if not one.get("delete")]
+    assert sorted(there) == [("deployment", ""), ("new server", "7"), ("parent", ""), (RECORD, "new/A")]
+    urns = [urn for urn, _ in there]
+    assert urns.index("new server") < urns.index(RECORD) < urns.index("deployment")
+    deleted = [(one["urn"], one["id"]) for one in made[len(there) :]]
+    assert deleted == [("gone", "gone/A"), *([] if deleted_before else [(RECORD, "ada/A")])]
+
+
+def test_what_the_state_has_already_was_not_made_by_a_creation_of_the_same_name() -> None:
+    state = exported(operation(RECORD, "hcloud:index/zoneRrset:ZoneRrset", {"name": "ada", "type": "A"}))
+    state["deployment"]["resources"] = [resource(RECORD)]
+    adopted = adopt(state, {RECORD: "ada/A"})["deployment"]
+    assert adopted["resources"] == [resource(RECORD)]
+    assert adopted["pending_operations"] == []
+
+
 def test_what_was_not_made_is_no_longer_pending_and_other_operations_stay() -> None:
     state = exported(
         operation(SERVER, "hcloud:index/server:Server", {"name": "prod-ada"}),
@@ -93,59 +104,3 @@ def test_what_was_not_made_is_no_longer_pending_and_other_operations_stay() -> N
 
 def test_the_customer_is_readable_from_a_pending_creation() -> None:
     assert PendingCreate(urn=SERVER, type="", name="").logical_name == "ada-server"
-
-
-def test_a_lock_of_a_process_that_is_gone_is_dead(tmp_path: Path, dead_pid: int) -> None:
-    write_lock(tmp_path, pid=dead_pid, hostname=socket.gethostname(), taken=datetime.now(UTC))
-    [lock] = read_locks(f"file://{tmp_path}", "clawdet", "prod")
-    assert lock.dead
-
-
-def test_a_lock_of_a_living_process_is_respected(tmp_path: Path) -> None:
-    write_lock(tmp_path, pid=os.getpid(), hostname=socket.gethostname(), taken=datetime.now(UTC))
-    [lock] = read_locks(f"file://{tmp_path}", "clawdet", "prod")
-    assert not lock.dead, "taking the lock of a running update would corrupt its state"
-
-
-def test_a_lock_whose_process_number_was_used_again_is_dead(tmp_path: Path) -> None:
-    long_ago = datetime.now(UTC) - timedelta(days=365)
-    write_lock(tmp_path, pid=os.getpid(), hostname=socket.gethostname(), taken=long_ago)
-    [lock] = read_locks(f"file://{tmp_path}", "clawdet", "prod")
-    assert lock.dead, "this process began long after the lock was written, so it did not write it"
-
-
-def test_a_lock_of_another_machine_is_never_called_dead(tmp_path: Path, dead_pid: int) -> None:
-    write_lock(tmp_path, pid=dead_pid, hostname="another-machine", taken=datetime.now(UTC))
-    [lock] = read_locks(f"file://{tmp_path}", "clawdet", "prod")
-    assert not lock.dead, "whether a process runs elsewhere cannot be seen from here"
-
-
-def test_the_address_of_a_backend_may_carry_options(tmp_path: Path) -> None:
-    write_lock(tmp_path, pid=os.getpid(), hostname=socket.gethostname(), taken=datetime.now(UTC))
-    assert len(read_locks(f"file://{tmp_path}?metadata=skip", "clawdet", "prod")) == 1
-
-
-def test_attributes_that_stop_in_the_middle_are_removed(tmp_path: Path) -> None:
-    folder = tmp_path / ".pulumi/stacks/clawdet"
-    folder.mkdir(parents=True)
-    contents = {
-        "prod.json": "",
-        "prod.json.attrs": "",
-        "prod.json.bak.attrs": '{"user.content_type":',
-        "local.json.attrs": "",
-    }
-    for name, content in contents.items():
-        (folder / name).write_text(content)
-    (folder / "prod.json.gz.attrs").write_text('{"user.content_type": "application/gzip"}')
-
-    removed = remove_broken_attributes(f"file://{tmp_path}", "clawdet", "prod")
-
-    assert [path.name for path in removed] == ["prod.json.attrs", "prod.json.bak.attrs"]
-    assert sorted(path.name for path in folder.iterdir()) == ["local.json.attrs", "prod.json", "prod.json.gz.attrs"]
-    assert remove_broken_attributes("s3://bucket", "clawdet", "prod") == []
-
-
-def test_locks_of_other_stacks_and_backends_are_not_read(tmp_path: Path) -> None:
-    write_lock(tmp_path, pid=os.getpid(), hostname=socket.gethostname(), taken=datetime.now(UTC))
-    assert read_locks(f"file://{tmp_path}", "clawdet", "local") == []
-    assert read_locks("s3://bucket", "clawdet", "prod") == []

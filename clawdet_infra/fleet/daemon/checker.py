@@ -14,7 +14,7 @@ from clawdet_infra.fleet.daemon.keeping import Keeper
 from clawdet_infra.fleet.daemon.report import RoundReport
 from clawdet_infra.fleet.healing import GiveUp, Healer, Plan
 from clawdet_infra.fleet.healing.faults import located
-from clawdet_infra.fleet.history import HistoryError
+from clawdet_infra.fleet.history import HistoryError, LeaseLostError
 from clawdet_infra.fleet.instance import Inventory
 from clawdet_infra.fleet.metrics import InstanceReading, Readings, StageTimes
 from clawdet_infra.fleet.records import Event, Observation, Outcome, State, Step
@@ -63,10 +63,26 @@ class Checker:
         self._braked: str | None = None
         self.readings = Readings(rounds=0)
 
-    async def round(self, inventory: Inventory, *, may_heal: bool, inventory_age: float) -> RoundReport:
-        """Make a round.  Without `may_heal` nothing is repaired."""
+    def stand_by(self) -> None:
+        """Show no readings: another process is the checker, and shows its own."""
+        self.readings = Readings(rounds=self._number)
+
+    async def round(
+        self,
+        inventory: Inventory,
+        *,
+        may_heal: bool,
+        inventory_age: float,
+        require_duty: Callable[[], None] = lambda: None,
+    ) -> RoundReport:
+        """Make a round.  Without `may_heal` nothing is repaired.
+
+        `require_duty` is called before anything is kept, and again before people are told; what it raises ends the
+        round.  So does LeaseLostError of the history.
+        """
         self._number += 1
         seen = await self._look(inventory)
+        require_duty()
         self._remember(inventory, seen.observations)
         states = await asyncio.to_thread(self._keeper.record, seen.observations)
         problems = [str(self._keeper.problem)] if self._keeper.problem else []
@@ -76,6 +92,7 @@ class Checker:
             problems += why
         if seen.unseen:
             problems.append("not all instances were looked at in time: give rounds more time (rounds.deadlineSeconds)")
+        require_duty()
         notices, why = await self._tell(inventory, states, plan)
         report = RoundReport(
             number=self._number,
@@ -94,6 +111,8 @@ class Checker:
         seen = frozenset(one.instance for one in observations)
         try:
             plan = await self._healer.round(states, diagnoses, inventory, seen)
+        except LeaseLostError:
+            raise
         except HistoryError as error:
             return Plan(), [f"nothing is repaired: {error}"]
         except Exception as error:
@@ -116,6 +135,8 @@ class Checker:
         try:
             notices = await self._desk.round(subjects)
             self._alerts_open = await asyncio.to_thread(self._count_alerts)
+        except LeaseLostError:
+            raise
         except Exception as error:
             return (), [f"alerts failed in a way that should not happen: {located(error)}"]
         return notices, []

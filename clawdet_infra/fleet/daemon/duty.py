@@ -7,7 +7,7 @@ import contextlib
 import logging
 
 from clawdet_infra.fleet.daemon.keeping import Keeper
-from clawdet_infra.fleet.history import HistoryError, Lease, LeaseHeld, LeaseLostError
+from clawdet_infra.fleet.history import Clock, HistoryError, Lease, LeaseHeld, LeaseLostError
 
 log = logging.getLogger(__name__)
 
@@ -16,24 +16,49 @@ NAME = "the fleet's checker"
 
 _LEASE_SECONDS = 120
 _RENEW_SECONDS = 30
+_STOP_SECONDS = 30
+"""How long before the lease runs out the checker stops, so that nothing of it is under way after that."""
+
+
+class OffDutyError(Exception):
+    """This process is not the checker any more; the text says why."""
 
 
 class Duty:
-    """The lease of being the checker.  It is renewed in the background while it is held."""
+    """The lease of being the checker.  It is renewed in the background while it is held.
 
-    def __init__(self, keeper: Keeper, owner: str) -> None:
+    `shared` says that processes on other machines use the history too.  One that cannot reach it then stops before its
+    lease runs out, by `clock`, because another machine may take the lease.  Without it, nobody can take the lease who
+    cannot write to the same file, and the checker goes on telling people while that is away.
+    """
+
+    def __init__(self, keeper: Keeper, owner: str, *, shared: bool = True, clock: Clock | None = None) -> None:
         self._keeper = keeper
         self._owner = owner
+        self._shared = shared
+        self._clock = clock or Clock()
         self._lease: Lease | None = None
         self._renewing: asyncio.Task[None] | None = None
 
     @property
     def held(self) -> bool:
-        """Whether this process is the checker, as far as it knows."""
-        return self._lease is not None
+        """Whether this process is the checker for sure."""
+        if self._lease is None or self._keeper.lease_lost:
+            return False
+        return not self._shared or self._lease.seconds_left(self._clock) > _STOP_SECONDS
+
+    def require(self) -> None:
+        """Raise OffDutyError where this process is not the checker for sure."""
+        if self.held:
+            return
+        if self._lease is None or self._keeper.lease_lost:
+            raise OffDutyError("another process is the checker")
+        raise OffDutyError("the history was away for so long that another process may be the checker")
 
     async def take(self) -> LeaseHeld | None:
         """Become the checker; where another one is, say who.  Raises HistoryError where that cannot be told."""
+        if await self.hold():
+            return None
         answer = await asyncio.to_thread(self._keeper.acquire_lease, NAME, self._owner, _LEASE_SECONDS)
         if isinstance(answer, LeaseHeld):
             return answer

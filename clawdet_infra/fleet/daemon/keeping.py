@@ -1,11 +1,11 @@
 """The history as the checker uses it: what it cannot take for now is kept in memory, and told later.
 
-Looks, events and alerts go on without a database; what needs its word, a repair or the lease, does not.
+Looks, events and alerts go on without a database; what needs its word, a repair or the lease, does not.  Nothing is
+written any more once another process has taken the lease: what was kept until then is dropped.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
 import threading
@@ -50,6 +50,7 @@ class Keeper:
         self._problem: HistoryError | None = None
         self._failed_at = 0.0
         self._writes_fail = False
+        self._lease_lost = False
         self._states: dict[str, State] = {}
         self._looks: deque[list[Observation]] = deque()
         self._events: deque[Event] = deque(maxlen=_MOST_EVENTS)
@@ -61,6 +62,11 @@ class Keeper:
     def problem(self) -> HistoryError | None:
         """Why the history was away when it was asked last; None where it was there."""
         return self._problem
+
+    @property
+    def lease_lost(self) -> bool:
+        """Whether the history has said, since a lease was taken, that another process has it."""
+        return self._lease_lost
 
     def close(self) -> None:
         """Write what can be written, and close the database."""
@@ -79,7 +85,7 @@ class Keeper:
     # What goes on without a database
 
     def record(self, observations: Sequence[Observation]) -> dict[str, State]:
-        """Keep a round of looks, and return how all instances are now."""
+        """Keep a round of looks, and return how all instances are now.  Raises LeaseLostError, as `save_alert` does."""
         with self._lock:
             self._looks.append(list(observations))
             while sum(map(len, self._looks)) > _MOST_LOOKS and len(self._looks) > 1:
@@ -89,6 +95,8 @@ class Keeper:
                 self._failed_at = -math.inf
                 self._ask(self._write, writes=True)
                 self._states = self._ask(lambda history: history.states())
+            except LeaseLostError:
+                raise
             except HistoryError:
                 self._states = followed(self._states, observations)
             return dict(self._states)
@@ -163,14 +171,25 @@ class Keeper:
 
     def acquire_lease(self, name: str, owner: str, seconds: float) -> Lease | LeaseHeld:
         """Take a lease, or return who holds it."""
-        return self._ask(lambda history: history.acquire_lease(name, owner, seconds), writes=True)
+
+        def acquire(history: History) -> Lease | LeaseHeld:
+            answer = history.acquire_lease(name, owner, seconds)
+            if isinstance(answer, Lease):
+                history.write_under(answer)
+                self._lease_lost = False
+            return answer
+
+        return self._ask(acquire, writes=True)
 
     def renew(self, lease: Lease, seconds: float) -> Lease:
         """Hold a lease on.  Raises LeaseLostError where another has it."""
         return self._ask(lambda history: history.renew(lease, seconds), writes=True)
 
     def release(self, lease: Lease) -> None:
-        """Give a lease back."""
+        """Write what can be written, and give a lease back."""
+        with self._lock:
+            self._failed_at = -math.inf
+            self._try(self._write, writes=True)
         self._ask(lambda history: history.release(lease), writes=True)
 
     def roll_up(self, now: datetime) -> None:
@@ -209,9 +228,13 @@ class Keeper:
         return any(one.key == alert.key and one.raised != alert.raised for one in history.open_alerts())
 
     def _try(self, call: Callable[[History], None], *, writes: bool = False) -> None:
-        # What went wrong was said, and what was to be told is kept.
-        with contextlib.suppress(HistoryError):
+        try:
             self._ask(call, writes=writes)
+        except LeaseLostError:
+            raise
+        except HistoryError:
+            # What went wrong was said, and what was to be told is kept.
+            pass
 
     def _ask(self, call: Callable[[History], T], *, writes: bool = False) -> T:
         # Not under the lock: a slow roll-up must not hold up a round.
@@ -222,6 +245,7 @@ class Keeper:
         try:
             answer = call(self._opened())
         except LeaseLostError:
+            self._drop()
             raise
         except HistoryError as error:
             self._failed_at = self._monotonic()
@@ -234,6 +258,15 @@ class Keeper:
             log.info("the history is there again")
             self._problem = None
         return answer
+
+    def _drop(self) -> None:
+        """Forget what was not written: the process that has the lease looks and tells by itself."""
+        with self._lock:
+            self._lease_lost = True
+            self._looks.clear()
+            self._events.clear()
+            self._alerts.clear()
+            self._unsaved.clear()
 
     def _opened(self) -> History:
         with self._lock:

@@ -13,14 +13,14 @@ from typing import Any, Protocol
 
 from clawdet_infra.fleet.daemon.beat import Beat
 from clawdet_infra.fleet.daemon.checker import Checker
-from clawdet_infra.fleet.daemon.duty import Duty
+from clawdet_infra.fleet.daemon.duty import Duty, OffDutyError
 from clawdet_infra.fleet.daemon.keeping import Keeper
 from clawdet_infra.fleet.daemon.operations import Operations
 from clawdet_infra.fleet.daemon.report import RoundReport
 from clawdet_infra.fleet.daemon.systemd import Notifier
 from clawdet_infra.fleet.healing import Healer
 from clawdet_infra.fleet.healing.faults import located
-from clawdet_infra.fleet.history import HistoryError
+from clawdet_infra.fleet.history import HistoryError, LeaseLostError
 from clawdet_infra.fleet.instance import Inventory
 
 log = logging.getLogger(__name__)
@@ -129,7 +129,10 @@ class Daemon:
         if held := await self._duty.take():
             raise HeldError(f"{held}; there is one checker at a time")
         try:
-            report = await self._round()
+            try:
+                report = await self._round()
+            except (OffDutyError, LeaseLostError) as error:
+                raise HeldError(f"{error}; nothing was kept and nobody was told") from None
             await self._healer.settle(None)
             with contextlib.suppress(HistoryError):
                 await self._healer.write()
@@ -156,6 +159,7 @@ class Daemon:
     async def _is_on_duty(self) -> bool:
         if self._duty.held:
             return True
+        self._checker.stand_by()
         try:
             held = await self._duty.take()
         except HistoryError as error:
@@ -171,6 +175,12 @@ class Daemon:
     async def _guarded_round(self) -> None:
         try:
             report = await self._round()
+        except (OffDutyError, LeaseLostError) as error:
+            # The next beat asks who the checker is.
+            await self._duty.hold()
+            self._checker.stand_by()
+            self._say("duty", f"a round was broken off: {error}")
+            return
         except FleetError as error:
             self._say("fleet", f"nobody can be looked at: {error}")
         except Exception as error:
@@ -187,8 +197,11 @@ class Daemon:
             self._used(inventory)
             self._inventory = inventory
         self._say("fleet", f"the list of instances may be old: {self._fleet.problem}" if self._fleet.problem else "")
-        on_duty = await self._duty.hold()
-        report = await self._checker.round(inventory, may_heal=on_duty, inventory_age=self._fleet.age)
+        confirmed = await self._duty.hold()
+        self._duty.require()
+        report = await self._checker.round(
+            inventory, may_heal=confirmed, inventory_age=self._fleet.age, require_duty=self._duty.require
+        )
         log.info("%s", report, extra={"facts": report.facts()})
         self._say("round", "; ".join(report.problems))
         self._notifier.status(str(report))

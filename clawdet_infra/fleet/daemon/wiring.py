@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from pydantic import SecretStr
 
+from clawdet_infra.database import is_file
 from clawdet_infra.fleet.alerts.deadman import DeadMan
 from clawdet_infra.fleet.alerts.desk import Courier, Desk
 from clawdet_infra.fleet.daemon.checker import Checker, Tally
@@ -68,7 +69,7 @@ async def daemon(
         checker,
         healer,
         keeper,
-        Duty(keeper, owner),
+        Duty(keeper, owner, shared=not is_file(history_url)),
         desk,
         clock=_now,
         used=use,

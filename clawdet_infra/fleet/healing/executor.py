@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 _RENEW_SECONDS = 20
 _KEPT_SECONDS = 90
 """How long a repair counts as worked on after it was last renewed."""
+_UNKEPT_SECONDS = 60
+"""After how long without a renewal it is given up, before another checker may begin one of its own."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +84,19 @@ class Executor:
             log.info("%s: another repair is open, or was just made", instance.id)
             return None
         await self._say(repair, wording.begun(take, instance.id, instance.server.name), None)
-        async with self._renewed(repair):
-            outcome, what = await self._do(instance, take)
+        try:
+            async with self._renewed(repair):
+                outcome, what = await self._do(instance, take)
+        except TimeoutError:
+            outcome, what = (
+                "failed",
+                wording.impossible(
+                    take,
+                    instance.id,
+                    instance.server.name,
+                    "the history was away, so another checker may have begun one",
+                ),
+            )
         await self._end(_End(repair, outcome, what))
         return repair
 
@@ -153,23 +166,32 @@ class Executor:
 
     @contextlib.asynccontextmanager
     async def _renewed(self, repair: Repair) -> AsyncIterator[None]:
-        """Tell the history, while the body runs, that the repair is being worked on."""
+        """Tell the history, while the body runs, that the repair is being worked on.
+
+        Raises TimeoutError, and ends the body, where that was not possible for too long.
+        """
+        loop = asyncio.get_running_loop()
+        limit = asyncio.timeout(_UNKEPT_SECONDS)
 
         async def renew() -> None:
             while True:
+                asked = loop.time()
                 try:
                     until = self._clock() + timedelta(seconds=_KEPT_SECONDS)
                     await asyncio.to_thread(self._record.renew_repair, repair.id, until)
+                    if not limit.expired():
+                        limit.reschedule(asked + _UNKEPT_SECONDS)
                 except HistoryError as error:
                     log.warning("%s: its repair cannot be renewed: %s", repair.instance, error)
                 await asyncio.sleep(_RENEW_SECONDS)
 
-        task = asyncio.create_task(renew())
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        async with limit:
+            task = asyncio.create_task(renew())
+            try:
+                yield
+            finally:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
 
 
 def _doing(take: Take, instance: Instance) -> str:

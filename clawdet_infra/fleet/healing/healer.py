@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from clawdet_infra.database.processes import lives
 from clawdet_infra.fleet.healing import wording
 from clawdet_infra.fleet.healing.brake import brake
 from clawdet_infra.fleet.healing.case import Case, Decision, GiveUp, Take, Wait
@@ -22,6 +21,7 @@ from clawdet_infra.fleet.healing.times import SteadyTimes
 from clawdet_infra.fleet.history.errors import HistoryError
 from clawdet_infra.fleet.instance import Instance, Inventory
 from clawdet_infra.fleet.records import Condition, Diagnosis, Event, Outcome, Repair, State, Step, Window
+from clawdet_infra.process_identity import lives
 
 log = logging.getLogger(__name__)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from clawdet_infra.database.leases import Lease, LeaseHeld
-from clawdet_infra.database.processes import Clock, this_process
 from clawdet_infra.fleet.history.errors import HistoryError, LeaseLostError
 from clawdet_infra.fleet.history.histogram import RELATIVE_ERROR
 from clawdet_infra.fleet.history.policy import HistoryPolicy, Retention
 from clawdet_infra.fleet.history.reading import Availability, Percentiles, Slot, Uptime
 from clawdet_infra.fleet.history.store import History
+from clawdet_infra.process_identity import Clock, this_process
 
 __all__ = [
     "RELATIVE_ERROR",

@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, insert, or_, select, update
 
 from clawdet_infra.database.moments import bounded, maybe_moment, milliseconds, moment
-from clawdet_infra.database.processes import describe
 from clawdet_infra.fleet.history import events
 from clawdet_infra.fleet.history.errors import HistoryError
 from clawdet_infra.fleet.history.names import number, numbers
 from clawdet_infra.fleet.history.schema import instances, repairs
 from clawdet_infra.fleet.records import Event, Outcome, Repair, Step
+from clawdet_infra.process_identity import describe
 
 # These concern all instances of a server.
 _OF_A_SERVER = [Step.REBOOT.value, Step.POWER_ON.value]

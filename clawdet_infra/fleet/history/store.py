@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from clawdet_infra.database.connecting import Database, connect
 from clawdet_infra.database.leases import Lease, LeaseHeld, Leases
 from clawdet_infra.database.migrating import migrate
 from clawdet_infra.database.moments import milliseconds
-from clawdet_infra.database.processes import Clock, lives
 from clawdet_infra.fleet.history import alerting, events, looks, pruning, reading, repairs, rollup
 from clawdet_infra.fleet.history.errors import PURPOSE, LeaseLostError
 from clawdet_infra.fleet.history.policy import HistoryPolicy, Retention
 from clawdet_infra.fleet.history.reading import Percentiles, Slot, Uptime
 from clawdet_infra.fleet.history.schema import FORM, leases, metadata
 from clawdet_infra.fleet.records import Alert, Event, EventKind, Observation, Outcome, Repair, State, Step, Window
+from clawdet_infra.process_identity import Clock, lives
 
 _DEFAULTS = HistoryPolicy()
 _LEASES = Leases(leases, LeaseLostError)
@@ -38,6 +39,7 @@ class History:
         self._policy = policy
         self._clock = clock
         self._gap = policy.longest_gap // timedelta(milliseconds=1)
+        self._lease: Lease | None = None
 
     @classmethod
     def open(cls, url: str, policy: HistoryPolicy = _DEFAULTS, clock: Clock | None = None) -> History:
@@ -62,6 +64,21 @@ class History:
     ) -> None:
         self.close()
 
+    def write_under(self, lease: Lease) -> None:
+        """Write from now on only as the holder of a lease.
+
+        `record`, `add`, `begin_repair` and `save_alert` then raise LeaseLostError, and write nothing, where another
+        process has taken the lease or it was given back.
+        """
+        self._lease = lease
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        with self._database.write() as connection:
+            if self._lease is not None:
+                _LEASES.confirm(connection, self._lease)
+            yield connection
+
     # Looks
 
     def record(self, observations: Sequence[Observation]) -> list[Event]:
@@ -70,7 +87,7 @@ class History:
         The first look at an instance is a change; so is another cause of an instance that stays down.  Recording the
         same looks once more changes nothing.
         """
-        with self._database.write() as connection:
+        with self._write() as connection:
             return looks.record(connection, observations)
 
     def states(self) -> dict[str, State]:
@@ -82,7 +99,7 @@ class History:
 
     def add(self, event: Event) -> None:
         """Keep an event; `record` keeps state changes by itself."""
-        with self._database.write() as connection:
+        with self._write() as connection:
             events.add(connection, [event])
 
     def events(
@@ -109,7 +126,7 @@ class History:
         An open repair whose time has run out (see `renew_repair`) is closed as abandoned here, and that is kept as an
         event, unless its owner is known to be alive.
         """
-        with self._database.write() as connection:
+        with self._write() as connection:
             return repairs.begin(
                 connection,
                 instance,
@@ -162,7 +179,7 @@ class History:
 
         Raises HistoryError where another one of the same key is open.
         """
-        with self._database.write() as connection:
+        with self._write() as connection:
             alerting.save(connection, alert)
 
     def windows(self, now: datetime) -> list[Window]:

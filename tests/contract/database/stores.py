@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 from clawdet_infra.database.connecting import Database
-from clawdet_infra.database.processes import Process
 from clawdet_infra.fleet.history import (
     History,
     HistoryError,
@@ -18,6 +17,7 @@ from clawdet_infra.fleet.history import (
 from clawdet_infra.fleet.history import Lease as HistoryLease
 from clawdet_infra.fleet.history import LeaseHeld as HistoryLeaseHeld
 from clawdet_infra.fleet.history import LeaseLostError as HistoryLeaseLostError
+from clawdet_infra.process_identity import Process
 from clawdet_infra.registry import Lease, LeaseHeld, LeaseLostError, Registry, RegistryError
 from tests.support.past import MINUTE, NOON, SetClock, look
 from tests.support.signups import SEAL, signup, want

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from hcloud import Client
 from localcloud.api import ApiConfig, State, create_app
 from localcloud.machines.base import FirewallRule, MachineSpec
 from localcloud.machines.none import NoMachines
+from localcloud.services.names import NameServer
 from tests.contract.hcloud_api.openapi import PREFIX, Recorder
 
 TOKEN = "contract0test0" * 4 + "token000"
@@ -102,8 +104,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_cloud(home: Path, config: ApiConfig = CONFIG, port: int = 0) -> Iterator[RunningCloud]:
-    """Run a local cloud whose state is in `home`, with everything it answers recorded."""
+def running_cloud(home: Path, config: ApiConfig = CONFIG, port: int = 0, dns_port: int = 0) -> Iterator[RunningCloud]:
+    """Run a local cloud whose state is in `home`, with everything it answers recorded.
+
+    With `dns_port`, its name server answers there, on 127.0.0.1.
+    """
     started: threading.Event = threading.Event()
     cloud = RunningCloud(port)
     stop: list[Any] = []
@@ -118,9 +123,13 @@ def running_cloud(home: Path, config: ApiConfig = CONFIG, port: int = 0) -> Iter
         runner = web.AppRunner(app, shutdown_timeout=1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", port).start()
+        names = NameServer(state)
+        if dns_port:
+            await names.start([(IPv4Address("127.0.0.1"), dns_port)])
         cloud.port = runner.addresses[0][1]
         started.set()
         await stopped.wait()
+        await names.stop()
         await runner.cleanup()
         state.close()
 

@@ -6,12 +6,15 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from clawdet_infra.database.processes import Process
-from clawdet_infra.fleet.history import History, Lease, LeaseHeld, this_process
-from tests.support.past import SetClock
+from clawdet_infra.database import leases
+from clawdet_infra.fleet.history import History, Lease, LeaseHeld, LeaseLostError, this_process
+from clawdet_infra.fleet.records import Alert, Cause, Event, Step
+from clawdet_infra.process_identity import Process
+from tests.support.past import NOON, SetClock, look
 
 DATABASES_DIFFER = True  # In their clocks, and in how they lock.
 
@@ -40,6 +43,66 @@ def test_one_holds_it_until_it_is_released(history: History) -> None:
     assert isinstance(history.acquire_lease("another", ME, 60), Lease)
     history.release(lease)
     taken(history, elsewhere())
+
+
+def test_the_holder_knows_for_how_long_without_asking(history: History, clock: SetClock) -> None:
+    lease = taken(history)
+    assert lease.seconds_left(clock) <= 60
+    clock.day += timedelta(days=400)
+    clock.booted += 59_000
+    assert 0 < lease.seconds_left(clock) <= 1, "the time of day changes nothing"
+    assert history.renew(lease, 60).seconds_left(clock) > 59
+    clock.booted += 2_000
+    assert lease.seconds_left(clock) < 0
+
+
+def test_the_holders_bound_is_counted_from_before_the_database_was_asked(
+    history: History, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the answer takes, nobody else can take the lease before the holder knows that it is over."""
+    ask = leases._now
+
+    def slowly(*arguments: Any) -> int:
+        clock.booted += 20_000
+        return ask(*arguments)
+
+    before = clock.boottime()
+    monkeypatch.setattr(leases, "_now", slowly)
+    lease = taken(history)
+    assert lease.ends == before + 60_000
+    before = clock.boottime()
+    assert history.renew(lease, 60).ends == before + 60_000
+
+
+def test_who_lost_the_lease_writes_nothing(history: History) -> None:
+    lease = taken(history)
+    history.write_under(lease)
+    history.add(event("while it is held"))
+    history.release(lease)
+    calls: list[Callable[[], object]] = [
+        lambda: history.add(event("after it was released")),
+        lambda: history.record([look()]),
+        lambda: history.save_alert(alert()),
+        lambda: history.begin_repair("ada", "ada", Step.RESTART, ME, NOON, 0),
+    ]
+    for call in calls:
+        with pytest.raises(LeaseLostError, match="it was released"):
+            call()
+    taken(history, elsewhere())
+    with pytest.raises(LeaseLostError, match="holds it now"):
+        calls[0]()
+    assert [one.what for one in history.events()] == ["while it is held"]
+    assert (history.states(), history.open_alerts(), history.open_repairs()) == ({}, [], [])
+
+
+def event(what: str) -> Event:
+    return Event(at=NOON, kind="checker", instance=None, what=what)
+
+
+def alert() -> Alert:
+    return Alert(
+        key="instance:ada", cause=Cause.UNKNOWN, server="ada", instances=("ada",), seen="It is.", done=(), raised=NOON
+    )
 
 
 @pytest.mark.parametrize("jump", [timedelta(days=400), timedelta(days=-400)], ids=["forward", "back"])

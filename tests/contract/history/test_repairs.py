@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clawdet_infra.database.processes import Process
 from clawdet_infra.fleet.history import History, HistoryError, this_process
 from clawdet_infra.fleet.records import Repair, Step
+from clawdet_infra.process_identity import Process
 from tests.contract.conftest import differs
 from tests.support.examples import examples
 from tests.support.past import MINUTE, NOON, SetClock

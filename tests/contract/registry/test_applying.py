@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clawdet_infra.registry import Applied, Mark, Phase, Registry, RegistryError, Wish
+from clawdet_infra.registry import Applied, Lease, LeaseLostError, Mark, Phase, Registry, RegistryError, Wish
 from tests.contract.conftest import differs
 from tests.support.past import MINUTE, NOON, SetClock
 from tests.support.signups import SEAL, healthy, signup, want
@@ -147,3 +147,21 @@ def test_a_cell_is_forgotten_only_when_it_is_empty(registry: Registry) -> None:
     registry.forget_cell(CELL)
     assert registry.cells() == []
     assert want(registry, signup("grace")).instance.cell == CELL
+
+
+@differs
+def test_an_update_whose_lease_another_process_has_notes_nothing(registry: Registry) -> None:
+    want(registry, signup("ada"))
+    lease = registry.acquire(f"cell:{CELL}", 60)
+    assert isinstance(lease, Lease)
+    registry.updating(CELL, {"ada": 1}, lease)
+    registry.release(lease)
+    assert isinstance(registry.acquire(f"cell:{CELL}", 60), Lease)
+    with pytest.raises(LeaseLostError):
+        registry.applied(CELL, {"ada": Applied(revision=1, ok=False, error="it lost its lease")}, lease)
+    with pytest.raises(LeaseLostError):
+        registry.updating(CELL, {"ada": 1}, lease)
+    with pytest.raises(LeaseLostError):
+        registry.set_mark(CELL, "prod", Mark(fingerprint="f", version="1", outcome="failed", at=NOON), lease)
+    assert phase(registry) is Phase.UPDATING
+    assert registry.mark(CELL) is None

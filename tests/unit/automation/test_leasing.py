@@ -11,15 +11,20 @@ import pytest
 
 from clawdet_infra.automation import leasing
 from clawdet_infra.automation.leasing import LEASE_SECONDS, kept, stopper
+from clawdet_infra.driver.engine import LONGEST_STOP_SECONDS
 from clawdet_infra.registry import Lease, LeaseHeld, Registry, RegistryError
 
 NAME = "cell:prod-cell-1"
 SOON = 10.0
+STOP_SECONDS, RENEW_SECONDS = leasing._STOP_SECONDS, leasing._RENEW_SECONDS
+"""As they are, before a test makes them shorter."""
 
 
 @pytest.fixture
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
     monkeypatch.setattr(leasing, "_RENEW_SECONDS", 0.02)
+    monkeypatch.setattr(leasing, "_LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(leasing, "_STOP_SECONDS", 0.1)
     with Registry.open(f"sqlite:///{tmp_path}/registry.db") as opened:
         yield opened
 
@@ -90,6 +95,42 @@ def test_a_database_that_is_away_for_a_moment_loses_no_lease(registry: Registry)
         assert not lost.is_set()
         registry.release(lease)
         assert lost.wait(SOON), "it goes on asking"
+
+
+def test_a_holder_stops_before_its_lease_ends_while_the_database_is_away(registry: Registry) -> None:
+    lease = taken(registry, 2)
+    with kept(Flaky(registry), lease) as lost:
+        assert not lost.wait(0.5), "the lease is held for sure until then"
+        assert lost.wait(SOON)
+        assert isinstance(registry.acquire(NAME, 1), LeaseHeld), "nobody else could take it before that"
+
+
+class Silent(Flaky):
+    """A registry that never answers."""
+
+    def renew(self, lease: Lease, seconds: float) -> Lease:
+        self.asked.set()
+        self.answered.wait()
+        raise RegistryError("the registry does not answer")
+
+    def __init__(self, real: Registry) -> None:
+        super().__init__(real)
+        self.answered = threading.Event()
+
+
+def test_a_holder_stops_in_time_while_it_waits_for_the_database(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leasing, "_JOIN_SECONDS", 0.05)
+    silent = Silent(registry)
+    with kept(silent, taken(registry, 1)) as lost:
+        assert silent.asked.wait(SOON)
+        assert lost.wait(SOON)
+    silent.answered.set()
+
+
+def test_a_holder_has_time_to_stop_its_engine_before_the_lease_ends() -> None:
+    assert LONGEST_STOP_SECONDS < STOP_SECONDS < LEASE_SECONDS - 2 * RENEW_SECONDS, "two renewals may fail"
 
 
 def test_an_update_is_stopped_when_its_time_is_over() -> None:

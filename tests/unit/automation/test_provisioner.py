@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ from clawdet_infra.automation import (
     TakenError,
     UnknownCustomerError,
     existing_server,
+    leasing,
     provisioner,
     server_type,
 )
@@ -327,6 +329,38 @@ def test_the_deadline_stops_the_update_and_the_next_call_goes_on(fleet: Provisio
         fleet.provision(signup(), deadline=0.3)
     world.during = lambda stop, tell: None
     assert fleet.provision(signup()).created
+
+
+def test_an_update_is_stopped_before_the_cells_lease_ends_while_the_registry_is_away(
+    fleet: Provisioner, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leasing, "LEASE_SECONDS", 1.0)
+    monkeypatch.setattr(leasing, "_STOP_SECONDS", 0.5)
+    stopped: list[bool] = []
+
+    def during(stop: threading.Event, tell: Any) -> None:
+        # The registry cannot be reached for as long as this update runs: it is renewed every ten seconds.
+        stopped.append(stop.wait(SOON))
+        world.during = lambda stop, tell: None
+
+    world.during = during
+    assert fleet.provision(signup()).created, "the call goes on when it has the lease again"
+    assert stopped == [True]
+
+
+def test_an_update_that_lost_its_lease_notes_nothing(fleet: Provisioner, world: World, tmp_path: Path) -> None:
+    """Another machine updates the cell by now; how the first update ended is not to be noted over that."""
+
+    def during(stop: threading.Event, tell: Any) -> None:
+        with sqlite3.connect(tmp_path / "registry.db") as database:
+            database.execute("UPDATE registry_lease SET token = 'another', until_boottime = 0, until = 0")
+        world.broken["bob"] = "the first update failed"
+        world.during = lambda stop, tell: world.broken.clear()
+
+    world.during = during
+    assert fleet.provision(signup()).created
+    assert len(world.updates) == 2
+    assert world.basis == "settings"
 
 
 def test_who_waits_for_another_until_the_deadline_is_told_so(fleet: Provisioner, url: str) -> None:

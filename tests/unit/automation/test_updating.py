@@ -12,7 +12,7 @@ import pytest
 
 from clawdet_infra.automation import SetupError, leftovers, updating
 from clawdet_infra.automation.base import Base
-from clawdet_infra.automation.exported import CUSTOMER, deployment_of
+from clawdet_infra.automation.exported import CUSTOMER
 from clawdet_infra.automation.following import Follower
 from clawdet_infra.automation.updating import CellUpdate
 from clawdet_infra.fleet.hosts import HostError
@@ -142,7 +142,9 @@ def test_who_was_on_a_shared_host_that_the_provider_does_not_have_is_removed_wit
     gone = wish(customer("ada", "free", host="shared-1"), Wish.ABSENT)
     made = update(base(sharedHosts=hosts(shared_1=3)), gone)
     component = {"urn": f"urn:pulumi:{CELL}::clawdet::{CUSTOMER}::ada", "type": CUSTOMER}
-    deployment, health = deployment_of(CELL, "ada")
+    within = f"urn:pulumi:{CELL}::clawdet::{CUSTOMER}"
+    deployment = f"{within}$clawdet:index:Deployment$command:remote:Command::ada-deployment@shared-1"
+    health = f"{within}$clawdet:index:HealthCheck$command:local:Command::ada-health"
     parts = [
         {"urn": deployment, "type": "command:remote:Command", "parent": component["urn"], "custom": True},
         {"urn": health, "type": "command:local:Command", "parent": component["urn"], "dependencies": [deployment]},

@@ -17,8 +17,8 @@ from clawdet_infra.automation.base import Base
 from clawdet_infra.driver.engine import Stopped
 from clawdet_infra.driver.recovering import LockedError
 from clawdet_infra.driver.stages import Passed
-from clawdet_infra.recovery import Lock
 from clawdet_infra.registry import Applied, Desired, Wish
+from clawdet_infra.stack_locks import Lock
 from tests.unit.automation.samples import CANARY, base, customer, step
 
 CELL = "prod-cell-1"

@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import json
 import os
+import socket
+import threading
+import time
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +19,7 @@ from clawdet_infra.cli import project, recover, servers
 from clawdet_infra.cli import up as module
 from clawdet_infra.cli.main import app
 from clawdet_infra.cli.up import POLICY_PACK
+from clawdet_infra.driver.recovering import refuse_locked
 
 
 class Started:
@@ -39,7 +45,7 @@ class Started:
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> Started:
     found = Started()
-    monkeypatch.setattr(recover, "recover", lambda **_: None)
+    monkeypatch.setattr(recover, "run", lambda stack, wait: None)
     monkeypatch.setattr(servers, "prepare", lambda stack: None)
     monkeypatch.setattr(servers, "switched_off", lambda stack: found.off)
     monkeypatch.setattr(servers, "hint_at_gone", found.hinted.append)
@@ -48,6 +54,52 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Started:
     monkeypatch.setattr(module, "_show", lambda report: None)
     monkeypatch.setattr(CheckoutSource, "fingerprint", lambda self, *, policies: None)
     return found
+
+
+@pytest.fixture
+def locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The lock of an update of the stack `prod` by this process."""
+    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path}")
+    lock = tmp_path / ".pulumi/locks/organization/clawdet/prod/1.json"
+    lock.parent.mkdir(parents=True)
+    taken = "2026-03-01T12:00:00.123456789Z"
+    lock.write_text(json.dumps({"pid": os.getpid(), "hostname": socket.gethostname(), "timestamp": taken}))
+    return lock
+
+
+def test_another_update_is_waited_for(locked: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    threading.Timer(0.3, locked.unlink).start()
+    assert recover.Wait(30).until_free("prod", lambda: refuse_locked("prod")) == []
+    who = f"process {os.getpid()} on {socket.gethostname()}"
+    assert capsys.readouterr().err == (
+        f"Waiting at most 30 s for {who}, which has been updating prod since 2026-03-01 12:00:00 UTC.\n"
+    )
+
+
+def test_one_that_takes_too_long_is_an_error_that_says_whose_it_is(locked: Path) -> None:
+    done = CliRunner().invoke(app, ["up", "-s", "prod", "--wait", "--wait-timeout", "1"])
+    assert done.exit_code == 1
+    assert "prod was still locked after 1 s" in done.output
+    assert f"stack prod is being updated by process {os.getpid()} on" in done.output
+
+
+def test_nobody_is_waited_for_without_being_asked_to(locked: Path) -> None:
+    begun = time.monotonic()
+    done = CliRunner().invoke(app, ["up", "-s", "prod"])
+    assert done.exit_code == 1
+    assert f"stack prod is being updated by process {os.getpid()} on" in done.output
+    assert "Waiting" not in done.output
+    assert time.monotonic() - begun < 60
+
+
+def test_an_update_that_began_during_the_preview_is_waited_for_and_previewed_again(
+    started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = ["another", ""]
+    monkeypatch.setattr(module, "_is_updated_by_another", lambda stack: found.pop(0))
+    assert CliRunner().invoke(app, ["up", "-s", "prod", "--yes", "--wait"]).exit_code == 0
+    assert len(started.wishes) == 2
+    assert len(started.argvs) == 1
 
 
 def test_an_update_is_held_against_the_policies(started: Started) -> None:

@@ -45,6 +45,27 @@ def test_its_processes_inherit_the_lock(pulumi: Path, tmp_path: Path) -> None:
         assert str(lock.fileno()) in said
 
 
+def test_an_engine_that_is_to_stop_is_not_started(pulumi: Path, tmp_path: Path) -> None:
+    write(pulumi, "touch started")
+    stop = threading.Event()
+    command = engine.Command(stop=stop)
+    stop.set()
+    with pytest.raises(engine.Stopped):
+        command.run(["up"], str(tmp_path), {})
+    assert not (tmp_path / "started").exists()
+
+
+def test_an_engine_is_noted_beside_its_state_while_it_runs(pulumi: Path, tmp_path: Path) -> None:
+    write(pulumi, "ls state/.pulumi/clawdet/engines; exec sleep 0.2")
+    environment = {"PULUMI_BACKEND_URL": f"file://{tmp_path}/state"}
+    seen: list[int] = []
+    engines = tmp_path / "state/.pulumi/clawdet/engines"
+    write(pulumi, "until ls state/.pulumi/clawdet/engines/* 2>/dev/null; do sleep 0.02; done")
+    engine.Command().run(["up"], str(tmp_path), environment, lambda line: seen.append(len(line)))
+    assert len(seen) == 1
+    assert list(engines.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     "behaviour", ["trap 'exit 1' INT", "trap '' INT"], ids=["it ends by itself", "it has to be killed"]
 )

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 
+from clawdet_infra.process_identity import Process, process_of, this_process
 from clawdet_infra.trial.records import Record, all_records, begin
 
 
@@ -21,7 +21,7 @@ def sleeper(tmp_path: Path) -> Iterator[tuple[Record, subprocess.Popen[bytes]]]:
     record = begin(tmp_path, {"stack": "prod"})
     assert record.lock is not None
     engine = subprocess.Popen(["sleep", "600"], pass_fds=(record.lock,))
-    record.facts = {**record.facts, "process": [_gone(), 1.0]}
+    record.facts = {**record.facts, "process": _gone()}
     record.save()
     record.release()
     yield next(all_records(tmp_path)), engine
@@ -30,11 +30,12 @@ def sleeper(tmp_path: Path) -> Iterator[tuple[Record, subprocess.Popen[bytes]]]:
     engine.wait()
 
 
-def _gone() -> int:
-    """The number of a process that has ended."""
-    process = subprocess.Popen(["true"])
-    process.wait()
-    return process.pid
+def _gone() -> str:
+    """A process that has ended."""
+    with subprocess.Popen(["sleep", "600"]) as process:
+        identity = str(process_of(process.pid))
+        process.kill()
+    return identity
 
 
 def test_a_record_is_read_back_and_nobody_else_may_read_it(tmp_path: Path) -> None:
@@ -83,7 +84,9 @@ def test_a_process_number_that_was_used_again_is_another_process(tmp_path: Path)
     record = begin(tmp_path, {})
     assert record.lock is not None
     inherited = subprocess.Popen(["sleep", "600"], pass_fds=(record.lock,))
-    record.facts = {**record.facts, "process": [os.getpid(), psutil.Process().create_time() - 100]}
+    me = Process.parse(this_process())
+    assert me is not None
+    record.facts = {**record.facts, "process": str(replace(me, started=me.started - 100))}
     record.save()
     record.release()
     [other] = all_records(tmp_path)

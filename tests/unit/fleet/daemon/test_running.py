@@ -9,13 +9,14 @@ import sqlite3
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import event
 
 from clawdet_infra.fleet.daemon.running import FleetError, HeldError, stop_on_signals
-from clawdet_infra.fleet.healing import HealingPolicy
-from clawdet_infra.fleet.history import History
+from clawdet_infra.fleet.healing import HealingPolicy, Plan
+from clawdet_infra.fleet.history import History, LeaseLostError
 from clawdet_infra.fleet.records import Cause, Step
 from tests.unit.fleet.daemon.world import ADA, BOB, World, look, quick
 from tests.unit.fleet.healing.world import fleet
@@ -113,6 +114,81 @@ async def test_one_that_lost_its_lease_stands_by(tmp_path: Path, caplog: pytest.
     assert "was lost" in caplog.text
     await world.duty.give_back()
     world.keeper.close()
+
+
+def steal(world: World, tmp_path: Path) -> None:
+    """Let another process take the lease, which it holds for long."""
+    with sqlite3.connect(tmp_path / "history.db") as database:
+        database.execute("UPDATE history_lease SET token = 'another'")
+
+
+def kept_rows(tmp_path: Path) -> list[int]:
+    with sqlite3.connect(tmp_path / "history.db") as database:
+        tables = ("history_sample", "history_event", "history_alert", "history_repair")
+        return [database.execute(f"SELECT count(*) FROM {one}").fetchone()[0] for one in tables]
+
+
+@pytest.mark.parametrize("when", ["before a round", "during a round"])
+async def test_one_that_lost_its_lease_neither_records_nor_tells_nor_repairs(tmp_path: Path, when: str) -> None:
+    world = World(tmp_path, quick(healing=HealingPolicy(failures=1)))
+    assert await world.duty.take() is None
+    world.sick = {"ada": Cause.GATEWAY_STOPPED}
+    if when == "before a round":
+        steal(world, tmp_path)
+    else:
+        world.looking = lambda: steal(world, tmp_path)
+    before = kept_rows(tmp_path)
+    await world.daemon._guarded_round()
+    assert not world.duty.held
+    assert (world.people.told, world.hands.done, world.pings.failed) == ([], [], [])
+    assert kept_rows(tmp_path) == before
+    assert world.checker.readings.instances == (), "the other one shows them"
+    await world.duty.give_back()
+    world.keeper.close()
+    assert kept_rows(tmp_path) == before
+
+
+async def test_what_was_kept_while_the_history_was_away_is_dropped_by_one_that_lost_its_lease(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    assert await world.duty.take() is None
+    await world.checker.round(world.stacks.get(), may_heal=True, inventory_age=0)
+    before = kept_rows(tmp_path)
+    holder = sqlite3.connect(tmp_path / "history.db", isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    world.sick = {"ada": Cause.GATEWAY_STOPPED}
+    await world.checker.round(world.stacks.get(), may_heal=False, inventory_age=0)
+    holder.execute("UPDATE history_lease SET token = 'another'")
+    holder.execute("COMMIT")
+    holder.close()
+    with pytest.raises(LeaseLostError):
+        await world.checker.round(world.stacks.get(), may_heal=False, inventory_age=0)
+    assert len(world.people.told) == 2, "and not a third time"
+    world.keeper.close()
+    assert kept_rows(tmp_path) == before
+
+
+async def test_one_that_loses_its_lease_while_it_decides_on_repairs_tells_nobody(tmp_path: Path) -> None:
+    world = World(tmp_path, quick(healing=HealingPolicy(failures=1)))
+    assert await world.duty.take() is None
+    world.sick = {"ada": Cause.TOKEN}
+    decide = world.healer.round
+
+    async def slowly(*arguments: Any) -> Plan:
+        steal(world, tmp_path)
+        return await decide(*arguments)
+
+    world.healer.round = slowly  # type: ignore[method-assign]
+    await world.daemon._guarded_round()
+    assert world.people.told == [], "it gives ada up, and notices that it may not note that"
+    await world.duty.give_back()
+    world.keeper.close()
+
+
+async def test_one_round_that_loses_its_lease_is_an_error(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.looking = lambda: steal(world, tmp_path)
+    with pytest.raises(HeldError, match="nobody was told"):
+        await world.daemon.once()
 
 
 async def test_a_locked_database_stops_repairs_and_nothing_else(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -106,6 +106,7 @@ class World:
         self.rounds = 0
         self.broken: Exception | None = None
         self.unseen: list[str] = []
+        self.looking: Callable[[], None] = lambda: None
         self.hands, self.stacks, self.people, self.pings = Doing(), Stacks(), People(), Pings()
         self.used: list[Inventory] = []
         policy = HistoryPolicy(lock=timedelta(milliseconds=200))
@@ -138,6 +139,7 @@ class World:
 
     async def _look(self, inventory: Inventory) -> Round:
         self.rounds += 1
+        self.looking()
         if self.broken:
             raise self.broken
         self.hands.sick = dict.fromkeys(self.sick, "it is down")

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from clawdet_infra.fleet.healing import GiveUp, Healer, HealingPolicy, Plan, Take, Wait
+from clawdet_infra.fleet.healing import GiveUp, Healer, HealingPolicy, Plan, Take, Wait, executor
 from clawdet_infra.fleet.history.errors import HistoryError
 from clawdet_infra.fleet.instance import Instance, Inventory
 from clawdet_infra.fleet.records import Cause, Diagnosis, Repair, State, Step, Window
@@ -293,6 +293,36 @@ async def test_a_checker_that_is_stopped_in_a_repair_leaves_it_to_the_next() -> 
     await world.healer.settle(0)
     assert world.record.steps() == [("ada", Step.RESTART, None)], "it is open, for the next one to look at"
     assert world.record.renewed == [1], "while it ran it was known to be worked on"
+
+
+async def test_a_repair_that_cannot_be_renewed_ends_before_another_checker_may_begin_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(executor, "_RENEW_SECONDS", 0.02)
+    monkeypatch.setattr(executor, "_UNKEPT_SECONDS", 0.3)
+    world = World()
+    ended = asyncio.Event()
+
+    async def hang(server_or_instance: Instance, service: str | None) -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
+
+    world.hands.restart = hang  # type: ignore[method-assign]
+    await world.round(down(ADA), up(BOB), settle=False)
+    assert await asyncio.to_thread(world.record.was_renewed.wait, 5)
+    await asyncio.sleep(0.5)
+    assert not ended.is_set(), "as long as it is renewed it may take its time"
+    world.record.broken = True
+    async with asyncio.timeout(10):
+        await ended.wait()
+        await world.healer.settle(5)
+    world.record.broken = False
+    await world.healer.write()
+    [repair] = world.record.kept
+    assert repair.outcome == "failed"
+    assert "the history was away" in repair.what
 
 
 async def test_a_diagnosis_names_the_step_even_where_the_state_has_no_cause() -> None:
