@@ -57,7 +57,6 @@ class Events:
         self._name = name
         self._stages = stages
         self._on_server = on_server
-        self._records: set[str] = set()
         self._errors: list[str] = []
 
     def __call__(self, event: Any) -> None:
@@ -82,9 +81,7 @@ class Events:
             if address:
                 self._on_server(address)
         elif stage == "DNS":
-            self._records.add(logical)
-            if len(self._records) == 2:
-                self._stages.passes(stage)
+            self._stages.passes(stage)
         elif logical.startswith(f"{self._name}-") and not logical.endswith("-edge"):
             self._stages.passes(stage)
 

@@ -14,7 +14,8 @@ from clawdet_infra.model.images import parse_image
 from clawdet_infra.model.problems import quoted, wrong
 from clawdet_infra.model.secrets import CloudToken
 
-_URL = re.compile(r"https?://[^\s/?#@]+(?:/[^\s?#]*)?")
+# Without what configuration languages give a meaning; in addresses it would have to be encoded anyway.
+_URL = re.compile(r"https?://[^\s/?#@{}$\"'`\\]+(?:/[^\s?#{}$\"'`\\]*)?")
 
 
 def _url(value: str) -> str:
@@ -116,6 +117,11 @@ class CloudAccess(Record):
     image_prefix: ImagePrefix = ""
     acme: AcmeAccess | None = None
     docker_host: Text | None = None
+
+    @property
+    def public_authority(self) -> bool:
+        """Whether certificates come from the authorities that browsers trust, and not from one of a local cloud."""
+        return self.endpoint is None and self.acme is None
 
 
 class SshAccess(Record):

@@ -53,9 +53,14 @@ class Entry(Generic[R]):
 
 @dataclass(frozen=True, kw_only=True)
 class Claims:
-    """The parts of a configuration; None stands for a part, or one of the SSH sources, that is wrong or missing."""
+    """The parts of a configuration; None stands for a part, or one of the SSH sources, that is wrong or missing.
+
+    `public_authority` says that certificates come from the authorities that browsers trust.
+    """
 
     domain: str | None
+    acme_email: str | None
+    public_authority: bool
     server: ServerDefaults | None
     ssh_sources: tuple[AnyNetwork | None, ...]
     ssh_open_to_world: bool

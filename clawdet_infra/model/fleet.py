@@ -47,6 +47,8 @@ class Fleet(Record):
         problems = broken_rules(
             Claims(
                 domain=self.domain,
+                acme_email=self.acme_email,
+                public_authority=self.cloud.public_authority,
                 server=self.server,
                 ssh_sources=self.ssh.sources,
                 ssh_open_to_world=self.ssh.open_to_world,

@@ -187,6 +187,7 @@ def _claims(raw: Mapping[str, Any], broken: list[Location]) -> Claims:
     written = raw.get("ssh")
     ssh: Mapping[str, Any] = written if isinstance(written, Mapping) else {}
     sources = ssh.get("sources", ()) if ("ssh", "sources") not in broken else ()
+    cloud = raw.get("cloud")
     hosts = [
         Entry("sharedHosts", at, _rest(SharedHost, entry, fields("sharedHosts", at)), fields("sharedHosts", at))
         for at, entry in whole("sharedHosts")
@@ -194,6 +195,8 @@ def _claims(raw: Mapping[str, Any], broken: list[Location]) -> Claims:
     hosts_known = ("sharedHosts",) not in broken and all(host.sound("id") for host in hosts)
     return Claims(
         domain=None if ("domain",) in broken else raw.get("domain"),
+        acme_email=None if ("acmeEmail",) in broken else raw.get("acmeEmail"),
+        public_authority=isinstance(cloud, Mapping) and not {"endpoint", "acme"} & cloud.keys(),
         server=part(ServerDefaults, "server") if "server" in raw else Fleet.model_fields["server"].default,
         ssh_sources=tuple(
             None if ("ssh", "sources", at) in broken else ip_network(source) for at, source in enumerate(sources)

@@ -75,7 +75,8 @@ def _raw(stack: StackFile) -> dict[str, Any]:
             plain = isinstance(value, int | float) and not isinstance(value, bool)
             raw[name] = decode(name, str(value)) if plain or isinstance(value, str) else value
     if isinstance(raw.get("cloud"), str):
-        del raw["cloud"]  # The path of a file that the local cloud writes when it is up.
+        # The path of a file that the local cloud writes when it is up; the file says where the cloud answers.
+        raw["cloud"] = {"endpoint": "http://localhost"}
     return raw
 
 

@@ -52,7 +52,7 @@ MISTAKES = [
     Mistake(PRO, "part.gateway()", "part.gatway()", "templates", None, "gatway"),
     Mistake(PRO, "state: {}", "state: {", "templates", None, "not valid YAML"),
     Mistake(PRO, "volumes:\n", "volume:\n", SCHEMA, None, "Did you mean `volumes`?"),
-    Mistake(EDGE, 'ports: ["80:80", "443', 'ports: ["80:80", "2019', "hardening", "edge", "publishes port 2019"),
+    Mistake(EDGE, 'ports: ["0.0.0.0:80:80", "0.0.0.0:443', 'ports: ["0.0.0.0:80:80", "0.0.0.0:2019', "hardening", "edge", "publishes port 2019"),
     Mistake(EDGE, "    healthcheck:", "    helthcheck:", SCHEMA, "edge", "Did you mean `healthcheck`?"),
     Mistake("gateway/openclaw.json.j2", '"local",', '"local"', "templates", None, "not valid JSON"),
     Mistake("gateway/openclaw.defaults.json", '"agents":', "agents:", "templates", None, "not valid JSON"),

@@ -1,0 +1,184 @@
+"""What the proxies let through to the gateway, seen from raw sockets: on a server of one's own, and on a shared host."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+
+import pytest
+
+from tests.contract.gateway.containers import TOKEN, Lab, Service
+from tests.contract.gateway.doors import PROXY, Door, Doors, upgrade
+from tests.support.gateways import OPENCLAW
+
+pytestmark = [pytest.mark.cloud, pytest.mark.xdist_group("gateway"), pytest.mark.timeout(900)]
+
+PROBES = ("/healthz", "/readyz", "/startupz")
+WRONG_TOKEN = f"Authorization: Bearer {'0' * 64}"
+RIGHT_TOKEN = f"Authorization: Bearer {TOKEN}"
+HTML = "Accept: text/html"
+
+# Other ways to write the probes, the API and what has the gateway's own token, and ways out of them to the page.
+TARGETS = (
+    *("/", "/index.html", "/anything", "/HEALTHZ", "/Readyz", "/%68ealthz", "/healthz/", "/healthz/.", "/healthz?x"),
+    *("//healthz", "///healthz", "/./healthz", "/x/../healthz", "/healthz/..", "/%2e/healthz", "/x/%2E%2e/healthz"),
+    *("/x%2f..%2fhealthz", "/healthz%2f..%2f", "/%2fhealthz", "/\\healthz", "/healthz\\..\\", "/%5chealthz"),
+    *("/healthz;x", "/healthz#x", "/healthz%3f", "/healthz%00", "/healthz%23", "http://HOST/healthz", "http://HOST/"),
+    *("/v1/", "/V1/x", "//v1/", "/v1//x", "/v1/../", "/v1/..\\plugins\\x", "/v1/%2e%2e/", "/v1/..%2f..%2f", "/v1/..;/"),
+    *("/v1/%252e%252e%252f", "/v1/x/../..", "/v1/..?/", "/api/x", "/API/x", "/%61pi/x", "/api/..%5c", "/api%2fx"),
+    *("/sessions/x", "/sessions/x/", "/sessions/../", "/sessions/..%2f/history", "/sessions/%2e%2e%2fx/history"),
+    *("/avatar/x", "/avatar/..%2f..%2f", "/avatar/%2e%2e", "/__openclaw__/x", "/__openclaw__/../", "/__openclaw__//"),
+    *("/tools/invoke", "/Tools/Invoke", "/tools/invoke/", "/tools//invoke", "/tools/invoke/../../"),
+    *("/control-ui-config.json", "/Control-UI-config.json", "/.well-known/openclaw/browser-bootstrap"),
+    *("/plugins/clawdet/handoff", "/v1/..%2fplugins/clawdet/handoff", "/ui/", "*"),
+)
+CALLERS = {
+    "nothing": (),
+    "a browser": (HTML,),
+    "a wrong token": (WRONG_TOKEN, HTML),
+    "two tokens": ("Authorization: Basic eDp5", WRONG_TOKEN, HTML),
+    "xUpgrade": upgrade(connection="xUpgrade"),
+    "Upgrade-x": upgrade(connection="keep-alive, Upgrade-x"),
+    "no key": upgrade(key=""),
+    "another protocol": upgrade(kind="h2c"),
+    "two protocols": ("Upgrade: h2c", *upgrade()),
+}
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param("stand-in", id="stand-in"),
+        pytest.param("openclaw", id="openclaw", marks=pytest.mark.real_gateway),
+    ],
+)
+def doors(
+    request: pytest.FixtureRequest, stand_in: Lab, pro: Service, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Doors]:
+    """Proxies in front of a gateway that serves and is ready."""
+    docker = stand_in.docker
+    image = stand_in.image
+    if request.param == "openclaw":
+        reference = OPENCLAW.partition("/")[2]
+        docker.image(reference)
+        image = docker.loaded(reference)
+    network = docker.name("network", "rm")
+    docker.run("network", "create", "--internal", network)
+    gateway = Lab(docker, image, network, alias="gateway").start(pro)
+    gateway.until("/readyz", lambda answer: answer.status == 200)
+    docker.image(PROXY)
+    yield Doors(docker, docker.loaded(PROXY), network, tmp_path_factory.mktemp("doors"))
+    docker.run("rm", "--force", gateway.name)
+
+
+@pytest.fixture(scope="module")
+def every(doors: Doors) -> dict[str, Door]:
+    return {"dedicated": doors.dedicated(), "tenant": doors.tenant(), "edge": doors.edge()}
+
+
+@pytest.fixture(params=["dedicated", "tenant", "edge"])
+def door(request: pytest.FixtureRequest, every: dict[str, Door]) -> Door:
+    return every[request.param]
+
+
+def test_without_credentials_only_the_three_probes_answer(door: Door) -> None:
+    for probe in PROBES:
+        for headers in CALLERS.values():
+            reply = door.ask(probe, *headers)
+            assert (reply.status, reply.kind) == (200, "application/json"), (probe, headers)
+            assert set(json.loads(reply.body)) <= {"ok", "status", "ready"}, (probe, headers)
+
+    def passed(asked: tuple[str, str]) -> str | None:
+        caller, target = asked
+        reply = door.ask(target.replace("HOST", door.host), *CALLERS[caller])
+        return f"{caller}: {target}: {reply.status}" if reply.status < 400 else None
+
+    with ThreadPoolExecutor(4) as pool:
+        opened = [one for one in pool.map(passed, product(CALLERS, TARGETS)) if one]
+    assert opened == []
+
+
+def test_other_methods_and_other_words_for_a_password_open_nothing(door: Door) -> None:
+    for method, target in product(("HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "get"), ("/", "/v1/", "/x")):
+        assert door.ask(target, method=method).status >= 400, (method, target)
+    assert door.ask("/healthz", method="HEAD").status == 200
+    for method in ("POST", "PATCH"):
+        assert door.ask("/", *upgrade(), method=method).status >= 400, method
+    wrong = (door.basic(password="x"), door.basic(user="x"), "Authorization: Basic", "Authorization: Basic {env.BASIC_AUTH}")
+    for header in (*wrong, RIGHT_TOKEN, f"{door.basic()}, Basic eDp5", f"{door.basic()}="):
+        assert door.ask("/", header).status == 401, header
+
+
+def test_http_2_is_read_the_same_way(every: dict[str, Door]) -> None:
+    for name in ("dedicated", "edge"):
+        door = every[name]
+        for target in ("//healthz", "/HEALTHZ", "/./healthz", "/x%2f..%2fhealthz", "/v1/..%5cx", "/"):
+            config = f'url = "https://{door.host}{target}"\nresolve = "{door.host}:443:{door.address}"\n'
+            options = ["--silent", "--insecure", "--http2", "--path-as-is", "--write-out", "%{http_version} %{http_code}"]
+            done = subprocess.run(
+                ["curl", *options, "--output", "/dev/null", "--config", "-"],
+                input=config,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            version, status = done.stdout.split()
+            assert version == "2", "curl does not speak HTTP/2, so this shows nothing"
+            assert int(status) in (400, 401), target
+
+
+@pytest.mark.parametrize("connection", ["Upgrade", "upgrade", "keep-alive, Upgrade", "UPGRADE ,x", "close,upgrade"])
+@pytest.mark.parametrize("target", ["/", "/?x=%2f../", "/chat/main"])
+def test_every_legal_way_to_open_a_websocket_opens_one(door: Door, connection: str, target: str) -> None:
+    assert door.ask(target, *upgrade(connection=connection)).status == 101
+    assert door.ask(target, *upgrade(connection=connection, kind="WebSocket")).status == 101
+
+
+def test_the_password_opens_the_page_and_the_token_the_api(door: Door) -> None:
+    for header in (door.basic(), door.basic(scheme="basic")):
+        page = door.ask("/", header, HTML)
+        assert (page.status, page.kind) == (200, "text/html")
+    assert door.ask("/control-ui-config.json", RIGHT_TOKEN).status == 200
+    assert door.ask("/control-ui-config.json", RIGHT_TOKEN.replace("Bearer", "bearer")).status == 200
+    assert door.ask("/control-ui-config.json", door.basic()).status == 401, "the gateway wants its token there"
+    assert door.ask("/control-ui-config.json", WRONG_TOKEN).kind == "application/json", "it is the gateway that refuses"
+
+
+def test_an_encoded_slash_in_a_key_gets_through(door: Door) -> None:
+    keyed = ("/sessions/agent%3Ax%2Fy/history", "/avatar/a%2Fb", "/__openclaw__/plugin-icon/%40scope%2Fname")
+    for target in keyed:
+        assert door.ask(target, RIGHT_TOKEN).status != 400, target
+        assert door.ask(target).status == 401, target
+    assert door.ask("/v1/a%2Fb", RIGHT_TOKEN).status == 400
+
+
+def test_a_browser_that_gave_the_password_gets_its_credential_for_this_sites_page_alone(door: Door) -> None:
+    target, own = "/.well-known/openclaw/browser-bootstrap", "Sec-Fetch-Site: same-origin"
+    assert door.ask(target, own).status == 401
+    assert door.ask(target, door.basic()).status == 403
+    assert door.ask(target, door.basic(), "Sec-Fetch-Site: cross-site").status == 403
+    given = door.ask(target, door.basic(), own)
+    assert given.status == 200
+    assert json.loads(given.body)["bootstrapToken"]
+
+
+def test_a_wrong_password_costs_the_connection_and_next_to_no_time(every: dict[str, Door]) -> None:
+    for name in ("dedicated", "edge"):
+        door = every[name]
+        with door.connect() as connection:
+            assert not door.ask_on(connection, "/").close
+            assert not door.ask_on(connection, "/", door.basic()).close
+            assert door.ask_on(connection, "/", door.basic(password="x")).close
+    door = every["dedicated"]
+    tries = [door.basic(user=f"x{number}" if number % 2 else None, password="x") for number in range(60)]
+    begun = time.monotonic()
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(lambda header: door.ask("/", header).status, tries))
+        probes = [door.ask("/healthz").status for _ in range(3)]
+    assert set(found) == {401}
+    assert set(probes) == {200}
+    assert time.monotonic() - begun < 15, "a slow hash would take a minute for these"
