@@ -98,7 +98,7 @@ def network() -> Iterator[Network]:
     finally:
         if server is not None:
             server.kill()
-            server.wait()
+            server.communicate()
         for name in names:
             subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
 

@@ -55,6 +55,20 @@ class Door:
         with self.connect() as connection:
             return self.ask_on(connection, target, *headers, method=method)
 
+    def ask_all(self, requests: Sequence[tuple[str, Sequence[str]]]) -> list[Reply]:
+        """Send requests one after the other, on one connection for as long as the proxy keeps it."""
+        replies: list[Reply] = []
+        connection: socket.socket | None = None
+        for target, headers in requests:
+            connection = connection or self.connect()
+            replies.append(self.ask_on(connection, target, *headers))
+            if replies[-1].close or replies[-1].status == 101:
+                connection.close()
+                connection = None
+        if connection is not None:
+            connection.close()
+        return replies
+
     def ask_on(self, connection: socket.socket, target: str, *headers: str, method: str = "GET") -> Reply:
         lines = [f"{method} {target} HTTP/1.1", f"Host: {self.host}", *headers, "", ""]
         connection.sendall("\r\n".join(lines).encode("latin-1"))

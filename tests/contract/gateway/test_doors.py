@@ -92,13 +92,9 @@ def test_without_credentials_only_the_three_probes_answer(door: Door) -> None:
             assert (reply.status, reply.kind) == (200, "application/json"), (probe, headers)
             assert set(json.loads(reply.body)) <= {"ok", "status", "ready"}, (probe, headers)
 
-    def passed(asked: tuple[str, str]) -> str | None:
-        caller, target = asked
-        reply = door.ask(target.replace("HOST", door.host), *CALLERS[caller])
-        return f"{caller}: {target}: {reply.status}" if reply.status < 400 else None
-
-    with ThreadPoolExecutor(4) as pool:
-        opened = [one for one in pool.map(passed, product(CALLERS, TARGETS)) if one]
+    asked = [(caller, target.replace("HOST", door.host)) for caller, target in product(CALLERS, TARGETS)]
+    replies = door.ask_all([(target, CALLERS[caller]) for caller, target in asked])
+    opened = [f"{one}: {reply.status}" for one, reply in zip(asked, replies, strict=True) if reply.status < 400]
     assert opened == []
 
 

@@ -43,8 +43,8 @@ MISTAKES = [
     Mistake(SHARED, "{%- if ports %}", "{%- if ports", "templates", "proxy", "cannot be filled"),
     Mistake(
         SHARED,
-        "{{ images.browser | json }}",
-        "{{ images.chromium | json }}",
+        "{{ images.browser | compose }}",
+        "{{ images.chromium | compose }}",
         "templates",
         "browser",
         "cannot be filled",
