@@ -22,8 +22,8 @@ class DnsRecordsArgs:
 class DnsRecords(pulumi.ComponentResource):
     """The A record that leads a customer's name to the server.
 
-    There is no AAAA record: Docker hands over every connection over IPv6 as its own, so all such callers would be one to
-    the gateway, which counts wrong tokens and open connections by address.
+    There is no AAAA record: Docker hands over every connection over IPv6 as its own, so all such callers would be one
+    to the gateway, which counts wrong tokens and open connections by address.
     """
 
     ready: list[pulumi.Resource]

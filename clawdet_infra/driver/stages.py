@@ -80,9 +80,7 @@ class Events:
             self._stages.passes(stage, address)
             if address:
                 self._on_server(address)
-        elif stage == "DNS":
-            self._stages.passes(stage)
-        elif logical.startswith(f"{self._name}-") and not logical.endswith("-edge"):
+        elif stage == "DNS" or (logical.startswith(f"{self._name}-") and not logical.endswith("-edge")):
             self._stages.passes(stage)
 
     def why(self, secrets: list[str]) -> str:

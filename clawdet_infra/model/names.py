@@ -20,8 +20,8 @@ LONGEST_ID = 50
 """Names are made from an id by adding to it (`<id>-data`, `<id>-ipv4`); with 50 each of them fits into a label."""
 
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
-# Narrower than what mail allows: the address is written into the proxies' configuration, whose language gives braces and
-# some other characters a meaning, also between quotes.
+# Narrower than what mail allows: the address is written into the proxies' configuration, whose language gives braces
+# and some other characters a meaning, also between quotes.
 _EMAIL = re.compile(r"(?=[^@]{1,64}@)[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?P<domain>[^@]+)")
 
 _COMPANY = """
@@ -38,9 +38,10 @@ mailer-daemon mta-sts mx noc noreply ns ntp pop pop3 proxy sftp sip smtp spf ssh
 """
 """What mail and network software looks up by name, unasked."""
 
-_SPECIAL_USE = frozenset(
-    "alt arpa corp example home internal intranet invalid lan local localdomain localhost mail onion private".split()
-)
+_LOCAL_NAMES = """
+alt arpa corp example home internal intranet invalid lan local localdomain localhost mail onion private
+"""
+_SPECIAL_USE = frozenset(_LOCAL_NAMES.split())
 """Top-level domains that the public DNS does not have, or keeps for itself (RFC 2606, 6761, 6762, ICANN's own list)."""
 _FOR_TESTS = "test"
 _EXAMPLES = frozenset({"example.com", "example.net", "example.org"})

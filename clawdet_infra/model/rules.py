@@ -75,14 +75,14 @@ def _authority(claims: Claims) -> Iterator[Problem]:
     if claims.domain is not None and not can_be_certified(claims.domain):
         yield Problem(
             field="domain",
-            message=f"'{claims.domain}' is not a domain of the public DNS; no public authority certifies names below it.",
+            message=f"'{claims.domain}' is not a domain of the public DNS; no public authority certifies its names.",
             hint="Write a domain that you own, or use a local cloud.",
         )
     host = claims.acme_email.rpartition("@")[2] if claims.acme_email is not None else None
     if host is not None and not takes_mail(host, claims.domain or ""):
         yield Problem(
             field="acmeEmail",
-            message=f"'{claims.acme_email}' is at a domain that no mail reaches; Let's Encrypt refuses such an address.",
+            message=f"'{claims.acme_email}' is at a domain that receives no mail; Let's Encrypt refuses the address.",
             hint="Write an address that you read.",
         )
 

@@ -22,7 +22,7 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(FOLDER),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
-        # What is made is YAML, JSON and Caddy's language, none of which Jinja can escape; each value goes through a filter
+        # What is made is YAML, JSON and Caddy's language, which Jinja cannot escape; each value goes through a filter
         # of its language.
         autoescape=False,  # noqa: S701
     )
@@ -42,7 +42,9 @@ def _caddy_word(value: str) -> str:
     quotes as well.  Raises ValueError for a value with any other character than those of names, addresses and paths.
     """
     if not _CADDY_WORD.fullmatch(value):
-        raise ValueError(f"{value!r} cannot be written into a Caddyfile; it may have letters, digits and ._~:/@%+[]- only")
+        raise ValueError(
+            f"{value!r} cannot be written into a Caddyfile; it may have letters, digits and ._~:/@%+[]- only"
+        )
     return value
 
 

@@ -170,7 +170,10 @@ def test_callers_have_their_own_addresses_and_ipv6_has_no_way_around_that(
     with socket.create_connection((dedicated.address, 443), timeout=20) as own:
         mine = own.getsockname()[0]
     curl(f"{big.url}/canary-of-a-caller", dedicated.address, dedicated.cloud["ca"])
-    log = [json.loads(line) for line in dedicated.run("docker logs big-proxy-1 2>/dev/null | grep canary-of-a").splitlines()]
+    log = [
+        json.loads(line)
+        for line in dedicated.run("docker logs big-proxy-1 2>/dev/null | grep canary-of-a").splitlines()
+    ]
     assert {one["request"]["remote_ip"] for one in log} == {mine}
     ipv6 = str(IPv6Network(dedicated.server.public_net.ipv6.ip)[1])
     socket.create_connection((ipv6, 22), timeout=20).close()

@@ -1,4 +1,4 @@
-"""What the proxies let through to the gateway, seen from raw sockets: on a server of one's own, and on a shared host."""
+"""What the proxies let through to the gateway, from raw sockets: on a server of one's own, and on a shared host."""
 
 from __future__ import annotations
 
@@ -104,7 +104,12 @@ def test_other_methods_and_other_words_for_a_password_open_nothing(door: Door) -
     assert door.ask("/healthz", method="HEAD").status == 200
     for method in ("POST", "PATCH"):
         assert door.ask("/", *upgrade(), method=method).status >= 400, method
-    wrong = (door.basic(password="x"), door.basic(user="x"), "Authorization: Basic", "Authorization: Basic {env.BASIC_AUTH}")
+    wrong = (
+        door.basic(password="x"),
+        door.basic(user="x"),
+        "Authorization: Basic",
+        "Authorization: Basic {env.BASIC_AUTH}",
+    )
     for header in (*wrong, RIGHT_TOKEN, f"{door.basic()}, Basic eDp5", f"{door.basic()}="):
         assert door.ask("/", header).status == 401, header
 
@@ -114,7 +119,14 @@ def test_http_2_is_read_the_same_way(every: dict[str, Door]) -> None:
         door = every[name]
         for target in ("//healthz", "/HEALTHZ", "/./healthz", "/x%2f..%2fhealthz", "/v1/..%5cx", "/"):
             config = f'url = "https://{door.host}{target}"\nresolve = "{door.host}:443:{door.address}"\n'
-            options = ["--silent", "--insecure", "--http2", "--path-as-is", "--write-out", "%{http_version} %{http_code}"]
+            options = [
+                "--silent",
+                "--insecure",
+                "--http2",
+                "--path-as-is",
+                "--write-out",
+                "%{http_version} %{http_code}",
+            ]
             done = subprocess.run(
                 ["curl", *options, "--output", "/dev/null", "--config", "-"],
                 input=config,

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from clawdet_infra import render
-from clawdet_infra.model import AcmeAccess
+from clawdet_infra.model import AcmeAccess, ConfigurationError, load_fleet
 from clawdet_infra.render.templates import FOLDER
-from tests.unit.render.examples import PINNED, customer, layout
+from tests.unit.render.examples import PINNED, customer, layout, raw_fleet
 
 
 def caddyfile(plan: str, **options: Any) -> str:
@@ -76,13 +78,24 @@ def test_a_site_names_the_customer_and_the_proxy_on_the_customers_own_network() 
     assert render.site(customer("free")) == "free-1.clawdet.test {\n\timport tenant free-1-proxy:8080\n}\n"
 
 
-@pytest.mark.parametrize("text", ["{$BASIC_AUTH}@x.test", "{env.BASIC_AUTH}", "a b", "a\nb", 'a"', "a`", "#", "", "{", "é"])
+@pytest.mark.parametrize(
+    "text", ["{$BASIC_AUTH}@x.test", "{env.BASIC_AUTH}", "a b", "a\nb", 'a"', "a`", "#", "", "{", "é"]
+)
 def test_a_value_that_caddy_could_read_as_its_own_language_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="cannot be written into a Caddyfile"):
         caddyfile("pro", acme=AcmeAccess.model_construct(directory=text or " ", root=None))
     if text:
         with pytest.raises(ValueError, match="cannot be written into a Caddyfile"):
             edge(acme_email=text)
+
+
+@given(st.from_regex(r"[!-~]{1,12}@[a-z]{2,8}\.com", fullmatch=True))
+def test_an_email_address_that_is_accepted_is_written_as_it_is(address: str) -> None:
+    try:
+        load_fleet(raw_fleet() | {"acmeEmail": address})
+    except ConfigurationError:
+        return
+    assert f"\temail {address}\n" in edge(acme_email=address)
 
 
 def test_without_an_address_for_the_authority_there_is_no_line_for_it() -> None:
@@ -92,7 +105,8 @@ def test_without_an_address_for_the_authority_there_is_no_line_for_it() -> None:
 # A number of the plan, or a text that stands in the templates themselves.
 _PLAIN = re.compile(
     r"limits\.(?:cpus|memory|pids)|heap|path|name|namespace|mount\(.*\)|browser_limits\.memory // 2"
-    r"|part\.\w+\(.*\) \| indent\(\d\)|hardened\(.*\) \| indent\(\d\)|file\.(?:path|mode)|host_key_private \| trim \| indent\(4\)"
+    r"|part\.\w+\(.*\) \| indent\(\d\)|hardened\(.*\) \| indent\(\d\)|file\.(?:path|mode)"
+    r"|host_key_private \| trim \| indent\(4\)"
 )
 _FILTERS = {"caddy": ("caddy", "comment"), "gateway": ("json",), "host": ("json", "b64"), "": ("compose", "comment")}
 
