@@ -46,7 +46,7 @@ def test_with_a_directory_there_is_no_other_issuer(tmp_path: Path) -> None:
 @pytest.mark.parametrize("plan", ["free", "pro", "enterprise"])
 def test_what_goes_without_the_password_is_decided_before_it_and_on_the_target_as_it_was_sent(plan: str) -> None:
     text = caddyfile(plan)
-    handles = ["ambiguous", "slash", "probe", "websocket", "api", "resource", "stranger", "handoff"]
+    handles = ["ambiguous", "probe", "websocket", "api", "resource", "stranger", "handoff"]
     places = [text.index(f"\thandle @{name} {{\n") for name in handles]
     assert places == sorted(places), "the first that fits decides"
     assert text.count("import upstream") == 6
@@ -55,7 +55,7 @@ def test_what_goes_without_the_password_is_decided_before_it_and_on_the_target_a
     gateway = text[text.index("@ambiguous") : text.index("http://127.0.0.1:8180")]
     assert not re.search(r"^\s*(?:@\w+ )?(?:not )?path(?:_regexp)? ", gateway, re.MULTILINE)
     matchers = re.findall(r"^\t@\w+ \{.*?\n\t\}", gateway, re.DOTALL | re.MULTILINE)
-    assert len(matchers) == 6
+    assert len(matchers) == 5
     for matcher in matchers:
         assert len(re.findall(r"^\s*vars(?:_regexp)? ", matcher, re.MULTILINE)) == 1, matcher
 
@@ -104,7 +104,7 @@ def test_without_an_address_for_the_authority_there_is_no_line_for_it() -> None:
 
 # A number of the plan, or a text that stands in the templates themselves.
 _PLAIN = re.compile(
-    r"limits\.(?:cpus|memory|pids)|heap|path|name|namespace|mount\(.*\)|browser_limits\.memory // 2"
+    r"limits\.(?:cpus|memory|pids)|heap|path|key|icons|name|namespace|mount\(.*\)|browser_limits\.memory // 2"
     r"|part\.\w+\(.*\) \| indent\(\d\)|hardened\(.*\) \| indent\(\d\)|file\.(?:path|mode)"
     r"|host_key_private \| trim \| indent\(4\)"
 )
