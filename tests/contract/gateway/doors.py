@@ -70,7 +70,8 @@ class Door:
         return replies
 
     def ask_on(self, connection: socket.socket, target: str, *headers: str, method: str = "GET") -> Reply:
-        lines = [f"{method} {target} HTTP/1.1", f"Host: {self.host}", *headers, "", ""]
+        named = any(header.startswith("Host:") for header in headers)
+        lines = [f"{method} {target} HTTP/1.1", *([] if named else [f"Host: {self.host}"]), *headers, "", ""]
         connection.sendall("\r\n".join(lines).encode("latin-1"))
         answer = HTTPResponse(connection, method=method)
         answer.begin()

@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -112,6 +113,15 @@ def test_other_methods_and_other_words_for_a_password_open_nothing(door: Door) -
     )
     for header in (*wrong, RIGHT_TOKEN, f"{door.basic()}, Basic eDp5", f"{door.basic()}="):
         assert door.ask("/", header).status == 401, header
+
+
+def test_other_names_are_served_nothing(every: dict[str, Door]) -> None:
+    for name in ("dedicated", "edge"):
+        for header in ("Host: other.test", "Host: gateway:18789", "Host: 127.0.0.1", "Host:"):
+            assert every[name].ask("/healthz", header).status in (400, 421), (name, header)
+        plain = replace(every[name], port=80)
+        assert plain.ask("/healthz").status == 308
+        assert plain.ask("/healthz", "Host: other.test").status == 421
 
 
 def test_http_2_is_read_the_same_way(every: dict[str, Door]) -> None:
