@@ -7,12 +7,14 @@ import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import pytest
 
-from tests.contract.gateway.containers import TOKEN, Lab, Service
+from tests.contract.gateway.containers import TOKEN, Docker, Lab, Service
 from tests.contract.gateway.doors import PROXY, Door, Doors, upgrade
 from tests.support.gateways import OPENCLAW
 
@@ -57,36 +59,61 @@ CALLERS = {
         pytest.param("openclaw", id="openclaw", marks=pytest.mark.real_gateway),
     ],
 )
-def doors(
-    request: pytest.FixtureRequest, stand_in: Lab, pro: Service, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Doors]:
-    """Proxies in front of a gateway that serves and is ready."""
-    docker = stand_in.docker
-    image = stand_in.image
-    if request.param == "openclaw":
-        reference = OPENCLAW.partition("/")[2]
-        docker.image(reference)
-        image = docker.loaded(reference)
+def image(request: pytest.FixtureRequest, stand_in: Lab) -> str:
+    """The gateway's image."""
+    if request.param == "stand-in":
+        return stand_in.image
+    reference = OPENCLAW.partition("/")[2]
+    stand_in.docker.image(reference)
+    return stand_in.docker.loaded(reference)
+
+
+@contextmanager
+def opened(docker: Docker, image: str, pro: Service, folder: Path) -> Iterator[dict[str, Door]]:
+    """Every kind of proxy, in front of a gateway that serves and is ready."""
     network = docker.name("network", "rm")
     docker.run("network", "create", "--internal", network)
     gateway = Lab(docker, image, network, alias="gateway").start(pro)
     gateway.until("/readyz", lambda answer: answer.status == 200)
     docker.image(PROXY)
-    yield Doors(docker, docker.loaded(PROXY), network, tmp_path_factory.mktemp("doors"))
+    doors = Doors(docker, docker.loaded(PROXY), network, folder)
+    yield {"dedicated": doors.dedicated(), "tenant": doors.tenant(), "edge": doors.edge()}
     docker.run("rm", "--force", gateway.name)
 
 
 @pytest.fixture(scope="module")
-def every(doors: Doors) -> dict[str, Door]:
-    return {"dedicated": doors.dedicated(), "tenant": doors.tenant(), "edge": doors.edge()}
+def every(
+    stand_in: Lab, image: str, pro: Service, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Door]]:
+    with opened(stand_in.docker, image, pro, tmp_path_factory.mktemp("doors")) as doors:
+        yield doors
+
+
+@pytest.fixture(scope="module")
+def attacked(
+    stand_in: Lab, image: str, pro: Service, every: dict[str, Door], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Door]]:
+    """The same for wrong tokens, of which the real gateway takes ten from one address before it answers no more."""
+    if image == stand_in.image:
+        yield every
+        return
+    with opened(stand_in.docker, image, pro, tmp_path_factory.mktemp("attacked")) as doors:
+        yield doors
 
 
 @pytest.fixture(params=["dedicated", "tenant", "edge"])
-def door(request: pytest.FixtureRequest, every: dict[str, Door]) -> Door:
-    return every[request.param]
+def name(request: pytest.FixtureRequest) -> str:
+    """The kind of proxy."""
+    return str(request.param)
 
 
-def test_without_credentials_only_the_three_probes_answer(door: Door) -> None:
+@pytest.fixture
+def door(name: str, every: dict[str, Door]) -> Door:
+    return every[name]
+
+
+def test_without_credentials_only_the_three_probes_answer(name: str, attacked: dict[str, Door]) -> None:
+    door = attacked[name]
     for probe in PROBES:
         for headers in CALLERS.values():
             reply = door.ask(probe, *headers)
@@ -95,8 +122,8 @@ def test_without_credentials_only_the_three_probes_answer(door: Door) -> None:
 
     asked = [(caller, target.replace("HOST", door.host)) for caller, target in product(CALLERS, TARGETS)]
     replies = door.ask_all([(target, CALLERS[caller]) for caller, target in asked])
-    opened = [f"{one}: {reply.status}" for one, reply in zip(asked, replies, strict=True) if reply.status < 400]
-    assert opened == []
+    passed = [f"{one}: {reply.status}" for one, reply in zip(asked, replies, strict=True) if reply.status < 400]
+    assert passed == []
 
 
 def test_other_methods_and_other_words_for_a_password_open_nothing(door: Door) -> None:
