@@ -110,15 +110,13 @@ resource "hcloud_server" "server" {
 }
 
 resource "hcloud_zone_rrset" "address" {
-  for_each = { for pair in setproduct(var.customers, ["A", "AAAA"]) : join("-", pair) => { id = pair[0], type = pair[1] } }
+  for_each = var.customers
   zone     = hcloud_zone.zone.name
-  name     = each.value.id
-  type     = each.value.type
+  name     = each.key
+  type     = "A"
   ttl      = 300
-  labels   = local.labels[each.value.id]
-  records = [{
-    value = each.value.type == "A" ? hcloud_server.server[each.value.id].ipv4_address : hcloud_server.server[each.value.id].ipv6_address
-  }]
+  labels   = local.labels[each.key]
+  records  = [{ value = hcloud_server.server[each.key].ipv4_address }]
 }
 
 resource "terraform_data" "deployment" {

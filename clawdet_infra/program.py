@@ -95,7 +95,6 @@ def declare(fleet: Fleet, *, label: str | None = None) -> Declared:
                 "hosts": {
                     host.server_name: {
                         "ipv4": host.server.ipv4,
-                        "ipv6": host.server.ipv6,
                         "host_key": host.server.host_key,
                     }
                     for host in hosts.values()
@@ -204,7 +203,7 @@ def _host_of(shared: pulumi.Output[Any], host: HostLayout, login_key: pulumi.Out
     def fact(name: str) -> pulumi.Output[str]:
         return shared.apply(lambda found: str(found["hosts"][host.server_name][name]))
 
-    return Place(ipv4=fact("ipv4"), ipv6=fact("ipv6"), connection=connection(fact("ipv4"), fact("host_key"), login_key))
+    return Place(ipv4=fact("ipv4"), connection=connection(fact("ipv4"), fact("host_key"), login_key))
 
 
 def _provider(fleet: Fleet) -> hcloud.Provider:

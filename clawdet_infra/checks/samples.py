@@ -14,8 +14,8 @@ _ACME = {"directory": "https://acme.example:14000/dir"}
 def sample(*, everything: bool) -> Layout:
     """Return a fleet with a customer of each plan and a shared host; with `everything`, all that is optional too."""
     raw: dict[str, Any] = {
-        "domain": "sample.example",
-        "acmeEmail": "ops@sample.example",
+        "domain": "sample.clawdet.com",
+        "acmeEmail": "ops@clawdet.com",
         "cloud": {"token": "T1a2" * 16, **({"acme": _ACME} if everything else {})},
         "release": {
             "gateway": "registry.example/gateway:1.0",

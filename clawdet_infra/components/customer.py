@@ -71,7 +71,6 @@ class Customer(pulumi.ComponentResource):
                 zone=args.foundation.zone,
                 name=layout.subdomain,
                 ipv4=place.ipv4,
-                ipv6=place.ipv6,
                 ttl=RECORD_TTL_SECONDS,
                 labels=dict(layout.labels),
             ),
@@ -185,7 +184,6 @@ def _existing(args: CustomerArgs) -> Place:
     ipv4 = pulumi.Output.from_input(str(found.ipv4))
     return Place(
         ipv4=ipv4,
-        ipv6=pulumi.Output.from_input(str(found.ipv6)) if found.ipv6 else None,
         connection=connection(ipv4, found.host_key, args.foundation.login_key),
     )
 

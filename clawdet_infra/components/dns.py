@@ -1,4 +1,4 @@
-"""The address records of one name."""
+"""The address record of one name."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import pulumi_hcloud as hcloud
 
 @dataclass(frozen=True)
 class DnsRecordsArgs:
-    """`name` is relative to `zone` (`user123` in `clawdet.com`); `ttl` is in seconds.
-
-    `ipv6` is None for a server without.
-    """
+    """`name` is relative to `zone` (`user123` in `clawdet.com`); `ttl` is in seconds."""
 
     zone: pulumi.Input[str]
     name: str
     ipv4: pulumi.Input[str]
-    ipv6: pulumi.Input[str] | None
     ttl: int
     labels: dict[str, str]
 
 
 class DnsRecords(pulumi.ComponentResource):
-    """An A record, and an AAAA record where the server has IPv6, that lead a customer's name to the server."""
+    """The A record that leads a customer's name to the server.
+
+    There is no AAAA record: Docker hands over every connection over IPv6 as its own, so all such callers would be one
+    to the gateway, which counts wrong tokens and open connections by address.
+    """
 
     ready: list[pulumi.Resource]
 
@@ -32,17 +32,15 @@ class DnsRecords(pulumi.ComponentResource):
         super().__init__("clawdet:index:DnsRecords", name, {}, opts)
         self.ready = [
             hcloud.ZoneRrset(
-                f"{name}-{kind.lower()}",
+                f"{name}-a",
                 zone=args.zone,
                 name=args.name,
-                type=kind,
+                type="A",
                 ttl=args.ttl,
-                records=[hcloud.ZoneRrsetRecordArgs(value=address)],
+                records=[hcloud.ZoneRrsetRecordArgs(value=args.ipv4)],
                 labels=args.labels,
                 # A name has one record set of a type, so the new one cannot be made beside the old.
                 opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
             )
-            for kind, address in (("A", args.ipv4), ("AAAA", args.ipv6))
-            if address is not None
         ]
         self.register_outputs({"name": args.name})

@@ -31,7 +31,6 @@ class Place:
     """
 
     ipv4: pulumi.Output[str]
-    ipv6: pulumi.Output[str] | None
     connection: ConnectionArgs
     ready: Sequence[pulumi.Resource] = ()
 

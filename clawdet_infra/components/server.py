@@ -33,12 +33,11 @@ class ServerArgs:
 class Server(pulumi.ComponentResource):
     """A server with a pinned SSH host key and the static cloud-init of every server of the fleet.
 
-    Outputs: `ipv4`, `ipv6`, `host_key` (public), and `connection`, with which pulumi-command reaches it.
+    Outputs: `ipv4`, `host_key` (public), and `connection`, with which pulumi-command reaches it.
     """
 
     resource: hcloud.Server
     ipv4: pulumi.Output[str]
-    ipv6: pulumi.Output[str]
     host_key: pulumi.Output[str]
     connection: ConnectionArgs
 
@@ -74,11 +73,10 @@ class Server(pulumi.ComponentResource):
             ),
         )
         self.ipv4 = self.resource.ipv4_address
-        self.ipv6 = self.resource.ipv6_address
         self.host_key = host_key.public
         self.connection = connection(self.ipv4, self.host_key, args.foundation.login_key)
-        self.register_outputs({"ipv4": self.ipv4, "ipv6": self.ipv6, "hostKey": self.host_key})
+        self.register_outputs({"ipv4": self.ipv4, "hostKey": self.host_key})
 
     def place(self, *ready: pulumi.Resource) -> Place:
         """The server as a place for deployments, which wait for `ready`."""
-        return Place(ipv4=self.ipv4, ipv6=self.ipv6, connection=self.connection, ready=ready)
+        return Place(ipv4=self.ipv4, connection=self.connection, ready=ready)

@@ -57,7 +57,6 @@ class Events:
         self._name = name
         self._stages = stages
         self._on_server = on_server
-        self._records: set[str] = set()
         self._errors: list[str] = []
 
     def __call__(self, event: Any) -> None:
@@ -81,11 +80,7 @@ class Events:
             self._stages.passes(stage, address)
             if address:
                 self._on_server(address)
-        elif stage == "DNS":
-            self._records.add(logical)
-            if len(self._records) == 2:
-                self._stages.passes(stage)
-        elif logical.startswith(f"{self._name}-") and not logical.endswith("-edge"):
+        elif stage == "DNS" or (logical.startswith(f"{self._name}-") and not logical.endswith("-edge")):
             self._stages.passes(stage)
 
     def why(self, secrets: list[str]) -> str:

@@ -65,6 +65,7 @@ class Instance:
             password=self.password,
             gateway_token=self.gateway_token,
             ipv4=self.server.ipv4,
+            ipv6_records=True,
             resolver=cloud.resolver,
             ca_bundle=cloud.ca_bundle,
             request_seconds=request_seconds,

@@ -16,7 +16,8 @@ from clawdet_infra.model.images import parse_image
 from clawdet_infra.model.problems import quoted, wrong
 from clawdet_infra.model.secrets import CloudToken
 
-_URL = re.compile(r"https?://[^\s/?#@]+(?:/[^\s?#]*)?")
+# Without what configuration languages give a meaning; in addresses it would have to be encoded anyway.
+_URL = re.compile(r"https?://[^\s/?#@{}$\"'`\\]+(?:/[^\s?#{}$\"'`\\]*)?")
 
 
 def _url(value: str) -> str:
@@ -134,6 +135,11 @@ class CloudAccess(Record):
     def is_local(self) -> bool:
         """Whether this is a local cloud, whose servers have private addresses."""
         return is_local(self.endpoint)
+
+    @property
+    def public_authority(self) -> bool:
+        """Whether certificates come from the authorities that browsers trust, and not from one of a local cloud."""
+        return self.endpoint is None and self.acme is None
 
 
 class SshAccess(Record):

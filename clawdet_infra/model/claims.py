@@ -55,11 +55,14 @@ class Entry(Generic[R]):
 class Claims:
     """The parts of a configuration; None stands for a part, or one of the SSH sources, that is wrong or missing.
 
-    `local_cloud` says that the fleet is in a local cloud, whose servers have private addresses.
+    `local_cloud` says that the fleet is in a local cloud, whose servers have private addresses; `public_authority` that
+    certificates come from the authorities that browsers trust.
     """
 
     domain: str | None
+    acme_email: str | None
     local_cloud: bool
+    public_authority: bool
     server: ServerDefaults | None
     ssh_sources: tuple[AnyNetwork | None, ...]
     ssh_open_to_world: bool

@@ -48,6 +48,8 @@ class Fleet(Record):
             Claims(
                 domain=self.domain,
                 local_cloud=self.cloud.is_local,
+                acme_email=self.acme_email,
+                public_authority=self.cloud.public_authority,
                 server=self.server,
                 ssh_sources=self.ssh.sources,
                 ssh_open_to_world=self.ssh.open_to_world,

@@ -199,6 +199,8 @@ def _claims(raw: Mapping[str, Any], broken: list[Location]) -> Claims:
         local_cloud=isinstance(cloud, Mapping)
         and ("cloud", "endpoint") not in broken
         and is_local(cloud.get("endpoint")),
+        acme_email=None if ("acmeEmail",) in broken else raw.get("acmeEmail"),
+        public_authority=isinstance(cloud, Mapping) and not {"endpoint", "acme"} & cloud.keys(),
         server=part(ServerDefaults, "server") if "server" in raw else Fleet.model_fields["server"].default,
         ssh_sources=tuple(
             None if ("ssh", "sources", at) in broken else ip_network(source) for at, source in enumerate(sources)

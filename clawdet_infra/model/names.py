@@ -20,7 +20,9 @@ LONGEST_ID = 50
 """Names are made from an id by adding to it (`<id>-data`, `<id>-ipv4`); with 50 each of them fits into a label."""
 
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
-_EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]{1,64}@(?P<domain>[^@]+)")
+# Narrower than what mail allows: the address is written into the proxies' configuration, whose language gives braces
+# and some other characters a meaning, also between quotes.
+_EMAIL = re.compile(r"(?=[^@]{1,64}@)[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?P<domain>[^@]+)")
 
 _COMPANY = """
 about account accounts admin administrator api app apps assets auth billing blog cdn clawdet console dashboard docs
@@ -35,6 +37,14 @@ abuse autoconfig autodiscover broadcasthost dkim dmarc dns email ftp gateway ima
 mailer-daemon mta-sts mx noc noreply ns ntp pop pop3 proxy sftp sip smtp spf ssh ssl time tls webmail wpad
 """
 """What mail and network software looks up by name, unasked."""
+
+_LOCAL_NAMES = """
+alt arpa corp example home internal intranet invalid lan local localdomain localhost mail onion private
+"""
+_SPECIAL_USE = frozenset(_LOCAL_NAMES.split())
+"""Top-level domains that the public DNS does not have, or keeps for itself (RFC 2606, 6761, 6762, ICANN's own list)."""
+_FOR_TESTS = "test"
+_EXAMPLES = frozenset({"example.com", "example.net", "example.org"})
 
 RESERVED = frozenset(_COMPANY.split()) | frozenset(_SOFTWARE.split())
 _RESERVED_NUMBERED = re.compile(r"(?:ns|mx|dns|smtp|mail|www|api|imap|pop)-?[0-9]+")
@@ -99,6 +109,22 @@ def reserved_part(name: str) -> str | None:
     """
     top = name.rsplit(".", 1)[-1]
     return top if top in RESERVED or _RESERVED_NUMBERED.fullmatch(top) else None
+
+
+def can_be_certified(domain: str) -> bool:
+    """Return whether a public authority can certify names below a domain.
+
+    Names below `test` pass: they are for trying things out, and lead nowhere by mistake.
+    """
+    return domain.rsplit(".", 1)[-1] not in _SPECIAL_USE
+
+
+def takes_mail(host: str, domain: str) -> bool:
+    """Return whether Let's Encrypt takes a contact address at a host, for certificates of a domain."""
+    top = host.rsplit(".", 1)[-1]
+    if top in _SPECIAL_USE or any(host == one or host.endswith(f".{one}") for one in _EXAMPLES):
+        return False
+    return top != _FOR_TESTS or domain.rsplit(".", 1)[-1] == _FOR_TESTS
 
 
 def _check_subdomain(name: str) -> str:

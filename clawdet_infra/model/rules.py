@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from clawdet_infra.model.claims import Claims, Entry
 from clawdet_infra.model.customer import Customer
 from clawdet_infra.model.existing_servers import unusable_servers
-from clawdet_infra.model.names import LONGEST_DOMAIN, reserved_part, slug_of
+from clawdet_infra.model.names import LONGEST_DOMAIN, can_be_certified, reserved_part, slug_of, takes_mail
 from clawdet_infra.model.placement import misplaced
 from clawdet_infra.model.plan import PLANS
 from clawdet_infra.model.problems import Problem
@@ -24,6 +24,7 @@ def broken_rules(claims: Claims) -> list[Problem]:
     """Return all problems that concern more than one value."""
     return [
         *_names(claims),
+        *_authority(claims),
         *_shared_tokens(claims),
         *_settings_without_effect(claims),
         *_waves(claims),
@@ -67,6 +68,25 @@ def _names(claims: Claims) -> Iterator[Problem]:
                 "Give the host another id.",
             )
     yield from _subdomains(claims, told)
+
+
+def _authority(claims: Claims) -> Iterator[Problem]:
+    """Yield what a public authority refuses: names outside the public DNS, and contact addresses at such names."""
+    if not claims.public_authority:
+        return
+    if claims.domain is not None and not can_be_certified(claims.domain):
+        yield Problem(
+            field="domain",
+            message=f"'{claims.domain}' is not a domain of the public DNS; no public authority certifies its names.",
+            hint="Write a domain that you own, or use a local cloud.",
+        )
+    host = claims.acme_email.rpartition("@")[2] if claims.acme_email is not None else None
+    if host is not None and not takes_mail(host, claims.domain or ""):
+        yield Problem(
+            field="acmeEmail",
+            message=f"'{claims.acme_email}' is at a domain that receives no mail; Let's Encrypt refuses the address.",
+            hint="Write an address that you read.",
+        )
 
 
 def _subdomains(claims: Claims, told: set[int]) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ import secrets
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from clawdet_infra import render
@@ -173,12 +173,13 @@ def _plan(layout: Layout) -> _Plan:
     return _Plan(customer, tuple(deployments), tuple(removals), ends_tls, token)
 
 
-def _address(host: str) -> IPv4Address | IPv6Address:
+def _address(host: str) -> IPv4Address:
     try:
-        found = socket.getaddrinfo(host, 443, type=socket.SOCK_STREAM)
+        # Deployments serve over IPv4 alone.
+        found = socket.getaddrinfo(host, 443, family=socket.AF_INET, type=socket.SOCK_STREAM)
     except OSError:
-        raise TrialError(f"{host} is neither an address nor a name that the DNS knows") from None
-    return ip_address(found[0][4][0])
+        raise TrialError(f"{host} is neither an IPv4 address nor a name that the DNS has one for") from None
+    return IPv4Address(found[0][4][0])
 
 
 def _look(ssh: Ssh) -> None:
@@ -195,7 +196,7 @@ def _authority(folder: Path, ssh: Ssh, planned: _Plan) -> Path:
     return file
 
 
-def _probe(planned: _Plan, address: IPv4Address | IPv6Address, authority: Path) -> dict[str, object]:
+def _probe(planned: _Plan, address: IPv4Address, authority: Path) -> dict[str, object]:
     customer = planned.customer
     with resolver_of(customer.fqdn, address) as resolver:
         target = Target.model_validate(
@@ -205,7 +206,7 @@ def _probe(planned: _Plan, address: IPv4Address | IPv6Address, authority: Path) 
                 "user": customer.user,
                 "password": planned.password,
                 "gateway_token": planned.token,
-                f"ipv{address.version}": address,
+                "ipv4": address,
                 "resolver": resolver,
                 "ca_bundle": str(authority),
                 "deadline_seconds": _HEALTHY_SECONDS,

@@ -1,6 +1,7 @@
 #!/bin/sh
 # What containers may not reach: the provider's metadata service, which hands out this server's user data, and the ports of
-# this server itself.  Chains of our own, so that neither Docker's restarts nor ours double or lose a rule.
+# this server itself.  And how often one address may connect to the proxies, which ask for passwords.  Chains of our own, so
+# that neither Docker's restarts nor ours double or lose a rule.
 set -eu
 
 rules() {
@@ -25,6 +26,22 @@ rules() {
     $iptables -w -C INPUT -j CLAWDET-INPUT 2>/dev/null || $iptables -w -I INPUT -j CLAWDET-INPUT
 }
 
+# How often one address may connect to the proxies, and how many connections it may hold.  They are published over IPv4
+# alone, by a translation of addresses that keeps the caller's.  A page takes a few connections, and whoever tries
+# passwords needs one for each; connections that are over do not count as held.
+limits() {
+    for bridge in docker0 br-+; do iptables -w -A CLAWDET-FORWARD -i "$bridge" -j RETURN; done
+    for port in 80 443; do
+        set -- -p tcp -m conntrack --ctstate NEW --ctdir ORIGINAL --ctorigdstport "$port"
+        iptables -w -A CLAWDET-FORWARD "$@" -m connlimit --connlimit-above 256 --connlimit-mask 32 -j DROP &&
+            iptables -w -A CLAWDET-FORWARD "$@" -m hashlimit --hashlimit-name "clawdet-$port" --hashlimit-mode srcip \
+                --hashlimit-above 20/second --hashlimit-burst 100 --hashlimit-htable-expire 60000 -j DROP ||
+            echo "connections to port $port are not limited" >&2
+    done
+}
+
 rules iptables
+# Docker waits for this program, so a kernel that cannot count leaves the proxies without limits, and not without service.
+limits
 # A kernel without IPv6 has nothing to close.
 if [ -e /proc/net/if_inet6 ]; then rules ip6tables; fi

@@ -78,8 +78,8 @@ def test_a_free_customer_lives_on_the_host_of_the_base() -> None:
     host = base()["base"]["hosts"]["shared-1"]
     connection = recorder.of_type(REMOTE)["carol-deployment@shared-1"]["connection"]
     assert (connection["host"], connection["hostKey"]) == (host["ipv4"], host["host_key"])
-    [address] = recorder.of_type(RECORD_SET)["carol-dns-aaaa"]["records"]
-    assert address["value"] == host["ipv6"]
+    [address] = recorder.of_type(RECORD_SET)["carol-dns-a"]["records"]
+    assert address["value"] == host["ipv4"]
     assert outputs["customers"]["carol"]["host"] == "shared-1"
     assert set(outputs["servers"]) == {"bob"}
 

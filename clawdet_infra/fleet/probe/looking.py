@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 
 from clawdet_infra.fleet.probe.connecting import Line, StageError
+from clawdet_infra.fleet.probe.published import probe_ipv6_records
 from clawdet_infra.fleet.probe.resolving import Address, resolve
 from clawdet_infra.fleet.probe.target import Target
 from clawdet_infra.fleet.probe.verdict import Failure, Sign, Stage, Verdict
@@ -101,6 +102,8 @@ async def _look(look: _Look) -> None:
     target = look.target
     with look.stage("dns"):
         look.address = await _address(target)
+        if target.ipv6_records:
+            await probe_ipv6_records(target, look.context)
     line = Line(look.address, target.host, target.port, look.context, target.request_seconds)
     timeout = aiohttp.ClientTimeout(total=target.request_seconds)
     # No jar: a cookie that one answer sets is not to be shown with the next question.

@@ -16,7 +16,8 @@ class Target(BaseModel):
 
     `ipv4` and `ipv6`, where given, are the addresses that the name must have.  `resolver` ("address:port") is asked
     instead of the system's, `ca_bundle` (path of a PEM file) is trusted instead of the system's authorities.  Without
-    `gateway_token` the gateway's API is not asked.
+    `gateway_token` the gateway's API is not asked.  With `ipv6_records` the IPv6 addresses that the name has, although
+    the fleet publishes none, have to serve it too.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -28,6 +29,7 @@ class Target(BaseModel):
     gateway_token: SecretStr | None = None
     ipv4: IPv4Address | None = None
     ipv6: IPv6Address | None = None
+    ipv6_records: bool = False
     resolver: str | None = None
     ca_bundle: str | None = None
     deadline_seconds: Annotated[float, Field(gt=0, le=3600)] = 180

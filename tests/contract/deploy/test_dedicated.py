@@ -7,6 +7,7 @@ import json
 import socket
 import ssl
 from dataclasses import replace
+from ipaddress import IPv6Network
 from typing import Any
 
 import pytest
@@ -161,6 +162,24 @@ def test_answers_carry_hsts_and_http_leads_to_https(dedicated: Place, big: Custo
         redirect = plain.recv(4096).decode()
     assert redirect.startswith("HTTP/1.1 308")
     assert f"location: {big.url}/" in redirect.lower()
+
+
+def test_callers_have_their_own_addresses_and_ipv6_has_no_way_around_that(
+    dedicated: Place, big: CustomerLayout
+) -> None:
+    with socket.create_connection((dedicated.address, 443), timeout=20) as own:
+        mine = own.getsockname()[0]
+    curl(f"{big.url}/canary-of-a-caller", dedicated.address, dedicated.cloud["ca"])
+    log = [
+        json.loads(line)
+        for line in dedicated.run("docker logs big-proxy-1 2>/dev/null | grep canary-of-a").splitlines()
+    ]
+    assert {one["request"]["remote_ip"] for one in log} == {mine}
+    ipv6 = str(IPv6Network(dedicated.server.public_net.ipv6.ip)[1])
+    socket.create_connection((ipv6, 22), timeout=20).close()
+    for port in (80, 443):
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((ipv6, port), timeout=20)
 
 
 def test_access_logs_have_no_credentials(dedicated: Place, big: CustomerLayout) -> None:

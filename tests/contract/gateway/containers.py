@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from clawdet_infra import render
-from clawdet_infra.layout import CustomerLayout, lay_out
+from clawdet_infra.layout import CustomerLayout, Layout, lay_out
 from clawdet_infra.model import Release, load_fleet
 from localcloud.host import ensure_docker
 from localcloud.images.catalog import CATALOG, build_images
@@ -104,6 +104,11 @@ def docker() -> Iterator[Docker]:
 
 def customer(**changes: Any) -> CustomerLayout:
     """A customer with a server of their own; `changes` are keys of their entry in the fleet."""
+    return fleet(**changes).customers[0]
+
+
+def fleet(**changes: Any) -> Layout:
+    """A fleet with one customer, as `customer` returns it, and a host for free ones."""
     return lay_out(
         load_fleet(
             {
@@ -118,24 +123,26 @@ def customer(**changes: Any) -> CustomerLayout:
                 "server": {"image": "debian-13", "type": "cx23", "location": "fsn1"},
                 "ssh": {"sources": ["192.0.2.0/24"]},
                 "rollout": {"waves": [100]},
+                "sharedHosts": [{"id": "shared", "type": "cx33", "location": "fsn1", "capacity": 1}],
                 "customers": [
                     {"id": "one", "plan": "pro", "anthropicApiKey": SECRETS["ANTHROPIC_API_KEY"], **changes},
                 ],
             }
         )
-    ).customers[0]
+    )
 
 
 @dataclass(frozen=True)
 class Service:
-    """The gateway's part of a rendered compose file, beside the files that it mounts."""
+    """One service of a rendered compose file, beside the files that it mounts."""
 
     folder: Path
     settings: Mapping[str, Any]
 
     @property
     def command(self) -> list[str]:
-        return [_plain(part) for part in self.settings["command"]]
+        """What stands after the image; Docker takes the first word of an entrypoint as an option."""
+        return [_plain(part) for part in [*self.settings.get("entrypoint", [])[1:], *self.settings["command"]]]
 
     @property
     def health(self) -> list[str]:
@@ -154,6 +161,7 @@ class Service:
         for key, value in left.items():
             for one in _OPTIONS[key](value):
                 source = one.replace("--volume=state:", f"--volume={volume}:").replace("=./", f"={self.folder}/")
+                source = source.replace("--volume=certificates:", "--tmpfs=")
                 if source.removeprefix("--env=").partition("=")[0] not in without:
                     options.append(source)
         return options
@@ -161,6 +169,10 @@ class Service:
 
 _OPTIONS: Mapping[str, Callable[[Any], list[str]]] = {
     # A key that is missing here fails the tests, so that the containers stay what the compose file says.
+    "entrypoint": lambda value: [f"--entrypoint={value[0]}"],
+    # Tests ask each container at its own address, on the one network that they are on.
+    "ports": lambda value: [],
+    "networks": lambda value: [],
     "user": lambda value: [f"--user={value}"],
     "environment": lambda value: [_variable(name, one) for name, one in value.items()],
     "volumes": lambda value: [f"--volume={one}" for one in value],
@@ -170,8 +182,10 @@ _OPTIONS: Mapping[str, Callable[[Any], list[str]]] = {
     "restart": lambda value: [f"--restart={value}"],
     "read_only": lambda value: ["--read-only"] if value else [],
     "cap_drop": lambda value: [f"--cap-drop={one}" for one in value],
+    "cap_add": lambda value: [f"--cap-add={one}" for one in value],
     "security_opt": lambda value: [f"--security-opt={one}" for one in value],
     "cpus": lambda value: [f"--cpus={value}"],
+    "cpu_shares": lambda value: [f"--cpu-shares={value}"],
     "mem_limit": lambda value: [f"--memory={value}"],
     "memswap_limit": lambda value: [f"--memory-swap={value}"],
     "pids_limit": lambda value: [f"--pids-limit={value}"],
@@ -191,10 +205,15 @@ def _plain(text: str) -> str:
     return text.replace("$$", "$")
 
 
-def service(folder: Path, one: CustomerLayout, *, offline: bool = True) -> Service:
-    """Render a customer's deployment into `folder`."""
+def service(folder: Path, one: CustomerLayout, name: str = "gateway", *, offline: bool = True) -> Service:
+    """Render a customer's deployment into `folder`, and return one of its services."""
     images = Release.model_construct(gateway="g", proxy="p", browser="b")
-    bundle = render.bundle(one, images=images, acme_email="ops@gateway.test", offline=offline)
+    bundle = render.bundle(one, images=images, acme_email="ops@gateway.test", offline=offline, own_ca=True)
+    return written(folder, bundle, name)
+
+
+def written(folder: Path, bundle: render.Bundle, name: str) -> Service:
+    """Write a deployment into `folder`, and return one of its services."""
     for path, file in bundle.files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(file.content)
@@ -204,7 +223,7 @@ def service(folder: Path, one: CustomerLayout, *, offline: bool = True) -> Servi
         if parent == Path("/tmp"):
             break
         parent.chmod(parent.stat().st_mode | 0o011)
-    return Service(folder, yaml.safe_load(bundle.files["compose.yaml"].content)["services"]["gateway"])
+    return Service(folder, yaml.safe_load(bundle.files["compose.yaml"].content)["services"][name])
 
 
 @dataclass
@@ -296,6 +315,8 @@ class Lab:
     docker: Docker
     image: str
     network: str
+    alias: str | None = None
+    """A name that other containers on the network find each gateway by."""
 
     def start(self, gateway: Service, *command: str, volume: str | None = None, text: str = "") -> Gateway:
         """Start a gateway with the compose file's command or another one, and wait until it serves.
@@ -311,6 +332,7 @@ class Lab:
         """Start a gateway without waiting for it."""
         name = self.docker.name("rm", "--force")
         options = [f"--network={self.network}", *gateway.options(volume or self.volume())]
+        options += [f"--network-alias={self.alias}"] if self.alias else []
         command = command or tuple(gateway.command)
         self.docker.run("run", "--detach", f"--name={name}", *options, self.image, *command, **SECRETS)
         return Gateway(self.docker, name)

@@ -54,7 +54,7 @@ def test_without_compose_the_check_says_that_it_was_skipped(path: Path) -> None:
 def test_what_compose_refuses_is_told_with_template_and_plan_and_without_folders(path: Path, tmp_path: Path) -> None:
     refuse = 'while [ $# -gt 0 ]; do [ "$1" = --project-directory ] && folder=$2; shift; done\n'
     refuse += 'grep -q AUTH_PASSWORD "$folder/.env" || exit 9\n'
-    refuse += 'grep -q "^name: one-free" "$folder/compose.yaml" || exit 0\n'
+    refuse += 'grep -q "^name: \\"one-free\\"" "$folder/compose.yaml" || exit 0\n'
     refuse += 'echo "$folder/compose.yaml: services.gateway is odd" >&2; exit 15'
     program(path, "compose", refuse)
     sound, odd = rendering("pro.compose.yaml.j2"), rendering("free.compose.yaml.j2")

@@ -50,7 +50,6 @@ def test_each_resource_that_ends_a_stage_is_understood() -> None:
     _, stages, servers = taken(
         made("hcloud:index/server:Server", f"{NAME}-server", ipv4Address="192.0.2.7"),
         made("hcloud:index/zoneRrset:ZoneRrset", f"{NAME}-dns-a"),
-        made("hcloud:index/zoneRrset:ZoneRrset", f"{NAME}-dns-aaaa"),
         made("command:remote:Command", f"{NAME}-deployment"),
         made("command:local:Command", f"{NAME}-health"),
     )
@@ -58,9 +57,8 @@ def test_each_resource_that_ends_a_stage_is_understood() -> None:
     assert servers == ["192.0.2.7"]
 
 
-def test_half_of_the_records_and_the_edge_of_a_shared_host_end_no_stage() -> None:
+def test_the_edge_of_a_shared_host_and_a_deletion_end_no_stage() -> None:
     _, stages, _ = taken(
-        made("hcloud:index/zoneRrset:ZoneRrset", f"{NAME}-dns-a"),
         made("command:remote:Command", f"{NAME}-host-edge"),
         made("hcloud:index/server:Server", f"{NAME}-server", op="delete", ipv4Address="192.0.2.7"),
     )

@@ -144,6 +144,58 @@ def test_the_domain_of_an_email_address_is_judged_too():
     )
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "{$AUTH_HASH}@clawdet.com",
+        "{env.OPENCLAW_GATEWAY_TOKEN}@clawdet.com",
+        "a#b@clawdet.com",
+        "`a`@clawdet.com",
+        "a$b@clawdet.com",
+        ".a@clawdet.com",
+        "a..b@clawdet.com",
+        '"a b"@clawdet.com',
+        "a/*@clawdet.com",
+        f"{'a' * 65}@clawdet.com",
+    ],
+)
+def test_an_email_address_that_another_language_could_read_or_mail_has_not_is_refused(value):
+    assert "is not an e-mail address" in complaint(fleet(acmeEmail=value))
+
+
+LOCAL = {"cloud": {"token": "T1a2" * 16, "endpoint": "http://127.0.0.1:1/v1"}}
+
+
+@pytest.mark.parametrize(
+    "host", ["example.com", "mail.example.org", "clawdet.local", "clawdet.test", "x.invalid", "a.internal", "b.lan"]
+)
+def test_a_contact_address_that_lets_encrypt_refuses_is_told(host):
+    assert complaint(fleet(acmeEmail=f"ops@{host}")) == (
+        f"acmeEmail: 'ops@{host}' is at a domain that receives no mail; Let's Encrypt refuses the address. "
+        "Write an address that you read."
+    )
+    assert complaints(fleet(acmeEmail=f"ops@{host}", **LOCAL)) == [], "an authority of a local cloud takes any"
+
+
+@pytest.mark.parametrize("domain", ["clawdet.local", "clawdet.internal", "x.example"])
+def test_a_domain_that_no_public_authority_certifies_is_told(domain):
+    raw = fleet(domain=domain)
+    assert complaint(raw) == (
+        f"domain: '{domain}' is not a domain of the public DNS; no public authority certifies its names. "
+        "Write a domain that you own, or use a local cloud."
+    )
+    assert complaints(raw | LOCAL) == []
+
+
+def test_contact_address_and_domain_are_told_together_with_all_other_problems():
+    told = complaints(fleet(domain="clawdet.local", acmeEmail="ops@example.com", protect="no"))
+    assert {one.partition(":")[0] for one in told} == {"protect", "domain", "acmeEmail"}
+
+
+def test_a_fleet_below_the_name_for_tests_may_have_an_address_there():
+    assert complaints(fleet(domain="clawdet.test", acmeEmail="ops@clawdet.test")) == []
+
+
 _LABEL = r"(?!..--)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 
 

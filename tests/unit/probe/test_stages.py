@@ -78,6 +78,38 @@ async def test_the_ipv6_record_is_looked_at_where_it_is_asked_for(target: Make, 
     assert verdict.address == "127.0.0.1"
 
 
+async def test_an_ipv6_record_that_the_fleet_did_not_publish_has_to_serve_the_name(
+    target: Make, names: Names, gateway: Gateway
+) -> None:
+    assert (await probe_once(target(ipv6_records=True))).healthy
+    assert (HOST, "AAAA") in names.asked
+    # Nothing listens on this port at the loopback address of IPv6; callers with IPv6 would come to nothing.
+    names.records[HOST, "AAAA"] = ["::1"]
+    failure = failed(await probe_once(target(ipv6_records=True)), "dns")
+    assert (failure.sign, "refused" in failure.last_answer) == ("wrong-address", True)
+    assert failure.what.startswith(f"{HOST} has the AAAA record ::1, which this fleet does not publish")
+    assert (await probe_once(target())).healthy, "a deployment is judged by what it publishes itself"
+
+
+@pytest.mark.parametrize("address", ["64:ff9b::7f00:1", "::ffff:0:0"], ids=["made of the A record", "no route"])
+async def test_an_ipv6_address_that_says_nothing_of_the_record_fails_nothing(
+    target: Make, names: Names, address: str
+) -> None:
+    names.records[HOST, "AAAA"] = [address]
+    assert (await probe_once(target(ipv6_records=True))).healthy
+
+
+async def test_an_ipv6_record_that_serves_the_name_is_taken(
+    target: Make, names: Names, authority: Authority, gateway: Gateway
+) -> None:
+    other = Gateway()
+    await other.start(authority.context(), "::1", gateway.port)
+    names.records[HOST, "AAAA"] = ["::1"]
+    verdict = await probe_once(target(ipv6_records=True))
+    await other.stop()
+    assert verdict.healthy, verdict.failure
+
+
 async def test_a_port_that_is_closed(target: Make) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

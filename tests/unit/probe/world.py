@@ -124,12 +124,12 @@ class Gateway:
             "/tools/invoke": self._invoke,
         }
 
-    async def start(self, context: ssl.SSLContext | None, address: str = "127.0.0.1") -> None:
+    async def start(self, context: ssl.SSLContext | None, address: str = "127.0.0.1", port: int = 0) -> None:
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._answer)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, address, 0, ssl_context=context)
+        site = web.TCPSite(self._runner, address, port, ssl_context=context)
         await site.start()
         self.port: int = self._runner.addresses[0][1]
 

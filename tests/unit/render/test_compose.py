@@ -120,6 +120,15 @@ def test_the_gateway_is_published_nowhere_and_only_the_dedicated_proxy_is(plan: 
     assert published == (set() if plan == "free" else {"proxy"})
 
 
+@each_service
+def test_proxies_are_published_over_ipv4_alone_and_come_first_at_a_busy_processor(
+    plan: str, name: str, service: dict[str, Any]
+) -> None:
+    ports = ["0.0.0.0:80:80", "0.0.0.0:443:443"]
+    assert service.get("ports", ports) == ports, "Docker hides the address of a caller over IPv6"
+    assert service.get("cpu_shares", 1024) == (4096 if name in ("proxy", "edge") else 1024)
+
+
 def test_a_tenants_gateway_is_not_on_the_network_that_the_edge_joins() -> None:
     file = compose("free")
     assert file["services"]["gateway"]["networks"] == ["default"]
