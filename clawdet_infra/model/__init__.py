@@ -25,9 +25,10 @@ from clawdet_infra.model.servers import (
     ServerWish,
     decide_server,
 )
-from clawdet_infra.model.source import check_file, decode, read_fleet
+from clawdet_infra.model.source import MAY_HOLD_SECRETS, check_file, decode, misspelt_namespaces, read_fleet
 
 __all__ = [
+    "MAY_HOLD_SECRETS",
     "PLANS",
     "SERVER_ROOT",
     "SERVER_TYPES",
@@ -60,6 +61,7 @@ __all__ = [
     "decode",
     "dump_fleet",
     "load_fleet",
+    "misspelt_namespaces",
     "parse_image",
     "read_fleet",
     "slug_of",
