@@ -23,8 +23,9 @@ def ssh_open_to_the_world(firewall: Resource) -> Iterator[str]:
     for rule in _inbound(firewall):
         if _includes_ssh(rule) and (wide := world_of(_networks(rule.get("sourceIps")))):
             yield (
-                f"{firewall.place}: port {SSH_PORT} is open to {', '.join(map(str, wide))}, which lets the whole internet try to "
-                "log in. Name the networks of your operators and runners in `clawdet:ssh.sources`; if it is meant, "
+                f"{firewall.place}: port {SSH_PORT} is open to {', '.join(map(str, wide))}, which lets a large part of "
+                "the internet try to log in. Name the networks of your operators and runners in `clawdet:ssh.sources`; "
+                "if it is meant, "
                 "write `openToWorld: true` beside them."
             )
 

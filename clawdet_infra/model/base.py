@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
 from pydantic.alias_generators import to_camel
 
-from clawdet_infra.model.problems import DATE, did_you_mean, listed, misread, quoted, shown, wrong
+from clawdet_infra.model.problems import DATE, did_you_mean, listed, misread, quoted, shown, unreadable, wrong
 
 
 class Record(BaseModel):
@@ -41,7 +41,7 @@ def text(value: Any) -> Any:
     if value is None:
         raise wrong("is empty.", "Write a value, or leave the line out where it is optional.")
     if isinstance(value, SecretStr):
-        raise wrong("is encrypted, but must be readable: it is no secret, and reviewers have to see it.")
+        raise unreadable()
     raise wrong(f"must be text, but is {shown(value)}.")
 
 

@@ -38,7 +38,7 @@ def world_of(networks: Iterable[AnyNetwork]) -> list[AnyNetwork]:
 
 
 def _is_private(network: AnyNetwork) -> bool:
-    # Not `is_private` of the standard library, which has been true of networks that only begin and end in a private one.
+    # `is_private` of the standard library is also true of networks that only begin and end in a private one.
     return any(network.version == one.version and network.subnet_of(one) for one in _PRIVATE)  # type: ignore[arg-type]
 
 

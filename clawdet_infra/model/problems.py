@@ -18,6 +18,8 @@ from pydantic_core import PydanticCustomError
 LONGEST_QUOTE = 63
 MISREAD = "misread"
 """The type of pydantic's error for a text that YAML has read as something else."""
+UNREADABLE = "unreadable"
+"""The type of pydantic's error for a text that is still encrypted."""
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)? [+-][0-9]{4} \S+")
 """What the engine makes of a date without quotes."""
 _SECRET_LOOKING = re.compile(r"sk-ant-|[0-9A-Fa-f]{24}|\d{6}:[A-Za-z0-9_-]{20}|PRIVATE KEY|[A-Za-z0-9+/_]{40}")
@@ -72,6 +74,12 @@ def wrong(message: str, hint: str = "") -> PydanticCustomError:
 def misread(value: Any) -> PydanticCustomError:
     """Return what a validator raises for a text that YAML has read as something else; quotes mend it."""
     return PydanticCustomError(MISREAD, "{message}", {"message": f"must be text, but YAML reads it as {shown(value)}."})
+
+
+def unreadable() -> PydanticCustomError:
+    """Return what a validator raises for an encrypted text that is no secret."""
+    message = "is encrypted, but must be readable: it is no secret, and reviewers have to see it."
+    return PydanticCustomError(UNREADABLE, "{message}", {"message": message, "hint": ""})
 
 
 def quote_hint(written: str | None) -> str:

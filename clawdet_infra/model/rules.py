@@ -9,9 +9,9 @@ from pydantic import SecretStr
 from clawdet_infra.model.claims import Claims, Entry
 from clawdet_infra.model.customer import Customer
 from clawdet_infra.model.names import LONGEST_DOMAIN, reserved_part, slug_of
+from clawdet_infra.model.networks import AnyNetwork, world_of
 from clawdet_infra.model.placement import misplaced
 from clawdet_infra.model.plan import PLANS
-from clawdet_infra.model.networks import AnyNetwork, world_of
 from clawdet_infra.model.problems import Problem, listed
 from clawdet_infra.model.secrets import Encrypted, bot_of
 from clawdet_infra.model.sizing import oversized
@@ -126,7 +126,10 @@ def _subdomains(claims: Claims, told: set[int]) -> Iterator[Problem]:
 
 
 def _shared_tokens(claims: Claims) -> Iterator[Problem]:
-    """Yield tokens that two customers have, also two tokens of one Telegram bot.  An Anthropic key may be shared: it may be the company's own."""
+    """Yield tokens that two customers have, also two tokens of one Telegram bot.
+
+    An Anthropic key may be shared: it may be the company's own.
+    """
     firsts: dict[tuple[str, str], Entry[Customer]] = {}
     why = {
         "gatewayToken": "each could use the other's gateway",

@@ -87,7 +87,8 @@ def _anthropic(value: Any) -> SecretStr:
             "not shown).",
             "Make a key for the customer in the Anthropic Console, API keys; it begins with `sk-ant-api`.",
         )
-    if _is_placeholder(re.sub(r"sk-ant-(?:api[0-9]+-)?", "", key, count=1)):
+    # The examples of this project, which the demo deploys on the local cloud, are made to be recognised.
+    if not key.startswith("sk-ant-example-") and _is_placeholder(re.sub(r"sk-ant-(?:api[0-9]+-)?", "", key, count=1)):
         raise wrong(
             "is a placeholder for an Anthropic API key, not a key (the value is not shown).",
             "Make a key for the customer in the Anthropic Console, API keys.",
@@ -105,7 +106,9 @@ def _telegram(value: Any) -> SecretStr:
             "It has the form DIGITS:LETTERS, as BotFather prints it.",
         )
     if _is_placeholder(token.partition(":")[2]):
-        raise wrong("is a placeholder for a Telegram bot token (the value is not shown).", "BotFather prints the token.")
+        raise wrong(
+            "is a placeholder for a Telegram bot token (the value is not shown).", "BotFather prints the token."
+        )
     return SecretStr(token)
 
 

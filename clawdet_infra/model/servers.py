@@ -72,7 +72,7 @@ _HOST_KEY = re.compile(r"(?P<kind>[a-z0-9@.-]+) (?P<key>[A-Za-z0-9+/]+=*)(?: [^\
 _HOST_KEYS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
 _HOST_KEY_FILE = "Write the line of /etc/ssh/ssh_host_ed25519_key.pub on the server: `ssh-ed25519 AAAA…`."
 SERVER_IMAGES = ("debian-13",)
-"""The images that servers can be prepared from: their packages have Docker with Compose, under the names that we install."""
+"""The images that servers can be prepared from: Docker and Compose are packages of theirs, by the names we install."""
 _SUCCESSORS = {
     "cx11": "cx23",
     **{f"cx{size}{generation}": f"cx{size}3" for size in range(2, 6) for generation in (1, 2)},
@@ -81,7 +81,9 @@ _SUCCESSORS = {
 
 def _known_type(name: str) -> str:
     if successor := _SUCCESSORS.get(name.lower()):
-        raise wrong(f"{quoted(name)} is a server type that Hetzner no longer sells.", f"Its successor is `{successor}`.")
+        raise wrong(
+            f"{quoted(name)} is a server type that Hetzner no longer sells.", f"Its successor is `{successor}`."
+        )
     if name not in SERVER_TYPES:
         hint = f"{did_you_mean(name, SERVER_TYPES)}Known are {listed(tuple(SERVER_TYPES))}."
         raise wrong(f"{quoted(name)} is no server type that this program knows.", hint)
@@ -132,8 +134,8 @@ def _host_key(line: str) -> str:
     kind, key = match["kind"], match["key"]
     if kind in ("ssh-rsa", "ssh-dss"):
         raise wrong(
-            f"is an {kind.removeprefix('ssh-').upper()} key. Pulumi's command plugin asks for such a key with SHA-1 "
-            "signatures, which today's SSH servers refuse.",
+            f"has the kind {kind}. Pulumi's command plugin asks for such a key with SHA-1 signatures, which today's "
+            "SSH servers refuse.",
             _HOST_KEY_FILE,
         )
     if kind not in _HOST_KEYS:

@@ -37,9 +37,9 @@ def check_file(path: str | Path) -> list[Problem]:
 def read_fleet(path: str | Path) -> tuple[Fleet | None, list[Problem]]:
     """Return what `check_file` does, and before it the fleet.
 
-    The fleet is None where it breaks rules, and where the file alone does not say what it is: an encrypted value that is
-    no secret of the model, or an environment of Pulumi ESC, of which a warning is among the problems.  Secrets that are
-    encrypted stand in the fleet as `Encrypted`.
+    The fleet is None where it breaks rules, and where the file alone does not say what it is: it has an encrypted value
+    that is no secret of the model, or an environment of Pulumi ESC; a warning tells of it.  Secrets that are encrypted
+    stand in the fleet as `Encrypted`.
     """
     path = Path(path)
     try:
@@ -57,11 +57,11 @@ def read_fleet(path: str | Path) -> tuple[Fleet | None, list[Problem]]:
         token=stack.config.get(CLOUD_TOKEN) or Encrypted(),
         incomplete=stack.environment,
         written=lambda path: stack.written.get(f"{PROJECT}:{path}"),
+        decided_later=_decided_later(stack),
     )
     problems = [*found, *misspelt_namespaces(stack.config), *_not_in_the_file(stack)]
     placed = [_placed(problem, stack) for problem in problems]
-    whole = in_order([*stack.problems, *_open_secrets(raw, stack), *_known_later(placed, stack)])
-    return None if stack.environment else fleet, whole
+    return None if stack.environment else fleet, in_order([*stack.problems, *_open_secrets(raw, stack), *placed])
 
 
 def misspelt_namespaces(keys: Iterable[str]) -> Iterator[Problem]:
@@ -87,19 +87,10 @@ def _not_in_the_file(stack: StackFile) -> Iterator[Problem]:
         )
 
 
-def _known_later(problems: Iterable[Problem], stack: StackFile) -> Iterator[Problem]:
-    """Yield problems; those of values that only the engine can decrypt, and may, are warnings."""
-    for problem in problems:
-        top = re.split(r"[.\[]", problem.field, maxsplit=1)[0]
-        if top in MAY_HOLD_SECRETS and f"{PROJECT}:{problem.field}" in stack.encrypted:
-            yield replace(
-                problem,
-                message="is encrypted, so only the engine can read and check it, and reviewers do not see it.",
-                hint="Write it readable, and encrypt the secrets in it one by one.",
-                warning=True,
-            )
-        else:
-            yield problem
+def _decided_later(stack: StackFile) -> set[str]:
+    """Return the paths of encrypted values that the engine hands to the program decrypted."""
+    paths = {path.removeprefix(f"{PROJECT}:") for path in stack.encrypted if path.startswith(f"{PROJECT}:")}
+    return {path for path in paths if re.split(r"[.\[]", path, maxsplit=1)[0] in MAY_HOLD_SECRETS}
 
 
 def decode(key: str, text: str) -> Any:

@@ -43,8 +43,8 @@ class StackFile:
     """What a stack file says: its configuration by full key, where each value is, and what is wrong with the text.
 
     `places` maps a path such as `clawdet:customers[2].plan` to line and column, both from 1, `written` to the text of a
-    value that is one.  `encrypted` has the paths of values that are still encrypted.  With an `environment` of Pulumi ESC
-    there are settings that the file does not show.
+    value that is one.  `encrypted` has the paths of values that are still encrypted.  With an `environment` of Pulumi
+    ESC there are settings that the file does not show.
     """
 
     path: str
@@ -191,7 +191,7 @@ def _date(text: str) -> str | None:
         return None
     day = [int(match[part] or 0) for part in ("year", "month", "day", "hour", "minute", "second")]
     try:
-        moment = datetime(*day)  # type: ignore[arg-type, misc]  # noqa: DTZ001 -- the zone is added as text
+        moment = datetime(*day)  # type: ignore[arg-type, misc]
     except ValueError:
         return None
     fraction = (match["fraction"] or "")[:9].rstrip("0")

@@ -22,8 +22,8 @@ def related(connection: Connection, base: str, claim: Claim, seal: Seal) -> list
     """Return the records of the other customers of a base that have to do with a claim, by id.
 
     These are customers with the same id or subdomain, or one that differs in dots and hyphens only; with a subdomain
-    above or below it; with the same gateway token or Telegram bot; on the same server of before; and, for a customer who
-    shares a host, all who do.
+    above or below it; with the same gateway token or Telegram bot; on the same server of before; and, for a customer
+    who shares a host, all who do.
     """
     ways: list[ColumnElement[bool]] = [
         _ROW.id_slug.in_(claim.slugs),

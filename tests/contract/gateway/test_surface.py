@@ -259,12 +259,17 @@ HOSTILE = f"""\ufeff{{ // Written by hand.
     nodes: {{pairing: {{autoApproveCidrs: ['0.0.0.0/0']}}, commands: {{deny: ['system.run']}}}},
     tools: {{deny: ['browser']}},
   }},
-  plugins: {{enabled: false, deny: ['Clawdet-Handoff '], allow: ['telegram'], entries: {{'CLAWDET-HANDOFF': {{enabled: false}}}}}},
+  plugins: {{
+    enabled: false, deny: ['Clawdet-Handoff '], allow: ['telegram'], entries: {{'CLAWDET-HANDOFF': {{enabled: false}}}},
+  }},
   hooks: {{enabled: true, token: 'token-of-the-hooks-of-this-file', path: '/tools'}},
   env: {{vars: {{OPENCLAW_GATEWAY_TOKEN: '{TOKEN_OF_THE_FILE}', OPENCLAW_GATEWAY_PASSWORD: 'x', MINE: 'kept'}}}},
   session: {{$include: './session.json5'}},
 }}"""
-INCLUDED = "{gateway: {tls: {enabled: true}, http: {endpoints: {chatCompletions: {enabled: true}}}}, messages: {ackReaction: 'ok'},}"
+INCLUDED = (
+    "{gateway: {tls: {enabled: true}, http: {endpoints: {chatCompletions: {enabled: true}}}},\n"
+    "messages: {ackReaction: 'ok'},}"
+)
 OVERRULED = {
     "$include",
     "gateway.mode",

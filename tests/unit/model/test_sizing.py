@@ -143,7 +143,7 @@ def test_a_plan_whose_server_is_not_sold_at_the_fleets_location_is_told():
 def test_a_bad_server_image_is_told():
     server = {"type": "cx23", "location": "fsn1", "image": "Debian 13"}
     assert complaint(fleet(server=server)) == (
-        "server.image: 'Debian 13' is not the name of a server image. Write for example `debian-13`."
+        "server.image: 'Debian 13' is no image that servers can be prepared from. Write `debian-13`."
     )
 
 
@@ -184,7 +184,7 @@ def test_a_customers_limits_go_over_those_of_the_plan():
     assert (limits.cpus, limits.memory, limits.pids) == (1.5, 2048, 600)
 
 
-HOST_KEY = "ssh-ed25519 " + "A" * 68
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPHJrSmEsAEpu4Fq1J7aGFQ1BhJbGXBCfFBNGHa1DPtL"
 
 
 def there(ipv4: str = "198.51.100.7", **fields):
