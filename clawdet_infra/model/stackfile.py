@@ -189,9 +189,10 @@ def _date(text: str) -> str | None:
     # With a zone a date is joined to its time by a T, without one by a space.
     if match is None or (match["joint"] and (match["joint"] == " ") != (match["zone"] is None)):
         return None
-    day = [int(match[part] or 0) for part in ("year", "month", "day", "hour", "minute", "second")]
+    parts = ("year", "month", "day", "hour", "minute", "second")
+    year, month, day, hour, minute, second = (int(match[part] or 0) for part in parts)
     try:
-        moment = datetime(*day)  # type: ignore[arg-type, misc]
+        moment = datetime(year, month, day, hour, minute, second)
     except ValueError:
         return None
     fraction = (match["fraction"] or "")[:9].rstrip("0")
