@@ -302,7 +302,7 @@ OVERRULED = {
 
 def test_what_the_deployment_decides_wins_over_the_customers_file(lab: Lab, pro: Service, neighbour: str) -> None:
     volume = lab.volume()
-    for name, text in {"more.json5": INCLUDED, "session.json5": "{idleMinutes: 30}"}.items():
+    for name, text in {"more.json5": INCLUDED, "session.json5": "{scope: 'per-sender'}"}.items():
         lab.prepare(pro, volume, f"cat > {STATE}/{name}", text)
     gateway = lab.start(pro, volume=volume, text=HOSTILE)
     gateway.until("/readyz", lambda answer: answer.status == 200)
