@@ -196,7 +196,7 @@ def _date(text: str) -> str | None:
     except ValueError:
         return None
     fraction = (match["fraction"] or "")[:9].rstrip("0")
-    zone = (match["zone"] or "Z").replace(":", "")
+    zone = re.sub("[+-]00:00", "Z", match["zone"] or "Z").replace(":", "")
     return f"{moment:%Y-%m-%d %H:%M:%S}{fraction and f'.{fraction}'} {'+0000 UTC' if zone == 'Z' else f'{zone} {zone}'}"
 
 
