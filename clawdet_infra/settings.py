@@ -19,11 +19,19 @@ from urllib.parse import urlsplit
 import pulumi
 from pulumi.runtime import config as engine
 
-from clawdet_infra.model import ConfigurationError, Encrypted, Fleet, Problem, decode, load_fleet
+from clawdet_infra.model import (
+    MAY_HOLD_SECRETS,
+    ConfigurationError,
+    Encrypted,
+    Fleet,
+    Problem,
+    decode,
+    load_fleet,
+    misspelt_namespaces,
+)
 
 NAMESPACE = "clawdet"
 TOKEN_VARIABLE = "HCLOUD_TOKEN"  # noqa: S105
-_MAY_HOLD_SECRETS = ("customers", "cloud")
 _CONNECT_SECONDS = 2.0
 
 
@@ -44,7 +52,7 @@ def read() -> Fleet:
     config = pulumi.Config(NAMESPACE)
     raw = {key: decode(key, config.get(key, "")) for key in _given_keys()}
     token = pulumi.Config("hcloud").get("token") or os.environ.get(TOKEN_VARIABLE)
-    problems = list(_needlessly_secret(raw))
+    problems = [*_needlessly_secret(raw), *misspelt_namespaces(sorted(_all_keys()))]
     if isinstance(raw.get("cloud"), str) and raw["cloud"]:
         try:
             raw["cloud"] = local_cloud(_project_folder() / raw["cloud"])
@@ -101,13 +109,16 @@ def local_cloud(path: Path, *, must_answer: bool = True) -> dict[str, Any]:
 
 def _given_keys() -> list[str]:
     """Return all keys of the program's namespace that the stack has, the unknown ones too."""
-    given = {**engine.get_config_env(), **engine.CONFIG.get()}
-    return sorted(key.removeprefix(f"{NAMESPACE}:") for key in given if key.startswith(f"{NAMESPACE}:"))
+    return sorted(key.removeprefix(f"{NAMESPACE}:") for key in _all_keys() if key.startswith(f"{NAMESPACE}:"))
+
+
+def _all_keys() -> set[str]:
+    return {*engine.get_config_env(), *engine.CONFIG.get()}
 
 
 def _needlessly_secret(raw: Mapping[str, Any]) -> list[Problem]:
     """Return problems for encrypted settings that everyone will see: in host names, labels or the preview."""
-    secret = {key for key in raw if _is_secret(f"{NAMESPACE}:{key}") and key not in _MAY_HOLD_SECRETS}
+    secret = {key for key in raw if _is_secret(f"{NAMESPACE}:{key}") and key not in MAY_HOLD_SECRETS}
     message = "is encrypted, but must be readable: it is no secret, and reviewers have to see it."
     hint = "Set it again with `pulumi config set --plaintext`."
     return [Problem(field=key, message=message, hint=hint) for key in sorted(secret)]

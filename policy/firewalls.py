@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
-from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
+from clawdet_infra.model.networks import AnyNetwork, world_of
 from policy.resources import FIREWALL, SERVER, Resource, of_each, of_stack
 
 SSH_PORT = "22"
 PUBLIC_PORTS = ("80", "443")
 CHOSEN = ("clawdet-ssh", "world")
 """The label by which the program says that `ssh.openToWorld` was chosen."""
-
-# A network of this size or larger is a part of the world and nobody's own: 1/256 of all addresses.
-_LARGEST_PREFIX = 8
 
 
 def ssh_open_to_the_world(firewall: Resource) -> Iterator[str]:
@@ -24,10 +21,11 @@ def ssh_open_to_the_world(firewall: Resource) -> Iterator[str]:
     if firewall.labels.get(key) == value:
         return
     for rule in _inbound(firewall):
-        if _includes_ssh(rule) and (wide := world_of(rule.get("sourceIps"))):
+        if _includes_ssh(rule) and (wide := world_of(_networks(rule.get("sourceIps")))):
             yield (
-                f"{firewall.place}: port {SSH_PORT} is open to {', '.join(wide)}, which lets the whole internet try to "
-                "log in. Name the networks of your operators and runners in `clawdet:ssh.sources`; if it is meant, "
+                f"{firewall.place}: port {SSH_PORT} is open to {', '.join(map(str, wide))}, which lets a large part of "
+                "the internet try to log in. Name the networks of your operators and runners in `clawdet:ssh.sources`; "
+                "if it is meant, "
                 "write `openToWorld: true` beside them."
             )
 
@@ -63,14 +61,8 @@ def servers_without_firewall(resources: Sequence[Resource]) -> Iterator[tuple[Re
             )
 
 
-def world_of(sources: Any) -> list[str]:
-    """Return the sources that are so large that they are nobody's own network, also where they are cut into pieces."""
-    networks = [ipaddress.ip_network(str(source), strict=False) for source in sources or ()]
-    whole: list[IPv4Network | IPv6Network] = [
-        *ipaddress.collapse_addresses(one for one in networks if isinstance(one, IPv4Network)),
-        *ipaddress.collapse_addresses(one for one in networks if isinstance(one, IPv6Network)),
-    ]
-    return [str(network) for network in whole if network.prefixlen < _LARGEST_PREFIX]
+def _networks(sources: Any) -> list[AnyNetwork]:
+    return [ipaddress.ip_network(str(source), strict=False) for source in sources or ()]
 
 
 def _inbound(firewall: Resource) -> Iterator[Mapping[str, Any]]:

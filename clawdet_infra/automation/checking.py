@@ -15,6 +15,7 @@ from clawdet_infra.registry import Record, Related
 _CLASHES = (
     "is already",
     "is the same as",
+    "of the same bot as",
     "collides",
     "lies below",
     "also the id of",

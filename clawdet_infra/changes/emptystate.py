@@ -72,9 +72,9 @@ class EmptySource:
 
     def _configuration(self) -> dict[str, Any]:
         path = self._root / f"Pulumi.{self.name}.yaml"
-        fleet, _ = read_fleet(path)
+        fleet, problems = read_fleet(path)
         if fleet is None:
-            raise SourceError(f"{path.name} cannot be read")
+            raise SourceError(f"{path.name} cannot be previewed alone: {'; '.join(map(str, problems))}")
         config = {key: _opened(value) for key, value in read_stack_file(path, "clawdet").config.items()}
         config["clawdet:cloud"] = {"endpoint": NOWHERE, "token": _letters(64)}
         config.pop("hcloud:token", None)

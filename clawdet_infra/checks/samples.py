@@ -7,7 +7,7 @@ from typing import Any
 from clawdet_infra.layout import Layout, lay_out
 from clawdet_infra.model import PLANS, load_fleet
 
-_KEY = "sk-ant-" + "x" * 30
+_KEY = "sk-ant-sample-0123456789-abcdefghijklmnop"
 _ACME = {"directory": "https://acme.example:14000/dir"}
 
 
@@ -29,7 +29,7 @@ def sample(*, everything: bool) -> Layout:
                 "id": f"one-{plan}",
                 "plan": plan,
                 "anthropicApiKey": _KEY,
-                **({"telegramBotToken": f"{number}23456:{'x' * 35}"} if everything else {}),
+                **({"telegramBotToken": f"{number}23456:sample-0123456789-abcdefghijklmnop"} if everything else {}),
             }
             for number, plan in enumerate(PLANS, start=1)
         ],

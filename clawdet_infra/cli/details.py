@@ -142,6 +142,8 @@ def _host_rows(host: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     if host["guard_checked_at"]:
         rows.append(("guard", f"{_guarded(host['guard'] or {})}; last look {host['guard_checked_at']}"))
+    if host["overruled"]:
+        rows.append(("settings", f"the deployment overruled {', '.join(host['overruled'])}"))
     return rows
 
 

@@ -108,7 +108,7 @@ def settings_of(stack: str | None, *, local: bool, tell: _Teller) -> Fleet:
     path = ROOT / f"Pulumi.{stack or LOCAL_STACK}.yaml"
     fleet, problems = read_fleet(path)
     if fleet is None:
-        raise CommandError("\n".join(str(one) for one in problems if not one.warning))
+        raise CommandError("\n".join(str(one) for one in [one for one in problems if not one.warning] or problems))
     argv = [sys.executable, "-m", "localcloud", "up", "--home", str((ROOT / LOCAL_CLOUD).parent)]
     code = subprocess.run(argv, cwd=ROOT, stdout=sys.stderr if tell.json else None, check=False).returncode
     if code != Exit.OK:

@@ -92,7 +92,9 @@ def _moves(fleet: Fleet, path: Path) -> list[Problem]:
 
 
 def _size(fleet: Fleet | None, errors: Sequence[Problem]) -> str:
-    if errors or fleet is None:
+    if errors:
         return f"{len(errors)} to mend"
+    if fleet is None:
+        return "what the file alone says"
     count = len(fleet.customers)
     return f"{count} customer{'' if count == 1 else 's'}"

@@ -26,9 +26,10 @@ from clawdet_infra.model.servers import (
     decide_server,
     misfit_of_type,
 )
-from clawdet_infra.model.source import check_file, decode, read_fleet
+from clawdet_infra.model.source import MAY_HOLD_SECRETS, check_file, decode, misspelt_namespaces, read_fleet
 
 __all__ = [
+    "MAY_HOLD_SECRETS",
     "PLANS",
     "SERVER_ROOT",
     "SERVER_TYPES",
@@ -62,6 +63,7 @@ __all__ = [
     "dump_fleet",
     "load_fleet",
     "misfit_of_type",
+    "misspelt_namespaces",
     "parse_image",
     "read_fleet",
     "slug_of",

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator
 from clawdet_infra.model.addresses import special_meaning
 from clawdet_infra.model.base import NonEmpty, Record, Text, Truth, text
 from clawdet_infra.model.images import parse_image
+from clawdet_infra.model.networks import AnyNetwork
 from clawdet_infra.model.problems import quoted, wrong
 from clawdet_infra.model.secrets import CloudToken
 
@@ -91,7 +92,6 @@ Url = Annotated[Text, AfterValidator(_url)]
 HttpsUrl = Annotated[Url, AfterValidator(_https)]
 Resolver = Annotated[Text, AfterValidator(_resolver)]
 ImagePrefix = Annotated[Text, AfterValidator(_image_prefix)]
-AnyNetwork = IPv4Network | IPv6Network
 Network = Annotated[AnyNetwork, BeforeValidator(_network)]
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
 from pydantic.alias_generators import to_camel
 
-from clawdet_infra.model.problems import did_you_mean, listed, quoted, shown, wrong
+from clawdet_infra.model.problems import DATE, did_you_mean, listed, misread, quoted, shown, unreadable, wrong
 
 
 class Record(BaseModel):
@@ -33,19 +33,15 @@ class Record(BaseModel):
 
 
 def text(value: Any) -> Any:
-    """Refuse what YAML did not read as text, and say which spelling it does."""
-    if isinstance(value, str):
+    """Refuse what YAML did not read as text."""
+    if isinstance(value, str) and not DATE.fullmatch(value):
         return value
-    if isinstance(value, bool):
-        hint = f'Put it in quotes: "{str(value).lower()}".'
-        raise wrong(f"must be text, but YAML reads it as {shown(value)}.", hint)
-    if isinstance(value, int | float):
-        hint = f'Put it in quotes: "{value}".' if len(str(value)) <= 20 else "Put it in quotes."
-        raise wrong(f"must be text, but YAML reads it as {shown(value)}.", hint)
+    if isinstance(value, str | bool | int | float):
+        raise misread(value)
     if value is None:
         raise wrong("is empty.", "Write a value, or leave the line out where it is optional.")
     if isinstance(value, SecretStr):
-        raise wrong("is encrypted, but must be readable: it is no secret, and reviewers have to see it.")
+        raise unreadable()
     raise wrong(f"must be text, but is {shown(value)}.")
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from clawdet_infra.model.access import AnyNetwork
 from clawdet_infra.model.customer import Customer
 from clawdet_infra.model.hosts import SharedHost
+from clawdet_infra.model.networks import AnyNetwork
 from clawdet_infra.model.plan import PlanOverrides
 from clawdet_infra.model.problems import Problem
 from clawdet_infra.model.rollout import Rollout

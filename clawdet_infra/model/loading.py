@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any, TypeVar, get_args
@@ -20,11 +20,14 @@ from clawdet_infra.model.fleet import Fleet
 from clawdet_infra.model.hosts import SharedHost
 from clawdet_infra.model.plan import PlanOverrides
 from clawdet_infra.model.problems import (
+    MISREAD,
+    UNREADABLE,
     ConfigurationError,
     Problem,
     did_you_mean,
     listed,
     nearest,
+    quote_hint,
     quoted,
     shown,
 )
@@ -50,11 +53,34 @@ _MISSING = {
 }
 
 
+Written = Callable[[str], str | None]
+"""Gives the text that a file has at a path, None where that is not known."""
+
+
 def load_fleet(raw: Mapping[str, Any], *, token: Any = None) -> Fleet:
     """Return the fleet that a raw configuration describes (keys as in YAML, without `clawdet:`).
 
     `token` is the cloud's token where `cloud` has none: what is written as `hcloud:token`.
     Raises ConfigurationError with all problems of the configuration, not only the first.
+    """
+    fleet, problems = examine(raw, token=token)
+    if fleet is None:
+        raise ConfigurationError(problems)
+    return fleet
+
+
+def examine(
+    raw: Mapping[str, Any],
+    *,
+    token: Any = None,
+    incomplete: bool = False,
+    written: Written = lambda _: None,
+    decided_later: Container[str] = (),
+) -> tuple[Fleet | None, list[Problem]]:
+    """Return the fleet that a raw configuration describes, or None and all problems of the configuration.
+
+    The arguments are those of `load_fleet`. Of an `incomplete` configuration nothing is missed. Encrypted values at the
+    paths `decided_later` may be right once the engine has decrypted them, so they are warnings.
     """
     raw = dict(raw)
     if raw.get("cloud") in (None, ""):  # The engine hands over an empty text where a key has no value.
@@ -63,13 +89,17 @@ def load_fleet(raw: Mapping[str, Any], *, token: Any = None) -> Fleet:
     if from_key and token is not None:
         raw["cloud"] = {**raw["cloud"], "token": token}
     try:
-        return Fleet.model_validate(raw, by_alias=True, by_name=False)
+        return Fleet.model_validate(raw, by_alias=True, by_name=False), []
+    except ConfigurationError as error:
+        return None, list(error.problems)
     except ValidationError as error:
         mistakes = error.errors(include_url=False)
-    problems = [*_told(mistakes, raw), *broken_rules(_claims(raw, [mistake["loc"] for mistake in mistakes]))]
+    told = [mistake for mistake in mistakes if not (incomplete and mistake["type"] == "missing")]
+    broken = [mistake["loc"] for mistake in mistakes]
+    problems = [*_told(told, raw, written, decided_later), *broken_rules(_claims(raw, broken))]
     if from_key:
         problems = [replace(one, field=CLOUD_TOKEN) if one.field == "cloud.token" else one for one in problems]
-    raise ConfigurationError(problems)
+    return None, problems
 
 
 def dump_fleet(fleet: Fleet) -> dict[str, Any]:
@@ -93,7 +123,9 @@ def dump_fleet(fleet: Fleet) -> dict[str, Any]:
     return raw
 
 
-def _told(mistakes: Iterable[ErrorDetails], raw: Mapping[str, Any]) -> Iterable[Problem]:
+def _told(
+    mistakes: Iterable[ErrorDetails], raw: Mapping[str, Any], written: Written, decided_later: Container[str]
+) -> Iterable[Problem]:
     """Translate what pydantic found; what it says of a missing key that is there misspelt is left out."""
     mistakes = list(mistakes)
     missing = {mistake["loc"] for mistake in mistakes if mistake["type"] == "missing"}
@@ -105,17 +137,25 @@ def _told(mistakes: Iterable[ErrorDetails], raw: Mapping[str, Any]) -> Iterable[
             missing.discard((*place, meant or ""))
     for mistake in mistakes:
         loc = mistake["loc"]
-        message, hint = _sentence(mistake)
+        message, hint = _sentence(mistake, written)
         if mistake["type"] == "missing" and loc not in missing:
             continue
-        yield Problem(customer=_customer(loc, raw, broken), field=_path(loc), message=message, hint=hint)
+        # Within a value, the engine decrypts to a text; only a whole key of the program can become something else.
+        later = _path(loc) in decided_later and (mistake["type"] == UNREADABLE or len(loc) == 1)
+        if later:
+            message = "is encrypted, so only the engine can read and check it, and reviewers do not see it."
+            hint = "Write it readable, and encrypt the secrets in it one by one."
+        customer = _customer(loc, raw, broken)
+        yield Problem(customer=customer, field=_path(loc), message=message, hint=hint, warning=later)
 
 
-def _sentence(mistake: ErrorDetails) -> tuple[str, str]:
+def _sentence(mistake: ErrorDetails, written: Written) -> tuple[str, str]:
     loc, kind = mistake["loc"], mistake["type"]
-    if kind == "rule":
+    if kind in ("rule", UNREADABLE):
         context = mistake["ctx"]
         return context["message"], context["hint"]
+    if kind == MISREAD:
+        return mistake["ctx"]["message"], quote_hint(written(_path(loc)))
     if kind == "missing":
         return "is missing.", _MISSING.get(str(loc[-1]), "").format(path=_path(loc))
     if kind == "extra_forbidden":

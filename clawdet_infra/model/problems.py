@@ -16,6 +16,12 @@ from pydantic import SecretStr
 from pydantic_core import PydanticCustomError
 
 LONGEST_QUOTE = 63
+MISREAD = "misread"
+"""The type of pydantic's error for a text that YAML has read as something else."""
+UNREADABLE = "unreadable"
+"""The type of pydantic's error for a text that is still encrypted."""
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)? [+-][0-9]{4} \S+")
+"""What the engine makes of a date without quotes."""
 _SECRET_LOOKING = re.compile(r"sk-ant-|[0-9A-Fa-f]{24}|\d{6}:[A-Za-z0-9_-]{20}|PRIVATE KEY|[A-Za-z0-9+/_]{40}")
 
 
@@ -65,6 +71,24 @@ def wrong(message: str, hint: str = "") -> PydanticCustomError:
     return PydanticCustomError("rule", "{message}", {"message": message, "hint": hint})
 
 
+def misread(value: Any) -> PydanticCustomError:
+    """Return what a validator raises for a text that YAML has read as something else; quotes mend it."""
+    return PydanticCustomError(MISREAD, "{message}", {"message": f"must be text, but YAML reads it as {shown(value)}."})
+
+
+def unreadable() -> PydanticCustomError:
+    """Return what a validator raises for an encrypted text that is no secret."""
+    message = "is encrypted, but must be readable: it is no secret, and reviewers have to see it."
+    return PydanticCustomError(UNREADABLE, "{message}", {"message": message, "hint": ""})
+
+
+def quote_hint(written: str | None) -> str:
+    """Return how to mend a misread text; `written` is how the file has it, where that is known."""
+    if written is None or not written.isprintable() or quoted(written) != ascii(written):
+        return "Put it in quotes, as it is written in the file."
+    return f'Put it in quotes: "{written}".'
+
+
 def shown(value: Any) -> str:
     """Say what a value is, quoting it only where it is short and cannot be a secret."""
     match value:
@@ -74,6 +98,8 @@ def shown(value: Any) -> str:
             return f"the truth value {str(value).lower()}"
         case int() | float():
             return f"the number {value}" if len(str(value)) <= 20 else "a long number"
+        case str() if DATE.fullmatch(value):
+            return "a date"
         case str():
             return quoted(value) if value else "an empty text"
         case list() | tuple():

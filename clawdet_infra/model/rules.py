@@ -10,10 +10,11 @@ from clawdet_infra.model.claims import Claims, Entry
 from clawdet_infra.model.customer import Customer
 from clawdet_infra.model.existing_servers import unusable_servers
 from clawdet_infra.model.names import LONGEST_DOMAIN, can_be_certified, reserved_part, slug_of, takes_mail
+from clawdet_infra.model.networks import AnyNetwork, world_of
 from clawdet_infra.model.placement import misplaced
 from clawdet_infra.model.plan import PLANS
-from clawdet_infra.model.problems import Problem
-from clawdet_infra.model.secrets import Encrypted
+from clawdet_infra.model.problems import Problem, listed
+from clawdet_infra.model.secrets import Encrypted, bot_of
 from clawdet_infra.model.sizing import oversized
 
 MOST_SOURCES = 100
@@ -147,7 +148,10 @@ def _subdomains(claims: Claims, told: set[int]) -> Iterator[Problem]:
 
 
 def _shared_tokens(claims: Claims) -> Iterator[Problem]:
-    """Yield tokens that two customers have.  An Anthropic key may be shared: it may be the company's own."""
+    """Yield tokens that two customers have, also two tokens of one Telegram bot.
+
+    An Anthropic key may be shared: it may be the company's own.
+    """
     firsts: dict[tuple[str, str], Entry[Customer]] = {}
     why = {
         "gatewayToken": "each could use the other's gateway",
@@ -158,8 +162,17 @@ def _shared_tokens(claims: Claims) -> Iterator[Problem]:
         for field, token in tokens.items():
             if not isinstance(token, SecretStr) or isinstance(token, Encrypted) or not entry.sound(field):
                 continue
-            first = firsts.setdefault((field, token.get_secret_value()), entry)
-            if first is not entry:
+            written = token.get_secret_value()
+            same = bot_of(written) if field == "telegramBotToken" else written
+            first = firsts.setdefault((field, same), entry)
+            if first is not entry and first.value.telegram_bot_token != token and field == "telegramBotToken":
+                yield entry.problem(
+                    field,
+                    f"is a token of the same bot as that of customer {first.named()} (the values are not shown): "
+                    f"{why[field]}.",
+                    "Give each customer a bot of their own.",
+                )
+            elif first is not entry:
                 yield entry.problem(
                     field,
                     f"is the same as that of customer {first.named()} (the value is not shown): {why[field]}.",
@@ -208,19 +221,33 @@ def _waves(claims: Claims) -> Iterator[Problem]:
             )
 
 
+_NARROW = "Name the networks of your operators and runners, or write `openToWorld: true` beside it."
+
+
+def _open_ssh(source: AnyNetwork) -> str:
+    part = "the whole internet" if source.prefixlen == 0 else "a large part of the internet"
+    return f"lets {part} try to log in by SSH."
+
+
 def _ssh(claims: Claims) -> Iterator[Problem]:
-    """Yield sources for SSH that are the whole internet without a word that this is meant, or are written twice."""
+    """Yield sources for SSH that are a large part of the internet, unless that is chosen, or are written twice."""
     sources = claims.ssh_sources
+    narrow = [one for one in sources if one is not None and not world_of([one])]
+    if not claims.ssh_open_to_world and (together := world_of(narrow)):
+        parts = listed([f"'{one}'" for one in together[:3]])
+        more = f" and {len(together) - 3} more" if len(together) > 3 else ""
+        yield Problem(
+            field="ssh.sources",
+            message=f"has networks that together are {parts}{more}, and let a large part of the internet try to log "
+            "in by SSH.",
+            hint=_NARROW,
+        )
     for position, source in enumerate(sources):
         if source is None:
             continue
         field = f"ssh.sources[{position}]"
-        if source.prefixlen == 0 and not claims.ssh_open_to_world:
-            yield Problem(
-                field=field,
-                message=f"'{source}' lets the whole internet try to log in by SSH.",
-                hint="Name the networks of your operators and runners, or write `openToWorld: true` beside it.",
-            )
+        if not claims.ssh_open_to_world and world_of([source]):
+            yield Problem(field=field, message=f"'{source}' {_open_ssh(source)}", hint=_NARROW)
         if source in sources[:position]:
             yield Problem(field=field, message=f"'{source}' is in the list already.", hint="Remove one of them.")
     if len(sources) > MOST_SOURCES:

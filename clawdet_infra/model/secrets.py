@@ -13,6 +13,13 @@ from pydantic import BeforeValidator, SecretStr
 
 from clawdet_infra.model.problems import wrong
 
+_ADMIN = re.compile(r"sk-ant-admin[0-9]*-")
+# What documentation writes in place of a key.  A random key has none of it less than once in 10**5.
+_PLACEHOLDER = re.compile(
+    r"(.)\1{7}|(?:^|[-_])(?:your|the)[-_]|placeholder|change[-_]?me|replace[-_]?(?:me|this)|api[-_]?key",
+    re.IGNORECASE,
+)
+_FEWEST_DISTINCT_LETTERS = 6
 _ANTHROPIC = re.compile(r"sk-ant-[A-Za-z0-9_-]{20,300}")
 _TELEGRAM = re.compile(r"[0-9]{6,16}:[A-Za-z0-9_-]{30,64}")
 _HEX = re.compile(r"[0-9a-f]{64}")
@@ -35,6 +42,15 @@ class Encrypted(SecretStr):
 
     def __init__(self) -> None:
         super().__init__("[encrypted]")
+
+
+def bot_of(token: str) -> str:
+    """Return the number of the bot that a Telegram token belongs to; a bot can have several tokens over time."""
+    return token.partition(":")[0].lstrip("0")
+
+
+def _is_placeholder(text: str) -> bool:
+    return len(set(text)) < _FEWEST_DISTINCT_LETTERS or _PLACEHOLDER.search(text) is not None
 
 
 def _opened(value: Any, what: str) -> str:
@@ -65,6 +81,18 @@ def _anthropic(value: Any) -> SecretStr:
             f"is not an Anthropic API key: it {begins} (the value is not shown).",
             "It has the form `sk-ant-` and at least 20 letters, digits, hyphens or underscores.",
         )
+    if _ADMIN.match(key):
+        raise wrong(
+            "is an admin key of the Anthropic API, which manages an organization and answers no messages (the value is "
+            "not shown).",
+            "Make a key for the customer in the Anthropic Console, API keys; it begins with `sk-ant-api`.",
+        )
+    # The examples of this project, which the demo deploys on the local cloud, are made to be recognised.
+    if not key.startswith("sk-ant-example-") and _is_placeholder(re.sub(r"sk-ant-(?:api[0-9]+-)?", "", key, count=1)):
+        raise wrong(
+            "is a placeholder for an Anthropic API key, not a key (the value is not shown).",
+            "Make a key for the customer in the Anthropic Console, API keys.",
+        )
     return SecretStr(key)
 
 
@@ -76,6 +104,10 @@ def _telegram(value: Any) -> SecretStr:
         raise wrong(
             "is not a Telegram bot token (the value is not shown).",
             "It has the form DIGITS:LETTERS, as BotFather prints it.",
+        )
+    if _is_placeholder(token.partition(":")[2]):
+        raise wrong(
+            "is a placeholder for a Telegram bot token (the value is not shown).", "BotFather prints the token."
         )
     return SecretStr(token)
 

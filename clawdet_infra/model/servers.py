@@ -89,11 +89,22 @@ def _is_arm(name: str) -> bool:
     return name.startswith("cax")
 
 
-_HOST_KEY = re.compile(r"(?:ssh|ecdsa)-[a-z0-9-]+ [A-Za-z0-9+/]{40,}=*(?: [^\n]*)?")
-_IMAGE = re.compile(r"[a-z][a-z0-9]*(?:[.-][a-z0-9]+)*")
+_HOST_KEY = re.compile(r"(?P<kind>[a-z0-9@.-]+) (?P<key>[A-Za-z0-9+/]+=*)(?: [^\n]*)?")
+_HOST_KEYS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
+_HOST_KEY_FILE = "Write the line of /etc/ssh/ssh_host_ed25519_key.pub on the server: `ssh-ed25519 AAAA…`."
+SERVER_IMAGES = ("debian-13",)
+"""The images that servers can be prepared from: Docker and Compose are packages of theirs, by the names we install."""
+_SUCCESSORS = {
+    "cx11": "cx23",
+    **{f"cx{size}{generation}": f"cx{size}3" for size in range(2, 6) for generation in (1, 2)},
+}
 
 
 def _known_type(name: str) -> str:
+    if successor := _SUCCESSORS.get(name.lower()):
+        raise wrong(
+            f"{quoted(name)} is a server type that Hetzner no longer sells.", f"Its successor is `{successor}`."
+        )
     if name not in SERVER_TYPES:
         hint = f"{did_you_mean(name, SERVER_TYPES)}Known are {listed(tuple(SERVER_TYPES))}."
         raise wrong(f"{quoted(name)} is no server type that this program knows.", hint)
@@ -108,8 +119,8 @@ def _known_location(name: str) -> str:
 
 
 def _debian_image(name: str) -> str:
-    if not _IMAGE.fullmatch(name):
-        raise wrong(f"{quoted(name)} is not the name of a server image.", "Write for example `debian-13`.")
+    if name not in SERVER_IMAGES:
+        raise wrong(f"{quoted(name)} is no image that servers can be prepared from.", f"Write `{SERVER_IMAGES[0]}`.")
     return name
 
 
@@ -141,9 +152,30 @@ def _address(value: Any, kind: type[A], example: str) -> A:
 
 
 def _host_key(line: str) -> str:
-    if not _HOST_KEY.fullmatch(line):
-        raise wrong("is no SSH host key.", "Write the line of /etc/ssh/ssh_host_ed25519_key.pub: `ssh-ed25519 AAAA…`.")
-    return " ".join(line.split()[:2])
+    match = _HOST_KEY.fullmatch(line)
+    if match is None:
+        raise wrong("is no SSH host key.", _HOST_KEY_FILE)
+    kind, key = match["kind"], match["key"]
+    if kind in ("ssh-rsa", "ssh-dss"):
+        raise wrong(
+            f"has the kind {kind}. Pulumi's command plugin asks for such a key with SHA-1 signatures, which today's "
+            "SSH servers refuse.",
+            _HOST_KEY_FILE,
+        )
+    if kind not in _HOST_KEYS:
+        raise wrong(f"is a key of the kind {quoted(kind)}, which cannot be pinned.", _HOST_KEY_FILE)
+    # Imported where it is needed: few fleets have such a server, and it takes a tenth of a second.
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_ssh_public_key
+
+    try:
+        load_ssh_public_key(f"{kind} {key}".encode())
+    except (ValueError, UnsupportedAlgorithm):
+        raise wrong(
+            f"is not a whole key of the kind {kind}: it is cut off, mixed with another, or of another kind.",
+            _HOST_KEY_FILE,
+        ) from None
+    return f"{kind} {key}"
 
 
 A = TypeVar("A", IPv4Address, IPv6Address)

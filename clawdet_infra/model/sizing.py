@@ -72,7 +72,11 @@ def _unsold(choice: ServerPlan) -> Iterator[Misfit]:
     sold_at = SERVER_TYPES[choice.type].locations
     if choice.location not in sold_at:
         message = f"Hetzner sells no {choice.type} at {choice.location}."
-        yield Misfit("location", message, f"It is sold at {listed(sold_at)}.")
+        hint = f"It is sold at {listed(sold_at)}."
+        later = f"{choice.type[:-1]}{int(choice.type[-1]) + 1}"
+        if choice.location in getattr(SERVER_TYPES.get(later), "locations", ()):
+            hint = f"Its successor there is `{later}`. {hint}"
+        yield Misfit("location", message, hint)
 
 
 def _misfits(plan: Plan, limits: Limits, choice: ServerPlan) -> Iterator[Misfit]:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from clawdet_infra.model.fleet import Fleet
-from clawdet_infra.model.loading import CLOUD_TOKEN, load_fleet
-from clawdet_infra.model.problems import ConfigurationError, Problem, in_order
+from clawdet_infra.model.loading import CLOUD_TOKEN, examine
+from clawdet_infra.model.problems import Problem, in_order, quoted
 from clawdet_infra.model.secrets import Encrypted
 from clawdet_infra.model.stackfile import StackFile, read_stack_file
 
 PROJECT = "clawdet"
+NAMESPACES = (PROJECT, "hcloud")
+"""The namespaces of keys that this program reads; others belong to other programs."""
+MAY_HOLD_SECRETS = ("customers", "cloud")
+"""The top-level keys that may be encrypted as a whole or in part."""
 _TRUTHS = ("protect",)
 _SECRETS = ("anthropicApiKey", "telegramBotToken", "gatewayToken")
 
@@ -29,9 +35,11 @@ def check_file(path: str | Path) -> list[Problem]:
 
 
 def read_fleet(path: str | Path) -> tuple[Fleet | None, list[Problem]]:
-    """Return what `check_file` does, and before it the fleet, or None where it breaks rules.
+    """Return what `check_file` does, and before it the fleet.
 
-    What is encrypted stands in the fleet as `Encrypted`.
+    The fleet is None where it breaks rules, and where the file alone does not say what it is: it has an encrypted value
+    that is no secret of the model, or an environment of Pulumi ESC; a warning tells of it.  Secrets that are encrypted
+    stand in the fleet as `Encrypted`.
     """
     path = Path(path)
     try:
@@ -43,13 +51,46 @@ def read_fleet(path: str | Path) -> tuple[Fleet | None, list[Problem]]:
     if stack.problems and not stack.config:
         return None, stack.problems
     raw = _raw(stack)
-    problems = [*stack.problems, *_open_secrets(raw, stack)]
-    fleet = None
-    try:
-        fleet = load_fleet(raw, token=stack.config.get(CLOUD_TOKEN, Encrypted()))
-    except ConfigurationError as error:
-        problems += [_placed(problem, stack) for problem in error.problems]
-    return fleet, in_order(problems)
+    fleet, found = examine(
+        raw,
+        # An empty one is taken from the environment, as a missing one is.
+        token=stack.config.get(CLOUD_TOKEN) or Encrypted(),
+        incomplete=stack.environment,
+        written=lambda path: stack.written.get(f"{PROJECT}:{path}"),
+        decided_later=_decided_later(stack),
+    )
+    problems = [*found, *misspelt_namespaces(stack.config), *_not_in_the_file(stack)]
+    placed = [_placed(problem, stack) for problem in problems]
+    return None if stack.environment else fleet, in_order([*stack.problems, *_open_secrets(raw, stack), *placed])
+
+
+def misspelt_namespaces(keys: Iterable[str]) -> Iterator[Problem]:
+    """Yield the keys of a stack whose namespace nobody reads, but resembles one that this program reads."""
+    for key in keys:
+        namespace, _, name = key.partition(":")
+        meant = get_close_matches(namespace.casefold(), NAMESPACES, n=1, cutoff=0.8)
+        if meant and namespace not in NAMESPACES:
+            yield Problem(
+                field=key,
+                message=f"is in the namespace {quoted(namespace)}, which nothing reads.",
+                hint=f"Did you mean `{meant[0]}:{name}`?",
+            )
+
+
+def _not_in_the_file(stack: StackFile) -> Iterator[Problem]:
+    if stack.environment:
+        yield Problem(
+            field="environment",
+            message="adds settings that are not in the file; only the engine can read and check them.",
+            hint="Look at `clawdet preview`, which asks the engine.",
+            warning=True,
+        )
+
+
+def _decided_later(stack: StackFile) -> set[str]:
+    """Return the paths of encrypted values that the engine hands to the program decrypted."""
+    paths = {path.removeprefix(f"{PROJECT}:") for path in stack.encrypted if path.startswith(f"{PROJECT}:")}
+    return {path for path in paths if re.split(r"[.\[]", path, maxsplit=1)[0] in MAY_HOLD_SECRETS}
 
 
 def decode(key: str, text: str) -> Any:
@@ -102,6 +143,6 @@ def _open_secrets(raw: Mapping[str, Any], stack: StackFile) -> Iterator[Problem]
 
 
 def _placed(problem: Problem, stack: StackFile) -> Problem:
-    path = problem.field if problem.field == CLOUD_TOKEN else f"{PROJECT}:{problem.field}"
+    path = problem.field if ":" in problem.field.partition(".")[0] else f"{PROJECT}:{problem.field}"
     line, column = stack.place(path)
     return replace(problem, file=stack.path, line=line, column=column)

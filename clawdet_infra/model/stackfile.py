@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,11 @@ _TRUTHS = {word: word.lower() == "true" for word in ("true", "True", "TRUE", "fa
 _NOTHING = {"", "~", "null", "Null", "NULL"}
 _OTHERS = {f"{sign}.{word}": float(f"{sign}inf") for sign in ("", "+", "-") for word in ("inf", "Inf", "INF")}
 _INTEGER = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|0|[1-9][0-9]*)")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DATE = re.compile(
+    r"(?P<year>[0-9]{4})-(?P<month>[0-9]{1,2})-(?P<day>[0-9]{1,2})"
+    r"(?:(?P<joint>[Tt ])(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{1,2}):(?P<second>[0-9]{1,2})"
+    r"(?:[.,](?P<fraction>[0-9]+))?(?P<zone>Z|[+-][0-9]{2}:[0-9]{2})?)?"
+)
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 
 
@@ -37,13 +42,17 @@ _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 class StackFile:
     """What a stack file says: its configuration by full key, where each value is, and what is wrong with the text.
 
-    `places` maps a path such as `clawdet:customers[2].plan` to line and column, both from 1.  `open_secrets` are the
-    paths of texts that are written as they are, without encryption.
+    `places` maps a path such as `clawdet:customers[2].plan` to line and column, both from 1, `written` to the text of a
+    value that is one.  `encrypted` has the paths of values that are still encrypted.  With an `environment` of Pulumi
+    ESC there are settings that the file does not show.
     """
 
     path: str
     config: dict[str, Any] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
+    written: dict[str, str] = field(default_factory=dict)
+    encrypted: set[str] = field(default_factory=set)
+    environment: bool = False
     problems: list[Problem] = field(default_factory=list)
 
     def problem(self, path: str, message: str, hint: str = "", place: Place | None = None) -> None:
@@ -89,7 +98,11 @@ class _Reader:
     def document(self, root: yaml.Node | None) -> None:
         config = None
         if isinstance(root, yaml.MappingNode):
-            config = next((value for key, value in root.value if key.value == "config"), None)
+            parts = {key.value: value for key, value in root.value if isinstance(key, yaml.ScalarNode)}
+            config = parts.get("config")
+            self.stack.environment = "environment" in parts
+            if config is None and self.stack.environment:
+                return
         if not isinstance(config, yaml.MappingNode):
             self.stack.problem("config", "is missing: a stack file has its settings under `config:`.")
             return
@@ -97,6 +110,7 @@ class _Reader:
 
     def value(self, node: yaml.Node, path: str) -> Any:
         if isinstance(node, yaml.ScalarNode):
+            self.stack.written[path] = str(node.value)
             return scalar(node)
         self.count += 1
         if self.count > MOST_VALUES:
@@ -111,7 +125,10 @@ class _Reader:
             if isinstance(node, yaml.SequenceNode):
                 return self.sequence(node, path)
             if isinstance(node, yaml.MappingNode):
-                return Encrypted() if _is_secure(node) else self.mapping(node, path)
+                if not _is_secure(node):
+                    return self.mapping(node, path)
+                self.stack.encrypted.add(path)
+                return Encrypted()
         finally:
             self.open.discard(id(node))
         return None
@@ -166,13 +183,30 @@ def _is_text_by_tag(tag: str, text: str) -> bool:
     return bool(resolver.resolve(yaml.ScalarNode, text, (True, False)) != tag)
 
 
+def _date(text: str) -> str | None:
+    """Return what the engine makes of a text that it reads as a date; None for any other text."""
+    match = _DATE.fullmatch(text)
+    # With a zone a date is joined to its time by a T, without one by a space.
+    if match is None or (match["joint"] and (match["joint"] == " ") != (match["zone"] is None)):
+        return None
+    parts = ("year", "month", "day", "hour", "minute", "second")
+    year, month, day, hour, minute, second = (int(match[part] or 0) for part in parts)
+    try:
+        moment = datetime(year, month, day, hour, minute, second)
+    except ValueError:
+        return None
+    fraction = (match["fraction"] or "")[:9].rstrip("0")
+    zone = re.sub("[+-]00:00", "Z", match["zone"] or "Z").replace(":", "")
+    return f"{moment:%Y-%m-%d %H:%M:%S}{fraction and f'.{fraction}'} {'+0000 UTC' if zone == 'Z' else f'{zone} {zone}'}"
+
+
 def scalar(node: yaml.ScalarNode) -> Any:
     """Return the value of a scalar as the engine's YAML reader resolves it."""
     text = str(node.value)
     if node.style or _is_text_by_tag(node.tag, text):
         return text
-    if _DATE.fullmatch(text):
-        return f"{text} 00:00:00 +0000 UTC"
+    if (date := _date(text)) is not None:
+        return date
     if text in _TRUTHS:
         return _TRUTHS[text]
     if text in _NOTHING:

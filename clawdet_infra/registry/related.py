@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, select, union
 
+from clawdet_infra.model.secrets import bot_of
 from clawdet_infra.registry.errors import ClashError, RegistryError
 from clawdet_infra.registry.naming import Claim
 from clawdet_infra.registry.records import Record
@@ -21,8 +22,8 @@ def related(connection: Connection, base: str, claim: Claim, seal: Seal) -> list
     """Return the records of the other customers of a base that have to do with a claim, by id.
 
     These are customers with the same id or subdomain, or one that differs in dots and hyphens only; with a subdomain
-    above or below it; with the same gateway or Telegram token; on the same server of before; and, for a customer who
-    shares a host, all who do.
+    above or below it; with the same gateway token or Telegram bot; on the same server of before; and, for a customer
+    who shares a host, all who do.
     """
     ways: list[ColumnElement[bool]] = [
         _ROW.id_slug.in_(claim.slugs),
@@ -33,7 +34,9 @@ def related(connection: Connection, base: str, claim: Claim, seal: Seal) -> list
     if claim.gateway_token:
         ways.append(_ROW.gateway_digest == seal.digest(claim.gateway_token))
     if claim.telegram_token:
-        ways.append(_ROW.telegram_digest == seal.digest(claim.telegram_token))
+        # Rows of before this rule have the digest of the whole token.
+        known = (seal.digest(bot_of(claim.telegram_token)), seal.digest(claim.telegram_token))
+        ways.append(_ROW.telegram_digest.in_(known))
     if claim.existing_ipv4:
         ways.append(_ROW.existing_ipv4 == claim.existing_ipv4)
     if claim.existing_ipv6:

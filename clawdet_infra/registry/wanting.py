@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, update
 
 from clawdet_infra.database.moments import milliseconds
+from clawdet_infra.model.secrets import bot_of
 from clawdet_infra.registry.errors import BeingRemovedError, ClashError, RegistryError
 from clawdet_infra.registry.naming import Claim
 from clawdet_infra.registry.placing import place
@@ -98,7 +99,7 @@ def columns_of(claim: Claim, record: Record, seal: Seal) -> dict[str, Any]:
         "gateway_digest": seal.digest(claim.gateway_token) if claim.gateway_token else None,
         "existing_ipv4": claim.existing_ipv4,
         "existing_ipv6": claim.existing_ipv6,
-        "telegram_digest": seal.digest(claim.telegram_token) if claim.telegram_token else None,
+        "telegram_digest": seal.digest(bot_of(claim.telegram_token)) if claim.telegram_token else None,
     }
 
 

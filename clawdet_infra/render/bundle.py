@@ -11,7 +11,7 @@ from typing import Any
 
 from clawdet_infra.layout import CustomerLayout, HostLayout
 from clawdet_infra.model import AcmeAccess, Release
-from clawdet_infra.render.templates import fill, text
+from clawdet_infra.render.templates import bare, fill, text
 
 COMPOSE_FILE = "compose.yaml"
 
@@ -83,6 +83,7 @@ def bundle(
         "openclaw.json": fill("gateway/openclaw.json.j2", **values),
         "openclaw.defaults.json": text("gateway/openclaw.defaults.json"),
         "merge-config.mjs": text("gateway/merge-config.mjs"),
+        "settings.mjs": text("gateway/settings.mjs"),
         "openclaw.plugin.json": text("gateway/handoff/openclaw.plugin.json"),
         "index.mjs": text("gateway/handoff/index.mjs"),
         "start-proxy.sh": text("gateway/start-proxy.sh"),
@@ -114,13 +115,14 @@ def site(customer: CustomerLayout) -> str:
 
 
 def _bundle(compose: str, config: dict[str, str], images: dict[str, str], values: dict[str, Any]) -> Bundle:
+    config = {name: bare(name, content) for name, content in config.items()}
     placed = {name: f"config/{_hash(content)}/{name}" for name, content in config.items()}
 
     def mount(name: str, target: str) -> str:
         return json.dumps(f"./{placed[name]}:{target}:ro")
 
     files = {placed[name]: BundleFile(content) for name, content in config.items()}
-    files[COMPOSE_FILE] = BundleFile(fill(compose, images=images, mount=mount, **values), mode=0o600)
+    files[COMPOSE_FILE] = BundleFile(bare(COMPOSE_FILE, fill(compose, images=images, mount=mount, **values)), 0o600)
     return Bundle(files, images)
 
 

@@ -12,7 +12,7 @@ from clawdet_infra import remote
 from clawdet_infra.layout import CustomerLayout, HostLayout
 from clawdet_infra.remote import names
 from clawdet_infra.render.bundle import COMPOSE_FILE, Bundle, site
-from clawdet_infra.render.templates import text
+from clawdet_infra.render.templates import bare, text
 
 START_SECONDS = 240
 """How long a new release may take from its containers' start until the gateway is ready."""
@@ -110,9 +110,13 @@ def _payload(bundle: Bundle, **fields: Any) -> str:
             "digest": bundle.digest,
             "images": dict(bundle.images),
             "guard": _GUARD,
-            **remote.program(files=files, guard_units={name: text(f"host/{name}") for name in _GUARD_UNITS}),
+            **remote.program(files=files, guard_units=_guard_units()),
         }
     )
+
+
+def _guard_units() -> dict[str, str]:
+    return {name: bare(name, text(f"host/{name}")) for name in _GUARD_UNITS}
 
 
 def _release_lines(bundle: Bundle) -> list[str]:
@@ -141,6 +145,5 @@ def _file_marks(bundle: Bundle) -> dict[str, str]:
 @functools.cache
 def _program_mark() -> str:
     """Return a short digest of what runs on a server: the deployment's program, and its guard with the units."""
-    units = {name: text(f"host/{name}") for name in _GUARD_UNITS}
-    program = json.dumps([remote.program(files={}, guard_units=units), _GUARD])
+    program = json.dumps([remote.program(files={}, guard_units=_guard_units()), _GUARD])
     return hashlib.sha256(program.encode()).hexdigest()[:8]

@@ -60,6 +60,18 @@ def fill(template: str, **values: Any) -> str:
     return _environment().get_template(template).render(**values)
 
 
+def bare(name: str, text: str) -> str:
+    """Return the text of a file without comments and empty lines, which only readers of the templates need.
+
+    Every deployment carries its files, and the state keeps them for each customer.
+    """
+    if name.endswith(".json"):
+        return text
+    mark = "//" if name.endswith(".mjs") else "#"
+    lines = (line for line in text.split("\n") if line.startswith("#!") or not line.lstrip().startswith(mark))
+    return "".join(f"{line}\n" for line in lines if line)
+
+
 @functools.cache
 def text(path: str) -> str:
     """Return a file of the templates' folder that needs no values."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from clawdet_infra.model import Fleet, load_fleet
 
-API_KEY = "sk-ant-" + "a1b2" * 8
+API_KEY = "sk-ant-canary-0123456789-abcdefghijklmnop"
 
 
 def fleet(customers: Sequence[dict[str, Any]] | None = None, **fields: Any) -> Fleet:

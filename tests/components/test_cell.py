@@ -95,7 +95,7 @@ def test_it_exports_the_records_of_its_customers_as_a_secret() -> None:
     assert outputs["base_stack"] == "prod"
 
 
-HOST_KEY = "ssh-ed25519 " + "A" * 68
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPHJrSmEsAEpu4Fq1J7aGFQ1BhJbGXBCfFBNGHa1DPtL"
 
 
 def test_a_server_that_is_there_is_used_and_not_rented() -> None:

@@ -18,7 +18,7 @@ BASE = "prod"
 
 def signup(identity: str, **more: Any) -> dict[str, Any]:
     """A record as in YAML."""
-    return {"id": identity, "plan": "pro", "anthropicApiKey": f"sk-ant-canary-{'k' * 20}-{identity}", **more}
+    return {"id": identity, "plan": "pro", "anthropicApiKey": f"sk-ant-canary-0123456789-abcdefghij-{identity}", **more}
 
 
 class Asked:

@@ -20,7 +20,8 @@ class HostReport:
 
     `release` counts the deployments and `good_release` is the last that got ready; `digest` is of what was deployed.
     `guard` is what the server's own guard notes of the instance, and `guard_checked_at` when it last looked; both are
-    None where there is none.  `started` says since when each service's container runs.
+    None where there is none.  `started` says since when each service's container runs, `overruled` which settings of
+    the customer's own configuration the deployment overruled last.
     """
 
     look: HostLook
@@ -30,6 +31,7 @@ class HostReport:
     guard: Mapping[str, Any] | None = None
     guard_checked_at: str | None = None
     started: Mapping[str, str] = field(default_factory=dict)
+    overruled: Sequence[str] = ()
 
 
 def read_reports(server: str, instances: Sequence[Instance], said: Mapping[str, Any]) -> dict[str, HostReport]:
@@ -53,6 +55,7 @@ def read_reports(server: str, instances: Sequence[Instance], said: Mapping[str, 
             guard=project["guard"],
             guard_checked_at=said["guard_checked_at"],
             started={one["service"]: one["started_at"] for one in containers if one["state"] == "running"},
+            overruled=tuple(project["overruled"]),
         )
     return reports
 

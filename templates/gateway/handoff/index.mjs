@@ -6,6 +6,8 @@
 // uses it.  The proxy brings only requests here that gave the password, with the gateway's token, which `auth: gateway`
 // checks; so nobody gets a credential here who could not use the token anyway.
 
+import { readFileSync } from "node:fs";
+
 import { issueDeviceBootstrapToken } from "openclaw/plugin-sdk/device-bootstrap";
 import { definePluginEntry } from "openclaw/plugin-sdk/plugin-entry";
 
@@ -35,11 +37,25 @@ async function answer(request, response) {
   return true;
 }
 
+// Names the settings that the deployment has just overruled in the gateway's own log, which the Control UI shows.
+function reportSettings({ logger }) {
+  try {
+    const { overruled, at } = JSON.parse(readFileSync(`${process.env.OPENCLAW_STATE_DIR}/clawdet-settings.json`));
+    if (Date.now() - Date.parse(at) > 300_000) return;
+    for (const path of overruled) {
+      logger.warn(`${path} is decided by the deployment; the setting in the configuration was overruled`);
+    }
+  } catch {
+    // There is no report.
+  }
+}
+
 export default definePluginEntry({
   id: "clawdet-handoff",
   name: "Browser handoff",
   description: "Gives a browser that the proxy has asked for the password a credential of its own.",
   register(api) {
     api.registerHttpRoute({ path: "/plugins/clawdet/handoff", auth: "gateway", match: "exact", handler: answer });
+    reportSettings(api);
   },
 });

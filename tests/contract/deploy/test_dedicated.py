@@ -8,11 +8,13 @@ import socket
 import ssl
 from dataclasses import replace
 from ipaddress import IPv6Network
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from clawdet_infra import render
+from clawdet_infra.fleet.hosts.on_server import look
 from clawdet_infra.fleet.probe import probe_until_healthy
 from clawdet_infra.layout import CustomerLayout
 from clawdet_infra.model import PLANS
@@ -23,6 +25,7 @@ pytestmark = pytest.mark.cloud
 
 TOKEN, PASSWORD = token("big"), password("big")
 SECRETS = {"API key": API_KEY, "bot": TELEGRAM, "token": TOKEN, "password": PASSWORD}
+LOOK = Path(look.__file__)
 BROWSER = "http://127.0.0.1:9222/json/version"
 
 
@@ -250,22 +253,30 @@ def test_the_customers_own_settings_stay_and_the_deployments_come_back(dedicated
     change = (
         'docker exec -i big-gateway-1 node -e \'const fs=require("fs"),f=process.env.OPENCLAW_CONFIG_PATH,'
         'c=JSON.parse(fs.readFileSync(f));c.agents.defaults.model.primary="anthropic/claude-opus-5";'
-        'c.gateway.controlUi.allowedOrigins=["https://evil.example"];fs.writeFileSync(f,JSON.stringify(c))\''
+        'c.gateway.controlUi.allowedOrigins=["https://evil.example"];c.gateway.tls={enabled:true};'
+        'c.gateway.auth.token="ab".repeat(32);c.plugins.deny=["clawdet-handoff"];'
+        'fs.writeFileSync(f,"\\ufeff// My own.\\n"+JSON.stringify(c))\''
     )
     dedicated.run(change)
     dedicated.run("docker restart big-gateway-1")
     settings = own_settings(dedicated)
     assert settings["agents"]["defaults"]["model"]["primary"] == "anthropic/claude-opus-5"
     assert settings["gateway"]["controlUi"]["allowedOrigins"] == [big.url]
-    assert dedicated.deploy(dedicated.payload(big)).code == 0
+    assert settings["gateway"]["auth"] == {"mode": "token"}
+    assert dedicated.deploy(dedicated.payload(big)).code == 0, (
+        "with the token of the deployment it says that it is ready"
+    )
+    kept = dedicated.run("docker exec big-gateway-1 head -n 1 /home/node/.openclaw/openclaw.json.as-written")
+    assert kept == "\ufeff// My own.\n"
+    seen = json.loads(dedicated.run("python3 - big", LOOK.read_text()))["projects"]["big"]["overruled"]
+    assert sorted(seen) == ["gateway.auth.token", "gateway.controlUi.allowedOrigins", "gateway.tls", "plugins.deny"]
 
 
 def test_settings_that_cannot_be_read_are_put_aside_and_the_gateway_starts(
     dedicated: Place, big: CustomerLayout
 ) -> None:
     home = "/home/node/.openclaw"
-    # JSON5 would be read by the gateway itself, and is not by what lays the deployment's settings over it.
-    broken = "{gateway: {auth: {mode: 'none'}},}"
+    broken = "{gateway: {auth: {mode: 'none'}},"
     dedicated.run(f"docker exec -i big-gateway-1 sh -c 'cat > {home}/openclaw.json'", broken)
     dedicated.run("docker restart big-gateway-1")
     settings = own_settings(dedicated)
@@ -273,7 +284,7 @@ def test_settings_that_cannot_be_read_are_put_aside_and_the_gateway_starts(
     assert settings["gateway"]["controlUi"]["allowedOrigins"] == [big.url]
     aside = f"{home}/openclaw.json.unreadable-*"
     assert dedicated.run(f"docker exec big-gateway-1 sh -c 'cat {aside}; rm {aside}'") == broken
-    assert "was not readable as JSON; it was put aside" in dedicated.run("docker logs big-gateway-1 2>&1")
+    assert "was not readable; it was put aside" in dedicated.run("docker logs big-gateway-1 2>&1")
 
 
 def test_deploying_the_same_again_restarts_nothing_and_is_quick(dedicated: Place, big: CustomerLayout) -> None:

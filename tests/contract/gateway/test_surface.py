@@ -247,6 +247,150 @@ def test_its_data_is_in_sqlite_and_a_second_gateway_may_not_write_it(gateway: Ga
     assert gateway.ask("/readyz").json()["ready"] is True
 
 
+HOSTILE = f"""\ufeff{{ // Written by hand.
+  $include: './more.json5',
+  gateway: {{
+    mode: 'remote', bind: 'loopback', port: 1, customBindHost: '127.0.0.1', publicOrigin: 'https://evil.example',
+    auth: {{mode: 'none', token: '{TOKEN_OF_THE_FILE}', password: 'secret-of-the-file', rateLimit: {{maxAttempts: 1}}}},
+    tailscale: {{mode: 'serve'}}, reload: {{mode: 'off'}}, trustedProxies: ['0.0.0.0/0'], allowRealIpFallback: true,
+    controlUi: {{enabled: false, basePath: '/x', allowedOrigins: ['https://evil.example'], communityInvite: false}},
+    remote: {{url: 'ws://127.0.0.1:1', token: '{TOKEN_OF_THE_FILE}'}},
+    roles: {{default: 'guest', definitions: {{guest: {{sessions: {{others: 'none'}}, agents: '*', scopes: []}}}}}},
+    nodes: {{pairing: {{autoApproveCidrs: ['0.0.0.0/0']}}, commands: {{deny: ['system.run']}}}},
+    tools: {{deny: ['browser']}},
+  }},
+  plugins: {{
+    enabled: false, deny: ['Clawdet-Handoff '], allow: ['telegram'], entries: {{'CLAWDET-HANDOFF': {{enabled: false}}}},
+  }},
+  hooks: {{enabled: true, token: 'token-of-the-hooks-of-this-file', path: '/tools'}},
+  env: {{vars: {{OPENCLAW_GATEWAY_TOKEN: '{TOKEN_OF_THE_FILE}', OPENCLAW_GATEWAY_PASSWORD: 'x', MINE: 'kept'}}}},
+  session: {{$include: './session.json5'}},
+}}"""
+INCLUDED = (
+    "{gateway: {tls: {enabled: true}, http: {endpoints: {chatCompletions: {enabled: true}}}},\n"
+    "messages: {ackReaction: 'ok'},}"
+)
+OVERRULED = {
+    "$include",
+    "gateway.mode",
+    "gateway.bind",
+    "gateway.port",
+    "gateway.customBindHost",
+    "gateway.publicOrigin",
+    "gateway.auth.mode",
+    "gateway.auth.token",
+    "gateway.auth.password",
+    "gateway.auth.rateLimit",
+    "gateway.tailscale",
+    "gateway.reload",
+    "gateway.trustedProxies",
+    "gateway.allowRealIpFallback",
+    "gateway.controlUi.enabled",
+    "gateway.controlUi.basePath",
+    "gateway.controlUi.allowedOrigins",
+    "gateway.remote",
+    "gateway.roles",
+    "gateway.nodes.pairing",
+    "plugins.enabled",
+    "plugins.deny",
+    "plugins.entries.CLAWDET-HANDOFF",
+    "hooks.path",
+    "env.vars.OPENCLAW_GATEWAY_TOKEN",
+    "env.vars.OPENCLAW_GATEWAY_PASSWORD",
+}
+
+
+def test_what_the_deployment_decides_wins_over_the_customers_file(lab: Lab, pro: Service, neighbour: str) -> None:
+    volume = lab.volume()
+    for name, text in {"more.json5": INCLUDED, "session.json5": "{scope: 'per-sender'}"}.items():
+        lab.prepare(pro, volume, f"cat > {STATE}/{name}", text)
+    gateway = lab.start(pro, volume=volume, text=HOSTILE)
+    gateway.until("/readyz", lambda answer: answer.status == 200)
+
+    def works() -> None:
+        assert gateway.ask_from(neighbour, "/", headers=FORWARDED).status == 200
+        assert gateway.ask_from(neighbour, HANDOFF, token=TOKEN, headers=FORWARDED).status == 200
+        for token, status in ((TOKEN, 200), (TOKEN_OF_THE_FILE, 401), (None, 401)):
+            asked = gateway.ask_from(
+                neighbour, "/tools/invoke", method="POST", token=token, body=SESSIONS, headers=FORWARDED
+            )
+            assert asked.status == status
+
+    works()
+    config = json.loads(gateway.inside("cat", f"{STATE}/openclaw.json"))
+    assert config["gateway"]["tools"] == {"deny": ["browser"]}
+    assert config["gateway"]["nodes"] == {"commands": {"deny": ["system.run"]}}
+    assert config["gateway"]["controlUi"]["communityInvite"] is False
+    assert config["gateway"]["http"] == {"endpoints": {"chatCompletions": {"enabled": True}}}
+    assert config["plugins"]["allow"] == ["telegram", "clawdet-handoff"]
+    assert config["messages"] == {"ackReaction": "ok"}
+    assert config["session"] == {"$include": "./session.json5"}, "it holds nothing that the deployment decides"
+    assert config["env"] == {"vars": {"MINE": "kept"}}
+    assert gateway.inside("cat", f"{STATE}/openclaw.json.as-written") == HOSTILE, "with its comments"
+    report = gateway.inside("cat", f"{STATE}/clawdet-settings.json")
+    assert set(json.loads(report)["overruled"]) == OVERRULED
+    log = gateway.logs()
+    for path in OVERRULED:
+        assert log.count(f"{path} is decided by the deployment") >= 2, "by the deployment, and in the gateway's own log"
+    for text in (report, log):
+        assert not [secret for secret in (TOKEN_OF_THE_FILE, "secret-of-the-file", "of-the-hooks") if secret in text]
+
+    lab.docker.run("restart", gateway.name)
+    gateway.started()
+    works()
+    assert set(json.loads(gateway.inside("cat", f"{STATE}/clawdet-settings.json"))["overruled"]) == OVERRULED
+    lab.docker.run("rm", "--force", gateway.name)
+
+
+def test_a_file_with_comments_is_kept_as_it_is_once_it_agrees_with_the_deployment(lab: Lab, pro: Service) -> None:
+    lab.prepare(
+        pro,
+        lab.volume(),
+        """
+        set -e
+        cd "$OPENCLAW_STATE_DIR"
+        merge() { (cd /app && node /etc/clawdet/merge-config.mjs); }
+        merge
+        { printf '\\357\\273\\277// Mine.\\n'; cat openclaw.json; } > mine
+        cp mine openclaw.json
+        merge
+        cmp mine openclaw.json
+        """,
+    )
+
+
+@pytest.mark.parametrize(
+    ("gateway_settings", "words"),
+    [
+        pytest.param("tailscale: {mode: 'serve'}", "tailscale", id="Tailscale"),
+        pytest.param("auth: {mode: 'none'}", "auth", id="no authentication"),
+    ],
+)
+def test_settings_that_the_deployment_decides_could_keep_it_from_starting(
+    lab: Lab, pro: Service, gateway_settings: str, words: str
+) -> None:
+    done = lab.refuse(pro, *GATEWAY, text=f"{{gateway: {{mode: 'local', {gateway_settings}}}}}")
+    assert done.returncode == 78, done.stdout + done.stderr
+    assert words in (done.stdout + done.stderr).lower()
+
+
+def test_settings_that_the_deployment_decides_could_end_service(lab: Lab, pro: Service) -> None:
+    plugins = (
+        "plugins: {load: {paths: ['/etc/clawdet/handoff']}, deny: ['Clawdet-Handoff '], "
+        "entries: {'clawdet-handoff': {enabled: true}}}"
+    )
+    text = (
+        "{gateway: {mode: 'local', bind: 'lan', controlUi: {enabled: false}}, update: {checkOnStart: false}, "
+        "models: {catalogRefresh: {enabled: false}}, telemetry: {enabled: false}, "
+        f"hooks: {{enabled: true, token: 'token-of-the-hooks-of-this-file', path: '/tools'}}, {plugins}}}"
+    )
+    gateway = lab.start(pro, *GATEWAY, text=text)
+    assert gateway.ask("/").status == 404
+    assert gateway.ask(HANDOFF, token=TOKEN).status == 404
+    assert gateway.ask("/tools/invoke", method="POST", token=TOKEN, body=SESSIONS).status != 200
+    lab.docker.run("rm", "--force", gateway.name)
+
+
 def test_the_token_in_the_configuration_beats_the_environments(online_gateway: Gateway) -> None:
     for token, status in ((TOKEN, 401), (TOKEN_OF_THE_FILE, 200)):
         assert online_gateway.ask("/tools/invoke", method="POST", token=token, body=SESSIONS).status == status

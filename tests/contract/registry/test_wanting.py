@@ -17,6 +17,7 @@ from tests.support.signups import BASE, OTHER_SEAL, SEAL, Asked, healthy, relate
 GATEWAY = "0123456789abcdef" * 4
 SERVER = {"ipv4": "192.0.2.7", "hostKey": "ssh-ed25519 AAAA"}
 TELEGRAM = "123456789:" + "t" * 35
+OTHER_TOKEN_OF_THE_BOT = "123456789:" + "u" * 35
 
 
 def test_a_new_customer_waits_in_the_first_cell(registry: Registry) -> None:
@@ -136,6 +137,7 @@ def test_each_base_has_cells_and_names_of_its_own(registry: Registry) -> None:
         (signup("x", subdomain="a.adaxb"), signup("y", subdomain="ada_b"), False),
         (signup("x", gatewayToken=GATEWAY), signup("y", gatewayToken=GATEWAY), True),
         (signup("x", telegramBotToken=TELEGRAM), signup("y", telegramBotToken=TELEGRAM), True),
+        (signup("x", telegramBotToken=TELEGRAM), signup("y", telegramBotToken=OTHER_TOKEN_OF_THE_BOT), True),
         (signup("x", gatewayToken=GATEWAY), signup("y", telegramBotToken=GATEWAY), False),
         (signup("x", existingServer=SERVER), signup("y", existingServer={**SERVER, "hostKey": "another"}), True),
         (signup("x", existingServer=SERVER), signup("y", existingServer={"ipv4": "192.0.2.8"}), False),

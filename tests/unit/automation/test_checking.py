@@ -150,6 +150,10 @@ CLASHES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "a subdomain above another's": (customer("ada", subdomain="x.bob"), customer("bob")),
     "the gateway token": (customer("ada", gatewayToken=GATEWAY_TOKEN), customer("bob", gatewayToken=GATEWAY_TOKEN)),
     "the Telegram token": (customer("ada", telegramBotToken=BOT_TOKEN), customer("bob", telegramBotToken=BOT_TOKEN)),
+    "another token of the Telegram bot": (
+        customer("ada", telegramBotToken=BOT_TOKEN),
+        customer("bob", telegramBotToken=f"{BOT_TOKEN[:-1]}x"),
+    ),
     "the existing server": (customer("ada", existingServer=SERVER), customer("bob", existingServer=SERVER)),
     "the existing server's IPv6 address in another spelling": (
         customer("ada", existingServer={**SERVER, "ipv6": "2a01:4f8:c17:abcd::1"}),

@@ -16,7 +16,7 @@ from tests.support.examples import examples
 from tests.unit.checks.conftest import Templates
 from tests.unit.render.examples import BOT, PINNED, raw_fleet
 
-KEY = "sk-ant-" + "a" * 30
+KEY = "sk-ant-canary-0123456789-abcdefghijklmnop"
 
 
 def customer(number: int, **fields: Any) -> dict[str, Any]:

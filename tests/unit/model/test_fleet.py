@@ -69,7 +69,7 @@ def test_a_customer_that_is_no_mapping_is_told_by_its_position(value, what):
         ("Pro", "'Pro' is no plan. Did you mean `pro`? Known are free, pro and enterprise."),
         ("professional", "'professional' is no plan. Did you mean `pro`? Known are free, pro and enterprise."),
         ("zzz", "'zzz' is no plan. Known are free, pro and enterprise."),
-        (5, 'must be text, but YAML reads it as the number 5. Put it in quotes: "5".'),
+        (5, "must be text, but YAML reads it as the number 5. Put it in quotes, as it is written in the file."),
         ("", "'' is no plan. Known are free, pro and enterprise."),
     ],
 )
@@ -155,7 +155,7 @@ def test_a_wave_that_the_rollout_does_not_have_is_told():
         ("protect", "yes", "must be true or false, but is 'yes'. Write true or false, without quotes."),
         ("protect", 1, "must be true or false, but is the number 1. Write true or false, without quotes."),
         ("authPassword", "derive", "'derive' is no kind of password. Did you mean `derived`? Known are derived and independent."),
-        ("authPassword", False, 'must be text, but YAML reads it as the truth value false. Put it in quotes: "false".'),
+        ("authPassword", False, 'must be text, but YAML reads it as the truth value false. Put it in quotes, as it is written in the file.'),
         ("release", "x", "must be a mapping, but is 'x'. Its keys are gateway, proxy and browser."),
     ],
 )  # fmt: skip
@@ -187,7 +187,7 @@ def test_a_bad_rollout_is_told(waves, message):
         ("10.0.0.1/8", "'10.0.0.1/8' is an address inside a network. Write `10.0.0.0/8`."),
         ("10.0.0.0/33", "'10.0.0.0/33' is not a network. Write for example `203.0.113.7/32`."),
         ("office", "'office' is not a network. Write the prefix length too, such as `203.0.113.7/32`."),
-        (10, 'must be text, but YAML reads it as the number 10. Put it in quotes: "10".'),
+        (10, 'must be text, but YAML reads it as the number 10. Put it in quotes, as it is written in the file.'),
         ("0.0.0.0/0", "'0.0.0.0/0' lets the whole internet try to log in by SSH. Name the networks of your operators and runners, or write `openToWorld: true` beside it."),
         ("::/0", "'::/0' lets the whole internet try to log in by SSH. Name the networks of your operators and runners, or write `openToWorld: true` beside it."),
         ("198.51.100.0/24", "'198.51.100.0/24' is in the list already. Remove one of them."),
@@ -219,7 +219,7 @@ def test_more_sources_than_a_firewall_rule_takes_are_told():
     ("field", "value", "message"),
     [
         ("zone", "managed", "'managed' is no way to treat a zone. Did you mean `manage`? Known are manage and existing."),
-        ("zone", True, 'must be text, but YAML reads it as the truth value true. Put it in quotes: "true".'),
+        ("zone", True, 'must be text, but YAML reads it as the truth value true. Put it in quotes, as it is written in the file.'),
         ("protect", "true", "must be true or false, but is 'true'. Write true or false, without quotes."),
         ("release", None, "must be a mapping, but is empty. Its keys are gateway, proxy and browser."),
         ("acmeMail", "x", "is not a known key. Did you mean `acmeEmail`? Known are domain, zone, cloud, acmeEmail, release, server, ssh, rollout, sharedHosts, plans, customers and protect."),

@@ -83,7 +83,7 @@ def test_what_is_no_reference_is_refused(reference):
             f"a@{DIGEST.replace('abcdef', 'ABCDEF')}",
             f"has a digest that is not `sha256:` and 64 lower-case hexadecimal digits. {EXAMPLE}",
         ),
-        (5, 'must be text, but YAML reads it as the number 5. Put it in quotes: "5".'),
+        (5, "must be text, but YAML reads it as the number 5. Put it in quotes, as it is written in the file."),
     ],
 )
 def test_an_image_that_does_not_say_what_runs_is_refused(reference, message):

@@ -14,6 +14,9 @@ from tests.unit.model.samples import complaint, complaints, customer, fleet
 NOT_A_HOST_NAME = "is not a host name. Use a-z, 0-9 and hyphens; begin and end each part with a letter or a digit."
 
 
+IN_QUOTES = "Put it in quotes, as it is written in the file."
+
+
 @pytest.mark.parametrize("name", ["a", "user123", "a-b", "a.b", "1", "x" * 50, "a1.b2.c3", "2026"])
 def test_good_ids_are_taken_as_they_are(name):
     assert load_fleet(fleet(customer(name))).customers[0].id == name
@@ -53,10 +56,13 @@ def test_good_ids_are_taken_as_they_are(name):
             "sk-ant-api03-abcdefghijklmnopqrst",
             "is an Anthropic API key, not a name (the value is not shown). Put it under `anthropicApiKey`.",
         ),
-        (123, 'must be text, but YAML reads it as the number 123. Put it in quotes: "123".'),
-        (1.5, 'must be text, but YAML reads it as the number 1.5. Put it in quotes: "1.5".'),
-        (10**30, "must be text, but YAML reads it as a long number. Put it in quotes."),
-        (True, 'must be text, but YAML reads it as the truth value true. Put it in quotes: "true".'),
+        (123, "must be text, but YAML reads it as the number 123. Put it in quotes, as it is written in the file."),
+        (1.5, "must be text, but YAML reads it as the number 1.5. Put it in quotes, as it is written in the file."),
+        (10**30, "must be text, but YAML reads it as a long number. Put it in quotes, as it is written in the file."),
+        (
+            True,
+            "must be text, but YAML reads it as the truth value true. Put it in quotes, as it is written in the file.",
+        ),
         (["a"], "must be text, but is a list."),
         ({"a": "b"}, "must be text, but is a mapping."),
     ],

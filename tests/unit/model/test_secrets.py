@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
 import traceback
+from base64 import urlsafe_b64encode
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from pydantic import ValidationError
 
 from clawdet_infra.layout import lay_out
 from clawdet_infra.model import ConfigurationError, Customer, Encrypted, load_fleet
+from clawdet_infra.model.secrets import bot_of
 from tests.unit.model.samples import (
     API_KEY,
     BOT_TOKEN,
@@ -29,6 +32,14 @@ KEY_FORM = "It has the form `sk-ant-` and at least 20 letters, digits, hyphens o
 MAKE_ONE = "Make one with `openssl rand -hex 32`, or leave it out and the program makes one."
 WHITE_SPACE = (
     "begins or ends with white space. Often a line break came along with the copy; set it again from `printf %s`."
+)
+ADMIN = (
+    "is an admin key of the Anthropic API, which manages an organization and answers no messages (the value is not "
+    "shown). Make a key for the customer in the Anthropic Console, API keys; it begins with `sk-ant-api`."
+)
+PLACEHOLDER = (
+    "is a placeholder for an Anthropic API key, not a key (the value is not shown). Make a key for the customer in the "
+    "Anthropic Console, API keys."
 )
 SOMETHING_ELSE = "as something else. Put it in quotes."
 
@@ -50,6 +61,16 @@ SOMETHING_ELSE = "as something else. Put it in quotes."
             "sk-ant-...",
             f"is not an Anthropic API key: it is cut off or has odd characters (the value is not shown). {KEY_FORM}",
         ),
+        ("sk-ant-admin01-MadeUpAdminKeyForTrying0123456789", ADMIN),
+        ("sk-ant-admin-MadeUpAdminKeyForTrying0123456789", ADMIN),
+        ("sk-ant-xxxxxxxxxxxxxxxxxxxxxxxxxxxx", PLACEHOLDER),
+        ("sk-ant-api03-xxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxAA", PLACEHOLDER),
+        ("sk-ant-api03-R2D2c3POxxxxxxxxxxxxxxxxxxxxxxxx", PLACEHOLDER),
+        ("sk-ant-api03-0101010101010101010101", PLACEHOLDER),
+        ("sk-ant-api03-YOUR_KEY_GOES_IN_THIS_PLACE", PLACEHOLDER),
+        ("sk-ant-your-anthropic-key-goes-here", PLACEHOLDER),
+        ("sk-ant-api03-change-me-0123456789-abcdef", PLACEHOLDER),
+        ("sk-ant-PLACEHOLDER-0123456789-abcdef", PLACEHOLDER),
         (f"{API_KEY}\n", f"is a key that {WHITE_SPACE}"),
         (f" {API_KEY}", f"is a key that {WHITE_SPACE}"),
         (5, f"must be text, but YAML reads this key {SOMETHING_ELSE}"),
@@ -153,6 +174,36 @@ def test_two_customers_may_share_an_api_key():
 def test_secrets_that_are_still_encrypted_are_not_taken_for_the_same():
     entries = [customer(name, gatewayToken=Encrypted(), telegramBotToken=Encrypted()) for name in ("alice", "bob")]
     assert complaints(fleet(*entries)) == []
+
+
+@pytest.mark.parametrize("kind", ["api03", "api04", "oat01"])
+def test_keys_that_can_answer_messages_pass(kind):
+    entry = customer(anthropicApiKey=f"sk-ant-{kind}-MadeUpKeyForTryingThings0123456789-0AA")
+    assert complaints(fleet(entry)) == []
+
+
+@given(st.binary(min_size=66, max_size=66))
+def test_random_keys_are_no_placeholders(content):
+    # 8 equal characters in a row are as rare as a guessed half of a password.
+    key = urlsafe_b64encode(hashlib.sha512(content).digest()).decode().rstrip("=")
+    assert complaints(fleet(customer(anthropicApiKey=f"sk-ant-api03-{key}AA"))) == []
+
+
+def test_two_tokens_of_one_bot_are_refused():
+    other = "123456789:hgfedcba-ZYXWVUTSRQPONMLKJIHGFEDCBA"
+    entries = [customer("alice", telegramBotToken=BOT_TOKEN), customer("bob", telegramBotToken=other)]
+    (told,) = complaints(fleet(*entries))
+    assert told == (
+        "customer bob: customers[1].telegramBotToken: is a token of the same bot as that of customer alice "
+        "(customers[0]) (the values are not shown): Telegram gives a bot's messages to one reader only. Give each "
+        "customer a bot of their own."
+    )
+    assert bot_of(BOT_TOKEN) == bot_of(f"00{BOT_TOKEN}") == "123456789"
+
+
+def test_a_placeholder_for_a_bot_token_is_refused():
+    (told,) = complaints(fleet(customer(telegramBotToken="123456789:" + "A" * 35)))
+    assert "is a placeholder for a Telegram bot token" in told
 
 
 def test_a_version_of_a_written_token_is_refused_because_raising_it_would_do_nothing():

@@ -140,10 +140,29 @@ def test_a_plan_whose_server_is_not_sold_at_the_fleets_location_is_told():
     )
 
 
-def test_a_bad_server_image_is_told():
-    server = {"type": "cx23", "location": "fsn1", "image": "Debian 13"}
+@pytest.mark.parametrize("image", ["Debian 13", "debian-12", "ubuntu-24.04", "docker-ce"])
+def test_an_image_that_servers_cannot_be_prepared_from_is_refused(image):
+    server = {"type": "cx23", "location": "fsn1", "image": image}
     assert complaint(fleet(server=server)) == (
-        "server.image: 'Debian 13' is not the name of a server image. Write for example `debian-13`."
+        f"server.image: '{image}' is no image that servers can be prepared from. Write `debian-13`."
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "successor"), [("cx11", "cx23"), ("cx21", "cx23"), ("cx22", "cx23"), ("CX32", "cx33"), ("cx51", "cx53")]
+)
+def test_a_type_that_is_no_longer_sold_is_told_with_its_successor(old, successor):
+    assert complaint(fleet(customer(server={"type": old}))) == (
+        f"customer user123: customers[0].server.type: '{old}' is a server type that Hetzner no longer sells. "
+        f"Its successor is `{successor}`."
+    )
+
+
+def test_the_successor_of_a_type_at_a_location_is_named():
+    (_, told) = complaints(fleet(customer(server={"type": "cpx11", "location": "fsn1"})))
+    assert told == (
+        "customer user123: customers[0].server: Hetzner sells no cpx11 at fsn1. Its successor there is `cpx12`. "
+        "It is sold at ash, hil and sin."
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from clawdet_infra.model import check_file
+from clawdet_infra.model import check_file, read_fleet
 from tests.unit.model.samples import customer, fleet
 
 SECURE = {"secure": "v1:AAAA:BBBB"}
@@ -108,7 +108,11 @@ def test_a_truth_value_in_quotes_is_one_for_the_engine_as_well(check):
     ("written", "message"),
     [
         ("id: 123", 'must be text, but YAML reads it as the number 123. Put it in quotes: "123".'),
-        ("id: 1_0", 'must be text, but YAML reads it as the number 10. Put it in quotes: "10".'),
+        ("id: 1_0", 'must be text, but YAML reads it as the number 10. Put it in quotes: "1_0".'),
+        ("id: 0123", 'must be text, but YAML reads it as the number 83. Put it in quotes: "0123".'),
+        ("id: 12.50", 'must be text, but YAML reads it as the number 12.5. Put it in quotes: "12.50".'),
+        ("id: 2024-1-5", 'must be text, but YAML reads it as a date. Put it in quotes: "2024-1-5".'),
+        ("id: True", 'must be text, but YAML reads it as the truth value true. Put it in quotes: "True".'),
         ("id: true", 'must be text, but YAML reads it as the truth value true. Put it in quotes: "true".'),
         ("id: ~", "is empty. Write a value, or leave the line out where it is optional."),
         ("id:", "is empty. Write a value, or leave the line out where it is optional."),
@@ -139,17 +143,68 @@ def test_what_is_no_secret_must_not_be_encrypted(check):
     assert found == [
         "Pulumi.test.yaml:3: domain: is encrypted, but must be readable: it is no secret, and reviewers have to see "
         "it.",
-        "Pulumi.test.yaml:13: customer alice: customers[0].plan: is encrypted, but must be readable: it is no secret, "
-        "and reviewers have to see it.",
+        "Pulumi.test.yaml:13: customer alice: customers[0].plan: is encrypted, so only the engine can read and check "
+        "it, and reviewers do not see it. Write it readable, and encrypt the secrets in it one by one.",
     ]
 
 
-def test_a_list_that_is_encrypted_as_a_whole_is_told(check):
-    text = GOOD[: GOOD.index("  clawdet:customers")] + "  clawdet:customers: {secure: v1:x}\n"
-    assert check(text) == [
-        "Pulumi.test.yaml:11: customers: must be a list, but is an encrypted value. "
-        "In YAML, begin each entry with `- ` on its own line."
-    ]
+@pytest.mark.parametrize(
+    "written",
+    [
+        "  clawdet:customers: {secure: v1:x}\n",
+        "  clawdet:customers: []\n  clawdet:cloud: {secure: v1:x}\n",
+        "  clawdet:customers:\n    - {id: {secure: v1:x}, plan: pro, anthropicApiKey: {secure: v1:x}}\n",
+    ],
+    ids=["all customers", "the cloud", "a text of a customer"],
+)
+def test_what_the_engine_decrypts_for_the_program_is_a_warning(tmp_path, written):
+    path = tmp_path / "Pulumi.test.yaml"
+    path.write_text(GOOD[: GOOD.index("  clawdet:customers")] + written)
+    fleet, (problem,) = read_fleet(path)
+    assert problem.warning, "the program takes it"
+    assert "only the engine can read and check it" in problem.message
+    assert fleet is None, "nobody knows yet what would be deployed"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "    - {secure: v1:x}\n",
+        "    - {id: a, plan: pro, anthropicApiKey: {secure: v1:x}, limits: {memory: {secure: v1:x}}}\n",
+    ],
+    ids=["a customer", "a number"],
+)
+def test_what_the_engine_decrypts_to_a_text_is_refused_where_none_is_possible(check, written):
+    (told,) = check(GOOD[: GOOD.index("    - id: alice")] + written)
+    assert "but is an encrypted value" in told
+
+
+@pytest.mark.parametrize("written", ['""', "", "~"])
+def test_an_empty_cloud_token_is_taken_from_the_environment(check, written):
+    assert check(GOOD.replace("{secure: v1:a}", written)) == []
+
+
+def test_settings_of_an_environment_are_not_missed_in_the_file(tmp_path):
+    path = tmp_path / "Pulumi.test.yaml"
+    text = GOOD[: GOOD.index("  clawdet:customers")]
+    path.write_text(f"environment: [clawdet/prod-secrets]\n{text}")
+    fleet, (problem,) = read_fleet(path)
+    assert problem.warning
+    assert str(problem).startswith(f"{path}:1: environment: adds settings that are not in the file")
+    assert fleet is None, "nobody knows yet what would be deployed"
+    path.write_text(f"environment: [clawdet/prod-secrets]\n{text.replace('203.0.113.0/24', 'office')}")
+    assert [one.field for one in check_file(path) if not one.warning] == ["ssh.sources[0]"], "what is there is judged"
+
+
+@pytest.mark.parametrize("key", ["Clawdet:zone", "clawdett:zone", "hcIoud:token"])
+def test_a_namespace_that_resembles_ours_is_told(check, key):
+    (told,) = check(f"{GOOD}  {key}: existing\n")
+    namespace, _, name = key.partition(":")
+    meant = "hcloud" if namespace[0] == "h" else "clawdet"
+    assert told == (
+        f"Pulumi.test.yaml:18: {key}: is in the namespace '{namespace}', which nothing reads. "
+        f"Did you mean `{meant}:{name}`?"
+    )
 
 
 def test_customers_as_a_mapping_are_one_message_with_its_line(check):

@@ -20,7 +20,7 @@ from tests.unit.render.examples import BOT, PINNED, customer, layout
 FAKE = Path(__file__).with_name("fake_docker.py")
 TOKEN = "c4" * 32
 PASSWORD = "canary-password'with\\quotes"
-API_KEY = "sk-ant-" + "b" * 30
+API_KEY = "sk-ant-canary-0123456789-abcdefghijklmnop"
 SECRETS = (TOKEN, PASSWORD, API_KEY, BOT)
 
 

@@ -13,6 +13,7 @@ PINNED = Release.model_construct(
     proxy=f"docker.io/library/caddy@{DIGEST}",
     browser=f"docker.io/chromedp/headless-shell@{DIGEST}",
 )
+KEYS = {one: f"sk-ant-canary-0123456789-abcdefghij-{one.replace('.', '-')}" for one in ("free-1", "pro-1", "big.one")}
 BOT = "123456789:AAbbccddeeffgghhiijjkkllmmnnooppqqr"
 
 
@@ -32,9 +33,9 @@ def raw_fleet(**changes: Any) -> dict[str, Any]:
         "rollout": {"waves": [100]},
         "sharedHosts": [{"id": "shared-1", "type": "cx33", "location": "fsn1", "capacity": 3}],
         "customers": [
-            {"id": "free-1", "plan": "free", "anthropicApiKey": "sk-ant-" + "a" * 30},
-            {"id": "pro-1", "plan": "pro", "anthropicApiKey": "sk-ant-" + "b" * 30, **changes},
-            {"id": "big.one", "plan": "enterprise", "anthropicApiKey": "sk-ant-" + "c" * 30},
+            {"id": "free-1", "plan": "free", "anthropicApiKey": KEYS["free-1"]},
+            {"id": "pro-1", "plan": "pro", "anthropicApiKey": KEYS["pro-1"], **changes},
+            {"id": "big.one", "plan": "enterprise", "anthropicApiKey": KEYS["big.one"]},
         ],
     }
 

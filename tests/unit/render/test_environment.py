@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from clawdet_infra import render
 from clawdet_infra.redaction import values_of
 from tests.support.examples import examples
-from tests.unit.render.examples import BOT, customer
+from tests.unit.render.examples import BOT, KEYS, customer
 
 printable = st.text(
     st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")) | st.sampled_from("'\"\\$#{}=` "),
@@ -26,7 +26,7 @@ def test_a_customers_file_has_the_seeds_variables() -> None:
     one = customer("pro", telegramBotToken=BOT).customer
     text = render.environment(one, gateway_token="a1" * 32, auth_password="b2" * 8)
     assert text.splitlines() == [
-        f"ANTHROPIC_API_KEY='sk-ant-{'b' * 30}'",
+        f"ANTHROPIC_API_KEY='{KEYS['pro-1']}'",
         f"OPENCLAW_GATEWAY_TOKEN='{'a1' * 32}'",
         f"AUTH_PASSWORD='{'b2' * 8}'",
         f"TELEGRAM_BOT_TOKEN='{BOT}'",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from clawdet_infra.model import check_file
 from clawdet_infra.model.stackfile import read_stack_file
 from tests.support.stack import Stack
 from tests.unit.model.samples import API_KEY, CLOUD_TOKEN, customer, fleet
@@ -18,6 +19,8 @@ config:
   clawdet:x:
     values: [no, yes, on, y, n, true, False, TRUE, 010, 08, 0o17, 0x1F, 0b11, 1_000, 3072.0, 1e3, .5, 0.1, -5, +5]
     texts: ["12", 'true', !!str 12, 1:30, 2026-09-06, 2026.9.6, 1.2.3.4, sk-ant-x, a b, "", 0x, 1e, _1, 12_, -, .]
+    dates: [2024-1-5, 2024-01-05, 2024-13-45, 2024-02-30, 24-1-5, 2024-1-5T1:2:3Z, 2024-01-05t01:02:03.50+02:00,
+      2024-01-05 01:02:03, 2024-01-05 01:02:03.25, 2024-1-5T1:2:3, 2024-1-5 1:2:3Z, 2024-01-05T01:02:03-00:00]
     nothing: [~, null, Null]
     1: a
     true: b
@@ -33,6 +36,8 @@ def stack(tmp_path: Path) -> Stack:
 
 def test_a_stack_file_means_the_same_to_us_and_to_the_engine(stack):
     stack.file.write_text(ODD)
+    # A date of the machine's own zone has the zone's name.
+    stack.extra_env["TZ"] = "UTC"
     shown = stack.run("pulumi", "config", "--json", "--stack", stack.name, "--non-interactive").ok().output
     theirs = json.loads(shown[shown.index("{") :])["clawdet:x"]["objectValue"]
     ours = read_stack_file(stack.file, "clawdet").config["clawdet:x"]
@@ -75,3 +80,17 @@ def test_customers_that_are_no_list_are_told_together_with_the_rest(stack):
     output = stack.preview().output
     assert "- customers: must be a list, but is a mapping." in output
     assert "- zone: 'managed' is no way to treat a zone." in output
+
+
+def test_what_only_the_engine_can_read_is_judged_by_the_program(stack):
+    configure(stack)
+    entries = json.dumps([customer("alice"), customer("bob", "premium")])
+    stack.pulumi("config", "set", "--secret", "clawdet:customers", entries, "--stack", stack.name).ok()
+    stack.configure({**stack.config(), "hcloud:token": "", "Clawdet:zone": "existing"})
+    checked = [problem for problem in check_file(stack.file) if not problem.warning]
+    stack.extra_env["HCLOUD_TOKEN"] = CLOUD_TOKEN
+    output = stack.preview().output
+    assert "The configuration has 2 problems:" in output, output
+    assert "- customer bob: customers[1].plan: 'premium' is no plan." in output
+    (namespace,) = checked
+    assert f"- {namespace.field}: {namespace.message} {namespace.hint}" in output, "validate and the program agree"

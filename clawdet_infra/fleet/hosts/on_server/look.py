@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import socket
+import stat
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ _SOCKET = "/var/run/docker.sock"
 _DEPLOYMENTS = "/srv/clawdet"
 _GUARD = "/var/lib/clawdet-guard/status.json"
 _SECONDS = 8.0
+_STATE = "/home/node/.openclaw"
+_SETTINGS = "clawdet-settings.json"
+_MOST_BYTES, _MOST_SETTINGS, _LONGEST_SETTING = 64 * 1024, 50, 200
 _DISKS = ("btrfs", "ext2", "ext3", "ext4", "f2fs", "xfs", "zfs")
 _SERVICE = "com.docker.compose.service"
 _PROJECT = "com.docker.compose.project"
@@ -62,6 +66,7 @@ def look(
     """Return the facts.  Where Docker does not answer, `docker` says why and there are no containers."""
     found: dict[str, Any] = {"server": server(proc), "docker": None, "projects": {}}
     containers: dict[str, list[dict[str, Any]]] = {project: [] for project in projects}
+    lost: dict[str, list[str]] = {}
     try:
         with contextlib.closing(Docker(docker)) as api:
             for project in projects:
@@ -75,6 +80,9 @@ def look(
                     inspected = api.get(f"/containers/{one['Id']}/json")
                     if inspected is not None:
                         containers[project].append(container(inspected, proc, cgroups))
+                        for mount in inspected.get("Mounts") or ():
+                            if mount.get("Destination") == _STATE:
+                                lost[project] = overruled(mount["Source"])
     except (OSError, http.client.HTTPException, ValueError) as error:
         found["docker"] = (getattr(error, "strerror", None) or str(error) or type(error).__name__)[:200]
     guarded = content(Path(guard))
@@ -82,6 +90,7 @@ def look(
         found["projects"][project] = {
             "containers": sorted(containers[project], key=lambda one: str(one["service"])),
             **release(Path(deployments) / project),
+            "overruled": lost.get(project, []),
             "guard": ((guarded or {}).get("deployments") or {}).get(project),
         }
     found["guard_checked_at"] = (guarded or {}).get("checked_at")
@@ -104,6 +113,21 @@ def container(inspected: dict[str, Any], proc: str, cgroups: str) -> dict[str, A
         "memory_bytes": used,
         "memory_limit_bytes": limit or None,
     }
+
+
+def overruled(state: str) -> list[str]:
+    """Return which settings of the customer's own configuration the deployment overruled last.
+
+    The customer's programs can put anything in the place of the file that says so.
+    """
+    try:
+        opened = os.open(f"{state}/{_SETTINGS}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(opened, encoding="utf-8") as file:  # noqa: PTH123 -- a path would follow a link
+            content = file.read(_MOST_BYTES) if stat.S_ISREG(os.fstat(opened).st_mode) else ""
+        found = json.loads(content)["overruled"][:_MOST_SETTINGS]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return []
+    return [one[:_LONGEST_SETTING] for one in found if isinstance(one, str) and one.isascii() and one.isprintable()]
 
 
 def memory(process: int, proc: str, cgroups: str) -> int | None:

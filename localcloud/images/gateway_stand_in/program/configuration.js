@@ -1,6 +1,7 @@
 // Reads the gateway's configuration, which is JSON5, and refuses what the gateway refuses.
 
 import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 
 import json5 from "json5";
 
@@ -26,7 +27,7 @@ export function loadConfiguration(path) {
       "Missing config. Run `openclaw setup` or set gateway.mode=local (or pass --allow-unconfigured).",
     );
   }
-  const found = parse(text);
+  const found = withIncludes(parse(text), path);
   for (const [place, known] of Object.entries(KNOWN)) {
     const part = place.split(".").filter(Boolean).reduce((value, key) => value?.[key], found);
     const unknown = Object.keys(part ?? {}).find((key) => !known.split(/\s+/).includes(key));
@@ -47,6 +48,46 @@ function parse(text) {
     return found !== null && typeof found === "object" && !Array.isArray(found) ? found : {};
   } catch {
     return {};
+  }
+}
+
+// Included files come first: lists are joined, objects merged, and anything else beside `$include` wins.
+function withIncludes(value, file) {
+  if (Array.isArray(value)) return value.map((one) => withIncludes(one, file));
+  if (value === null || typeof value !== "object") return value;
+  const { $include = [], ...rest } = value;
+  const here = Object.fromEntries(Object.entries(rest).map(([key, one]) => [key, withIncludes(one, file)]));
+  return [$include].flat().map((name) => included(resolve(dirname(file), name))).concat(here).reduce(joined);
+}
+
+function included(path) {
+  try {
+    return withIncludes(json5.parse(readFileSync(path, "utf8")), path);
+  } catch {
+    throw invalid(path, "Failed to read include file");
+  }
+}
+
+function joined(base, top) {
+  if (Array.isArray(base) && Array.isArray(top)) return [...base, ...top];
+  const objects = [base, top].every((one) => one !== null && typeof one === "object" && !Array.isArray(one));
+  if (!objects) return top;
+  const all = { ...base };
+  for (const [key, value] of Object.entries(top)) all[key] = key in base ? joined(base[key], value) : value;
+  return all;
+}
+
+// How the gateway is bound and whom it lets in have to fit together.
+export function checkAccess({ gateway }, bind, token) {
+  const { auth = {}, tailscale = {} } = gateway;
+  if ((tailscale.mode ?? "off") !== "off" && bind !== "loopback") {
+    throw new StartError("tailscale serve/funnel requires gateway bind=loopback (127.0.0.1)");
+  }
+  if (bind !== "loopback" && (auth.mode === "none" || !token)) {
+    throw new StartError(
+      `Refusing to bind gateway to ${bind} without auth.\nSet OPENCLAW_GATEWAY_TOKEN or OPENCLAW_GATEWAY_PASSWORD, or ` +
+        "pass --token/--password to start with auth.",
+    );
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { parseArgs } from "node:util";
 
-import { gatewayToken, loadConfiguration } from "./configuration.js";
+import { checkAccess, gatewayToken, loadConfiguration } from "./configuration.js";
 import { Ingress } from "./ingress.js";
 import { log, StartError } from "./log.js";
 import { loadPlugins } from "./plugins.js";
@@ -25,17 +25,14 @@ async function run() {
   const { gateway, channels, plugins } = configuration;
   const bind = values.bind ?? gateway.bind ?? "loopback";
   const token = gatewayToken(configuration);
-  if (!token) {
-    throw new StartError(
-      `Refusing to bind gateway to ${bind} without auth.\nSet OPENCLAW_GATEWAY_TOKEN or OPENCLAW_GATEWAY_PASSWORD, or ` +
-        "pass --token/--password to start with auth.",
-    );
-  }
+  checkAccess(configuration, bind, token);
   log("starting...");
   const giveBack = openState(release);
   const ingress = new Ingress(token, gateway.trustedProxies);
-  const server = makeServer({ ingress, routes: await loadPlugins(plugins), version });
-  const sockets = acceptSockets(server, { ingress, allowedOrigins: gateway.controlUi?.allowedOrigins, version });
+  const routes = await loadPlugins(plugins);
+  const { controlUi, tls } = gateway;
+  const server = makeServer({ ingress, routes, version, controlUi, hooks: configuration.hooks, tls: tls?.enabled === true });
+  const sockets = acceptSockets(server, { ingress, allowedOrigins: controlUi?.allowedOrigins, version });
   startChannels(channels);
   const port = Number(values.port ?? gateway.port ?? 18789);
   server.listen(port, bind === "loopback" ? "127.0.0.1" : "0.0.0.0", () => log(`http server listening on port ${port}`));

@@ -17,13 +17,17 @@ registerHooks({
 });
 
 // Returns the HTTP routes of all plugins, by path.
-export async function loadPlugins({ load = {}, entries = {}, allow } = {}) {
+export async function loadPlugins({ enabled = true, load = {}, entries = {}, allow = [], deny = [] } = {}) {
   const routes = new Map();
+  if (!enabled) return routes;
+  const has = (list, id) => list.some((one) => one.trim().toLowerCase() === id);
+  const off = Object.keys(entries).filter((id) => entries[id]?.enabled === false);
   for (const folder of load.paths ?? []) {
     const { id } = JSON.parse(readFileSync(join(folder, "openclaw.plugin.json"), "utf8"));
-    if (entries[id]?.enabled === false || (allow && !allow.includes(id))) continue;
+    if (has(off, id) || has(deny, id) || (allow.length && !has(allow, id))) continue;
     const { default: plugin } = await import(pathToFileURL(join(folder, "index.mjs")));
-    await plugin.register({ registerHttpRoute: (route) => routes.set(route.path, route) });
+    const logger = Object.fromEntries(["debug", "info", "warn", "error"].map((level) => [level, (text) => log(text, "plugins")]));
+    await plugin.register({ logger, registerHttpRoute: (route) => routes.set(route.path, route) });
     log(`loaded plugin ${id}`, "plugins");
   }
   return routes;

@@ -1,6 +1,7 @@
 // The HTTP side of the gateway: probes, the API that takes the token, routes of plugins, and the page.
 
 import { createServer } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 
 import { readiness, startup } from "./readiness.js";
 import { switches } from "./switches.js";
@@ -23,19 +24,19 @@ const PAGE = `<!doctype html>
 </html>
 `;
 
-export function makeServer({ ingress, routes, version }) {
-  const server = createServer(async (request, response) => {
+// With `tls` nobody who speaks plain HTTP gets an answer; the stand-in has no certificate for the others.
+export function makeServer({ tls, ...parts }) {
+  return (tls ? createTlsServer : createServer)(async (request, response) => {
     if (switches().hang) return;
     try {
-      await answer(request, response, { ingress, routes, version });
+      await answer(request, response, parts);
     } catch (error) {
       if (!response.headersSent) json(response, 500, failure(error.message, "internal_error"));
     }
   });
-  return server;
 }
 
-async function answer(request, response, { ingress, routes, version }) {
+async function answer(request, response, { ingress, routes, version, controlUi = {}, hooks = {} }) {
   for (const [name, value] of Object.entries(SECURITY)) response.setHeader(name, value);
   const { pathname } = new URL(request.url, "http://localhost");
   const origin = ingress.origin(request);
@@ -45,6 +46,10 @@ async function answer(request, response, { ingress, routes, version }) {
   if (origin === "unattributable") return json(response, 403, UNATTRIBUTABLE);
   const known = ingress.knowsToken(request);
   if (probe) return answerProbe(request, response, probe(origin === "local" || known, version));
+  const hooksPath = hooks.path ?? "/hooks";
+  if (hooks.enabled === true && (pathname === hooksPath || pathname.startsWith(`${hooksPath}/`))) {
+    return text(response, 401, "Unauthorized");
+  }
   if (pathname === "/tools/invoke") return invoke(request, response, known);
   if (pathname === "/control-ui-config.json") {
     if (!known) return json(response, 401, UNAUTHORIZED);
@@ -55,7 +60,8 @@ async function answer(request, response, { ingress, routes, version }) {
     if (route.auth === "gateway" && !known) return json(response, 401, UNAUTHORIZED);
     return route.handler(request, response);
   }
-  if ((request.method !== "GET" && request.method !== "HEAD") || NOT_FOUND.test(pathname)) {
+  const page = controlUi.enabled !== false && `${pathname}/`.startsWith(`${controlUi.basePath ?? ""}/`);
+  if ((request.method !== "GET" && request.method !== "HEAD") || NOT_FOUND.test(pathname) || !page) {
     return text(response, 404, "Not Found");
   }
   send(response, 200, "text/html", PAGE, { "Cache-Control": "no-cache" });

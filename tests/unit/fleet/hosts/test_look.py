@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from clawdet_infra.fleet.hosts import HostError
-from clawdet_infra.fleet.hosts.on_server.look import look
+from clawdet_infra.fleet.hosts.on_server.look import look, overruled
 from clawdet_infra.fleet.hosts.reports import HostReport, read_reports
 from clawdet_infra.fleet.instance import Instance, Server
 from tests.unit.fleet.hosts.docker_socket import container, docker
@@ -96,6 +97,42 @@ def test_a_container_that_goes_away_in_between_is_left_out(tmp_path: Path) -> No
     with docker(tmp_path, [container("gateway"), gone]) as socket:
         said = look(["user123"], docker=socket)
     assert [one.service for one in report(said, instance("user123")).look.containers] == ["gateway"]
+
+
+def test_settings_that_the_deployment_overruled_are_told(tmp_path: Path) -> None:
+    lost = ["gateway.auth.token", "plugins.deny"]
+    (tmp_path / "clawdet-settings.json").write_text(json.dumps({"overruled": [*lost, "x\x1b[2J", 5, "ü"]}))
+    mounts = [
+        {"Destination": "/etc/clawdet/x", "Source": "/x"},
+        {"Destination": "/home/node/.openclaw", "Source": str(tmp_path)},
+    ]
+    with docker(tmp_path, [container("gateway", Mounts=mounts), container("gateway", project="other")]) as socket:
+        said = look(["user123", "other"], docker=socket)
+    assert report(said, instance("user123")).overruled == tuple(lost)
+    assert report(said, instance("other")).overruled == ()
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["[" * 60_000, "5", "{}", '{"overruled": 5}', '{"overruled": {}}', "\x00", "", "\udcff"],
+    ids=["nested", "a number", "nothing", "no list", "a mapping", "a null byte", "empty", "not UTF-8"],
+)
+def test_a_customer_cannot_disturb_the_look_by_what_is_in_the_file(tmp_path: Path, content: str) -> None:
+    (tmp_path / "clawdet-settings.json").write_text(content, errors="surrogateescape")
+    assert overruled(str(tmp_path)) == []
+
+
+def test_a_customer_cannot_make_the_look_read_something_else(tmp_path: Path) -> None:
+    file = tmp_path / "clawdet-settings.json"
+    (tmp_path / "elsewhere").write_text('{"overruled": ["of the server"]}')
+    file.symlink_to("elsewhere")
+    assert overruled(str(tmp_path)) == []
+    file.unlink()
+    os.mkfifo(file)
+    assert overruled(str(tmp_path)) == []
+    file.unlink()
+    file.mkdir()
+    assert overruled(str(tmp_path)) == []
 
 
 def test_a_docker_that_does_not_answer_is_a_failure_and_not_an_empty_server(tmp_path: Path) -> None:
