@@ -59,16 +59,14 @@ def strays_told(done: Done) -> list[str]:
     try:
         found = json.loads(done.output)
         strays = [
-            f"{one['server']}: {one['deployment']}, {one['containers']} containers, "
-            f"{f'volumes {listed(one["volumes"])}' if one['volumes'] else 'no volume'}"
+            f"- {one['server']}: {one['deployment']}, {one['containers']} containers, "
+            f"volumes {listed(one['volumes']) or 'none'}"
             for one in found["strays"]
         ]
         unasked = listed(sorted(found["failures"]))
     except (ValueError, KeyError, TypeError):
         return [f"Servers were not asked for strays: `clawdet strays` ended with {done.code}."]
-    parts = (
-        ["On servers, and declared by no stack:", "\n".join(f"- {harmless(one)}" for one in strays)] if strays else []
-    )
+    parts = ["On servers, and declared by no stack:", harmless("\n".join(strays))] if strays else []
     if unasked:
         parts.append(f"These servers could not be asked for strays: {unasked}. `clawdet strays` says why.")
     return parts

@@ -36,7 +36,7 @@ def checked(preview: int, strays: int, *found: dict[str, object], failures: dict
 def test_what_no_stack_declares_is_drift(preview: int, code: int) -> None:
     report = checked(preview, 7, STRAY)
     assert report.code == code
-    assert "- shared-1: alice, 2 containers, volumes `alice_state`" in report.text
+    assert "\n- shared-1: alice, 2 containers, volumes `alice_state`" in report.text
 
 
 def test_servers_that_cannot_be_asked_are_told_and_no_drift() -> None:
