@@ -10,7 +10,8 @@ from pathlib import Path
 
 import typer
 
-from clawdet_infra.cli import project, recover
+from clawdet_infra.cli import project
+from clawdet_infra.cli import up as updates
 from clawdet_infra.cli.events import customer_spans
 from clawdet_infra.cli.project import ROOT, CommandError, Exit
 
@@ -31,13 +32,9 @@ def up() -> None:
     started = time.monotonic()
     _step("Local cloud", [sys.executable, "-m", "localcloud", "up"])
     _step("Stack", ["pulumi", "stack", "select", "--create", "--stack", STACK])
-    recover.recover(stack=STACK, json_output=False)
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "events.json"
-        code = project.run(
-            ["pulumi", "up", "--stack", STACK, "--yes", "--skip-preview", "--event-log", str(log)],
-            env={"PULUMI_DEBUG_COMMANDS": "true"},
-        )
+        code = updates.update(STACK, ["--yes", "--event-log", str(log)], env={"PULUMI_DEBUG_COMMANDS": "true"})
         events = log.read_text(encoding="utf-8") if log.exists() else ""
     if code != Exit.OK:
         raise typer.Exit(code)

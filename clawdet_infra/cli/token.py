@@ -44,7 +44,7 @@ def show(customers: Ids, yes: Yes = False, stacks: Stacks = None, json_output: J
 @app.command("rotate")
 def rotate(
     customer: Id,
-    up: Annotated[bool, typer.Option("--up", help="Bring the stack up at once.")] = False,
+    up: Annotated[bool, typer.Option("--up", help="Update the stack at once, as `clawdet up` does.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="With --up: do not ask before the update.")] = False,
     stack: Annotated[
         str | None, typer.Option("--stack", "-s", help="The stack; needed where several have the customer.")
@@ -72,7 +72,6 @@ def rotate(
     if not up:
         typer.echo(f"Nothing has changed yet; the new token is made by: clawdet up -s {name}", err=True)
         return
-    from clawdet_infra.cli import recover
+    from clawdet_infra.cli import up as updates
 
-    recover.recover(stack=name, json_output=False)
-    raise typer.Exit(project.run(["pulumi", "up", "--stack", name, *(["--yes", "--skip-preview"] if yes else [])]))
+    raise typer.Exit(updates.update(name, ["--yes"] if yes else []))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,6 +24,8 @@ _YES = ("--yes", "-y")
 _SKIP = ("--skip-preview", "-f")
 _OF_UPDATES = (*_YES, *_SKIP, "--continue-on-error", "--expect-no-changes", "--json", "-j")
 """What `pulumi up` takes and our preview must not."""
+_WITH_A_VALUE = ("--plan", "--event-log")
+"""The same, of those that the next argument belongs to."""
 
 _IN_PART = ("--target", "-t", "--exclude", "-x", "--config", "-c", "--plan")
 """With these an update does not make all of what the stack's file says."""
@@ -48,28 +50,44 @@ def up(
 
     Example: clawdet up -s prod --diff
     """
+    raise typer.Exit(update(stack, context.args, policies=not no_policy, named=allowed(allow_loss or [])))
+
+
+def update(
+    stack: str,
+    arguments: Sequence[str] = (),
+    *,
+    policies: bool = True,
+    named: Collection[str] | None = None,
+    env: Mapping[str, str] | None = None,
+) -> int:
+    """Update a stack as `clawdet up` does, and return the exit code: the one way in which commands update stacks.
+
+    `arguments` go to `pulumi up`, and `env` into its environment. `named` is what may lose data, by default what the
+    environment names. Raises typer.Exit where recovery fails.
+    """
+    named = allowed([]) if named is None else named
     if (base := _base_of(stack)) != stack:
-        _update_cell(stack, base, context.args, no_policy=no_policy, named=allowed(allow_loss or []))
+        return _update_cell(stack, base, arguments, policies=policies, named=named)
     recover.recover(stack=stack, json_output=False)
-    pack = None if no_policy else str(POLICY_PACK)
-    arguments = context.args
+    pack = str(POLICY_PACK) if policies else None
     # Imported where it is needed: it takes time that no other command should wait for.
     from clawdet_infra.changes.checkout import CheckoutSource
     from clawdet_infra.changes.previewing import Wish, preview
 
     source = CheckoutSource(stack, ROOT, _for_preview(arguments))
-    made_from = source.fingerprint(policies=pack is not None)
-    report = preview([source], Wish(policy_pack=pack, named=allowed(allow_loss or []), full=True))
+    made_from = source.fingerprint(policies=policies)
+    report = preview([source], Wish(policy_pack=pack, named=named, full=True))
     _show(report)
     if (code := exit_code(report)) != Exit.OK:
-        raise typer.Exit(code)
-    policies = ["--policy-pack", pack] if pack else []
+        return code
+    held = ["--policy-pack", pack] if pack else []
     # A person who has to confirm sees the engine's own preview; who has said yes need not wait for a second one.
     skip = ["--skip-preview"] if not {*_SKIP}.intersection(arguments) and {*_YES}.intersection(arguments) else []
-    ended = project.run(["pulumi", "up", "--stack", stack, *policies, *skip, *arguments])
+    ended = project.run(["pulumi", "up", "--stack", stack, *held, *skip, *arguments], env=env)
     if ended == Exit.OK and made_from is not None and not _in_part(arguments):
-        _keep(stack, made_from, policies=pack is not None)
-    raise typer.Exit(ended)
+        _keep(stack, made_from, policies=policies)
+    return ended
 
 
 def _base_of(stack: str) -> str:
@@ -78,18 +96,16 @@ def _base_of(stack: str) -> str:
     return base_of(stack, ROOT)
 
 
-def _update_cell(
-    cell: str, base: str, arguments: Sequence[str], *, no_policy: bool, named: Collection[str]
-) -> NoReturn:
+def _update_cell(cell: str, base: str, arguments: Sequence[str], *, policies: bool, named: Collection[str]) -> int:
     """Bring a cell to its base's present settings, and not where that would lose data that nobody has named."""
     from clawdet_infra.automation import AutomationError, LossError, Provisioner
 
     if unknown := [one for one in arguments if one not in (*_YES, *_SKIP, "--non-interactive")]:
         typer.echo(f"error: {cell} is a cell, whose update takes no {unknown[0]}", err=True)
-        raise typer.Exit(Exit.CONFIGURATION)
-    if no_policy:
+        return Exit.CONFIGURATION
+    if not policies:
         typer.echo(f"error: {cell} is a cell, which is never updated without the policies", err=True)
-        raise typer.Exit(Exit.CONFIGURATION)
+        return Exit.CONFIGURATION
     from clawdet_infra.automation.cells import CellSource
     from clawdet_infra.changes.checkout import CheckoutSource
     from clawdet_infra.changes.previewing import Wish, preview
@@ -100,7 +116,7 @@ def _update_cell(
     report = preview([source], wish)
     _show(report)
     if (code := exit_code(report)) != Exit.OK:
-        raise typer.Exit(code)
+        return code
     if not {*_YES}.intersection(arguments):
         typer.confirm(f"Update {cell} to the settings of {base}?", abort=True)
     try:
@@ -112,14 +128,14 @@ def _update_cell(
             )
     except LossError as error:
         typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(Exit.POLICY) from None
+        return Exit.POLICY
     except AutomationError as error:
         typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(Exit.RESOURCE if error.action == "retry" else Exit.ERROR) from None
+        return Exit.RESOURCE if error.action == "retry" else Exit.ERROR
     failed = [one for one in rows if one.phase == "failed"]
     for one in failed:
         typer.echo(f"error: customer {one.id}: {one.error}", err=True)
-    raise typer.Exit(Exit.RESOURCE if failed else Exit.OK)
+    return Exit.RESOURCE if failed else Exit.OK
 
 
 def allowed(named: Sequence[str]) -> Collection[str]:
@@ -166,9 +182,9 @@ def _for_preview(arguments: Sequence[str]) -> list[str]:
     for one in arguments:
         if left_out:
             left_out = False
-        elif one == "--plan":
+        elif one in _WITH_A_VALUE:
             left_out = True
-        elif one.partition("=")[0] not in (*_OF_UPDATES, "--plan"):
+        elif one.partition("=")[0] not in (*_OF_UPDATES, *_WITH_A_VALUE):
             kept.append(one)
     return kept
 
