@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from clawdet_infra import passphrase
 from clawdet_infra.cli import project
 from clawdet_infra.cli.columns import columns
 from clawdet_infra.cli.project import ROOT, CommandError, Exit, capture_json
@@ -96,8 +97,9 @@ def _backend() -> Finding:
 
 
 def _passphrase() -> Finding:
-    if os.environ.get("PULUMI_CONFIG_PASSPHRASE") is not None or os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE"):
-        return Finding("passphrase", True, "", "environment")
+    if (given := passphrase.given(os.environ)) is not None:
+        source = "the examples' public one, for local clouds alone" if given == passphrase.EXAMPLE else "environment"
+        return Finding("passphrase", True, "", source)
     return Finding(
         "passphrase",
         False,

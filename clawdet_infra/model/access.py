@@ -6,6 +6,7 @@ import ipaddress
 import re
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator
 
@@ -92,6 +93,17 @@ AnyNetwork = IPv4Network | IPv6Network
 Network = Annotated[AnyNetwork, BeforeValidator(_network)]
 
 
+def is_local(endpoint: str | None) -> bool:
+    """Return whether an API that answers at an endpoint is a local cloud's: it is on this machine, or near it."""
+    if endpoint is None:
+        return False
+    host = urlsplit(endpoint).hostname or ""
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return host == "localhost"
+
+
 class AcmeAccess(Record):
     """An ACME server other than the public one: its directory, and the PEM file of the CA that signs its HTTPS."""
 
@@ -116,6 +128,11 @@ class CloudAccess(Record):
     image_prefix: ImagePrefix = ""
     acme: AcmeAccess | None = None
     docker_host: Text | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this is a local cloud, whose servers have private addresses."""
+        return is_local(self.endpoint)
 
 
 class SshAccess(Record):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from clawdet_infra.model.stackfile import read_stack_file
+from clawdet_infra.passphrase import EXAMPLE
 from tests.support.stack import Stack
 from tests.unit.model.samples import API_KEY, CLOUD_TOKEN, customer, fleet
 
@@ -75,3 +76,13 @@ def test_customers_that_are_no_list_are_told_together_with_the_rest(stack):
     output = stack.preview().output
     assert "- customers: must be a list, but is a mapping." in output
     assert "- zone: 'managed' is no way to treat a zone." in output
+
+
+def test_the_public_passphrase_updates_no_stack_outside_of_a_local_cloud(tmp_path):
+    stack = Stack(tmp_path / "project", extra_env={"PULUMI_CONFIG_PASSPHRASE": EXAMPLE}).init()
+    configure(stack, customer())
+    result = stack.up()
+    assert result.code != 0
+    said = " ".join(result.output.split())
+    assert "encrypted with the public passphrase of the examples" in said
+    assert "Traceback" not in said
