@@ -15,7 +15,7 @@ from clawdet_infra.redaction import Redactor, values_of
 from clawdet_infra.remote import edge, gateway, server
 from clawdet_infra.remote.containers import Project, forget, pull
 from clawdet_infra.remote.failures import DeploymentError
-from clawdet_infra.remote.install import install_guard
+from clawdet_infra.remote.install import install_firewall, install_guard
 from clawdet_infra.remote.releases import Release, Releases
 from clawdet_infra.remote.state import SavedState
 
@@ -63,6 +63,7 @@ class Deployment:
         with self._lock(self._name):
             # Customers of one host are deployed side by side.  The name is none that a customer can have.
             with self._lock(".guard"):
+                install_firewall(self._payload)
                 install_guard(self._payload)
             Project(gateway.trial_name(self._name), self._directory, self._directory).remove(volumes=True)
             release, good = self._releases.stage(self._payload), self._releases.good

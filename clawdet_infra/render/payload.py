@@ -11,6 +11,7 @@ from typing import Any
 from clawdet_infra import remote
 from clawdet_infra.layout import CustomerLayout, HostLayout
 from clawdet_infra.render.bundle import COMPOSE_FILE, Bundle, site
+from clawdet_infra.render.server import FIREWALL_PROGRAM, FIREWALL_RULES_TEXT, FIREWALL_UNIT, FIREWALL_UNIT_TEXT
 from clawdet_infra.render.templates import text
 
 START_SECONDS = 240
@@ -18,6 +19,11 @@ START_SECONDS = 240
 
 # Where the guard is on a server; its service names the program too.
 _GUARD = {"program": "/usr/local/lib/clawdet/guard.pyz", "units": "/etc/systemd/system"}
+_FIREWALL = {
+    "program": FIREWALL_PROGRAM,
+    "unit": FIREWALL_UNIT,
+    "installed": "/usr/local/lib/clawdet/firewall.installed",
+}
 _CONFIG_FOLDER = re.compile(r"config/[0-9a-f]{16}/")
 _GUARD_UNITS = ("clawdet-guard.service", "clawdet-guard.timer")
 
@@ -105,7 +111,8 @@ def _payload(bundle: Bundle, **fields: Any) -> str:
             "digest": bundle.digest,
             "images": dict(bundle.images),
             "guard": _GUARD,
-            **remote.program(files=files, guard_units={name: text(f"host/{name}") for name in _GUARD_UNITS}),
+            "firewall": _FIREWALL,
+            **remote.program(files=files, **_system()),
         }
     )
 
@@ -133,9 +140,17 @@ def _file_marks(bundle: Bundle) -> dict[str, str]:
     return marks
 
 
+def _system() -> dict[str, Any]:
+    """Return what every deployment brings to a server: the guard's units, and the containers' firewall."""
+    return {
+        "guard_units": {name: text(f"host/{name}") for name in _GUARD_UNITS},
+        "firewall_rules": text(f"host/{FIREWALL_RULES_TEXT}"),
+        "firewall_unit": text(f"host/{FIREWALL_UNIT_TEXT}"),
+    }
+
+
 @functools.cache
 def _program_mark() -> str:
-    """Return a short digest of what runs on a server: the deployment's program, and its guard with the units."""
-    units = {name: text(f"host/{name}") for name in _GUARD_UNITS}
-    program = json.dumps([remote.program(files={}, guard_units=units), _GUARD])
+    """Return a short digest of what runs on a server: the deployment's program, its guard, and the firewall."""
+    program = json.dumps([remote.program(files={}, **_system()), _GUARD, _FIREWALL])
     return hashlib.sha256(program.encode()).hexdigest()[:8]
