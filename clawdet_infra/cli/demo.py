@@ -13,6 +13,7 @@ import typer
 from clawdet_infra.cli import project
 from clawdet_infra.cli import up as updates
 from clawdet_infra.cli.events import customer_spans
+from clawdet_infra.cli.output import echo
 from clawdet_infra.cli.project import ROOT, CommandError, Exit
 
 STACK = "local"
@@ -39,7 +40,7 @@ def up() -> None:
     if code != Exit.OK:
         raise typer.Exit(code)
     healthy = fleet_table.show(STACK, customer_spans(events, stack.outputs_of(STACK)["customers"]))
-    typer.echo(f"\n{time.monotonic() - started:.0f} s in all. Look around with: . ./activate")
+    echo(f"\n{time.monotonic() - started:.0f} s in all. Look around with: . ./activate")
     raise typer.Exit(Exit.OK if healthy else Exit.RESOURCE)
 
 
@@ -56,7 +57,7 @@ def down() -> None:
             # The servers went with their cloud, so there is nothing left to destroy one by one.
             project.capture(["pulumi", "stack", "rm", STACK, "--force", "--yes", "--preserve-config"])
     except CommandError as error:
-        typer.echo(f"error: {error}", err=True)
+        echo(f"error: {error}", err=True)
         code = code or Exit.ERROR
     raise typer.Exit(code)
 
@@ -64,5 +65,5 @@ def down() -> None:
 def _step(name: str, argv: list[str]) -> None:
     code = project.run(argv, env={"CLAWDET_ROOT": str(ROOT), "PATH": os.environ["PATH"]})
     if code != Exit.OK:
-        typer.echo(f"error: {name}: `{' '.join(argv)}` ended with {code}", err=True)
+        echo(f"error: {name}: `{' '.join(argv)}` ended with {code}", err=True)
         raise typer.Exit(Exit.ERROR)

@@ -15,6 +15,7 @@ import typer
 from clawdet_infra import passphrase
 from clawdet_infra.cli import project
 from clawdet_infra.cli.columns import columns
+from clawdet_infra.cli.output import echo
 from clawdet_infra.cli.project import ROOT, CommandError, Exit, capture_json
 
 _PACKAGES = ("pulumi", "pulumi-hcloud", "pulumi-docker", "pulumi-command", "pulumi-random")
@@ -114,4 +115,4 @@ def _show(findings: list[Finding]) -> None:
         ("ok" if one.found else "missing", one.name, one.version, " - ".join(filter(None, (one.source, one.advice))))
         for one in findings
     ]
-    typer.echo(columns(rows))
+    echo(columns(rows))

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from clawdet_infra.cli import project
+from clawdet_infra.cli.output import echo
 from clawdet_infra.cli.project import CommandError, Exit, capture
 from clawdet_infra.driver.recovering import CloudError, LockedError
 from clawdet_infra.driver.recovering import recover as take_up
@@ -39,9 +40,9 @@ def recover(
         return find_at(fleet.cloud.endpoint or HETZNER, fleet.cloud.token.get_secret_value(), labels)(creates)
 
     try:
-        done = take_up(stack, pulumi, find, lambda text: typer.echo(text, err=True))
+        done = take_up(stack, pulumi, find, lambda text: echo(text, err=True))
     except (CommandError, LockedError, CloudError) as error:
-        typer.echo(f"error: {error}", err=True)
+        echo(f"error: {error}", err=True)
         raise typer.Exit(Exit.ERROR) from None
     if json_output:
         project.print_json({"stack": stack, "lock_freed": done.lock_freed, "adopted": list(done.adopted)})

@@ -10,6 +10,7 @@ import typer
 from clawdet_infra.cli import project
 from clawdet_infra.cli.columns import columns
 from clawdet_infra.cli.instances import Id, Ids, Json, Stacks, fail, find
+from clawdet_infra.cli.output import echo
 from clawdet_infra.cli.project import ROOT, Exit
 
 app = typer.Typer(help="Show a customer's gateway token and password, or have new ones made.", no_args_is_help=True)
@@ -38,7 +39,7 @@ def show(customers: Ids, yes: Yes = False, stacks: Stacks = None, json_output: J
     if json_output:
         project.print_json(secrets)
     else:
-        typer.echo("\n\n".join(columns(list(one.items())) for one in secrets))
+        echo("\n\n".join(columns(list(one.items())) for one in secrets))
 
 
 @app.command("rotate")
@@ -68,9 +69,9 @@ def rotate(
     if json_output:
         project.print_json({"id": customer, "stack": name, "file": str(file), "token_version": version})
     else:
-        typer.echo(f"{customer}: tokenVersion is now {version} in {file}")
+        echo(f"{customer}: tokenVersion is now {version} in {file}")
     if not up:
-        typer.echo(f"Nothing has changed yet; the new token is made by: clawdet up -s {name}", err=True)
+        echo(f"Nothing has changed yet; the new token is made by: clawdet up -s {name}", err=True)
         return
     from clawdet_infra.cli import up as updates
 

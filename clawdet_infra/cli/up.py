@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clawdet_infra.cli import project, recover
+from clawdet_infra.cli.output import echo
 from clawdet_infra.cli.project import ROOT, Exit
 
 if TYPE_CHECKING:
@@ -101,10 +102,10 @@ def _update_cell(cell: str, base: str, arguments: Sequence[str], *, policies: bo
     from clawdet_infra.automation import AutomationError, LossError, Provisioner
 
     if unknown := [one for one in arguments if one not in (*_YES, *_SKIP, "--non-interactive")]:
-        typer.echo(f"error: {cell} is a cell, whose update takes no {unknown[0]}", err=True)
+        echo(f"error: {cell} is a cell, whose update takes no {unknown[0]}", err=True)
         return Exit.CONFIGURATION
     if not policies:
-        typer.echo(f"error: {cell} is a cell, which is never updated without the policies", err=True)
+        echo(f"error: {cell} is a cell, which is never updated without the policies", err=True)
         return Exit.CONFIGURATION
     from clawdet_infra.automation.cells import CellSource
     from clawdet_infra.changes.checkout import CheckoutSource
@@ -123,18 +124,18 @@ def _update_cell(cell: str, base: str, arguments: Sequence[str], *, policies: bo
         with Provisioner(base, root=ROOT) as fleet:
             rows = fleet.update(
                 cell,
-                lambda event: typer.echo(f"{event.seconds:6.1f} s  {event.customer} {event.stage}"),
+                lambda event: echo(f"{event.seconds:6.1f} s  {event.customer} {event.stage}"),
                 allow_loss=named,
             )
     except LossError as error:
-        typer.echo(f"error: {error}", err=True)
+        echo(f"error: {error}", err=True)
         return Exit.POLICY
     except AutomationError as error:
-        typer.echo(f"error: {error}", err=True)
+        echo(f"error: {error}", err=True)
         return Exit.RESOURCE if error.action == "retry" else Exit.ERROR
     failed = [one for one in rows if one.phase == "failed"]
     for one in failed:
-        typer.echo(f"error: customer {one.id}: {one.error}", err=True)
+        echo(f"error: customer {one.id}: {one.error}", err=True)
     return Exit.RESOURCE if failed else Exit.OK
 
 
@@ -154,9 +155,8 @@ def exit_code(report: Report) -> Exit:
 
 
 def _show(report: Report) -> None:
-    from rich.console import Console
-
     from clawdet_infra.changes.as_text import as_text
+    from clawdet_infra.cli.console import Console
 
     Console(stderr=True).print(as_text(report))
 
@@ -170,9 +170,7 @@ def _keep(stack: str, made_from: str, *, policies: bool) -> None:
     if source.fingerprint(policies=policies) != made_from:
         return
     if why := keep_mark(source, made_from, ROOT):
-        typer.echo(
-            f"warning: the next preview will ask the engine, since this update could not be noted: {why}", err=True
-        )
+        echo(f"warning: the next preview will ask the engine, since this update could not be noted: {why}", err=True)
 
 
 def _for_preview(arguments: Sequence[str]) -> list[str]:
