@@ -67,7 +67,8 @@ def _is_installed(files: Mapping[Path, bytes], stamp: Path) -> bool:
 
 def _holds() -> bool:
     """Return whether packets pass the firewall's rules, which somebody may have flushed."""
-    return all(run(["iptables", "-w", "-C", chain, "-j", ours], seconds=30).ok for chain, ours in _HOOKS)
+    kinds = ("iptables", "ip6tables") if Path("/proc/net/if_inet6").exists() else ("iptables",)
+    return all(run([kind, "-w", "-C", chain, "-j", ours], seconds=30).ok for kind in kinds for chain, ours in _HOOKS)
 
 
 def archive(modules: Mapping[str, str]) -> bytes:
