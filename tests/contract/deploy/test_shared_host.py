@@ -118,10 +118,11 @@ def left_on(place: Place) -> str:
     )
 
 
-def keys(place: Place) -> set[str]:
-    """The private keys that the edge keeps, by the names of their files."""
+def certified(place: Place) -> set[str]:
+    """The names that the edge keeps a private key for."""
     volume = place.run("docker volume inspect --format '{{.Mountpoint}}' clawdet-edge_certificates").strip()
-    return set(place.run(f"find {volume} -name '*.deploy.test.key' -printf '%f\\n'").split())
+    files = place.run(f"find {volume}/caddy/certificates -name '*.key' -printf '%f\\n'")
+    return {file.removesuffix(".key") for file in files.split()}
 
 
 async def test_a_customer_goes_with_all_their_data_and_comes_back_without(
@@ -129,14 +130,14 @@ async def test_a_customer_goes_with_all_their_data_and_comes_back_without(
 ) -> None:
     before = shared.started("bert"), shared.started("clawdet-edge")
     assert "anna_state" in left_on(shared)
-    assert keys(shared) >= {"anna.deploy.test.key", "bert.deploy.test.key"}
+    assert certified(shared) >= {anna.fqdn, bert.fqdn}
     shared.run("docker exec anna-gateway-1 sh -c 'echo secret > /home/node/.openclaw/kept'")
     ran = shared.remove(shared.payload(anna))
     assert ran.code == 0, ran.errors
     assert json.loads(ran.output)["removed"] == "customer anna"
     assert "anna" not in left_on(shared)
-    assert "anna.deploy.test.key" not in keys(shared)
-    assert "bert.deploy.test.key" in keys(shared)
+    assert anna.fqdn not in certified(shared)
+    assert bert.fqdn in certified(shared)
     assert (shared.started("bert"), shared.started("clawdet-edge")) == before
     await healthy(shared, bert)
     again = shared.deploy(shared.payload(anna))
