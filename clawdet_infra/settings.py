@@ -21,6 +21,7 @@ from pulumi.runtime import config as engine
 
 from clawdet_infra.model import (
     MAY_HOLD_SECRETS,
+    CloudAccess,
     ConfigurationError,
     Encrypted,
     Fleet,
@@ -29,6 +30,7 @@ from clawdet_infra.model import (
     load_fleet,
     misspelt_namespaces,
 )
+from clawdet_infra.passphrase import refusal
 
 NAMESPACE = "clawdet"
 TOKEN_VARIABLE = "HCLOUD_TOKEN"  # noqa: S105
@@ -63,9 +65,18 @@ def read() -> Fleet:
         fleet = load_fleet(raw, token=token)
     except ConfigurationError as error:
         problems += error.problems
+    else:
+        problems += _public_passphrase(fleet.cloud)
     if problems:
         raise ConfigurationError(problems)
     return fleet
+
+
+def _public_passphrase(cloud: CloudAccess) -> list[Problem]:
+    stack = pulumi.get_stack()
+    file = _project_folder() / f"Pulumi.{stack}.yaml"
+    why = refusal(stack, file, os.environ, local=cloud.is_local)
+    return [Problem(field="encryptionsalt", message=why)] if why else []
 
 
 def local_cloud(path: Path, *, must_answer: bool = True) -> dict[str, Any]:

@@ -128,8 +128,8 @@ def _make(engine: Engine, report: build.Report) -> Engine:
     """Makes what is missing. The caller holds the lock."""
     if not engine.is_complete and engine.release is None and official.source():
         report("looking for the official release")
-        if official.download() is None:
-            report("the official release cannot be reached")
+        if official.download(report) is None:
+            report("the official release cannot be had")
         engine = find()
     if not engine.is_complete and engine.release and official.source():
         report("letting pulumi download its plugins")

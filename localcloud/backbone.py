@@ -56,8 +56,13 @@ class Backbone:
 
     @property
     def registry_address(self) -> str:
-        """The registry's name in references of images, the same here and on the servers."""
+        """The registry's name in references of images, the same here and on the servers. It takes no pushes."""
         return f"{self.gateway}:{registry.PORT}"
+
+    @property
+    def push_address(self) -> str:
+        """Where this machine pushes images to; servers cannot reach it."""
+        return f"{registry.LOOPBACK}:{self._settings.push_port}"
 
     @property
     def acme_directory(self) -> str:
@@ -75,14 +80,17 @@ class Backbone:
         self._progress("starting the image registry and the ACME server")
         folder = self._paths.services
         children = (
-            registry.registry(self.gateway, self._authority, images_cache() / "registry", folder),
+            *registry.registries(
+                self.gateway, self._settings.push_port, self._authority, images_cache() / "registry", folder
+            ),
             acme.acme_server(pebble, self.gateway, self._settings.dns_port, self._authority, folder),
         )
         for child in children:
             stack.push_async_callback(child.stop)
         await asyncio.gather(*(child.start() for child in children))
         root = self._authority.root
-        references = await asyncio.to_thread(publish, self.registry_address, root, images, self._progress)
+        await asyncio.to_thread(publish, self.push_address, root, images, self._progress)
+        references = [f"{self.registry_address}/{image.reference}" for image in images]
         machines.use_registry(self.registry_address, root)
         await machines.refresh_golden(references)
         return machines

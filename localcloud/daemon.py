@@ -99,6 +99,7 @@ async def _start(paths: Paths, settings: Settings, progress: ProgressWriter) -> 
             running = running.with_images()
             info = info.with_machines(
                 registry=backbone.registry_address,
+                registry_push=backbone.push_address,
                 registry_ca=str(authority.root),
                 acme=Acme(directory=backbone.acme_directory, root=str(authority.root)),
                 docker_host=backbone.docker_host,

@@ -35,6 +35,7 @@ class Info:
     ca_directory: str
     api_only: bool
     registry: str | None = None
+    registry_push: str | None = None
     registry_ca: str | None = None
     acme: Acme | None = None
     docker_host: str | None = None
@@ -52,9 +53,18 @@ class Info:
             api_only=settings.api_only,
         )
 
-    def with_machines(self, *, registry: str, registry_ca: str, acme: Acme, docker_host: str) -> Info:
+    def with_machines(
+        self, *, registry: str, registry_push: str, registry_ca: str, acme: Acme, docker_host: str
+    ) -> Info:
         """What a cloud with machines has too."""
-        return replace(self, registry=registry, registry_ca=registry_ca, acme=acme, docker_host=docker_host)
+        return replace(
+            self,
+            registry=registry,
+            registry_push=registry_push,
+            registry_ca=registry_ca,
+            acme=acme,
+            docker_host=docker_host,
+        )
 
     def save(self, path: Path) -> None:
         """Write it; only its owner may read it, because of the token."""

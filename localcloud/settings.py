@@ -48,6 +48,8 @@ class Settings:
     api_only: bool
     egress: bool = False
     """Whether servers reach what this machine reaches; their network is made so, or not."""
+    push_port: int = 0
+    """Where the registry takes pushes; 0 in the settings of an older cloud, until it is started again."""
     behaviour: Behaviour = field(default_factory=Behaviour)
 
     @classmethod
@@ -102,6 +104,7 @@ def decide(
             dns_port=dns_port or free_port(_DNS_PORT if first else None),
             api_only=api_only,
             egress=egress,
+            push_port=free_port(),
             behaviour=behaviour,
         )
     if before.api_only != api_only:
@@ -115,7 +118,13 @@ def decide(
             f"the network of the cloud '{name}' was made without a way out and cannot be given one: "
             "give another --name, or destroy it first"
         )
-    return replace(before, port=port or before.port, dns_port=dns_port or before.dns_port, behaviour=behaviour)
+    return replace(
+        before,
+        port=port or before.port,
+        dns_port=dns_port or before.dns_port,
+        push_port=before.push_port or free_port(),
+        behaviour=behaviour,
+    )
 
 
 def free_port(wanted: int | None = None) -> int:

@@ -13,6 +13,7 @@ from tests.support.cloud import local_cloud
 from tests.support.live import ask, fleet, fleet_session
 from tests.support.logs import pytest_runtest_makereport
 from tests.support.parts import pytest_runtest_logreport, pytest_terminal_summary
+from tests.support.stack import PASSPHRASE
 
 __all__ = [
     "ask",
@@ -27,6 +28,10 @@ __all__ = [
 
 # Some tests fork this process, which may have run Pulumi's program by then; gRPC's handlers of forks break the child.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+
+# An activated shell has the examples' passphrase, which a fleet outside of a local cloud refuses.
+os.environ.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
+os.environ["PULUMI_CONFIG_PASSPHRASE"] = PASSPHRASE
 
 _GROUPS = {"e2e": "fleet", "operations": "fleet", "signups": "signups", "deploy": "deploy"}
 """The pytest-xdist group of each folder of tests that share servers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from clawdet_infra.automation.errors import SetupError
 from clawdet_infra.inventory import InventoryError, fleet_of, outputs_of
 from clawdet_infra.inventory.versions import versions
 from clawdet_infra.model import Fleet, dump_fleet, load_fleet
+from clawdet_infra.passphrase import refusal
 from clawdet_infra.registry import Record, Seal
 
 
@@ -29,6 +31,12 @@ class Base:
     def seal(self) -> Seal:
         """The key by which the registry encrypts the records of this base's cells."""
         return Seal(self.outputs["registry_key"])
+
+    def refuse_public_passphrase(self, stack: str, folder: Path) -> None:
+        """Raise SetupError where the secrets of a stack of this base, whose file is in a folder, are open to all."""
+        file = folder / f"Pulumi.{stack}.yaml"
+        if why := refusal(stack, file, os.environ, local=self.fleet.cloud.is_local):
+            raise SetupError(why)
 
     def fleet_with(self, records: list[Record], *, listed: bool) -> Fleet:
         """Return a fleet with this base's settings and these customers, beside those of its stack file if `listed`.
@@ -74,4 +82,6 @@ class Bases:
                 f"stack {self._name} has no output {missing[0]}: bring it up with `clawdet up -s {self._name}`, with "
                 "this version"
             )
-        return Base(self._name, asked.result(), outputs, str(version))
+        base = Base(self._name, asked.result(), outputs, str(version))
+        base.refuse_public_passphrase(self._name, self._root)
+        return base

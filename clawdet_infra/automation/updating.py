@@ -57,6 +57,8 @@ def policy_pack(root: Path) -> list[str]:
 class CellUpdate:
     """Brings one cell up.  Whoever runs it holds the cell's lease.
 
+    Raises SetupError where the cell's passphrase is the public one, or the base's settings do not fit its customers.
+
     Customers whose deployment failed, and for whom nobody has asked since, are left as they are, unless it is an update
     of `everybody`: others would wait until they have failed again.
     """
@@ -83,6 +85,7 @@ class CellUpdate:
         """Who is to go and could not be made ready for that, and why."""
         self._aside: dict[str, list[str]] = {}
         """Who is left as it is, and the URNs of what the engine is not to touch for that."""
+        base.refuse_public_passphrase(cell, folder_of(root, cell))
         self._fleet = self._make_fleet()
         self._layout: Layout = lay_out(self._fleet, cell=cell)
         self._redact = Redactor(_secrets(desired))

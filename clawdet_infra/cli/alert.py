@@ -18,6 +18,7 @@ import typer
 from clawdet_infra.cli import project
 from clawdet_infra.cli.columns import columns
 from clawdet_infra.cli.history import history_url
+from clawdet_infra.cli.output import echo
 from clawdet_infra.cli.project import ROOT, Exit
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def try_channels(json_output: Json = False) -> None:
         project.print_json([asdict(one) for one in deliveries])
     else:
         rows = [("arrived" if one.arrived else "failed", one.channel, one.problem) for one in deliveries]
-        typer.echo(columns(rows))
+        echo(columns(rows))
     raise typer.Exit(Exit.OK if all(one.arrived for one in deliveries) else Exit.RESOURCE)
 
 
@@ -83,7 +84,7 @@ def list_alerts(
     if json_output:
         project.print_json([{**asdict(one), "open": one.resolved is None} for one in alerts])
     elif not alerts:
-        typer.echo(f"No alert is open, and none was resolved since {_time(begin)}.")
+        echo(f"No alert is open, and none was resolved since {_time(begin)}.")
     else:
         rows = [("STATE", "RAISED", "RESOLVED", "ALERT", "TOLD", "SEEN")]
         rows += [
@@ -97,7 +98,7 @@ def list_alerts(
             )
             for one in alerts
         ]
-        typer.echo(columns(rows))
+        echo(columns(rows))
 
 
 @app.command("mute")
@@ -127,7 +128,7 @@ def mute(
     if json_output:
         project.print_json(asdict(window))
     else:
-        typer.echo(
+        echo(
             f"Muted {window.scope} from {_time(window.begins)} to {_time(window.ends)}. "
             f"To end it before: clawdet alert unmute {window.id}"
         )
@@ -149,7 +150,7 @@ def unmute(
     if json_output:
         project.print_json({"removed": number})
     else:
-        typer.echo(f"Window {number} is gone.")
+        echo(f"Window {number} is gone.")
 
 
 @app.command("windows")
@@ -164,13 +165,13 @@ def windows(json_output: Json = False) -> None:
     if json_output:
         project.print_json([{**asdict(one), "open": one.begins <= now} for one in found])
     elif not found:
-        typer.echo("Nothing is muted.")
+        echo("Nothing is muted.")
     else:
         rows = [("ID", "STATE", "SCOPE", "FROM", "TO", "REASON")]
         for one in found:
             state = "open" if one.begins <= now else "to come"
             rows.append((str(one.id), state, one.scope, _time(one.begins), _time(one.ends), one.reason))
-        typer.echo(columns(rows))
+        echo(columns(rows))
 
 
 @contextmanager
@@ -183,7 +184,7 @@ def _history() -> Iterator[History]:
         with History.open(history_url()) as history:
             yield history
     except HistoryError as error:
-        typer.echo(f"error: {error}", err=True)
+        echo(f"error: {error}", err=True)
         raise typer.Exit(Exit.ERROR) from None
 
 
@@ -232,5 +233,5 @@ def _time(moment: datetime) -> str:
 
 
 def _refused(message: str) -> typer.Exit:
-    typer.echo(f"error: {message}", err=True)
+    echo(f"error: {message}", err=True)
     return typer.Exit(Exit.CONFIGURATION)

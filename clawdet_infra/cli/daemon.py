@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from clawdet_infra.cli.output import echo
 from clawdet_infra.cli.project import ROOT, Exit
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def daemon(
             operations = replace(operations, interval_seconds=interval)
         channels = load_channels(os.environ, ROOT / ".clawdet" / "alerts.yaml")
     except (OperationsError, ChannelsError, ValueError) as error:
-        typer.echo(f"error: {error}", err=True)
+        echo(f"error: {error}", err=True)
         raise typer.Exit(Exit.CONFIGURATION) from None
     fleet = StackFleet(stacks, operations.inventory_seconds)
     raise typer.Exit(
@@ -100,7 +101,7 @@ async def _look_after(
     try:
         sender = Sender(channels.channels, redact)
     except ChannelsError as error:
-        typer.echo(f"error: {error}", err=True)
+        echo(f"error: {error}", err=True)
         return Exit.CONFIGURATION
     async with wiring.daemon(
         operations,
@@ -122,7 +123,7 @@ async def _once(made: Daemon) -> Exit:
     try:
         report = await made.once()
     except (HeldError, FleetError, HistoryError) as error:
-        typer.echo(f"error: {error}", err=True)
+        echo(f"error: {error}", err=True)
         return Exit.ERROR
     if report.down:
         return Exit.RESOURCE
@@ -142,7 +143,7 @@ async def _run(made: Daemon, readings: Callable[[], Readings], address: tuple[st
             try:
                 url = await stack.enter_async_context(served(*address, readings))
             except OSError as error:
-                typer.echo(f"error: metrics cannot be served at {':'.join(map(str, address))}: {error}", err=True)
+                echo(f"error: metrics cannot be served at {':'.join(map(str, address))}: {error}", err=True)
                 return Exit.CONFIGURATION
             logging.getLogger(__name__).info("metrics are at %s", url)
         await made.run()

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import typer
 
-from clawdet_infra.cli import project, recover
+from clawdet_infra.cli import project
+from clawdet_infra.cli import up as updates
 from clawdet_infra.cli.events import customer_spans
+from clawdet_infra.cli.output import echo
 from clawdet_infra.cli.project import ROOT, CommandError, Exit
 
 STACK = "local"
@@ -32,18 +34,14 @@ def up() -> None:
     started = time.monotonic()
     _step("Local cloud", [sys.executable, "-m", "localcloud", "up"])
     _step("Stack", ["pulumi", "stack", "select", "--create", "--stack", STACK])
-    recover.recover(stack=STACK, json_output=False)
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "events.json"
-        code = project.run(
-            ["pulumi", "up", "--stack", STACK, "--yes", "--skip-preview", "--event-log", str(log)],
-            env={"PULUMI_DEBUG_COMMANDS": "true"},
-        )
+        code = updates.update(STACK, ["--yes", "--event-log", str(log)], env={"PULUMI_DEBUG_COMMANDS": "true"})
         events = log.read_text(encoding="utf-8") if log.exists() else ""
     if code != Exit.OK:
         raise typer.Exit(code)
     healthy = fleet_table.show(STACK, customer_spans(events, stack.outputs_of(STACK)["customers"]))
-    typer.echo(f"\n{time.monotonic() - started:.0f} s in all. Look around with: . ./activate")
+    echo(f"\n{time.monotonic() - started:.0f} s in all. Look around with: . ./activate")
     raise typer.Exit(Exit.OK if healthy else Exit.RESOURCE)
 
 
@@ -71,7 +69,7 @@ def down() -> None:
             with Registry.open(root=ROOT) as registry:
                 registry.forget_base(STACK)
     except (CommandError, RegistryError) as error:
-        typer.echo(f"error: {error}", err=True)
+        echo(f"error: {error}", err=True)
         code = code or Exit.ERROR
     raise typer.Exit(code)
 
@@ -79,5 +77,5 @@ def down() -> None:
 def _step(name: str, argv: list[str]) -> None:
     code = project.run(argv, env={"CLAWDET_ROOT": str(ROOT), "PATH": os.environ["PATH"]})
     if code != Exit.OK:
-        typer.echo(f"error: {name}: `{' '.join(argv)}` ended with {code}", err=True)
+        echo(f"error: {name}: `{' '.join(argv)}` ended with {code}", err=True)
         raise typer.Exit(Exit.ERROR)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from clawdet_infra.cli import project
 from clawdet_infra.cli.columns import columns
 from clawdet_infra.cli.instances import Ids, Json, Stacks, find, run, short_image
+from clawdet_infra.cli.output import echo
 
 if TYPE_CHECKING:
     from clawdet_infra.fleet.hosts import Hosts
@@ -28,7 +27,7 @@ def details(customers: Ids, stacks: Stacks = None, json_output: Json = False) ->
     if json_output:
         project.print_json(known)
         return
-    typer.echo("\n\n".join(_text(one) for one in known))
+    echo("\n\n".join(_text(one) for one in known))
 
 
 async def _ask_all(inventory: Inventory, instances: list[Instance]) -> list[dict[str, Any]]:

@@ -12,8 +12,10 @@ from typing import Annotated
 
 import typer
 
+from clawdet_infra import passphrase
 from clawdet_infra.cli import project
 from clawdet_infra.cli.columns import columns
+from clawdet_infra.cli.output import echo
 from clawdet_infra.cli.project import ROOT, CommandError, Exit, capture_json
 
 _PACKAGES = ("pulumi", "pulumi-hcloud", "pulumi-docker", "pulumi-command", "pulumi-random")
@@ -96,8 +98,9 @@ def _backend() -> Finding:
 
 
 def _passphrase() -> Finding:
-    if os.environ.get("PULUMI_CONFIG_PASSPHRASE") is not None or os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE"):
-        return Finding("passphrase", True, "", "environment")
+    if (given := passphrase.given(os.environ)) is not None:
+        source = "the examples' public one, for local clouds alone" if given == passphrase.EXAMPLE else "environment"
+        return Finding("passphrase", True, "", source)
     return Finding(
         "passphrase",
         False,
@@ -112,4 +115,4 @@ def _show(findings: list[Finding]) -> None:
         ("ok" if one.found else "missing", one.name, one.version, " - ".join(filter(None, (one.source, one.advice))))
         for one in findings
     ]
-    typer.echo(columns(rows))
+    echo(columns(rows))

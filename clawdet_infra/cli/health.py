@@ -9,6 +9,7 @@ import typer
 
 from clawdet_infra.cli import project
 from clawdet_infra.cli.instances import Stacks, complete_id, fail
+from clawdet_infra.cli.output import echo
 from clawdet_infra.cli.project import Exit
 
 if TYPE_CHECKING:
@@ -75,16 +76,16 @@ def _once(checker: Checker, host: bool, json_output: bool) -> Round:
     if json_output:
         project.print_json(facts(done, checker.instances, checker.strays))
     else:
-        typer.echo(as_text(done, checker.instances, host=host, strays=checker.strays))
+        echo(as_text(done, checker.instances, host=host, strays=checker.strays))
     return done
 
 
 def _watch(checker: Checker, interval: float, host: bool, json_output: bool) -> Round:
     import json
 
-    from rich.console import Console
     from rich.live import Live
 
+    from clawdet_infra.cli.console import Console
     from clawdet_infra.cli.health_table import as_table, as_text, facts
 
     console = Console()
@@ -92,13 +93,13 @@ def _watch(checker: Checker, interval: float, host: bool, json_output: bool) -> 
         return _again(
             checker,
             interval,
-            lambda done: typer.echo(json.dumps(facts(done, checker.instances, checker.strays), default=str)),
+            lambda done: echo(json.dumps(facts(done, checker.instances, checker.strays), default=str)),
         )
     if not console.is_terminal:
         return _again(
             checker,
             interval,
-            lambda done: typer.echo(as_text(done, checker.instances, host=host, strays=checker.strays)),
+            lambda done: echo(as_text(done, checker.instances, host=host, strays=checker.strays)),
         )
     with Live(console=console, auto_refresh=False) as live:
         return _again(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clawdet_infra.cli import project
+from clawdet_infra.cli.output import echo
 from clawdet_infra.cli.project import ROOT, Exit
 
 if TYPE_CHECKING:
@@ -124,5 +125,5 @@ def _plain(value: Any) -> Any:
 
 
 def _stop(text: str, code: Exit) -> typer.Exit:
-    typer.echo(f"error: {text}", err=True)
+    echo(f"error: {text}", err=True)
     return typer.Exit(code)

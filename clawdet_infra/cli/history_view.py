@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from clawdet_infra.cli.columns import columns
+from clawdet_infra.cli.console import Console
+from clawdet_infra.cli.output import echo
 from clawdet_infra.fleet.history import RELATIVE_ERROR, Availability, Percentiles, Slot, Uptime
 from clawdet_infra.fleet.records import Condition, Event, State
 
@@ -38,18 +38,18 @@ class Past:
 
 def show(past: Past, plot: bool) -> None:
     """Print it."""
-    typer.echo(_headline(past))
-    typer.echo("")
-    typer.echo(columns(_uptime_rows(past.uptime)))
-    typer.echo("")
-    typer.echo(_latency(past))
+    echo(_headline(past))
+    echo("")
+    echo(columns(_uptime_rows(past.uptime)))
+    echo("")
+    echo(_latency(past))
     if plot:
-        typer.echo("")
+        echo("")
         console = Console(highlight=False)
         console.print(bars(past.slots))
         console.print(_legend())
-    typer.echo("")
-    typer.echo(_events(past))
+    echo("")
+    echo(_events(past))
 
 
 def bars(slots: Sequence[Slot]) -> Table:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
+from clawdet_infra.cli.output import echo
 from clawdet_infra.cli.project import Exit
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 def fail(message: str, code: Exit = Exit.ERROR) -> NoReturn:
     """End the command with an error."""
-    typer.echo(f"error: {message}", err=True)
+    echo(f"error: {message}", err=True)
     raise typer.Exit(code)
 
 

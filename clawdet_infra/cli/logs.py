@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clawdet_infra.cli.instances import Ids, Json, Service, Stacks, check_service, fail, find, run
+from clawdet_infra.cli.output import echo
 from clawdet_infra.cli.project import Exit
 
 if TYPE_CHECKING:
@@ -70,12 +71,12 @@ class _Show:
 
     def __call__(self, instance: str, stream: str, line: str) -> None:
         """Print a line of an instance; whoever reads on sees it at once."""
-        if self._as_json:
-            text = json.dumps({"id": instance, "service": self._service, "stream": stream, "line": line})
-        else:
-            text = f"{instance}: {line}" if self._named else line
         try:
-            print(text, flush=True)
+            if self._as_json:
+                found = {"id": instance, "service": self._service, "stream": stream, "line": line}
+                print(json.dumps(found), flush=True)
+            else:
+                echo(f"{instance}: {line}" if self._named else line)
         except BrokenPipeError:
             # Python would try once more at its end, and complain.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -91,7 +92,7 @@ async def _print_all(
         try:
             return await _print(await hosts.on(instance.server), instance, argv, show)
         except HostError as error:
-            typer.echo(f"error: {error}", err=True)
+            echo(f"error: {error}", err=True)
             return Exit.ERROR
 
     try:

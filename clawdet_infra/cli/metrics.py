@@ -8,6 +8,7 @@ import typer
 
 from clawdet_infra.cli import project
 from clawdet_infra.cli.history import history_url
+from clawdet_infra.cli.output import echo
 from clawdet_infra.cli.project import ROOT, Exit
 
 
@@ -27,7 +28,7 @@ def metrics(
         with History.open(history_url()) as history:
             states, alerts, size = history.states(), history.open_alerts(), history.size()
     except HistoryError as error:
-        typer.echo(f"error: {error}", err=True)
+        echo(f"error: {error}", err=True)
         raise typer.Exit(Exit.ERROR) from None
     listing = read_listing(ROOT)
     places = {one.id: (one.stack, one.plan) for one in listing.entries} if listing else None
@@ -35,4 +36,4 @@ def metrics(
     if json_output:
         project.print_json(samples(readings))
     else:
-        typer.echo(text(readings), nl=False)
+        echo(text(readings), nl=False)

@@ -9,6 +9,7 @@ import typer
 
 from clawdet_infra.cli import project
 from clawdet_infra.cli.instances import Id, Json, Stacks, find
+from clawdet_infra.cli.output import echo
 
 
 def open_(customer: Id, stacks: Stacks = None, json_output: Json = False) -> None:
@@ -29,7 +30,7 @@ def open_(customer: Id, stacks: Stacks = None, json_output: Json = False) -> Non
     if json_output:
         project.print_json({"id": entry.id, "url": entry.url, "user": entry.user})
         return
-    typer.echo(entry.url)
+    echo(entry.url)
     if _has_browser():
         # What a browser prints belongs to it, and would stand in the middle of the address.
         typer.launch(entry.url)

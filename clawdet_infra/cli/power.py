@@ -10,6 +10,7 @@ import typer
 
 from clawdet_infra.cli import project
 from clawdet_infra.cli.instances import Json, Stacks, complete_id, fail, failing, run
+from clawdet_infra.cli.output import echo
 from clawdet_infra.cli.project import Exit
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def _switch(
         project.print_json([{"server": name, "done": not why, "error": why} for name, why in done.items()])
     else:
         for name, why in done.items():
-            typer.echo(f"error: {why}" if why else f"{name}: {_DONE[what]}", err=bool(why))
+            echo(f"error: {why}" if why else f"{name}: {_DONE[what]}", err=bool(why))
     raise typer.Exit(Exit.ERROR if any(done.values()) else Exit.OK)
 
 
@@ -108,7 +109,7 @@ def _confirm(what: str, inventory: Inventory, servers: Sequence[Server], json_ou
 
     for server in servers:
         tenants = ", ".join(one.id for one in inventory.tenants(server.name)) or "no customer"
-        typer.echo(f"{server.name} has {tenants} on it.", err=True)
+        echo(f"{server.name} has {tenants} on it.", err=True)
     if json_output or not sys.stdin.isatty():
         fail(f"power {what} takes these down: say --yes where you mean it", Exit.CONFIGURATION)
     typer.confirm(f"Power {what}?", abort=True, err=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clawdet_infra.cli import project
+from clawdet_infra.cli.output import echo
 from clawdet_infra.cli.project import ROOT, Exit
 from clawdet_infra.cli.up import ALLOWED_VARIABLE, POLICY_PACK, allowed, exit_code
 
@@ -50,10 +51,10 @@ def preview(
     Example: clawdet preview -s prod --markdown
     """
     if markdown and json_output:
-        typer.echo("error: --markdown and --json are two reports; ask for one of them", err=True)
+        echo("error: --markdown and --json are two reports; ask for one of them", err=True)
         raise typer.Exit(Exit.CONFIGURATION)
     if empty_state and (refresh or full):
-        typer.echo("error: an empty state has nothing to refresh, and the engine is always asked", err=True)
+        echo("error: an empty state has nothing to refresh, and the engine is always asked", err=True)
         raise typer.Exit(Exit.CONFIGURATION)
     # Imported where it is needed: the report's parts take time that no other command should wait for.
     from clawdet_infra.automation.cells import Known
@@ -61,9 +62,7 @@ def preview(
     # A pull request that must not see any secret sees nothing of those who signed up.
     known = None if empty_state else Known(ROOT)
     if known is not None and known.error:
-        typer.echo(
-            f"warning: cells are left out, and the engine is asked about all stacks, since {known.error}", err=True
-        )
+        echo(f"warning: cells are left out, and the engine is asked about all stacks, since {known.error}", err=True)
     sources = _sources(stack or [], known)
     from clawdet_infra.changes.previewing import Wish
     from clawdet_infra.changes.previewing import preview as do_preview
@@ -88,7 +87,7 @@ def _sources(names: Sequence[str], known: Known | None) -> list[Source]:
     unknown = [name for name in names if name not in there and name not in cells]
     if unknown or not there:
         what = f"there is no file Pulumi.{unknown[0]}.yaml" if unknown else "there is no Pulumi.STACK.yaml"
-        typer.echo(f"error: {what} in {ROOT}", err=True)
+        echo(f"error: {what} in {ROOT}", err=True)
         raise typer.Exit(Exit.CONFIGURATION)
     chosen = list(dict.fromkeys(names)) or [*there, *cells]
     if known is None:
@@ -114,11 +113,10 @@ def _show(report: Report, *, markdown: bool, json_output: bool) -> None:
     elif markdown:
         from clawdet_infra.changes.as_markdown import as_markdown
 
-        typer.echo(as_markdown(report), nl=False)
+        echo(as_markdown(report), nl=False)
     else:
-        from rich.console import Console
-
         from clawdet_infra.changes.as_text import as_text
+        from clawdet_infra.cli.console import Console
 
         Console(soft_wrap=False).print(as_text(report))
 

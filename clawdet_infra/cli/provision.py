@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from clawdet_infra.cli import project
+from clawdet_infra.cli.output import echo
 from clawdet_infra.cli.project import Exit
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def status(customer: Customer, stack: Base = "prod", json_output: Json = False) 
     else:
         for name, value in asdict(row).items():
             if value not in ("", None, []) and name != "stages":
-                typer.echo(f"{name:14} {value}")
+                echo(f"{name:14} {value}")
     raise typer.Exit(Exit.RESOURCE if row.phase == "failed" else Exit.OK)
 
 
@@ -179,12 +180,13 @@ def list_(
 
 def _warn(clashes: Sequence[str]) -> None:
     for one in clashes:
-        typer.echo(f"warning: {one}", err=True)
+        echo(f"warning: {one}", err=True)
 
 
 def _show(rows: list[InstanceRow]) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from clawdet_infra.cli.console import Console
 
     table = Table(box=None, pad_edge=False)
     for heading in ("CUSTOMER", "PLAN", "STACK", "SERVER", "STATE", "URL"):
@@ -198,10 +200,10 @@ class _Teller:
     """Says what happens as it happens: on stdout, or on stderr where stdout is for JSON."""
 
     def __init__(self, json_output: bool) -> None:
-        self._stream = sys.stderr if json_output else sys.stdout
+        self._err = json_output
 
     def __call__(self, text: str) -> None:
-        print(text, file=self._stream, flush=True)
+        echo(text, err=self._err)
 
     def stage(self, event: StageEvent) -> None:
         """Tell that a stage was passed."""
@@ -248,13 +250,13 @@ def _fail(error: AutomationError, json_output: bool) -> NoReturn:
     if json_output:
         told = {"success": False, "error": str(error), "kind": type(error).__name__, "action": error.action}
         project.print_json(told)
-    typer.echo(f"error: {error}", err=True)
+    echo(f"error: {error}", err=True)
     codes = {"fix": Exit.CONFIGURATION, "retry": Exit.RESOURCE, "call": Exit.ERROR}
     raise typer.Exit(codes[error.action]) from None
 
 
 def _wrong(text: str) -> NoReturn:
-    typer.echo(f"error: {text}", err=True)
+    echo(f"error: {text}", err=True)
     raise typer.Exit(Exit.CONFIGURATION)
 
 

@@ -11,6 +11,7 @@ import typer
 from clawdet_infra.cli import project
 from clawdet_infra.cli.columns import columns
 from clawdet_infra.cli.instances import Json, Stacks, fail, find, short_image
+from clawdet_infra.cli.output import echo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,15 +35,15 @@ def ps(stacks: Stacks = None, cached: Cached = False, json_output: Json = False)
         if listing is None:
             fail("no list of instances was kept yet: run `clawdet ps`")
         entries = [one for one in listing.entries if not stacks or one.stack in stacks]
-        typer.echo(f"as of {_ago(listing.read_at)} ago", err=True)
+        echo(f"as of {_ago(listing.read_at)} ago", err=True)
     else:
         entries = [Entry.of(one) for one in find([], stacks)[1]]
     if json_output:
         project.print_json([asdict(one) for one in entries])
     elif entries:
-        typer.echo(_table(entries))
+        echo(_table(entries))
     else:
-        typer.echo("there are no customers")
+        echo("there are no customers")
 
 
 def _table(entries: Sequence[Entry]) -> str:

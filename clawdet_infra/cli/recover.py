@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from clawdet_infra.cli import project
+from clawdet_infra.cli.output import echo
 from clawdet_infra.cli.project import CommandError, Exit, capture
 from clawdet_infra.driver.recovering import CloudError, LockedError, Recovered, refuse_locked
 from clawdet_infra.driver.recovering import recover as take_up
@@ -56,11 +57,15 @@ def run(stack: str, wait: Wait | None = None) -> Recovered:
 
     try:
         return (wait or Wait()).until_free(
-            stack, lambda: take_up(stack, pulumi, find, lambda text: typer.echo(text, err=True))
+            stack, lambda: take_up(stack, pulumi, find, lambda text: echo(text, err=True))
         )
     except (CommandError, LockedError, CloudError) as error:
-        typer.echo(f"error: {error}", err=True)
+        echo(f"error: {error}", err=True)
         raise typer.Exit(Exit.ERROR) from None
+
+
+def _say(text: str) -> None:
+    echo(text, err=True)
 
 
 class Wait:
@@ -71,13 +76,18 @@ class Wait:
         self._until = time.monotonic() + seconds
         self._said = ""
 
+    @property
+    def waits(self) -> bool:
+        """Whether there is any time to wait."""
+        return self._seconds > 0
+
     def until_unlocked(self, stack: str) -> None:
         """Wait while another process updates a stack, if there is any time to wait; ends the command after that."""
-        if self._seconds:
+        if self.waits:
             try:
                 self.until_free(stack, lambda: refuse_locked(stack))
             except LockedError as error:
-                typer.echo(f"error: {error}", err=True)
+                echo(f"error: {error}", err=True)
                 raise typer.Exit(Exit.ERROR) from None
 
     def until_free(self, stack: str, call: Callable[[], T]) -> T:
@@ -92,11 +102,11 @@ class Wait:
                 left = self._until - time.monotonic()
                 if left <= 0:
                     if self._seconds:
-                        typer.echo(f"error: {stack} was still locked after {self._seconds:g} s.", err=True)
+                        echo(f"error: {stack} was still locked after {self._seconds:g} s.", err=True)
                     raise
                 if self._said != str(error.lock.path):
                     self._said = str(error.lock.path)
-                    typer.echo(
+                    echo(
                         f"Waiting at most {left:.0f} s for {error.lock.holder}, which has been updating {stack} since "
                         f"{error.lock.taken:%F %T} UTC.",
                         err=True,

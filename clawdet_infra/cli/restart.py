@@ -12,6 +12,7 @@ import typer
 
 from clawdet_infra.cli import project
 from clawdet_infra.cli.instances import Ids, Json, Service, Stacks, check_service, find, run
+from clawdet_infra.cli.output import echo
 from clawdet_infra.cli.project import Exit
 
 if TYPE_CHECKING:
@@ -49,11 +50,11 @@ def restart(
     else:
         for one in results:
             if one.error:
-                typer.echo(f"error: {one.error}", err=True)
+                echo(f"error: {one.error}", err=True)
             else:
-                typer.echo(f"{one.id}: restarted {', '.join(one.services)} ({one.seconds:.1f} s)")
+                echo(f"{one.id}: restarted {', '.join(one.services)} ({one.seconds:.1f} s)")
             if one.unhealthy:
-                typer.echo(f"{one.id}: does not answer as it should: {one.unhealthy}", err=True)
+                echo(f"{one.id}: does not answer as it should: {one.unhealthy}", err=True)
     if any(one.error for one in results):
         raise typer.Exit(Exit.ERROR)
     raise typer.Exit(Exit.RESOURCE if any(one.unhealthy for one in results) else Exit.OK)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from clawdet_infra.cli import project
+from clawdet_infra.cli.output import echo
 from clawdet_infra.cli.project import ROOT, CommandError, Exit
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def prepare(stack: str) -> None:
         _refuse_taken(stack, fleet, resources)
         _forget_gone(stack, fleet, resources)
     except (CommandError, ProviderError) as error:
-        typer.echo(f"error: {error}", err=True)
+        echo(f"error: {error}", err=True)
         raise typer.Exit(Exit.ERROR) from None
 
 
@@ -51,7 +52,7 @@ def _refuse_taken(stack: str, fleet: Fleet, resources: Resources) -> None:
         for address in (server.ipv4, server.ipv6):
             taken = address and asyncio.run(Provider(_cloud(stack)).fleet_server_at(address))
             if taken:
-                typer.echo(
+                echo(
                     f"error: customer {customer.id}: existingServer: {address} is {taken}, a server that this program "
                     "made. Write the address of a server of the customer's own.",
                     err=True,
@@ -71,7 +72,7 @@ def _forget_gone(stack: str, fleet: Fleet, resources: Resources) -> None:
     gone = gone_servers([servers[urn] for urn in servers if urn in asked], lambda ids: _existing(stack, ids))
     forget(stack, leaving & gone.keys() | {one["urn"] for one in commands_on(deployments, gone)}, _pulumi)
     for owner in gone.values():
-        typer.echo(f"The server of {owner} is gone at the provider; nothing is removed there.", err=True)
+        echo(f"The server of {owner} is gone at the provider; nothing is removed there.", err=True)
 
 
 def _deployed(urn: str) -> str:
@@ -92,7 +93,7 @@ def hint_at_gone(stack: str) -> None:
     except (CommandError, ProviderError):
         return
     for owner in found.values():
-        typer.echo(
+        echo(
             f"hint: the provider does not have the server of {owner} any more. `pulumi refresh -s {stack}` takes it "
             "out of the state; the next update makes an empty one.",
             err=True,
@@ -113,7 +114,7 @@ def switched_off(stack: str) -> list[str]:
     try:
         return asyncio.run(Provider(_cloud(stack)).switched_off(selector))
     except (CommandError, ProviderError) as error:
-        typer.echo(f"warning: nobody has seen whether all servers run: {error}", err=True)
+        echo(f"warning: nobody has seen whether all servers run: {error}", err=True)
         return []
 
 

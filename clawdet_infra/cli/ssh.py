@@ -9,6 +9,7 @@ import typer
 
 from clawdet_infra.cli import project
 from clawdet_infra.cli.instances import Id, Json, Stacks, find, run
+from clawdet_infra.cli.output import echo
 
 if TYPE_CHECKING:
     from clawdet_infra.fleet.hosts import Answer
@@ -30,7 +31,7 @@ def ssh(customer: Id, command: Command = None, stacks: Stacks = None, json_outpu
     inventory, [instance] = find([customer], stacks)
     tenants = len(inventory.tenants(instance.server.name))
     if instance.shares_server:
-        typer.echo(
+        echo(
             f"{instance.id} shares {instance.server.name} with {tenants - 1} other customers: this is the whole host; "
             f"{instance.id}'s part is in {instance.directory}",
             err=True,

@@ -10,6 +10,7 @@ import typer
 
 from clawdet_infra.cli import project
 from clawdet_infra.cli.instances import Json, fail
+from clawdet_infra.cli.output import echo
 from clawdet_infra.cli.project import Exit
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def strays(json_output: Json = False) -> None:
     if json_output:
         project.print_json({"strays": [asdict(one) for one in found.strays], "failures": dict(found.failures)})
     else:
-        typer.echo("\n".join(found.sentences) or "the servers have nothing that no stack declares")
+        echo("\n".join(found.sentences) or "the servers have nothing that no stack declares")
     raise typer.Exit(exit_code(found))
 
 

@@ -10,6 +10,7 @@ import typer
 from clawdet_infra.cli import project
 from clawdet_infra.cli.columns import columns
 from clawdet_infra.cli.instances import Id, Ids, Json, Stacks, fail, find
+from clawdet_infra.cli.output import echo
 from clawdet_infra.cli.project import ROOT, Exit
 
 app = typer.Typer(help="Show a customer's gateway token and password, or have new ones made.", no_args_is_help=True)
@@ -38,13 +39,13 @@ def show(customers: Ids, yes: Yes = False, stacks: Stacks = None, json_output: J
     if json_output:
         project.print_json(secrets)
     else:
-        typer.echo("\n\n".join(columns(list(one.items())) for one in secrets))
+        echo("\n\n".join(columns(list(one.items())) for one in secrets))
 
 
 @app.command("rotate")
 def rotate(
     customer: Id,
-    up: Annotated[bool, typer.Option("--up", help="Bring the stack up at once.")] = False,
+    up: Annotated[bool, typer.Option("--up", help="Update the stack at once, as `clawdet up` does.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="With --up: do not ask before the update.")] = False,
     stack: Annotated[
         str | None, typer.Option("--stack", "-s", help="The stack; needed where several have the customer.")
@@ -68,11 +69,10 @@ def rotate(
     if json_output:
         project.print_json({"id": customer, "stack": name, "file": str(file), "token_version": version})
     else:
-        typer.echo(f"{customer}: tokenVersion is now {version} in {file}")
+        echo(f"{customer}: tokenVersion is now {version} in {file}")
     if not up:
-        typer.echo(f"Nothing has changed yet; the new token is made by: clawdet up -s {name}", err=True)
+        echo(f"Nothing has changed yet; the new token is made by: clawdet up -s {name}", err=True)
         return
-    from clawdet_infra.cli import recover
+    from clawdet_infra.cli import up as updates
 
-    recover.recover(stack=name, json_output=False)
-    raise typer.Exit(project.run(["pulumi", "up", "--stack", name, *(["--yes", "--skip-preview"] if yes else [])]))
+    raise typer.Exit(updates.update(name, ["--yes"] if yes else []))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from clawdet_infra.cli import project
+from clawdet_infra.cli.output import echo
 from clawdet_infra.cli.project import ROOT, CommandError, Exit
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def try_out(
     try:
         settings = settings_of(stack, local=local, tell=tell)
     except CommandError as error:
-        typer.echo(f"error: {error}", err=True)
+        echo(f"error: {error}", err=True)
         raise typer.Exit(Exit.CONFIGURATION) from None
     _clean(None, tell)
     # Imported where it is needed: Pulumi takes a third of a second.
@@ -226,14 +227,13 @@ class _Teller:
 
     def __init__(self, json_output: bool) -> None:
         self.json = json_output
-        self.stream = sys.stderr if json_output else sys.stdout
 
     def __call__(self, text: str) -> None:
-        print(text, file=self.stream, flush=True)
+        echo(text, err=self.json)
 
     def problem(self, text: str) -> None:
         """Tell what went wrong."""
-        print(f"error: {text}", file=sys.stderr, flush=True)
+        echo(f"error: {text}", err=True)
 
     def stage(self, passed: Passed) -> None:
         """Tell that a stage was passed."""
@@ -241,5 +241,5 @@ class _Teller:
 
 
 def _wrong(text: str) -> NoReturn:
-    typer.echo(f"error: {text}", err=True)
+    echo(f"error: {text}", err=True)
     raise typer.Exit(Exit.CONFIGURATION)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clawdet_infra.cli import project, recover, servers
+from clawdet_infra.cli.output import echo
 from clawdet_infra.cli.project import ROOT, Exit
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ _YES = ("--yes", "-y")
 _SKIP = ("--skip-preview", "-f")
 _OF_UPDATES = (*_YES, *_SKIP, "--continue-on-error", "--expect-no-changes", "--json", "-j")
 """What `pulumi up` takes and our preview must not."""
+_WITH_A_VALUE = ("--plan", "--event-log")
+"""The same, of those that the next argument belongs to."""
 
 _IN_PART = ("--target", "-t", "--exclude", "-x", "--config", "-c", "--plan")
 """With these an update does not make all of what the stack's file says."""
@@ -59,41 +62,61 @@ def up(
     Example: clawdet up -s prod --diff
     """
     waiting = recover.Wait(wait_timeout if wait else 0)
+    named = allowed(allow_loss or [])
+    raise typer.Exit(update(stack, context.args, policies=not no_policy, named=named, waiting=waiting))
+
+
+def update(
+    stack: str,
+    arguments: Sequence[str] = (),
+    *,
+    policies: bool = True,
+    named: Collection[str] | None = None,
+    waiting: recover.Wait | None = None,
+    env: Mapping[str, str] | None = None,
+) -> int:
+    """Update a stack as `clawdet up` does, and return the exit code: the one way in which commands update stacks.
+
+    `arguments` go to `pulumi up`, and `env` into its environment. `named` is what may lose data, by default what the
+    environment names. `waiting` waits for other updates of the stack, by default not at all. Raises typer.Exit where
+    recovery fails.
+    """
+    named = allowed([]) if named is None else named
+    waiting = waiting or recover.Wait()
     if (base := _base_of(stack)) != stack:
-        _update_cell(stack, base, context.args, waiting, no_policy=no_policy, named=allowed(allow_loss or []))
+        return _update_cell(stack, base, arguments, waiting, policies=policies, named=named)
     recover.run(stack, waiting)
     servers.prepare(stack)
-    pack = None if no_policy else str(POLICY_PACK)
-    arguments = context.args
+    pack = str(POLICY_PACK) if policies else None
     # Imported where it is needed: it takes time that no other command should wait for.
     from clawdet_infra.changes.checkout import CheckoutSource
     from clawdet_infra.changes.previewing import Wish, preview
 
     source = CheckoutSource(stack, ROOT, _for_preview(arguments))
     while True:
-        made_from = source.fingerprint(policies=pack is not None)
-        report = preview([source], Wish(policy_pack=pack, named=allowed(allow_loss or []), full=True))
+        made_from = source.fingerprint(policies=policies)
+        report = preview([source], Wish(policy_pack=pack, named=named, full=True))
         _show(report)
         if (code := exit_code(report)) != Exit.OK:
-            raise typer.Exit(code)
-        if not (wait and _is_updated_by_another(stack)):
+            return code
+        if not (waiting.waits and _is_updated_by_another(stack)):
             break
         # It has begun since, and may change what was previewed.
         recover.run(stack, waiting)
-    policies = ["--policy-pack", pack] if pack else []
+    held = ["--policy-pack", pack] if pack else []
     # A person who has to confirm sees the engine's own preview; who has said yes need not wait for a second one.
     skip = ["--skip-preview"] if not {*_SKIP}.intersection(arguments) and {*_YES}.intersection(arguments) else []
-    ended = project.run(["pulumi", "up", "--stack", stack, *policies, *skip, *arguments])
+    ended = project.run(["pulumi", "up", "--stack", stack, *held, *skip, *arguments], env=env)
     if ended == Exit.OK and made_from is not None and not _in_part(arguments):
-        _keep(stack, made_from, policies=pack is not None)
+        _keep(stack, made_from, policies=policies)
     if ended != Exit.OK:
         servers.hint_at_gone(stack)
     elif off := servers.switched_off(stack):
         # The engine did not touch them, so nothing has looked whether they serve.
         for one in off:
-            typer.echo(f"error: server {one} is off. Switch it on with `clawdet power on {one}`", err=True)
-        ended = Exit.RESOURCE
-    raise typer.Exit(ended)
+            echo(f"error: server {one} is off. Switch it on with `clawdet power on {one}`", err=True)
+        return Exit.RESOURCE
+    return ended
 
 
 def _base_of(stack: str) -> str:
@@ -109,17 +132,17 @@ def _is_updated_by_another(stack: str) -> bool:
 
 
 def _update_cell(
-    cell: str, base: str, arguments: Sequence[str], waiting: recover.Wait, *, no_policy: bool, named: Collection[str]
-) -> NoReturn:
+    cell: str, base: str, arguments: Sequence[str], waiting: recover.Wait, *, policies: bool, named: Collection[str]
+) -> int:
     """Bring a cell to its base's present settings, and not where that would lose data that nobody has named."""
     from clawdet_infra.automation import AutomationError, LossError, Provisioner
 
     if unknown := [one for one in arguments if one not in (*_YES, *_SKIP, "--non-interactive")]:
-        typer.echo(f"error: {cell} is a cell, whose update takes no {unknown[0]}", err=True)
-        raise typer.Exit(Exit.CONFIGURATION)
-    if no_policy:
-        typer.echo(f"error: {cell} is a cell, which is never updated without the policies", err=True)
-        raise typer.Exit(Exit.CONFIGURATION)
+        echo(f"error: {cell} is a cell, whose update takes no {unknown[0]}", err=True)
+        return Exit.CONFIGURATION
+    if not policies:
+        echo(f"error: {cell} is a cell, which is never updated without the policies", err=True)
+        return Exit.CONFIGURATION
     from clawdet_infra.automation.cells import CellSource
     from clawdet_infra.changes.checkout import CheckoutSource
     from clawdet_infra.changes.previewing import Wish, preview
@@ -131,26 +154,26 @@ def _update_cell(
     report = preview([source], wish)
     _show(report)
     if (code := exit_code(report)) != Exit.OK:
-        raise typer.Exit(code)
+        return code
     if not {*_YES}.intersection(arguments):
         typer.confirm(f"Update {cell} to the settings of {base}?", abort=True)
     try:
         with Provisioner(base, root=ROOT) as fleet:
             rows = fleet.update(
                 cell,
-                lambda event: typer.echo(f"{event.seconds:6.1f} s  {event.customer} {event.stage}"),
+                lambda event: echo(f"{event.seconds:6.1f} s  {event.customer} {event.stage}"),
                 allow_loss=named,
             )
     except LossError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(Exit.POLICY) from None
+        echo(f"error: {error}", err=True)
+        return Exit.POLICY
     except AutomationError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(Exit.RESOURCE if error.action == "retry" else Exit.ERROR) from None
+        echo(f"error: {error}", err=True)
+        return Exit.RESOURCE if error.action == "retry" else Exit.ERROR
     failed = [one for one in rows if one.phase == "failed"]
     for one in failed:
-        typer.echo(f"error: customer {one.id}: {one.error}", err=True)
-    raise typer.Exit(Exit.RESOURCE if failed else Exit.OK)
+        echo(f"error: customer {one.id}: {one.error}", err=True)
+    return Exit.RESOURCE if failed else Exit.OK
 
 
 def allowed(named: Sequence[str]) -> Collection[str]:
@@ -169,9 +192,8 @@ def exit_code(report: Report) -> Exit:
 
 
 def _show(report: Report) -> None:
-    from rich.console import Console
-
     from clawdet_infra.changes.as_text import as_text
+    from clawdet_infra.cli.console import Console
 
     Console(stderr=True).print(as_text(report))
 
@@ -185,9 +207,7 @@ def _keep(stack: str, made_from: str, *, policies: bool) -> None:
     if source.fingerprint(policies=policies) != made_from:
         return
     if why := keep_mark(source, made_from, ROOT):
-        typer.echo(
-            f"warning: the next preview will ask the engine, since this update could not be noted: {why}", err=True
-        )
+        echo(f"warning: the next preview will ask the engine, since this update could not be noted: {why}", err=True)
 
 
 def _for_preview(arguments: Sequence[str]) -> list[str]:
@@ -197,9 +217,9 @@ def _for_preview(arguments: Sequence[str]) -> list[str]:
     for one in arguments:
         if left_out:
             left_out = False
-        elif one == "--plan":
+        elif one in _WITH_A_VALUE:
             left_out = True
-        elif one.partition("=")[0] not in (*_OF_UPDATES, "--plan"):
+        elif one.partition("=")[0] not in (*_OF_UPDATES, *_WITH_A_VALUE):
             kept.append(one)
     return kept
 

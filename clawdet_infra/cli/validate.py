@@ -12,6 +12,7 @@ import typer
 
 from clawdet_infra.cli import project
 from clawdet_infra.cli.columns import columns
+from clawdet_infra.cli.output import echo
 from clawdet_infra.cli.project import ROOT, Exit
 
 if TYPE_CHECKING:
@@ -30,11 +31,11 @@ def validate(
     Example: clawdet validate -s prod
     """
     if (file is None) == (stack is None):
-        typer.echo("error: name a file or, with -s, a stack", err=True)
+        echo("error: name a file or, with -s, a stack", err=True)
         raise typer.Exit(Exit.CONFIGURATION)
     path = file or ROOT / f"Pulumi.{stack}.yaml"
     if not path.is_file():
-        typer.echo(f"error: there is no file {path}", err=True)
+        echo(f"error: there is no file {path}", err=True)
         raise typer.Exit(Exit.CONFIGURATION)
     # Imported where it is needed: the model and the templates' engine take time that no other command should wait for.
     from clawdet_infra.checks import Check, checks
@@ -68,13 +69,13 @@ def validate(
             passed = not errors if check is configuration else check.passed
             state = "skipped" if check.skipped else "ok" if passed else "wrong"
             rows.append((state, check.name, check.detail, "" if check.skipped else f"{check.seconds * 1000:.0f} ms"))
-        typer.echo(columns(rows))
+        echo(columns(rows))
         for problem in problems:
-            typer.echo(f"{'warning' if problem.warning else 'error'}: {problem}", err=True)
+            echo(f"{'warning' if problem.warning else 'error'}: {problem}", err=True)
         for finding in findings:
-            typer.echo(f"error: {finding}", err=True)
+            echo(f"error: {finding}", err=True)
         wrong = len(errors) + len(findings)
-        typer.echo(f"{path}: {f'{wrong} to mend' if wrong else 'valid'}")
+        echo(f"{path}: {f'{wrong} to mend' if wrong else 'valid'}")
     raise typer.Exit(Exit.CONFIGURATION if errors or findings else Exit.OK)
 
 

@@ -191,7 +191,11 @@ class Engine:
             passphrase.touch(mode=0o600)
             passphrase.write_text(secrets.token_hex(16), encoding="ascii")
         backend = f"file://{state}"
-        environment = {"PULUMI_BACKEND_URL": backend, "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase)}
+        # Not as PULUMI_CONFIG_PASSPHRASE_FILE: a passphrase in the caller's environment would go before it.
+        environment = {
+            "PULUMI_BACKEND_URL": backend,
+            "PULUMI_CONFIG_PASSPHRASE": passphrase.read_text(encoding="ascii"),
+        }
         return cls(project, name, program, cloud=cloud, command=Command(lock), backend=backend, environment=environment)
 
     def up(self, on_event: OnEvent, **options: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from clawdet_infra.redaction import Redactor, values_of
 from clawdet_infra.remote import edge, gateway, server
 from clawdet_infra.remote.containers import Project, forget, pull
 from clawdet_infra.remote.failures import DeploymentError
-from clawdet_infra.remote.install import install_guard
+from clawdet_infra.remote.install import install_firewall, install_guard
 from clawdet_infra.remote.releases import Release, Releases
 from clawdet_infra.remote.state import SavedState
 
@@ -63,6 +63,7 @@ class Deployment:
         with self._lock(self._name):
             # Customers of one host are deployed side by side.  The name is none that a customer can have.
             with self._lock(".guard"):
+                install_firewall(self._payload)
                 install_guard(self._payload)
                 if self._payload["docker_settings"]:
                     server.set_address_pools(Path(self._payload["docker_settings"]))

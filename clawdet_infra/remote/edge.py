@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ from clawdet_infra.remote.server import lock_file, locked
 _RELOAD = ["caddy", "reload", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"]
 _LOCK_SECONDS = 120
 _TENANTS = "label=clawdet.edge=tenant"
+_CERTIFICATES = "certificates"  # What the edge's compose.yaml calls the volume in which Caddy keeps them.
+_SITE = re.compile(r"([a-z0-9.-]+) \{\n")
 
 
 def attach(edge: Mapping[str, Any]) -> None:
@@ -36,16 +40,20 @@ def attach(edge: Mapping[str, Any]) -> None:
             else:
                 _write(file, before)
             raise DeploymentError(f"the edge proxy refused the customer's site: {answer.said}")
+        if before not in (None, edge["site"]):
+            _forget_certificates(edge["project"], Path(edge["directory"]))
 
 
 def detach(edge: Mapping[str, Any]) -> None:
-    """Take a customer's site and network away from the edge."""
+    """Take a customer's site, network, certificate and key away from the edge."""
     with locked(lock_file(Path(edge["directory"]).parent, ".edge"), seconds=_LOCK_SECONDS):
         _site(edge).unlink(missing_ok=True)
         proxy = _proxy(edge)
         if proxy is not None:
             must(["docker", "exec", proxy, *_RELOAD], seconds=60, doing="reloading the edge proxy")
             run(["docker", "network", "disconnect", "--force", edge["network"], proxy], seconds=30)
+        # After the proxy has forgotten the site, or it would ask for a new certificate.
+        _forget_certificates(edge["project"], Path(edge["directory"]))
 
 
 def join_all(project: Project, directory: Path) -> None:
@@ -62,6 +70,26 @@ def join_all(project: Project, directory: Path) -> None:
         for network in networks.split():
             _connect(network, proxy)
         must(["docker", "exec", proxy, *_RELOAD], seconds=60, doing="reloading the edge proxy")
+        _forget_certificates(project.name, directory)
+
+
+def _forget_certificates(project: str, directory: Path) -> None:
+    """Delete the certificates and keys of names that no site has any more, which Caddy would keep for ever.
+
+    Deletes none where a site's name cannot be told. The caller holds the edge's lock.
+    """
+    firsts = [_SITE.match(file.read_text()) for file in sites(directory).glob("*.caddy")]
+    names = {first[1] for first in firsts if first}
+    if None in firsts:
+        return
+    volume = f"{project}_{_CERTIFICATES}"
+    found = run(["docker", "volume", "inspect", "--format", "{{.Mountpoint}}", volume], seconds=30)
+    if not found.ok:  # Without a volume there is nothing in it.
+        return
+    # One folder for each authority, and in it one for each name.
+    for folder in Path(found.output.strip()).glob("caddy/certificates/*/*"):
+        if folder.name not in names:
+            shutil.rmtree(folder)
 
 
 def sites(directory: Path) -> Path:

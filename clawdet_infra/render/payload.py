@@ -12,6 +12,7 @@ from clawdet_infra import remote
 from clawdet_infra.layout import CustomerLayout, HostLayout
 from clawdet_infra.remote import names
 from clawdet_infra.render.bundle import COMPOSE_FILE, Bundle, site
+from clawdet_infra.render.server import FIREWALL_PROGRAM, FIREWALL_RULES_TEXT, FIREWALL_UNIT, FIREWALL_UNIT_TEXT
 from clawdet_infra.render.templates import bare, text
 
 START_SECONDS = 240
@@ -21,6 +22,11 @@ START_SECONDS = 240
 _GUARD = {"program": "/usr/local/lib/clawdet/guard.pyz", "units": "/etc/systemd/system"}
 # Only hosts that customers share have more networks than Docker has addresses for.
 _DOCKER_SETTINGS = "/etc/docker/daemon.json"
+_FIREWALL = {
+    "program": FIREWALL_PROGRAM,
+    "unit": FIREWALL_UNIT,
+    "installed": "/usr/local/lib/clawdet/firewall.installed",
+}
 _CONFIG_FOLDER = re.compile(r"config/[0-9a-f]{16}/")
 _GUARD_UNITS = ("clawdet-guard.service", "clawdet-guard.timer")
 
@@ -110,13 +116,10 @@ def _payload(bundle: Bundle, **fields: Any) -> str:
             "digest": bundle.digest,
             "images": dict(bundle.images),
             "guard": _GUARD,
-            **remote.program(files=files, guard_units=_guard_units()),
+            "firewall": _FIREWALL,
+            **remote.program(files=files, **_system()),
         }
     )
-
-
-def _guard_units() -> dict[str, str]:
-    return {name: bare(name, text(f"host/{name}")) for name in _GUARD_UNITS}
 
 
 def _release_lines(bundle: Bundle) -> list[str]:
@@ -142,8 +145,17 @@ def _file_marks(bundle: Bundle) -> dict[str, str]:
     return marks
 
 
+def _system() -> dict[str, Any]:
+    """Return what every deployment brings to a server: the guard's units, and the containers' firewall."""
+    return {
+        "guard_units": {name: bare(name, text(f"host/{name}")) for name in _GUARD_UNITS},
+        "firewall_rules": bare(FIREWALL_RULES_TEXT, text(f"host/{FIREWALL_RULES_TEXT}")),
+        "firewall_unit": bare(FIREWALL_UNIT_TEXT, text(f"host/{FIREWALL_UNIT_TEXT}")),
+    }
+
+
 @functools.cache
 def _program_mark() -> str:
-    """Return a short digest of what runs on a server: the deployment's program, and its guard with the units."""
-    program = json.dumps([remote.program(files={}, guard_units=_guard_units()), _GUARD])
+    """Return a short digest of what runs on a server: the deployment's program, its guard, and the firewall."""
+    program = json.dumps([remote.program(files={}, **_system()), _GUARD, _FIREWALL])
     return hashlib.sha256(program.encode()).hexdigest()[:8]

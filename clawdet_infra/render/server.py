@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from clawdet_infra.render.templates import fill, text
 
+FIREWALL_PROGRAM = "/usr/local/sbin/clawdet-container-firewall"
+FIREWALL_UNIT = "/etc/systemd/system/clawdet-container-firewall.service"
+"""Where a server has the containers' firewall: the first boot puts it there, and deployments bring newer ones."""
+
+FIREWALL_RULES_TEXT = "clawdet-container-firewall.sh"
+FIREWALL_UNIT_TEXT = "clawdet-container-firewall.service"
+
 _PROGRAM = "0755"
 _PLAIN = "0644"
 
@@ -14,12 +21,8 @@ def cloud_init(*, host_key_private: str, host_key_public: str) -> str:
         {"path": path, "mode": mode, "content": text(f"host/{source}")}
         for path, mode, source in (
             ("/usr/local/sbin/clawdet-prepare", _PROGRAM, "clawdet-prepare.sh"),
-            ("/usr/local/sbin/clawdet-container-firewall", _PROGRAM, "clawdet-container-firewall.sh"),
-            (
-                "/etc/systemd/system/clawdet-container-firewall.service",
-                _PLAIN,
-                "clawdet-container-firewall.service",
-            ),
+            (FIREWALL_PROGRAM, _PROGRAM, FIREWALL_RULES_TEXT),
+            (FIREWALL_UNIT, _PLAIN, FIREWALL_UNIT_TEXT),
         )
     ]
     return fill(

@@ -32,8 +32,13 @@ _REFUSED = (
 def deploy(run: Run, stacks: Sequence[str], environment: Mapping[str, str], commands: Commands, root: Path) -> Report:
     """Update all stacks, one after the other, and return the report.  The first that does not end well is the last.
 
-    Raises SettingsError where the job has no secrets.
+    Raises SettingsError where the job runs on another branch than the default one, or has no secrets.
     """
+    if not run.is_of_default_branch:
+        raise SettingsError(
+            f"Only the default branch deploys ({run.default_branch or 'CI does not name it'}), and this job runs on "
+            f"{run.branch or 'no branch'}. Merge the change, or start the job on the default branch."
+        )
     if not has_secrets(environment):
         raise SettingsError(
             "The job has no secret, so it cannot deploy. Set PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE (or "

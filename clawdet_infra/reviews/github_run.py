@@ -24,8 +24,21 @@ def read(environment: Mapping[str, str]) -> Run:
         page=f"{server}/{project}/actions/runs/{environment['GITHUB_RUN_ID']}",
         change=change,
         before=commit_or_none(event.get("before")),
+        branch=_branch(environment.get("GITHUB_REF", "")),
+        default_branch=_default_branch(event),
         summary=Path(summary) if summary else None,
     )
+
+
+def _branch(reference: str) -> str | None:
+    kind = "refs/heads/"
+    return reference.removeprefix(kind) if reference.startswith(kind) else None
+
+
+def _default_branch(event: Mapping[str, Any]) -> str | None:
+    repository = event.get("repository")
+    found = repository.get("default_branch") if isinstance(repository, dict) else None
+    return found if isinstance(found, str) else None
 
 
 def _event(file: Path) -> dict[str, Any]:

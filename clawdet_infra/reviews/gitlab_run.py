@@ -18,6 +18,8 @@ def read(environment: Mapping[str, str]) -> Run:
         page=required(environment, "CI_JOB_URL"),
         change=change,
         before=commit_or_none(environment.get("CI_COMMIT_BEFORE_SHA")),
+        branch=environment.get("CI_COMMIT_BRANCH") or None,
+        default_branch=environment.get("CI_DEFAULT_BRANCH") or None,
     )
 
 

@@ -40,6 +40,7 @@ class Run:
     """One run of a job.
 
     `commit` is what it looks at, `before` what the branch held before it was pushed (None where CI does not say).
+    `branch` is the branch that it runs on (None for tags and where CI does not say), `default_branch` the project's.
     `number` grows from run to run.  `page` is where people read the job's log.  `summary` is a file whose Markdown the
     forge shows with the job, where it has one.
     """
@@ -50,7 +51,14 @@ class Run:
     page: str
     change: Change | None = None
     before: str | None = None
+    branch: str | None = None
+    default_branch: str | None = None
     summary: Path | None = None
+
+    @property
+    def is_of_default_branch(self) -> bool:
+        """Whether it runs on the branch that declares the fleet, as far as CI says."""
+        return self.branch is not None and self.branch == self.default_branch
 
 
 def commit_in(text: object, what: str) -> str:

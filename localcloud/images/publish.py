@@ -88,9 +88,8 @@ class Registry:
             raise ImageError(f"{problem}: the registry at {self.address} answered {status} {self._last[:500]}")
 
 
-def publish(address: str, authority: Path, images: Sequence[Image], progress: Progress) -> list[str]:
-    """Push all images and return their references as a server pulls them: with the registry's address, by tag."""
+def publish(address: str, authority: Path, images: Sequence[Image], progress: Progress) -> None:
+    """Push all images."""
     with Registry(address, authority) as registry:
         for image in images:
             registry.push(image, progress)
-    return [f"{address}/{image.reference}" for image in images]

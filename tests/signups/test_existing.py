@@ -58,6 +58,8 @@ def test_a_customer_comes_to_a_server_that_is_there_and_leaves_it_as_it_was(
     server = Server(signups.stack.folder, {**outputs, "servers": {"brought": pinned}}, "brought")
     server.run("echo theirs > /root/theirs.txt")
     assert "xena-gateway-1" in server.run("docker ps --format '{{.Names}}'")
+    server.run("systemctl is-enabled clawdet-container-firewall.service && iptables -w -C INPUT -j CLAWDET-INPUT")
+    server.run("iptables -w -C DOCKER-USER -j CLAWDET-FORWARD && ip6tables -w -C DOCKER-USER -j CLAWDET-FORWARD")
     again = signups.one(signup("xena", server_ipv4=address))["result"]
     assert not again["changed"], "the host key that was pinned is the one that counts"
 

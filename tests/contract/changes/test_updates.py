@@ -56,6 +56,14 @@ def test_an_update_by_others_is_noticed(fleet: Fleet) -> None:
     assert not report["changes"]
 
 
+def test_a_rotation_updates_nothing_where_data_would_be_lost(fleet: Fleet) -> None:
+    fleet.want([ALICE, USER123])
+    result = fleet.stack.run("clawdet", "token", "rotate", "user123", "--up", "--yes", "-s", fleet.stack.name)
+    assert result.code == 5, result.output
+    assert "acme" in result.output
+    assert "acme" in fleet.stack.outputs()["customers"]
+
+
 def test_an_update_of_a_part_says_nothing_about_the_rest(fleet: Fleet) -> None:
     fleet.want([*BASELINE, customer("bob", "free"), customer("eve", "free")])
     fleet.up("--target", "urn:pulumi:test::clawdet::**::bob*").ok()

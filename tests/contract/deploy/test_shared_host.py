@@ -118,16 +118,26 @@ def left_on(place: Place) -> str:
     )
 
 
+def certified(place: Place) -> set[str]:
+    """The names that the edge keeps a private key for."""
+    volume = place.run("docker volume inspect --format '{{.Mountpoint}}' clawdet-edge_certificates").strip()
+    files = place.run(f"find {volume}/caddy/certificates -name '*.key' -printf '%f\\n'")
+    return {file.removesuffix(".key") for file in files.split()}
+
+
 async def test_a_customer_goes_with_all_their_data_and_comes_back_without(
     shared: Place, anna: CustomerLayout, bert: CustomerLayout
 ) -> None:
     before = shared.started("bert"), shared.started("clawdet-edge")
     assert "anna_state" in left_on(shared)
+    assert certified(shared) >= {anna.fqdn, bert.fqdn}
     shared.run("docker exec anna-gateway-1 sh -c 'echo secret > /home/node/.openclaw/kept'")
     ran = shared.remove(shared.payload(anna))
     assert ran.code == 0, ran.errors
     assert json.loads(ran.output)["removed"] == "customer anna"
     assert "anna" not in left_on(shared)
+    assert anna.fqdn not in certified(shared)
+    assert bert.fqdn in certified(shared)
     assert (shared.started("bert"), shared.started("clawdet-edge")) == before
     await healthy(shared, bert)
     again = shared.deploy(shared.payload(anna))

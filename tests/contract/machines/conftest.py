@@ -44,7 +44,9 @@ async def bench(machines_cloud: dict[str, Any]) -> AsyncIterator[Bench]:
     """The machines of the tests' cloud, beside its daemon: same network, same disks, other numbers."""
     home = home_of(machines_cloud["name"])
     machines = machines_of(machines_cloud, Paths.of(machines_cloud["name"], home).slug, home)
-    images = TestRegistry(machines_cloud["registry"], Path(machines_cloud["registry_ca"]))
+    images = TestRegistry(
+        machines_cloud["registry"], machines_cloud["registry_push"], Path(machines_cloud["registry_ca"])
+    )
     key = asyncssh.generate_private_key("ssh-ed25519")
     made = Bench(machines, await machines.prepare(), images, key, machines_cloud["docker_host"])
     await made.remove_leftovers()

@@ -19,11 +19,15 @@ LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
 @dataclass
 class TestRegistry:
-    """The registry of a cloud; `authority` is the file with the certificate that it is trusted by."""
+    """The registry of a cloud: where images are pulled from, and where they are pushed to.
+
+    `authority` is the file with the certificate that it is trusted by.
+    """
 
     __test__ = False
 
     address: str
+    push_address: str
     authority: Path
 
     def push(self, repository: str, tag: str, *, note: str = "") -> str:
@@ -61,7 +65,7 @@ class TestRegistry:
         self._send("PUT", url, content, {"Content-Type": "application/octet-stream"})
 
     def _send(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> str:
-        url = path if path.startswith("https://") else f"https://{self.address}/v2/{path}"
+        url = path if path.startswith("https://") else f"https://{self.push_address}/v2/{path}"
         request = urllib.request.Request(url, data=body, method=method, headers=headers)
         context = ssl.create_default_context(cafile=str(self.authority))
         opener = urllib.request.build_opener(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import signal
@@ -107,6 +108,30 @@ async def test_servers_pull_every_image_by_its_digest(
         assert digest in found
 
 
+async def test_no_server_can_put_an_image_into_the_registry_or_change_one(
+    other: Server, machines_cloud: dict[str, Any], daemon: Cloud
+) -> None:
+    reference, digest = next(iter(digests(daemon).items()))
+    repository, _, tag = reference.partition(":")
+    ask = "curl --silent --insecure --max-time 10 --output /dev/null --write-out '%{http_code}' --request"
+    here = f"https://{machines_cloud['registry']}/v2/{repository}"
+    manifest = f"--data '{{}}' --header 'Content-Type: application/vnd.docker.distribution.manifest.v2+json' {here}"
+    attempts = [
+        f"POST {here}/blobs/uploads/",
+        f"PUT {manifest}/manifests/{tag}",
+        f"DELETE {here}/manifests/{digest}",
+        f"DELETE {here}/blobs/{digest}",
+    ]
+    answers = [await other.run(f"{ask} {attempt}") for attempt in attempts]
+    assert {answer.strip() for answer in answers} == {"405"}, answers
+    host, port = machines_cloud["registry_push"].split(":")
+    gateway = machines_cloud["registry"].split(":")[0]
+    closed = [
+        await other.run(f"timeout 2 bash -c '</dev/tcp/{address}/{port}' || echo closed") for address in (host, gateway)
+    ]
+    assert [one.strip() for one in closed] == ["closed", "closed"], "pushes are taken on this machine alone"
+
+
 async def test_a_tag_stands_for_the_digest_that_the_cloud_tells(machines_cloud: dict[str, Any], daemon: Cloud) -> None:
     for reference, digest in digests(daemon).items():
         repository, _, tag = reference.partition(":")
@@ -137,10 +162,10 @@ async def test_caddy_on_a_server_gets_a_certificate_and_keeps_it_when_the_daemon
     pid = daemon.pid
     services = services_of(pid)
     roots = text(machines_cloud["ca"]).count("BEGIN CERTIFICATE")
-    assert set(services) == {"docker-registry", "pebble"}
+    assert {name: len(processes) for name, processes in services.items()} == {"docker-registry": 2, "pebble": 1}
 
     os.kill(pid, signal.SIGKILL)
-    for process in (pid, *services.values()):
+    for process in (pid, *itertools.chain.from_iterable(services.values())):
         wait_until_dead(process)
     daemon.up()
 

@@ -77,9 +77,9 @@ def wait_until_dead(pid: int, seconds: float = 10.0) -> None:
         time.sleep(0.05)
 
 
-def services_of(pid: int) -> dict[str, int]:
+def services_of(pid: int) -> dict[str, list[int]]:
     """The long-running programs that `pid` has started, by name; commands that it runs in passing are not listed."""
-    found = {}
+    found: dict[str, list[int]] = {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             try:
@@ -90,7 +90,7 @@ def services_of(pid: int) -> dict[str, int]:
             name = beginning.partition("(")[2]
             known = next((one for one in ("docker-registry", "pebble") if name.startswith(one)), None)
             if known and int(rest.split()[1]) == pid:
-                found[known] = int(folder.name)
+                found.setdefault(known, []).append(int(folder.name))
     return found
 
 

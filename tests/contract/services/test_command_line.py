@@ -158,7 +158,7 @@ def test_an_api_only_cloud_uses_no_docker(api_cloud: Cloud) -> None:
     assert done.returncode == 0, done.stderr
     info = api_cloud.info
     assert info["api_only"] is True
-    assert [info[key] for key in ("registry", "registry_ca", "acme", "docker_host")] == [None] * 4
+    assert [info[key] for key in ("registry", "registry_push", "registry_ca", "acme", "docker_host")] == [None] * 5
 
 
 def test_a_cloud_without_machines_is_not_started_as_one_with_machines(api_cloud: Cloud) -> None:

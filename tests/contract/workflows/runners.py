@@ -21,6 +21,7 @@ from tests.support.repository import Repository, git
 from tests.support.stack import ROOT
 
 _EXPRESSION = re.compile(r"\$\{\{ (.+?) \}\}")
+_OF_DEFAULT_BRANCH = "github.ref == format('refs/heads/{0}', github.event.repository.default_branch)"
 _KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "CLAWDET_ENGINE_INSTALLER", "CLAWDET_CACHE", "XDG_CACHE_HOME")
 
 
@@ -99,6 +100,9 @@ class GitHubRunner:
         content = read(ROOT / ".github" / "workflows" / workflow)
         assert event_name in content["on"], f"{workflow} does not run on {event_name}"
         (job,) = content["jobs"].values()
+        event = {"repository": {"default_branch": "main"}, **event}
+        if _OF_DEFAULT_BRANCH in job.get("if", "") and event_name != "schedule" and reference != "main":
+            return Outcome({}, "skipped", "", self.machine.home)
         folder = self.machine.fresh(reference)
         scratch = folder.with_name(f"{folder.name}-files")
         scratch.mkdir()
@@ -113,6 +117,7 @@ class GitHubRunner:
             "GITHUB_EVENT_PATH": str(scratch / "event.json"),
             "GITHUB_RUN_ID": str(self.machine.runs),
             "GITHUB_SHA": git(folder, "rev-parse", "HEAD"),
+            "GITHUB_REF": reference if reference.startswith("refs/") else f"refs/heads/{reference}",
             "GITHUB_STEP_SUMMARY": str(scratch / "summary.md"),
         }
         values = {"github.token": token}
@@ -167,6 +172,7 @@ class GitLabRunner:
                 "CI_JOB_URL": f"https://gitlab.example/{PROJECT}/-/jobs/{self.machine.runs}",
                 "CI_JOB_TOKEN": "canary-job-token-0b1c",
                 "CI_COMMIT_SHA": git(folder, "rev-parse", "HEAD"),
+                "CI_DEFAULT_BRANCH": "main",
                 **given,
                 **scoped.get(job["environment"]["name"], {}),
             }

@@ -120,6 +120,17 @@ def test_a_job_has_the_least_permissions_a_timeout_and_a_fixed_system(name: str)
     assert workflow["concurrency"]["cancel-in-progress"] is (name == "preview.yml: preview")
 
 
+def test_what_can_be_started_by_hand_on_any_branch_does_its_work_on_the_default_one_alone() -> None:
+    default = "github.ref == format('refs/heads/{0}', github.event.repository.default_branch)"
+    for name, (workflow, job) in JOBS.items():
+        secrets = {step["run"] for step in job["steps"] if SECRET.search(json.dumps(step))}
+        if "workflow_dispatch" in workflow["on"] and secrets:
+            assert job["if"] in (default, f"github.event_name == 'schedule' || {default}"), name
+    assert JOBS["deploy.yml: deploy"][1]["if"] == default
+    for rule in [*read(GITLAB)["workflow"]["rules"], *gitlab_jobs()["deploy"]["rules"]]:
+        assert "merge_request_event" in rule["if"] or "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH" in rule["if"]
+
+
 @pytest.mark.parametrize(("job", "step"), STEPS)
 def test_actions_are_few_and_pinned_by_their_hash(job: dict[str, Any], step: dict[str, Any]) -> None:
     if "uses" in step:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import ast
 import json
 import os
 import socket
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +16,7 @@ from typer.testing import CliRunner
 
 from clawdet_infra.changes import previewing
 from clawdet_infra.changes.checkout import CheckoutSource
-from clawdet_infra.cli import project, recover, servers
+from clawdet_infra.cli import project, recover, servers, token
 from clawdet_infra.cli import up as module
 from clawdet_infra.cli.main import app
 from clawdet_infra.cli.up import POLICY_PACK
@@ -33,7 +34,7 @@ class Started:
         self.code = 0
         self.report = SimpleNamespace(misconfigured=False, failed=False, refused=False)
 
-    def run(self, argv: Sequence[str]) -> int:
+    def run(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
         self.argvs.append(argv)
         return self.code
 
@@ -140,3 +141,43 @@ def test_after_an_update_that_failed_servers_that_are_gone_are_named(started: St
     started.code = 1
     assert CliRunner().invoke(app, ["up", "-s", "prod", "--yes"]).exit_code == 1
     assert started.hinted == ["prod"]
+
+
+@pytest.mark.parametrize(("yes", "more"), [([], []), (["--yes"], ["--skip-preview", "--yes"])])
+def test_a_rotation_updates_its_stack_in_the_same_way(
+    started: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, yes: list[str], more: list[str]
+) -> None:
+    monkeypatch.setattr(token, "ROOT", tmp_path)
+    (tmp_path / "Pulumi.prod.yaml").write_text("config:\n  clawdet:customers:\n    - {id: ada, plan: pro}\n")
+    assert CliRunner().invoke(app, ["token", "rotate", "ada", "--up", *yes]).exit_code == 0
+    assert started.argvs == [["pulumi", "up", "--stack", "prod", "--policy-pack", str(POLICY_PACK), *more]]
+    assert [one.policy_pack for one in started.wishes] == [str(POLICY_PACK)]
+    assert [one.named for one in started.wishes] == [set()]
+
+
+def test_a_rotation_ends_as_an_update_does_that_would_lose_data(
+    started: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(token, "ROOT", tmp_path)
+    (tmp_path / "Pulumi.prod.yaml").write_text("config:\n  clawdet:customers:\n    - {id: ada, plan: pro}\n")
+    started.report.refused = True
+    assert CliRunner().invoke(app, ["token", "rotate", "ada", "--up", "--yes"]).exit_code == 5
+    assert started.argvs == []
+
+
+def test_the_preview_gets_none_of_the_arguments_that_only_updates_take(started: Started) -> None:
+    assert module._for_preview(["--yes", "--event-log", "log", "--plan=p", "--diff", "--event-log=log"]) == ["--diff"]
+
+
+def test_one_place_alone_starts_an_update_of_the_engine() -> None:
+    """Whatever else called `pulumi up` or `pulumi destroy` would pass by the policies and the check for lost data."""
+    package = Path(module.__file__).parents[1]
+    found = {
+        str(path.relative_to(package))
+        for path in package.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.List | ast.Tuple)
+        and [one.value for one in node.elts[:2] if isinstance(one, ast.Constant)]
+        in [["pulumi", verb] for verb in ("up", "update", "destroy", "refresh", "import")]
+    }
+    assert found == {"cli/up.py"}

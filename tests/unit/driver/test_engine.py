@@ -13,6 +13,7 @@ import pytest
 from pulumi.automation import CommandError
 
 from clawdet_infra.driver import engine
+from clawdet_infra.model import CloudAccess
 from clawdet_infra.trial.failures import Interrupted, deaf_to_signals, stopped_by_signals
 
 VERSION = 'if [ "$1" = version ]; then echo v3.259.0; exit; fi\n'
@@ -123,3 +124,17 @@ def test_a_removal_is_not_stopped_by_signals() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_stack_that_shares_nothing_takes_no_passphrase_of_the_environment(
+    pulumi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(pulumi, 'printf "%s" "$PULUMI_CONFIG_PASSPHRASE" > "$0.passphrase"')
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "clawdet-example")
+    folder = tmp_path / "alone"
+    folder.mkdir()
+    cloud = CloudAccess.model_validate({"token": "t" * 64})
+    engine.Engine.alone(folder, "alone", lambda: None, cloud=cloud)
+    used = (tmp_path / "pulumi.passphrase").read_text()
+    assert used == (folder / "passphrase").read_text()
+    assert len(used) == 32

@@ -37,6 +37,8 @@ class Machine:
 
     folder: Path
     go: Path
+    checkout: Path = pins.ROOT
+    python: str = sys.executable
 
     @property
     def cache(self) -> Path:
@@ -64,8 +66,8 @@ class Machine:
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """Starts `python -m engine`."""
         return subprocess.Popen(
-            [sys.executable, "-m", "engine", *arguments],
-            cwd=pins.ROOT,
+            [self.python, "-m", "engine", *arguments],
+            cwd=self.checkout,
             env=self.environment | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

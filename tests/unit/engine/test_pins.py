@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import parts, pins
+from engine import official, parts, pins
 from engine.errors import EngineError
 from tests.unit.engine.conftest import Machine
 
@@ -20,6 +20,13 @@ def test_a_plugin_has_the_version_of_the_installed_python_package(name: str) -> 
 
 def test_the_command_line_is_not_older_than_the_python_sdk() -> None:
     assert pins.numbers(pins.cli_version()) >= pins.numbers(version("pulumi"))
+
+
+def test_the_archives_of_the_pinned_version_are_pinned_for_each_platform() -> None:
+    pinned = official._checksums(official._PINNED.read_text())
+    version = pins.cli_version()
+    platforms = ("linux-x64", "linux-arm64", "darwin-x64", "darwin-arm64")
+    assert set(pinned) == {f"pulumi-v{version}-{one}.tar.gz" for one in platforms}
 
 
 def test_a_plugin_without_a_pin_is_named(machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

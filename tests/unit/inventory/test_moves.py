@@ -11,7 +11,7 @@ from clawdet_infra.inventory.moves import moves
 from clawdet_infra.model import load_fleet
 from tests.unit.render.examples import raw_fleet
 
-KEY = {"anthropicApiKey": "sk-ant-" + "a" * 30}
+KEY = {"anthropicApiKey": "sk-ant-canary-0123456789-abcdefghij"}
 HOSTS = [{"id": name, "type": "cx33", "location": "fsn1", "capacity": 3} for name in ("shared.1", "shared-2")]
 
 

@@ -201,6 +201,8 @@ def act():
                 world["volumes"][ARGS[-1]] = {"labels": own, "folder": str(folder)}
                 save(world)
         case ["volume", "inspect", *_]:
+            if ARGS[-1] not in world["volumes"]:
+                fail(f"no such volume: {ARGS[-1]}")
             print(world["volumes"][ARGS[-1]]["folder"])
         case ["volume", "ls", *_]:
             print("\n".join(matching(world["volumes"])))

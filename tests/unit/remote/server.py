@@ -58,6 +58,9 @@ class Server:
         systemctl = self.bin / "systemctl"
         systemctl.write_text('#!/bin/sh\necho "$@" >> "$0.calls"\n')
         systemctl.chmod(0o755)
+        for name in ("iptables", "ip6tables"):
+            (self.bin / name).write_text(f'#!/bin/sh\necho "{name} $@" >> "${{0%/*}}/iptables.calls"\n')
+            (self.bin / name).chmod(0o755)
         everything = [
             "gateway:1",
             "gateway:2",
@@ -160,6 +163,7 @@ class Server:
         for real, ours in (
             ("/srv/clawdet/", f"{self.root}/"),
             ("/usr/local/lib/clawdet", str(self.system / "lib")),
+            ("/usr/local/sbin", str(self.system / "sbin")),
             ("/etc/systemd/system", str(self.system / "units")),
             ("/etc/docker", str(self.system / "docker")),
         ):

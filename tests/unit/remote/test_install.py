@@ -21,16 +21,19 @@ def commands(server: Server) -> list[str]:
     return said
 
 
+FIREWALL = ["daemon-reload", "enable --quiet clawdet-container-firewall.service"]
 STARTED = ["daemon-reload", "enable --quiet clawdet-guard.timer", "restart clawdet-guard.timer"]
 LOOKED = ["is-active --quiet clawdet-guard.timer"]
 
 
 def test_a_deployment_brings_the_guard_and_starts_it(server: Server) -> None:
     assert server.run(server.payload()).code == 0
-    assert commands(server) == STARTED
+    assert commands(server) == FIREWALL + STARTED
     assert sorted(file.name for file in server.system.rglob("*.*")) == [
+        "clawdet-container-firewall.service",
         "clawdet-guard.service",
         "clawdet-guard.timer",
+        "firewall.installed",
         "guard.installed",
         "guard.pyz",
     ]
@@ -63,10 +66,10 @@ def test_an_installation_that_was_cut_off_before_systemd_knew_of_it_is_finished(
     systemctl.write_text("#!/bin/sh\necho 'Failed to connect to bus' >&2\nexit 1\n")
     ran = server.run(server.payload())
     assert ran.code == 1
-    assert ran.errors == "customer pro-1: starting the guard failed: Failed to connect to bus\n"
+    assert ran.errors == "customer pro-1: installing the containers' firewall failed: Failed to connect to bus\n"
     systemctl.write_text(working)
     assert server.run(server.payload()).code == 0
-    assert commands(server) == STARTED
+    assert commands(server) == FIREWALL + STARTED
 
 
 def test_a_timer_that_does_not_run_is_started_again(server: Server) -> None:
@@ -76,6 +79,65 @@ def test_a_timer_that_does_not_run_is_started_again(server: Server) -> None:
     systemctl.write_text(systemctl.read_text() + '[ "$1" != is-active ]\n')
     assert server.run(server.payload()).code == 0
     assert commands(server) == LOOKED + STARTED
+
+
+def rules(server: Server) -> list[str]:
+    """How the firewall was asked and told since the last time that this was asked."""
+    file = server.bin / "iptables.calls"
+    said = file.read_text().splitlines() if file.exists() else []
+    file.unlink(missing_ok=True)
+    # A machine without IPv6 has nothing to close there.
+    return [one for one in said if not one.startswith("ip6tables")]
+
+
+CLOSED = "iptables -w -A CLAWDET-FORWARD -i br-+ -d 169.254.0.0/16 -j DROP"
+ASKED = ["iptables -w -C DOCKER-USER -j CLAWDET-FORWARD", "iptables -w -C INPUT -j CLAWDET-INPUT"]
+
+
+def test_a_server_that_was_there_before_gets_the_firewall_before_its_containers_start(server: Server) -> None:
+    assert server.run(server.payload(gateway="gateway:missing")).code == 1, "no container has started"
+    assert CLOSED in rules(server)
+    program = server.system / "sbin" / "clawdet-container-firewall"
+    assert program.stat().st_mode & 0o777 == 0o755
+    unit = server.system / "units" / "clawdet-container-firewall.service"
+    assert "RequiredBy=docker.service" in unit.read_text()
+
+
+def test_a_firewall_that_holds_is_left_alone(server: Server) -> None:
+    server.run(server.payload())
+    rules(server)
+    assert server.run(server.payload(gateway="gateway:2")).code == 0
+    assert rules(server) == ASKED
+
+
+@pytest.mark.parametrize("name", ["sbin/clawdet-container-firewall", "units/clawdet-container-firewall.service"])
+def test_an_older_firewall_is_replaced_without_a_restart_of_docker(server: Server, name: str) -> None:
+    server.run(server.payload())
+    file = server.system / name
+    new = file.read_bytes()
+    file.write_text("an older one")
+    commands(server), rules(server)
+    assert server.run(server.payload()).code == 0
+    assert file.read_bytes() == new
+    assert CLOSED in rules(server)
+    assert commands(server) == FIREWALL + LOOKED, "a restart of the unit would restart Docker, which requires it"
+
+
+def test_rules_that_somebody_has_flushed_are_put_back(server: Server) -> None:
+    server.run(server.payload())
+    rules(server)
+    iptables = server.bin / "iptables"
+    iptables.write_text(iptables.read_text() + '[ "$2" != -C ]\n')
+    assert server.run(server.payload()).code == 0
+    assert CLOSED in rules(server)
+
+
+def test_nothing_is_deployed_where_the_firewall_cannot_be_had(server: Server) -> None:
+    (server.bin / "iptables").write_text("#!/bin/sh\necho 'Permission denied' >&2\nexit 4\n")
+    ran = server.run(server.payload())
+    assert ran.code == 1
+    assert ran.errors == "customer pro-1: starting the containers' firewall failed: Permission denied\n"
+    assert not server.running("pro-1")
 
 
 def test_what_is_installed_is_a_program_that_needs_nothing_else(server: Server) -> None:

@@ -72,7 +72,7 @@ def derived(customer: CustomerLayout) -> Iterator[tuple[str, str]]:
 @example(ids=("acme", "acme.preflight"), plans=("pro", "enterprise"))
 @given(ids=pairs(), plans=st.tuples(*[st.sampled_from(["free", "pro", "enterprise"])] * 2))
 def test_no_derived_name_of_a_customer_is_any_of_anothers(ids: tuple[str, str], plans: tuple[str, str]) -> None:
-    key = {"anthropicApiKey": "sk-ant-" + "a" * 30}
+    key = {"anthropicApiKey": "sk-ant-canary-0123456789-abcdefghij"}
     raw = raw_fleet()
     raw["customers"] = [
         {"id": one, "plan": plan, "subdomain": f"s{number}", **key}

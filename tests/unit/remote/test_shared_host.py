@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
 from tests.unit.remote.server import Server
 
 
@@ -71,3 +74,66 @@ def test_a_customer_is_removed_also_where_the_edge_is_gone(server: Server) -> No
     ran = server.remove(server.payload("free"))
     assert ran.code == 0, ran.errors
     assert not server.ids("free-1")
+
+
+def certified(server: Server, *names: str) -> Path:
+    """Caddy's folder of certificates, with one for each name from each of two authorities."""
+    docker = [str(server.bin / "docker"), "volume", "create", "clawdet-edge_certificates"]
+    subprocess.run(docker, check=True)
+    folder = Path(server.world["volumes"]["clawdet-edge_certificates"]["folder"]) / "caddy" / "certificates"
+    for authority in ("acme-v02.api.letsencrypt.org-directory", "acme.zerossl.com-v2-dv90"):
+        for name in names:
+            (folder / authority / name).mkdir(parents=True)
+            (folder / authority / name / f"{name}.key").write_text("a private key")
+    return folder
+
+
+def named(folder: Path) -> set[str]:
+    return {file.name.removesuffix(".key") for file in folder.rglob("*.key")}
+
+
+def test_a_removed_customers_key_does_not_stay_on_the_edge(server: Server) -> None:
+    server.run(server.edge_payload())
+    server.run(server.payload("free"))
+    other = server.root / "clawdet-edge" / "sites" / "other.caddy"
+    other.write_text("other.clawdet.test {\n\timport tenant other-proxy:8080\n}\n")
+    folder = certified(server, "free-1.clawdet.test", "other.clawdet.test")
+    assert server.remove(server.payload("free")).code == 0
+    assert named(folder) == {"other.clawdet.test"}
+
+
+def test_a_key_goes_also_where_the_edge_does_not_run(server: Server) -> None:
+    server.run(server.edge_payload())
+    server.run(server.payload("free"))
+    folder = certified(server, "free-1.clawdet.test")
+    world = server.world
+    world["containers"][server.ids("clawdet-edge")["edge"]]["running"] = False
+    server.change(containers=world["containers"])
+    assert server.remove(server.payload("free")).code == 0
+    assert named(folder) == set()
+
+
+def test_the_key_of_a_name_that_a_customer_gives_up_goes_and_that_of_the_new_one_stays(server: Server) -> None:
+    server.run(server.edge_payload())
+    server.run(server.payload("free"))
+    folder = certified(server, "free-1.clawdet.test", "renamed.clawdet.test")
+    renamed = server.payload("free").replace("free-1.clawdet.test {", "renamed.clawdet.test {")
+    assert server.run(renamed).code == 0
+    assert named(folder) == {"renamed.clawdet.test"}
+
+
+def test_a_new_edge_forgets_what_customers_left_on_the_old_one(server: Server) -> None:
+    server.run(server.edge_payload())
+    server.run(server.payload("free"))
+    folder = certified(server, "free-1.clawdet.test", "long-gone.clawdet.test")
+    assert server.run(server.edge_payload(proxy="proxy:2")).code == 0
+    assert named(folder) == {"free-1.clawdet.test"}
+
+
+def test_where_a_site_cannot_be_read_no_key_is_touched(server: Server) -> None:
+    server.run(server.edge_payload())
+    server.run(server.payload("free"))
+    (server.root / "clawdet-edge" / "sites" / "by-hand.caddy").write_text("# mine\nmine.clawdet.test {\n}\n")
+    folder = certified(server, "free-1.clawdet.test", "mine.clawdet.test")
+    assert server.remove(server.payload("free")).code == 0
+    assert named(folder) == {"free-1.clawdet.test", "mine.clawdet.test"}

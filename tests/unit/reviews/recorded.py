@@ -20,6 +20,8 @@ def run_of(*, change: Change | None = None, before: str | None = None, commit: s
         page="https://forge.example/jobs/7",
         change=change,
         before=before,
+        branch="main",
+        default_branch="main",
     )
 
 

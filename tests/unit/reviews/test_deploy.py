@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,17 @@ def test_it_recovers_looks_and_then_updates(repository: Repository) -> None:
     assert commands.calls[-1] == ("clawdet", "up", "--stack", "prod", "--yes", "--non-interactive")
     assert report.code == 0
     assert "**Deployed**" in report.text
+
+
+@pytest.mark.parametrize("branch", ["feature", None, "main2"])
+def test_only_the_default_branch_deploys(repository: Repository, branch: str | None) -> None:
+    commands = Recorded()
+    run = replace(run_of(commit=repository.head), branch=branch)
+    with pytest.raises(SettingsError, match=r"Only the default branch deploys \(main\)"):
+        deploy(run, ["prod"], SECRETS, commands, repository.folder)
+    with pytest.raises(SettingsError, match="CI does not name it"):
+        deploy(replace(run, default_branch=None), ["prod"], SECRETS, commands, repository.folder)
+    assert commands.calls == []
 
 
 def test_what_was_named_since_the_last_good_update_counts(repository: Repository) -> None:

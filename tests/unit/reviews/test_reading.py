@@ -124,3 +124,28 @@ def test_the_stacks_are_prod_unless_something_else_is_said() -> None:
     for wrong in ("--yes", "prod;id", "$(id)"):
         with pytest.raises(SettingsError, match="CLAWDET_STACKS"):
             stacks_of({"CLAWDET_STACKS": wrong})
+
+
+@pytest.mark.parametrize(
+    ("reference", "branch", "deploys"),
+    [
+        ("refs/heads/main", "main", True),
+        ("refs/heads/feature", "feature", False),
+        ("refs/heads/feature/main", "feature/main", False),
+        ("refs/tags/main", None, False),
+        ("", None, False),
+    ],
+)
+def test_the_branch_of_a_run_is_read(github: dict[str, str], reference: str, branch: str | None, deploys: bool) -> None:
+    write(github, {"repository": {"default_branch": "main"}})
+    run = read_run({**github, "GITHUB_REF": reference})
+    assert (run.branch, run.is_of_default_branch) == (branch, deploys)
+    lab = {name: value for name, value in GITLAB.items() if "MERGE_REQUEST" not in name}
+    lab |= {"CI_DEFAULT_BRANCH": "main", **({"CI_COMMIT_BRANCH": branch} if branch else {})}
+    assert (read_run(lab).branch, read_run(lab).is_of_default_branch) == (branch, deploys)
+
+
+@pytest.mark.parametrize("event", [{}, {"repository": None}, {"repository": {"default_branch": 1}}])
+def test_where_the_default_branch_is_not_told_no_run_is_of_it(github: dict[str, str], event: object) -> None:
+    write(github, event)
+    assert not read_run({**github, "GITHUB_REF": "refs/heads/main"}).is_of_default_branch

@@ -9,6 +9,7 @@ import pytest
 
 from clawdet_infra.model import check_file
 from clawdet_infra.model.stackfile import read_stack_file
+from clawdet_infra.passphrase import EXAMPLE
 from tests.support.stack import Stack
 from tests.unit.model.samples import API_KEY, CLOUD_TOKEN, customer, fleet
 
@@ -94,3 +95,13 @@ def test_what_only_the_engine_can_read_is_judged_by_the_program(stack):
     assert "- customer bob: customers[1].plan: 'premium' is no plan." in output
     (namespace,) = checked
     assert f"- {namespace.field}: {namespace.message} {namespace.hint}" in output, "validate and the program agree"
+
+
+def test_the_public_passphrase_updates_no_stack_outside_of_a_local_cloud(tmp_path):
+    stack = Stack(tmp_path / "project", extra_env={"PULUMI_CONFIG_PASSPHRASE": EXAMPLE}).init()
+    configure(stack, customer())
+    result = stack.up()
+    assert result.code != 0
+    said = " ".join(result.output.split())
+    assert "encrypted with the public passphrase of the examples" in said
+    assert "Traceback" not in said

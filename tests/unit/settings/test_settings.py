@@ -14,6 +14,7 @@ from pulumi.runtime import config as engine
 
 from clawdet_infra import settings
 from clawdet_infra.model import ConfigurationError, Fleet
+from clawdet_infra.passphrase import EXAMPLE
 from tests.unit.model.samples import API_KEY, BOT_TOKEN, CLOUD_TOKEN, GATEWAY_TOKEN, customer, fleet
 
 LOCAL_TOKEN = "10ca1T0ken" * 6 + "abcd"
@@ -68,6 +69,14 @@ def test_the_environment_of_the_language_host_is_read_too(stack, monkeypatch):
     texts = {f"clawdet:{key}": as_text(value) for key, value in without_cloud(customer()).items()}
     monkeypatch.setenv("PULUMI_CONFIG", json.dumps(texts | {"hcloud:token": CLOUD_TOKEN}))
     assert [one.id for one in settings.load().customers] == ["user123"]
+
+
+def test_the_public_passphrase_is_refused_where_the_cloud_is_not_local(stack, monkeypatch):
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", EXAMPLE)
+    with pytest.raises(pulumi.RunError, match="encrypted with the public passphrase of the examples"):
+        stack.load(without_cloud(), hcloud__token=CLOUD_TOKEN)
+    (stack.folder / f"Pulumi.{pulumi.get_stack()}.yaml").write_text("secretsprovider: awskms://key\n")
+    assert stack.load(without_cloud(), hcloud__token=CLOUD_TOKEN)
 
 
 def test_the_token_may_come_from_the_environment(stack, monkeypatch):
