@@ -14,6 +14,7 @@ from clawdet_infra.cli.columns import columns
 from clawdet_infra.fleet.instance import Instance
 from clawdet_infra.fleet.records import HostFailure, HostLook, Observation
 from clawdet_infra.fleet.rounds import Round
+from clawdet_infra.readiness import sentence
 
 _COLOURS = {"healthy": "green", "slow": "yellow", "down": "bold red", "not looked at": "magenta"}
 _HEAD = ("INSTANCE", "PLAN", "SERVER", "CONDITION", "SECONDS", "CERTIFICATE")
@@ -85,8 +86,8 @@ def _why(one: Observation) -> str:
         return f"The server could not be asked: {one.host.what}"
     if one.condition == "slow":
         stage, seconds = max(one.stage_seconds.items(), key=lambda entry: entry[1])
-        return f"{stage} took {seconds:.1f} s"
-    return ""
+        return "; ".join(filter(None, (f"{stage} took {seconds:.1f} s", sentence(one.not_ready))))
+    return sentence(one.not_ready)
 
 
 def _host(look: HostLook | HostFailure | None) -> tuple[str, ...]:

@@ -22,7 +22,10 @@ class Condition(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why an instance is down, as far as can be told."""
+    """Why an instance is down, as far as can be told.
+
+    `CHANNEL` is no such cause, but that of the notice about channels of instances that serve.
+    """
 
     GATEWAY_STOPPED = "gateway-stopped"
     GATEWAY_HANGS = "gateway-hangs"
@@ -37,6 +40,7 @@ class Cause(StrEnum):
     NETWORK = "network"
     SERVER_OFF = "server-off"
     SERVER_GONE = "server-gone"
+    CHANNEL = "channel"
     UNKNOWN = "unknown"
 
 
@@ -94,7 +98,8 @@ class Observation:
     """One look at one instance.
 
     `stage`, `what` and `last_answer` are the probe's failure, None where all stages passed; `latency_seconds` is the
-    time of all stages together; `diagnosis` is None for an instance that is not down.
+    time of all stages together; `diagnosis` is None for an instance that is not down.  `not_ready` names what of an
+    instance that serves is not ready, normally channels; that is no fault of the instance.
     """
 
     instance: str
@@ -109,6 +114,7 @@ class Observation:
     last_answer: str | None = None
     diagnosis: Diagnosis | None = None
     host: HostLook | HostFailure | None = None
+    not_ready: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import apprise
@@ -92,9 +92,7 @@ class Sender:
 
     async def send(self, notice: Notice) -> tuple[Delivery, ...]:
         """Send a notice to every channel, and return what became of it at each.  Raises nothing of theirs."""
-        safe = Notice(
-            kind=notice.kind, title=self._redact(notice.title), body=self._redact(notice.body), key=notice.key
-        )
+        safe = replace(notice, title=self._redact(notice.title), body=self._redact(notice.body))
         return tuple(await asyncio.gather(*(self._in_turn(one, safe) for one in self._services)))
 
     async def _in_turn(self, one: _Service, notice: Notice) -> Delivery:
@@ -130,7 +128,7 @@ def _attempt(one: _Service, notice: Notice) -> str | None:
         result = caller.notify(
             body=notice.body,
             title=notice.title,
-            notify_type=_TYPES[notice.kind],
+            notify_type=apprise.NotifyType.INFO if notice.can_wait else _TYPES[notice.kind],
             body_format=apprise.NotifyFormat.TEXT,
             log_level=logging.WARNING,
         )

@@ -13,11 +13,11 @@ from clawdet_infra.fleet.alerts import Notice, Subject
 from clawdet_infra.fleet.daemon.keeping import Keeper
 from clawdet_infra.fleet.daemon.report import RoundReport
 from clawdet_infra.fleet.healing import GiveUp, Healer, Plan
-from clawdet_infra.fleet.healing.faults import located
+from clawdet_infra.fleet.faults import located
 from clawdet_infra.fleet.history import HistoryError
 from clawdet_infra.fleet.instance import Inventory
 from clawdet_infra.fleet.metrics import InstanceReading, Readings, StageTimes
-from clawdet_infra.fleet.records import Event, Observation, Outcome, State, Step
+from clawdet_infra.fleet.records import Condition, Event, Observation, Outcome, State, Step
 from clawdet_infra.fleet.rounds import Round
 
 log = logging.getLogger(__name__)
@@ -139,6 +139,7 @@ class Checker:
             healing=plan.healing(state.instance),
             last_answer=(last.last_answer or "") if last else "",
             certificate_days=last.certificate_days if last else None,
+            not_ready=last.not_ready if last and last.condition is not Condition.DOWN else None,
         )
 
     def _remember(self, inventory: Inventory, observations: Sequence[Observation]) -> None:
@@ -185,5 +186,6 @@ class Checker:
             since=state.since,
             latency_seconds=last.latency_seconds if last else None,
             certificate_days=last.certificate_days if last else None,
+            not_ready=len(last.not_ready) if last and last.condition is not Condition.DOWN else None,
             stage_seconds=last.stage_seconds if last else {},
         )

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from clawdet_infra.fleet.healing import wording
 from clawdet_infra.fleet.healing.case import Take
-from clawdet_infra.fleet.healing.faults import located
+from clawdet_infra.fleet.faults import located
 from clawdet_infra.fleet.healing.hands import Hands, RepairRecord, StepError
 from clawdet_infra.fleet.healing.policy import HealingPolicy
 from clawdet_infra.fleet.history.errors import HistoryError

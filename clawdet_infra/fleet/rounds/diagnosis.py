@@ -228,7 +228,7 @@ _TABLE: tuple[_Line, ...] = (
     ),
     _Line(
         Cause.GATEWAY_NOT_READY,
-        lambda seen: seen.failure.stage == "readyz",
+        _at("startupz", "readyz"),
         lambda seen: f"The gateway lives, but is not ready: {seen.failure.last_answer}.",
     ),
     # What nothing above explains.

@@ -105,4 +105,5 @@ def _observation(instance: Instance, seen: Seen, asked: Asked) -> Observation:
         last_answer=failure.last_answer if failure else None,
         diagnosis=diagnosis,
         host=host,
+        not_ready=verdict.not_ready,
     )

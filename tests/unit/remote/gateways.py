@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 PORT = 18789
 PROJECTS = ("pro-1", "free-1", "big-one", "pro-1-trial", "free-1-trial", "big-one-trial")
+
+PAGE = "<!doctype html><title>OpenClaw Control</title>"
+DRIPS = " " * 600
+# What an image whose name has one of these words answers to everything.
+HOSTILE = {"nested": "[" * 60_000, "dripping": DRIPS}
 
 
 class Gateways:
@@ -35,16 +42,24 @@ class Gateways:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 gateways.asked.append((project, self.headers["Authorization"]))
-                answer = gateways.answer(project)
+                answer = gateways.answer(project, self.path)
                 if answer is None:
                     # Nothing listens: the connection breaks without an answer.
                     return self.connection.close()
-                body = json.dumps(answer).encode()
-                self.send_response(200 if answer.get("ready") else 503)
-                self.send_header("Content-Length", str(len(body)))
+                good, content = answer
+                self.send_response(200 if good else 503)
+                self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
-                self.wfile.write(body)
+                if content == DRIPS:
+                    return self._drip()
+                self.wfile.write(content.encode())
                 return None
+
+            def _drip(self) -> None:
+                with contextlib.suppress(OSError):
+                    for _ in range(600):
+                        self.wfile.write(b" ")
+                        time.sleep(0.1)
 
             def log_message(self, *_: Any) -> None:
                 """Be quiet."""
@@ -54,15 +69,25 @@ class Gateways:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         return server
 
-    def answer(self, project: str) -> dict[str, Any] | None:
+    def answer(self, project: str, path: str) -> tuple[bool, str] | None:
+        """Whether an answer is good, and its body; None where nothing listens."""
         world = json.loads(self._world.read_text())
         found = [one for one in world["containers"].values() if one["project"] == project and one["running"]]
         image = next((one["image"] for one in found if one["service"] == "gateway"), None)
         if image is None or "dying" in image:
             return None
         if "unready" in image or (image in world["unready"] and not project.endswith("-trial")):
-            return {"ready": False, "failing": ["startup-sidecars"]}
+            if path == "/startupz":
+                return False, json.dumps({"ok": False, "status": "starting", "pendingReason": "startup-sidecars"})
+            return False, json.dumps({"ready": False, "failing": ["startup-sidecars"]})
+        for word, body in HOSTILE.items():
+            if word in image:
+                return True, body
+        if path == "/startupz":
+            return True, PAGE if "old" in image else json.dumps({"ok": True, "status": "started"})
+        if "channel" in image:
+            return False, json.dumps({"ready": False, "failing": ["telegram"]})
         written = Path(world["volumes"][f"{project}_state"]["folder"]) / "written-by"
         if "picky" in image and written.read_text() != image:
-            return {"ready": False, "failing": ["agent-database:main"]}
-        return {"ready": True}
+            return False, json.dumps({"ready": False, "failing": ["agent-database:main"]})
+        return True, json.dumps({"ready": True, "failing": []})

@@ -75,7 +75,10 @@ def test_a_container_that_was_stopped_is_started_again(server: Server) -> None:
     ("image", "probe", "answer"),
     [
         ("gateway:dying", "restarts", "the machine says no"),
-        ("gateway:unready", "readyz", "startup-sidecars"),
+        ("gateway:unready", "startupz", "startup-sidecars"),
+        ("gateway:old-unready", "startupz", "startup-sidecars"),
+        ("gateway:nested", "readyz", "HTTP 200 [["),
+        ("gateway:dripping", "startupz", "the gateway does not answer"),
     ],
 )
 def test_an_image_that_does_not_start_never_takes_the_running_one_down(
@@ -105,11 +108,19 @@ def test_what_a_dying_container_says_is_shown_without_its_secrets(server: Server
 def test_a_first_release_that_does_not_get_ready_fails_with_probe_and_last_answer(server: Server) -> None:
     ran = server.run(server.payload(gateway="gateway:unready"))
     assert ran.code == 1
-    assert ran.errors.startswith("customer pro-1: probe readyz failed: not ready within 2 s; last answer: ")
+    assert ran.errors.startswith("customer pro-1: probe startupz failed: not ready within 2 s; last answer: ")
     assert "startup-sidecars" in ran.errors
     healed = server.run(server.payload())
     assert healed.code == 0, healed.errors
     assert server.running("pro-1")["gateway"] == "gateway:1"
+
+
+@pytest.mark.parametrize("image", ["gateway:channel", "gateway:old"])
+def test_a_channel_that_does_not_reach_its_service_fails_no_release(server: Server, image: str) -> None:
+    assert server.run(server.payload()).code == 0
+    ran = server.run(server.payload(gateway=image))
+    assert ran.code == 0, ran.errors
+    assert server.running("pro-1")["gateway"] == image
 
 
 def test_a_release_that_fails_after_its_trial_is_put_back_with_the_data_it_needs(server: Server) -> None:
