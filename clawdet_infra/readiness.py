@@ -1,8 +1,8 @@
-"""What a gateway says of itself at `/startupz` and `/readyz`, judged in one way by deployments and by probes from outside.
+"""What a gateway says of itself at `/startupz` and `/readyz`, judged alike by deployments and by probes from outside.
 
-`/startupz` says whether the gateway started, and decides whether it serves.  `/readyz` also covers the customer's channels:
-one that cannot reach its service makes it false while the gateway serves everything else.  So of `/readyz` only what the
-gateway says of its own data counts against it.  Releases before 2026.8.1 do not serve `/startupz`.
+`/startupz` says whether the gateway started, and decides whether it serves.  `/readyz` covers the customer's channels
+too: one that cannot reach its service makes it false while the gateway serves everything else.  So of `/readyz` only
+what the gateway says of its own data counts against it.  Releases before 2026.8.1 do not serve `/startupz`.
 
 This travels to servers with `clawdet_infra.remote`, so it uses the standard library only.
 """

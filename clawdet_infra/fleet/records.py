@@ -61,7 +61,10 @@ class ContainerLook:
 
 @dataclass(frozen=True, kw_only=True)
 class HostLook:
-    """What a server says of itself and of one instance on it.  Sizes are MiB, shares run from 0 to 1."""
+    """What a server says of itself and of one instance on it.  Sizes are MiB, shares run from 0 to 1.
+
+    `deploying` says that a deployment of the instance is under way, and `held` that an operator put it on hold.
+    """
 
     containers: tuple[ContainerLook, ...]
     memory_total_mib: float
@@ -71,6 +74,8 @@ class HostLook:
     inodes_used_share: float
     load: float
     uptime_seconds: float
+    deploying: bool = False
+    held: bool = False
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,8 @@ def wait_until_ready(project: Project, token: str | None, *, seconds: float) -> 
     """Wait until all containers run and are healthy, and the gateway, if there is one, says that it started.
 
     A channel that does not reach its service does not matter; data that the gateway refuses do.  `token` is the
-    gateway's, with which it says why it is not ready; None means that there is no gateway.  Raises ProbeError when that takes too long, and at once when a container has died again and again.
+    gateway's, with which it says why it is not ready; None means that there is no gateway.  Raises ProbeError when that
+    takes too long, and at once when a container has died again and again.
     """
     end = time.monotonic() + seconds
     while True:
@@ -108,7 +109,10 @@ def _ask(address: str, path: str, token: str) -> tuple[int, str]:
     try:
         asking.request("GET", path, headers={"Authorization": f"Bearer {token}"})
         answer = asking.getresponse()
-        return answer.status, answer.read(_ANSWER_BYTES).decode(errors="replace")
+        status, text = answer.status, answer.read(_ANSWER_BYTES).decode(errors="replace")
+        if not late.is_alive():
+            raise TimeoutError(f"the answer was not complete within {_ANSWER_SECONDS} s")
+        return status, text
     finally:
         late.cancel()
         asking.close()

@@ -18,9 +18,7 @@ class Looks:
 
     def count(self, subjects: Sequence[Subject]) -> list[Subject]:
         """Return the subjects with their looks counted; one that was not looked at since then keeps its count."""
-        counted = [
-            replace(one, looks=self._looks(one), not_ready_looks=self._not_ready_looks(one)) for one in subjects
-        ]
+        counted = [replace(one, looks=self._looks(one), not_ready_looks=self._not_ready_looks(one)) for one in subjects]
         self._counts = {
             one.id: (one.state.condition, one.state.observed_at, one.looks, one.not_ready_looks) for one in counted
         }

@@ -39,7 +39,14 @@ class AlertPolicy:
     flap_calm_looks: int = 30
 
     def __post_init__(self) -> None:
-        counts = ("raise_failures", "raise_after_failures", "slow_looks", "resolve_looks", "fleet_servers", "channel_looks")
+        counts = (
+            "raise_failures",
+            "raise_after_failures",
+            "slow_looks",
+            "resolve_looks",
+            "fleet_servers",
+            "channel_looks",
+        )
         for name in (*counts, "flap_calm_looks"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, and has to be at least 1")

@@ -84,9 +84,7 @@ def resolved(now: datetime, alert: Alert, remaining: Sequence[Subject], *, remov
     if remaining:
         lines.append(f"Still not well: {_listed([one.id for one in remaining])}; these get alerts of their own.")
     title = f"[clawdet] Resolved: {what} after {lasted}"
-    return Notice(
-        kind="resolved", title=title, body="\n".join(lines), key=alert.key, can_wait=alert.key == CHANNELS
-    )
+    return Notice(kind="resolved", title=title, body="\n".join(lines), key=alert.key, can_wait=alert.key == CHANNELS)
 
 
 def _headline(alert: Alert, members: Sequence[Subject]) -> str:

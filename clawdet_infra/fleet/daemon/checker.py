@@ -12,8 +12,8 @@ from typing import Protocol
 from clawdet_infra.fleet.alerts import Notice, Subject
 from clawdet_infra.fleet.daemon.keeping import Keeper
 from clawdet_infra.fleet.daemon.report import RoundReport
-from clawdet_infra.fleet.healing import GiveUp, Healer, Plan
 from clawdet_infra.fleet.faults import located
+from clawdet_infra.fleet.healing import GiveUp, Healer, Plan
 from clawdet_infra.fleet.history import HistoryError
 from clawdet_infra.fleet.instance import Inventory
 from clawdet_infra.fleet.metrics import InstanceReading, Readings, StageTimes

@@ -18,8 +18,8 @@ from clawdet_infra.fleet.daemon.keeping import Keeper
 from clawdet_infra.fleet.daemon.operations import Operations
 from clawdet_infra.fleet.daemon.report import RoundReport
 from clawdet_infra.fleet.daemon.systemd import Notifier
-from clawdet_infra.fleet.healing import Healer
 from clawdet_infra.fleet.faults import located
+from clawdet_infra.fleet.healing import Healer
 from clawdet_infra.fleet.history import HistoryError
 from clawdet_infra.fleet.instance import Inventory
 

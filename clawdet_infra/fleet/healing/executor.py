@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from clawdet_infra.fleet.faults import located
 from clawdet_infra.fleet.healing import wording
 from clawdet_infra.fleet.healing.case import Take
-from clawdet_infra.fleet.faults import located
 from clawdet_infra.fleet.healing.hands import Hands, RepairRecord, StepError
 from clawdet_infra.fleet.healing.policy import HealingPolicy
 from clawdet_infra.fleet.history.errors import HistoryError

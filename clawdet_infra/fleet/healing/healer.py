@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from clawdet_infra.database.processes import lives
+from clawdet_infra.fleet.faults import located
 from clawdet_infra.fleet.healing import wording
 from clawdet_infra.fleet.healing.brake import brake
 from clawdet_infra.fleet.healing.case import Case, Decision, GiveUp, Take, Wait
 from clawdet_infra.fleet.healing.executor import Executor
-from clawdet_infra.fleet.faults import located
 from clawdet_infra.fleet.healing.hands import Hands, RepairRecord
 from clawdet_infra.fleet.healing.ladder import next_step
 from clawdet_infra.fleet.healing.policy import HealingPolicy

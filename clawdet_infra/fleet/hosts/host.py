@@ -125,7 +125,9 @@ class Host:
             raise HostError(f"{self.server.name} cannot tell how it is: {_said(answer)}")
         try:
             return read_reports(self.server.name, chosen, json.loads(answer.output))
-        except (ValueError, KeyError, TypeError):
+        except HostError:
+            raise
+        except Exception:
             raise HostError(f"{self.server.name} answered something else than was asked") from None
 
     async def restart(self, instance: Instance, service: str | None = None) -> list[str]:
@@ -148,7 +150,13 @@ class Host:
         if not answer.ok:
             redact = Redactor([instance.password.get_secret_value(), instance.gateway_token.get_secret_value()])
             raise HostError(f"restarting {instance.id} on {self.server.name} failed: {redact.line(_said(answer))}")
-        return list(json.loads(answer.output)["restarted"])
+        return self._restarted(answer.output)
+
+    def _restarted(self, output: str) -> list[str]:
+        try:
+            return [str(one) for one in json.loads(output)["restarted"]]
+        except Exception:
+            raise HostError(f"{self.server.name} answered something else than was asked") from None
 
     async def _collect(self, process: SSHClientProcess[bytes], stdin: str) -> Answer:
         async def write() -> None:

@@ -9,12 +9,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from clawdet_infra.fleet.faults import located
 from clawdet_infra.fleet.instance import Instance
-from clawdet_infra.fleet.records import Condition, Diagnosis, HostFailure, Observation
+from clawdet_infra.fleet.probe import Verdict
+from clawdet_infra.fleet.records import Cause, Condition, Diagnosis, HostFailure, Observation, ServerStatus
 from clawdet_infra.fleet.rounds.diagnosis import diagnose, hidden_trouble
 from clawdet_infra.fleet.rounds.outside import Seen, look_from_outside
 from clawdet_infra.fleet.rounds.policy import RoundPolicy
-from clawdet_infra.fleet.rounds.servers import Asked, HostLooker, StatusAsker, ask_servers
+from clawdet_infra.fleet.rounds.servers import Asked, Host, HostLooker, StatusAsker, ask_servers
 from clawdet_infra.model import CloudAccess
 
 WhomToAsk = Literal["down", "all"]
@@ -84,12 +86,20 @@ def _stage(seen: Seen) -> str | None:
     return seen.verdict.failure.stage if seen.verdict.failure else None
 
 
+def _diagnosis(verdict: Verdict, host: Host | None, status: ServerStatus | None) -> Diagnosis:
+    try:
+        return diagnose(verdict, host, status)
+    except Exception as error:
+        # One instance whose trouble cannot be read must not hide that of all others.
+        return Diagnosis(Cause.UNKNOWN, f"The cause cannot be told: {located(error)}; {verdict.failure}")
+
+
 def _observation(instance: Instance, seen: Seen, asked: Asked) -> Observation:
     verdict, failure = seen.verdict, seen.verdict.failure
     host = asked.hosts.get(instance.id)
     diagnosis: Diagnosis | None = None
     if failure is not None:
-        diagnosis = diagnose(verdict, host, asked.statuses.get(instance.server.name, "unknown"))
+        diagnosis = _diagnosis(verdict, host, asked.statuses.get(instance.server.name, "unknown"))
     elif trouble := hidden_trouble(host):
         diagnosis = trouble
     return Observation(

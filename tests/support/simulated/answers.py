@@ -25,6 +25,8 @@ def answer(mode: str, path: str, authorization: str) -> bytes:
         return _response(401, "", "", 'WWW-Authenticate: Basic realm="restricted"\r\n')
     if mode == "dead":
         return _response(502, "", "")
+    if mode == "nested":
+        return _response(200, _JSON, "[" * 60_000)
     if path == "/healthz":
         return _response(200, _JSON, '{"ok":true,"status":"live"}')
     if path == "/startupz":

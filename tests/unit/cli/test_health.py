@@ -118,7 +118,7 @@ def test_a_round_is_told_as_json_without_secrets() -> None:
     seen = {one["instance"]: one for one in told["instances"]}
     assert seen[DEAD]["diagnosis"]["cause"] == "gateway-stopped"
     assert seen[WELL]["diagnosis"] is None
-    assert set(seen[WELL]["stage_seconds"]) == {"dns", "tcp", "tls", "healthz", "readyz", "auth", "api"}
+    assert set(seen[WELL]["stage_seconds"]) == {"dns", "tcp", "tls", "healthz", "startupz", "auth", "api", "readyz"}
     assert told["not_looked_at"] == []
     assert PASSWORD not in result.stdout
     assert TOKEN not in result.stdout

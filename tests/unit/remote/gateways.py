@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -15,9 +13,6 @@ PORT = 18789
 PROJECTS = ("pro-1", "free-1", "big-one", "pro-1-trial", "free-1-trial", "big-one-trial")
 
 PAGE = "<!doctype html><title>OpenClaw Control</title>"
-DRIPS = " " * 600
-# What an image whose name has one of these words answers to everything.
-HOSTILE = {"nested": "[" * 60_000, "dripping": DRIPS}
 
 
 class Gateways:
@@ -50,16 +45,8 @@ class Gateways:
                 self.send_response(200 if good else 503)
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
-                if content == DRIPS:
-                    return self._drip()
                 self.wfile.write(content.encode())
                 return None
-
-            def _drip(self) -> None:
-                with contextlib.suppress(OSError):
-                    for _ in range(600):
-                        self.wfile.write(b" ")
-                        time.sleep(0.1)
 
             def log_message(self, *_: Any) -> None:
                 """Be quiet."""
@@ -80,9 +67,8 @@ class Gateways:
             if path == "/startupz":
                 return False, json.dumps({"ok": False, "status": "starting", "pendingReason": "startup-sidecars"})
             return False, json.dumps({"ready": False, "failing": ["startup-sidecars"]})
-        for word, body in HOSTILE.items():
-            if word in image:
-                return True, body
+        if "nested" in image:
+            return True, "[" * 60_000
         if path == "/startupz":
             return True, PAGE if "old" in image else json.dumps({"ok": True, "status": "started"})
         if "channel" in image:

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import stat
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from clawdet_infra.remote import gateway
 from tests.unit.remote.server import PASSWORD, SECRETS, TOKEN, Server
 
 
@@ -76,9 +82,7 @@ def test_a_container_that_was_stopped_is_started_again(server: Server) -> None:
     [
         ("gateway:dying", "restarts", "the machine says no"),
         ("gateway:unready", "startupz", "startup-sidecars"),
-        ("gateway:old-unready", "startupz", "startup-sidecars"),
         ("gateway:nested", "readyz", "HTTP 200 [["),
-        ("gateway:dripping", "startupz", "the gateway does not answer"),
     ],
 )
 def test_an_image_that_does_not_start_never_takes_the_running_one_down(
@@ -113,6 +117,35 @@ def test_a_first_release_that_does_not_get_ready_fails_with_probe_and_last_answe
     healed = server.run(server.payload())
     assert healed.code == 0, healed.errors
     assert server.running("pro-1")["gateway"] == "gateway:1"
+
+
+def test_an_answer_that_comes_byte_by_byte_ends_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway, "_ANSWER_SECONDS", 0.5)
+    with dripping() as port:
+        monkeypatch.setattr(gateway, "_PORT", port)
+        begun = time.monotonic()
+        failure = gateway._gateway("127.0.0.1", "token")
+    assert failure is not None
+    assert (failure.probe, time.monotonic() - begun < 5) == ("startupz", True)
+
+
+@contextlib.contextmanager
+def dripping() -> Iterator[int]:
+    """A port where each connection gets a byte of an answer now and then."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection, contextlib.suppress(OSError):
+                        connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+                        for _ in range(200):
+                            connection.sendall(b"x")
+                            time.sleep(0.1)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield listener.getsockname()[1]
 
 
 @pytest.mark.parametrize("image", ["gateway:channel", "gateway:old"])
