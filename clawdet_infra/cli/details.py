@@ -10,7 +10,7 @@ import typer
 from clawdet_infra.cli import project
 from clawdet_infra.cli.columns import columns
 from clawdet_infra.cli.instances import Ids, Json, Stacks, find, run, short_image
-from clawdet_infra.readiness import sentence
+from clawdet_infra.fleet.channels import sentence
 
 if TYPE_CHECKING:
     from clawdet_infra.fleet.hosts import Hosts

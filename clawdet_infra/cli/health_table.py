@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from clawdet_infra.cli.columns import columns
+from clawdet_infra.fleet.channels import sentence
 from clawdet_infra.fleet.instance import Instance
 from clawdet_infra.fleet.records import HostFailure, HostLook, Observation
 from clawdet_infra.fleet.rounds import Round
-from clawdet_infra.readiness import sentence
 
 _COLOURS = {"healthy": "green", "slow": "yellow", "down": "bold red", "not looked at": "magenta"}
 _HEAD = ("INSTANCE", "PLAN", "SERVER", "CONDITION", "SECONDS", "CERTIFICATE")

@@ -108,7 +108,8 @@ class Provider:
         """Return what one page of the list says, and the number of the next."""
         answer = self._client.servers.get_list(page=page, per_page=_PAGE)
         pagination = answer.meta.pagination
-        return {str(one.name): _status_of(one) for one in answer.servers}, pagination and pagination.next_page
+        following = pagination.next_page if pagination is not None else None
+        return {str(one.name): _status_of(one) for one in answer.servers}, following
 
     async def reboot(self, name: str) -> Literal["rebooted", "reset"]:
         """Reboot a server, and reset it where it does not come back; return which of the two it was.

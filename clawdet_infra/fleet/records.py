@@ -24,7 +24,8 @@ class Condition(StrEnum):
 class Cause(StrEnum):
     """Why an instance is down, as far as can be told.
 
-    `CHANNEL` is no such cause, but that of the notice about channels of instances that serve.
+    While it is `DEPLOYING` that is no failure.  `CHANNEL` is no such cause, but that of the notice about channels of
+    instances that serve.
     """
 
     GATEWAY_STOPPED = "gateway-stopped"
@@ -39,7 +40,9 @@ class Cause(StrEnum):
     TOKEN = "token"  # noqa: S105 -- the word, not a token
     NETWORK = "network"
     SERVER_OFF = "server-off"
+    SERVER_BUSY = "server-busy"
     SERVER_GONE = "server-gone"
+    DEPLOYING = "deploying"
     CHANNEL = "channel"
     UNKNOWN = "unknown"
 
@@ -134,6 +137,14 @@ class State:
     observed_at: datetime
     cause: Cause | None = None
     sentence: str = ""
+
+
+def failures_after(before: State | None, seen: Observation) -> int:
+    """Return how many looks in a row failed, with one more; what is seen during a deployment is no failure."""
+    cause = seen.diagnosis.cause if seen.diagnosis else None
+    if seen.condition is not Condition.DOWN or cause is Cause.DEPLOYING:
+        return 0
+    return (before.failures if before is not None else 0) + 1
 
 
 EventKind = Literal["state", "repair", "alert", "checker"]

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from clawdet_infra.readiness import has_started, is_ready, readiness
+from clawdet_infra.readiness import has_started, is_ready, refuses_data
 from clawdet_infra.remote.containers import Project
 from clawdet_infra.remote.failures import ProbeError
 from clawdet_infra.remote.releases import Release
@@ -92,7 +92,7 @@ def _gateway(address: str | None, token: str) -> ProbeError | None:
         status, text = _ask(address, "/readyz", token)
     except (OSError, http.client.HTTPException) as error:
         status, text = 0, str(error) or type(error).__name__
-    if readiness(text).broken or not (started or is_ready(status, text)):
+    if refuses_data(text) or not (started or is_ready(status, text)):
         return ProbeError("readyz", "the gateway is not ready", f"HTTP {status} {text[:_SHOWN_CHARACTERS]}")
     return None
 

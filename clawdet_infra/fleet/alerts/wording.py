@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
+from clawdet_infra.fleet.alerts.fitting import ENTRY
 from clawdet_infra.fleet.alerts.grouping import CERTIFICATES, CHANNELS, FLEET, OF_THE_HEALTHY
 from clawdet_infra.fleet.alerts.notice import Kind, Notice, moment, plain, span
 from clawdet_infra.fleet.alerts.subject import Subject
+from clawdet_infra.fleet.channels import sentence
 from clawdet_infra.fleet.records import Alert, Cause, Condition
-from clawdet_infra.readiness import sentence
 
 LISTED = 20
 """How many instances a notice names at most."""
@@ -128,9 +129,9 @@ def _whom(alert: Alert, members: Sequence[Subject]) -> list[str]:
     lines.append(f"Customers ({len(members)}):")
     for one in members[:LISTED]:
         place = "" if alert.server else f", server {plain(one.server)}"
-        lines.append(f"– {one.id} ({one.url}){place}: {_state(alert, one)}")
+        lines.append(f"{ENTRY}{one.id} ({one.url}){place}: {_state(alert, one)}")
     if len(members) > LISTED:
-        lines.append(f"– and {len(members) - LISTED} more")
+        lines.append(f"{ENTRY}and {len(members) - LISTED} more")
     return lines
 
 

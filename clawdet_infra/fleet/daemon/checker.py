@@ -17,7 +17,7 @@ from clawdet_infra.fleet.healing import GiveUp, Healer, Plan
 from clawdet_infra.fleet.history import HistoryError
 from clawdet_infra.fleet.instance import Inventory
 from clawdet_infra.fleet.metrics import InstanceReading, Readings, StageTimes
-from clawdet_infra.fleet.records import Condition, Event, Observation, Outcome, State, Step
+from clawdet_infra.fleet.records import Condition, Event, HostLook, Observation, Outcome, State, Step
 from clawdet_infra.fleet.rounds import Round
 
 log = logging.getLogger(__name__)
@@ -63,13 +63,27 @@ class Checker:
         self._braked: str | None = None
         self.readings = Readings(rounds=0)
 
-    async def round(self, inventory: Inventory, *, may_heal: bool, inventory_age: float) -> RoundReport:
-        """Make a round.  Without `may_heal` nothing is repaired."""
+    async def round(
+        self,
+        inventory: Inventory,
+        *,
+        may_heal: bool,
+        inventory_age: float,
+        again: Callable[[], Awaitable[Inventory]] | None = None,
+    ) -> RoundReport:
+        """Make a round.  Without `may_heal` nothing is repaired.
+
+        `again` reads the list of instances again: that is done before anything is repaired or alerted, since who is
+        being removed is down on the way.
+        """
         self._number += 1
         seen = await self._look(inventory)
         self._remember(inventory, seen.observations)
         states = await asyncio.to_thread(self._keeper.record, seen.observations)
         problems = [str(self._keeper.problem)] if self._keeper.problem else []
+        if again is not None and self._is_due(inventory, states):
+            inventory = await again()
+            self._remember(inventory, ())
         plan = Plan()
         if may_heal and not problems:
             plan, why = await self._heal(inventory, states, seen.observations)
@@ -87,13 +101,19 @@ class Checker:
         self.readings = await asyncio.to_thread(self._read, inventory, states, report, inventory_age)
         return report
 
+    @staticmethod
+    def _is_due(inventory: Inventory, states: Mapping[str, State]) -> bool:
+        """Whether something has been down for so long that something may follow from it."""
+        return any(state.failures > 1 for one, state in states.items() if one in inventory.instances)
+
     async def _heal(
         self, inventory: Inventory, states: Mapping[str, State], observations: Sequence[Observation]
     ) -> tuple[Plan, list[str]]:
         diagnoses = {one.instance: one.diagnosis for one in observations if one.diagnosis is not None}
         seen = frozenset(one.instance for one in observations)
+        looks = {one.instance: one.host for one in observations if isinstance(one.host, HostLook)}
         try:
-            plan = await self._healer.round(states, diagnoses, inventory, seen)
+            plan = await self._healer.round(states, diagnoses, inventory, seen, looks)
         except HistoryError as error:
             return Plan(), [f"nothing is repaired: {error}"]
         except Exception as error:

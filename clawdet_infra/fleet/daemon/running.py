@@ -55,6 +55,9 @@ class Fleet(Protocol):
     def age(self) -> float:
         """How many seconds ago the inventory in use was read."""
 
+    def updating(self, stack: str) -> bool:
+        """Whether a stack is being updated, as far as that can be told."""
+
 
 class Settling(Protocol):
     """What has to come to an end before the daemon may."""
@@ -182,17 +185,25 @@ class Daemon:
         self._aside("ping", self._ping(failed=True))
 
     async def _round(self) -> RoundReport:
-        inventory = await asyncio.to_thread(self._fleet.get)
-        if inventory is not self._inventory:
-            self._used(inventory)
-            self._inventory = inventory
+        inventory = self._use(await asyncio.to_thread(self._fleet.get))
         self._say("fleet", f"the list of instances may be old: {self._fleet.problem}" if self._fleet.problem else "")
         on_duty = await self._duty.hold()
-        report = await self._checker.round(inventory, may_heal=on_duty, inventory_age=self._fleet.age)
+        report = await self._checker.round(
+            inventory, may_heal=on_duty, inventory_age=self._fleet.age, again=self._again
+        )
         log.info("%s", report, extra={"facts": report.facts()})
         self._say("round", "; ".join(report.problems))
         self._notifier.status(str(report))
         return report
+
+    async def _again(self) -> Inventory:
+        return self._use(await asyncio.to_thread(self._fleet.refresh))
+
+    def _use(self, inventory: Inventory) -> Inventory:
+        if inventory is not self._inventory:
+            self._used(inventory)
+            self._inventory = inventory
+        return inventory
 
     def _plan_upkeep(self) -> None:
         now = self._monotonic()
@@ -221,8 +232,15 @@ class Daemon:
         """Read the inventory again and again; a round takes the newest one and waits for none."""
         while True:
             await asyncio.sleep(self._operations.inventory_seconds)
-            with contextlib.suppress(FleetError):
+            try:
                 await asyncio.to_thread(self._fleet.refresh)
+            except FleetError:
+                # Each round says so.
+                continue
+            except Exception as error:
+                self._say("refresh", f"the list of instances cannot be read again: {located(error)}")
+            else:
+                self._say("refresh", "")
 
     async def _watchdog(self) -> None:
         """Tell systemd that all is well as long as rounds go on."""

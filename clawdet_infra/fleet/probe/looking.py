@@ -13,12 +13,13 @@ from typing import Any
 
 import aiohttp
 
+from clawdet_infra.fleet import channels
 from clawdet_infra.fleet.faults import located
 from clawdet_infra.fleet.probe.connecting import Line, StageError
 from clawdet_infra.fleet.probe.resolving import Address, resolve
 from clawdet_infra.fleet.probe.target import Target
 from clawdet_infra.fleet.probe.verdict import Failure, Sign, Stage, Verdict
-from clawdet_infra.readiness import has_started, is_ready, json_object, readiness
+from clawdet_infra.readiness import has_started, is_ready, json_object, refuses_data
 
 _ANSWER_BYTES = 64 * 1024
 _SHOWN_CHARACTERS = 300
@@ -63,8 +64,8 @@ class _Answer:
         return f"HTTP {self.status} {self.kind} {self.body}".strip()
 
     @property
-    def json(self) -> dict[str, Any] | None:
-        """The body as a JSON object, or None where it is something else."""
+    def json(self) -> dict[str, Any]:
+        """The body as a JSON object, an empty one where it is something else."""
         return json_object(self.body)
 
 
@@ -175,7 +176,7 @@ async def _address(target: Target) -> Address:
 async def _alive(look: _Look, session: aiohttp.ClientSession) -> None:
     """Ask whether the gateway lives; unknown paths answer 200 as well, so the body decides."""
     answer = await _ask(look, session, "healthz", "GET", "/healthz")
-    if answer.status != 200 or answer.json is None or answer.json.get("ok") is not True:
+    if answer.status != 200 or answer.json.get("ok") is not True:
         raise _wrong("healthz", "/healthz does not say ok: true", answer)
 
 
@@ -203,10 +204,9 @@ async def _channels(look: _Look, session: aiohttp.ClientSession, token: str) -> 
             answer = await _ask(look, session, "readyz", "GET", "/readyz", headers=headers)
     except (StageError, TimeoutError):
         return
-    said = readiness(answer.body)
-    look.not_ready = said.not_ready
-    if said.broken:
-        raise _wrong("readyz", f"the gateway refuses its own data: {', '.join(said.broken)}", answer)
+    look.not_ready = channels.names(answer.body)
+    if refuses_data(answer.body):
+        raise _wrong("readyz", f"the gateway refuses its own data: {', '.join(look.not_ready)}", answer)
 
 
 async def _auth(look: _Look, session: aiohttp.ClientSession) -> None:
@@ -223,10 +223,10 @@ async def _auth(look: _Look, session: aiohttp.ClientSession) -> None:
 async def _api(look: _Look, session: aiohttp.ClientSession, token: str) -> None:
     wrong = await _invoke(look, session, _WRONG_TOKEN)
     # The proxy's own 401 has no body; this one has to be the gateway's.
-    if wrong.status != 401 or wrong.json is None:
+    if wrong.status != 401 or not wrong.json:
         raise _wrong("api", "the gateway should refuse a wrong token with 401", wrong, _open_to_all(wrong))
     right = await _invoke(look, session, token)
-    if right.status != 200 or right.json is None or right.json.get("ok") is not True:
+    if right.status != 200 or right.json.get("ok") is not True:
         raise _wrong("api", "the gateway should take its token", right, _denied(right))
 
 

@@ -57,6 +57,8 @@ class Stacks:
     problem: str | None = None
     age: float = 1.0
     refreshed: int = 0
+    removed: Inventory | None = None
+    broken: list[Exception] = field(default_factory=list)
 
     def get(self) -> Inventory:
         if self.problem:
@@ -65,7 +67,13 @@ class Stacks:
 
     def refresh(self) -> Inventory:
         self.refreshed += 1
+        if self.broken:
+            raise self.broken.pop(0)
+        self.inventory = self.removed or self.inventory
         return self.get()
+
+    def updating(self, stack: str) -> bool:
+        return False
 
 
 @dataclass
