@@ -140,11 +140,11 @@ class State:
 
 
 def failures_after(before: State | None, seen: Observation) -> int:
-    """Return how many looks in a row failed, with one more; what is seen during a deployment is no failure."""
-    cause = seen.diagnosis.cause if seen.diagnosis else None
-    if seen.condition is not Condition.DOWN or cause is Cause.DEPLOYING:
+    """Return how many looks in a row failed, with one more; what is seen during a deployment is not counted."""
+    if seen.condition is not Condition.DOWN:
         return 0
-    return (before.failures if before is not None else 0) + 1
+    known = before.failures if before is not None else 0
+    return known if seen.diagnosis is not None and seen.diagnosis.cause is Cause.DEPLOYING else known + 1
 
 
 EventKind = Literal["state", "repair", "alert", "checker"]

@@ -205,7 +205,7 @@ async def test_the_end_of_a_repair_is_noted_when_the_history_is_back() -> None:
     restart = world.hands.restart
 
     async def restart_and_break(instance: Instance, service: str | None, seen: float) -> None:
-        await restart(instance, service)
+        await restart(instance, service, seen)
         world.record.broken = True
 
     world.hands.restart = restart_and_break  # type: ignore[method-assign]
