@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import string
 from dataclasses import replace
 
 from clawdet_infra.fleet.alerts.notice import Notice
@@ -12,6 +13,8 @@ ENTRY = "– "
 _SHORTEST = 200
 _LEAST = 60
 _CUT = "…"
+_BREAK = 4
+_AROUND_TITLE = 8
 
 
 def fitted(notice: Notice, title_longest: int, body_longest: int) -> Notice:
@@ -22,8 +25,8 @@ def fitted(notice: Notice, title_longest: int, body_longest: int) -> Notice:
     """
     longest = max(body_longest, _SHORTEST)
     title = _cut(notice.title, min(title_longest if title_longest > 0 else longest, longest // 3))
-    # Some services count the title, and the line break after it, as part of the body.
-    room = longest - size(title) - 2
+    # Some services count the title as part of the body, with a mark before it and a line break after it.
+    room = longest - size(title) - _AROUND_TITLE
     lines = _with_fewer_entries(notice.body.split("\n"), room)
     while (over := _total(lines) - room) > 0 and max(map(size, lines)) > _LEAST:
         index = max(range(len(lines)), key=lambda index: size(lines[index]))
@@ -32,8 +35,9 @@ def fitted(notice: Notice, title_longest: int, body_longest: int) -> Notice:
 
 
 def size(text: str) -> int:
-    """Return how large a text is where services count most strictly: in bytes, with what HTML writes longer."""
-    return len(html.escape(text).encode("utf-8", "replace"))
+    """Return how large a text may become: in bytes, with what HTML and Markdown write longer, line breaks included."""
+    marks = sum(letter in string.punctuation for letter in text)
+    return len(html.escape(text).encode("utf-8", "replace")) + marks + _BREAK * text.count("\n")
 
 
 def _with_fewer_entries(lines: list[str], room: int) -> list[str]:
@@ -51,7 +55,7 @@ def _with_fewer_entries(lines: list[str], room: int) -> list[str]:
 
 
 def _total(lines: list[str]) -> int:
-    return sum(map(size, lines)) + max(0, len(lines) - 1)
+    return size("\n".join(lines))
 
 
 def _cut(text: str, longest: int) -> str:

@@ -81,21 +81,18 @@ def test_a_notice_is_never_longer_than_its_channel_takes_it(
     body = "\n".join(f"{ENTRY if entry else ''}{text}" for entry, text in lines)
     notice = Notice(kind="raised", title=title, body=body, key="fleet")
     fit = fitted(notice, title_longest, body_longest)
-    assert size(fit.title) + 2 + size(fit.body) <= body_longest
+    assert size(fit.title) + size(fit.body) < body_longest
     assert not title_longest or size(fit.title) <= title_longest
     assert (fit.kind, fit.key) == (notice.kind, notice.key)
-    if size(title) <= body_longest // 3 and size(title) <= 250 and size(title) + 2 + size(body) <= body_longest:
+    if size(title) <= min(250, body_longest // 3) and size(title) + size(body) < body_longest - 10:
         assert fit == notice, "what fits is left as it is"
 
 
 def test_the_list_is_shortened_before_anything_else() -> None:
-    body = "\n".join(["Server: s", "Customers (3):", *(f"{ENTRY}{name * 40}" for name in "abc"), "Seen: x", "Next: y"])
-    fit = fitted(Notice(kind="raised", title="down", body=body), 250, 200)
-    assert fit.body.split("\n") == [
-        "Server: s",
-        "Customers (3):",
-        f"{ENTRY}{'a' * 40}",
-        f"{ENTRY}and more, for which there is no room here",
-        "Seen: x",
-        "Next: y",
-    ]
+    entries = [f"{ENTRY}{name * 40}" for name in "abcdefgh"]
+    body = "\n".join(["Server: s", "Customers (8):", *entries, "Seen: x", "Next: y"])
+    lines = fitted(Notice(kind="raised", title="down", body=body), 250, 400).body.split("\n")
+    kept = len(lines) - 5
+    assert 1 < kept < 8
+    more = f"{ENTRY}and more, for which there is no room here"
+    assert lines == ["Server: s", "Customers (8):", *entries[:kept], more, "Seen: x", "Next: y"]

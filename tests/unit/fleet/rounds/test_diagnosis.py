@@ -303,7 +303,7 @@ def test_what_only_one_customer_can_have_is_never_all_of_a_server(
     failure: Failure, said: HostLook | HostFailure | None, server: ServerStatus | None
 ) -> None:
     diagnosis = diagnose(Verdict("ada", failure, {}), said, server)
-    always = {Cause.SERVER_GONE, Cause.SERVER_OFF, Cause.NETWORK, Cause.DISK_FULL}
+    always = {Cause.SERVER_GONE, Cause.SERVER_BUSY, Cause.SERVER_OFF, Cause.NETWORK, Cause.DISK_FULL}
     sometimes = {Cause.PROXY_STOPPED, Cause.OUT_OF_MEMORY}
     assert diagnosis.whole_server or diagnosis.cause not in always
     assert not diagnosis.whole_server or diagnosis.cause in always | sometimes
