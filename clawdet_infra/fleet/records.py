@@ -31,6 +31,7 @@ class Cause(StrEnum):
     GATEWAY_STOPPED = "gateway-stopped"
     GATEWAY_HANGS = "gateway-hangs"
     GATEWAY_NOT_READY = "gateway-not-ready"
+    GATEWAY_STARTING = "gateway-starting"
     PROXY_STOPPED = "proxy-stopped"
     DISK_FULL = "disk-full"
     OUT_OF_MEMORY = "out-of-memory"

@@ -21,7 +21,18 @@ from clawdet_infra.fleet.healing.policy import HealingPolicy
 from clawdet_infra.fleet.healing.times import SteadyTimes
 from clawdet_infra.fleet.history.errors import HistoryError
 from clawdet_infra.fleet.instance import Instance, Inventory
-from clawdet_infra.fleet.records import Condition, Diagnosis, Event, HostLook, Outcome, Repair, State, Step, Window
+from clawdet_infra.fleet.records import (
+    Cause,
+    Condition,
+    Diagnosis,
+    Event,
+    HostLook,
+    Outcome,
+    Repair,
+    State,
+    Step,
+    Window,
+)
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +42,9 @@ _FLEET = ""
 _STRANGER_FACTOR = 2
 """A repair of a process that cannot be looked up counts as left after so many times the longest that one may take."""
 
+_START_SECONDS = 600
+"""How long a gateway may start before it is repaired, and after how many restarts by Docker it has no such time."""
 _MOST_STARTS = 3
-"""After so many restarts by Docker alone a gateway that starts is not waited for any more."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +66,13 @@ class Plan:
         return hopeful and self.braked is None and not self.dry_run
 
 
-def _is_starting(look: HostLook) -> bool:
-    """Whether a gateway still has its time to start; one that dies again and again has used it up."""
-    gateway = next((one for one in look.containers if one.service == "gateway"), None)
-    return gateway is not None and gateway.health == "starting" and gateway.restarts <= _MOST_STARTS
+def _is_starting(diagnosis: Diagnosis | None, look: HostLook | None) -> bool:
+    """Whether a gateway is starting, by its own word or by Docker's, and not for the umpteenth time."""
+    gateway = next((one for one in look.containers if one.service == "gateway"), None) if look else None
+    if gateway is not None and gateway.restarts > _MOST_STARTS:
+        return False
+    by_itself = diagnosis is not None and diagnosis.cause is Cause.GATEWAY_STARTING
+    return by_itself or (gateway is not None and gateway.health == "starting")
 
 
 class Healer:
@@ -91,6 +106,8 @@ class Healer:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._said: dict[str, str] = {}
         self._held: set[str] = set()
+        self._starting: dict[str, float] = {}
+        self._monotonic = monotonic
 
     @property
     def running(self) -> int:
@@ -130,7 +147,7 @@ class Healer:
             self._say(_FLEET, why)
             return Plan({one: Wait(None, why) for one in down}, why, dry_run=self._dry_run)
         self._said.pop(_FLEET, None)
-        starting = frozenset(one for one, look in (looks or {}).items() if _is_starting(look))
+        starting = self._note_starts(down, diagnoses, looks or {})
         return await self._heal(known, down, diagnoses, inventory, windows, starting, now)
 
     async def settle(self, seconds: float | None) -> None:
@@ -194,6 +211,15 @@ class Healer:
                 self._held.add(one)
             else:
                 self._held.discard(one)
+
+    def _note_starts(
+        self, down: Iterable[str], diagnoses: Mapping[str, Diagnosis], looks: Mapping[str, HostLook]
+    ) -> frozenset[str]:
+        """Return whose gateway is starting and still has its time for that."""
+        now = self._monotonic()
+        seen = {one for one in down if _is_starting(diagnoses.get(one), looks.get(one))}
+        self._starting = {one: self._starting.get(one, now) for one in seen}
+        return frozenset(one for one, since in self._starting.items() if now - since < _START_SECONDS)
 
     def _repairs(self, down: Iterable[State], inventory: Inventory) -> dict[str, list[Repair]]:
         """Return the repairs of all instances on servers where one is down.

@@ -26,13 +26,15 @@ Sign = Literal[
     "handshake",
     "open",
     "denied",
+    "starting",
     "answer",
 ]
 """How a stage failed, in a word for programs: what the other side did, or did not do.
 
 `lost` is a connection that was there and broke off, `no-certificate` a server that has none for this name, `handshake`
 any other trouble with TLS.  `open` lets in who shows nothing or something wrong, `denied` keeps out who shows the right
-thing, and `answer` is any other HTTP answer that is not the right one.
+thing, `starting` says of itself that it starts or ends, and `answer` is any other HTTP answer that is not the right
+one.
 """
 
 

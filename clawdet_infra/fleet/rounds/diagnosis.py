@@ -235,6 +235,11 @@ _TABLE: tuple[_Line, ...] = (
         lambda seen: f"The proxy broke the connection off instead of answering: {_said(seen)}.",
     ),
     _Line(
+        Cause.GATEWAY_STARTING,
+        _at("startupz", sign=("starting",)),
+        lambda seen: f"The gateway says that it starts or ends just now: {seen.failure.last_answer}.",
+    ),
+    _Line(
         Cause.GATEWAY_NOT_READY,
         _at("startupz", "readyz"),
         lambda seen: f"The gateway lives, but is not ready: {seen.failure.last_answer}.",

@@ -148,6 +148,7 @@ async def test_a_probe_is_judged_by_its_body(
     gateway.answers[f"/{stage}"] = answer
     failure = failed(await probe_once(target()), stage)
     assert shown in failure.last_answer
+    assert (failure.sign == "starting") == (stage == "startupz" and shown == "starting")
 
 
 @pytest.mark.parametrize(

@@ -380,3 +380,15 @@ async def test_what_is_on_hold_or_starts_is_left_alone() -> None:
     assert await round({"ada": held, "bob": starting}) == []
     assert await round({"bob": dying}) == ["bob"], "a hold is remembered while the server cannot be asked"
     assert await round({"ada": host()}) == ["ada", "bob"]
+
+
+async def test_a_gateway_that_starts_has_its_time_and_no_more() -> None:
+    world = World()
+    for _ in range(9):
+        await world.round(down(ADA, Cause.GATEWAY_STARTING), up(BOB))
+        world.clocks.go_on(60)
+    assert world.hands.done == []
+    for _ in range(2):
+        world.clocks.go_on(60)
+        await world.round(down(ADA, Cause.GATEWAY_STARTING), up(BOB))
+    assert [step for step, *_ in world.hands.done] == [Step.RESTART]

@@ -18,7 +18,7 @@ SEEN = {
     "late": ("slow", None, None),
     "dead": ("down", "healthz", "gateway-stopped"),
     "hanging": ("down", "healthz", "gateway-hangs"),
-    "unready": ("down", "startupz", "gateway-not-ready"),
+    "unready": ("down", "startupz", "gateway-starting"),
     "refused": ("down", "tcp", "proxy-stopped"),
     "silent": ("down", "tls", "proxy-stopped"),
     "expired": ("down", "tls", "certificate"),
