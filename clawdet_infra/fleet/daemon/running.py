@@ -26,6 +26,7 @@ from clawdet_infra.fleet.instance import Inventory
 log = logging.getLogger(__name__)
 
 _PRUNE_SECONDS = 3600
+_READ_SECONDS = 20
 _SEND_SECONDS = 30
 """How long notices get at the end to arrive."""
 
@@ -115,6 +116,7 @@ class Daemon:
         self._upkeep_at: float | None = None
         self._prune_at: float | None = None
         self._inventory: Inventory | None = None
+        self._reading: asyncio.Task[Inventory] | None = None
 
     def stop(self) -> None:
         """Let the daemon end after what it is doing."""
@@ -197,7 +199,14 @@ class Daemon:
         return report
 
     async def _again(self) -> Inventory:
-        return self._use(await asyncio.to_thread(self._fleet.refresh))
+        """Read the list of instances again, if that does not take long; else go on with the one there is."""
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(asyncio.to_thread(self._fleet.refresh))
+            self._reading.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.wait({self._reading}, timeout=_READ_SECONDS)
+        if not self._reading.done() or self._reading.exception() is not None:
+            return self._use(await asyncio.to_thread(self._fleet.get))
+        return self._use(self._reading.result())
 
     def _use(self, inventory: Inventory) -> Inventory:
         if inventory is not self._inventory:

@@ -7,12 +7,14 @@ import signal
 import socket
 import sqlite3
 import sys
+import threading
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import event
 
+from clawdet_infra.fleet.daemon import running
 from clawdet_infra.fleet.daemon.running import FleetError, HeldError, stop_on_signals
 from clawdet_infra.fleet.healing import HealingPolicy
 from clawdet_infra.fleet.history import History
@@ -310,3 +312,17 @@ async def test_a_list_that_cannot_be_read_again_is_read_again_later(
     assert world.stacks.refreshed > 2
     assert "the list of instances cannot be read again: RecursionError" in caplog.text
     assert "canary" not in caplog.text
+
+
+async def test_a_backend_that_hangs_holds_up_no_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "_READ_SECONDS", 0.1)
+    world = World(tmp_path)
+    world.sick = {"ada": Cause.GATEWAY_STOPPED}
+    go_on = threading.Event()
+    world.stacks.hangs = go_on
+    async with asyncio.timeout(20):
+        for _ in range(4):
+            await world.daemon.once()
+    assert world.stacks.refreshed == 1, "one thread waits for it, however many rounds there are"
+    assert [step for step, *_ in world.hands.done] == [Step.RESTART]
+    go_on.set()

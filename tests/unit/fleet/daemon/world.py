@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -59,6 +60,7 @@ class Stacks:
     refreshed: int = 0
     removed: Inventory | None = None
     broken: list[Exception] = field(default_factory=list)
+    hangs: threading.Event | None = None
 
     def get(self) -> Inventory:
         if self.problem:
@@ -67,6 +69,8 @@ class Stacks:
 
     def refresh(self) -> Inventory:
         self.refreshed += 1
+        if self.hangs:
+            self.hangs.wait(20)
         if self.broken:
             raise self.broken.pop(0)
         self.inventory = self.removed or self.inventory
