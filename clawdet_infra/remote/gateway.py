@@ -103,6 +103,7 @@ def _ask(address: str, path: str, token: str) -> tuple[int, str]:
     A bound on each read would let a gateway that sends a byte now and then hold the deployment up.
     """
     asking = http.client.HTTPConnection(address, _PORT, timeout=_ANSWER_SECONDS)
+    end = time.monotonic() + _ANSWER_SECONDS
     late = threading.Timer(_ANSWER_SECONDS, _cut, [asking])
     late.daemon = True
     late.start()
@@ -110,7 +111,7 @@ def _ask(address: str, path: str, token: str) -> tuple[int, str]:
         asking.request("GET", path, headers={"Authorization": f"Bearer {token}"})
         answer = asking.getresponse()
         status, text = answer.status, answer.read(_ANSWER_BYTES).decode(errors="replace")
-        if not late.is_alive():
+        if time.monotonic() >= end:
             raise TimeoutError(f"the answer was not complete within {_ANSWER_SECONDS} s")
         return status, text
     finally:

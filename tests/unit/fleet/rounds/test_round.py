@@ -204,7 +204,7 @@ async def test_a_server_that_had_no_time_to_answer_is_told_so(fleet: Simulated) 
 
 
 async def test_a_look_that_takes_too_long_in_all_has_failed(fleet: Simulated) -> None:
-    policy = replace(QUICK, request_seconds=5, look_seconds=1.5, confirm=False)
+    policy = replace(QUICK, request_seconds=5, look_seconds=2.1, confirm=False)
     (one,) = (await look_round(of(fleet, "late"), fleet.clouds, policy)).observations
     assert (one.condition, one.stage) == (Condition.DOWN, "auth")
     assert one.diagnosis is not None
