@@ -22,6 +22,7 @@ LOCK_HELD = 75
 CHANGED = 76
 _DOCKER_SECONDS = 150.0
 _START_SECONDS = 60.0
+_CLOCK_SLACK_SECONDS = 5.0
 _PROJECT = "com.docker.compose.project"
 _SERVICE = "com.docker.compose.service"
 _JOINS = "container:"
@@ -110,10 +111,12 @@ def changed(directory: Path, age: float) -> str:
     hold = directory / "hold"
     if hold.exists():
         return f"it is on hold: remove {hold} when done"
+    now = time.time()
     for link in (directory / "current", directory / "good"):
         try:
-            # Each deployment makes these links anew: when it exchanges the release, and when that is accepted.
-            if link.lstat().st_mtime > time.time() - age:
+            # Each deployment makes these links anew: when it exchanges the release, and when that is accepted.  One
+            # from the future is of a clock that was set back since.
+            if now - age < link.lstat().st_mtime <= now + _CLOCK_SLACK_SECONDS:
                 return "a deployment has been made since it was seen ill"
         except OSError:
             pass
