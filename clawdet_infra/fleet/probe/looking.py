@@ -40,6 +40,7 @@ class _Look:
     certificate_days: float | None = None
     not_ready: tuple[str, ...] = ()
     current: Stage = "dns"
+    # Set when all that decides has passed; what is asked after it can only refuse its data.
     serves: bool = False
 
     @contextmanager
@@ -89,12 +90,12 @@ async def probe_once(target: Target, context: ssl.SSLContext | None = None, *, w
         seen = failed.failure
         failure = replace(seen, what=redact.line(seen.what), last_answer=_shown(redact(seen.last_answer)))
     except TimeoutError:
-        if not look.serves:
-            what = f"the look did not end within the {within:.0f} s that it may take"
-            failure = Failure(look.current, what, "none in time", "timeout")
+        what = f"the look did not end within the {within:.0f} s that it may take"
+        failure = None if look.serves else Failure(look.current, what, "none in time", "timeout")
     except Exception as error:
         # Whatever an answer was made of to bring this about: it says something of this instance, and of no other.
-        failure = Failure(look.current, f"the look broke off: {located(error)}", "none that can be read")
+        what = f"the look broke off: {located(error)}"
+        failure = None if look.serves else Failure(look.current, what, "none that can be read")
     return Verdict(
         customer=target.customer,
         failure=failure,

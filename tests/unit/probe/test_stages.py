@@ -229,6 +229,14 @@ async def test_channels_that_nobody_tells_of_in_time_cost_neither_health_nor_spe
     assert verdict.healthy, "the look as a whole took too long, but the instance serves"
 
 
+async def test_an_error_in_what_decides_nothing_is_no_failure(target: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise RecursionError("deep")
+
+    monkeypatch.setattr(looking.channels, "names", fails)
+    assert (await probe_once(target())).healthy
+
+
 async def test_data_that_the_gateway_refuses_are_a_failure(target: Make, gateway: Gateway) -> None:
     gateway.answers["/readyz"] = lambda request: web.json_response(
         {"ready": False, "failing": ["agent-database:main"]}, status=503
