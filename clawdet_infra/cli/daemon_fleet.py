@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from clawdet_infra.fleet.daemon.running import FleetError
 from clawdet_infra.fleet.instance import Inventory
 from clawdet_infra.inventory import Cached, InventoryError, Loader
+from clawdet_infra.inventory.versions import updating
 
 
 class StackFleet:
@@ -39,3 +40,11 @@ class StackFleet:
     def age(self) -> float:
         """How many seconds ago the inventory in use was read."""
         return self._cached.age
+
+    def updating(self, stack: str) -> bool:
+        """Whether a stack is being updated, as far as that can be told: locks are seen where they are files."""
+        try:
+            return bool(updating(stack))
+        except (OSError, ValueError, KeyError, TypeError):
+            # A lock that is just being written, or given back.
+            return True

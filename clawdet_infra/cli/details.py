@@ -9,6 +9,7 @@ from clawdet_infra.cli import project
 from clawdet_infra.cli.columns import columns
 from clawdet_infra.cli.instances import Ids, Json, Stacks, find, run, short_image
 from clawdet_infra.cli.output import echo
+from clawdet_infra.fleet.channels import sentence
 
 if TYPE_CHECKING:
     from clawdet_infra.fleet.hosts import Hosts
@@ -64,6 +65,7 @@ async def _ask(inventory: Inventory, hosts: Hosts, instance: Instance) -> dict[s
             "failure": None if verdict.healthy else str(verdict.failure),
             "seconds": verdict.total_seconds,
             "certificate_days": verdict.certificate_days,
+            "not_ready": list(verdict.not_ready),
         },
         "host": host,
     }
@@ -105,6 +107,7 @@ def _text(known: dict[str, Any]) -> str:
         ("customer", f"{known['id']} ({known['plan']}, stack {known['stack']})"),
         ("url", known["url"]),
         ("health", f"healthy, {health['seconds']:.2f} s" if health["healthy"] else health["failure"]),
+        *([("channels", sentence(tuple(health["not_ready"])))] if health["not_ready"] else []),
         ("certificate", "not seen" if days is None else f"{days:.0f} days left"),
         ("image", short_image(known["image"])),
         ("server", f"{server['name']}, {server['ipv4']}, {status}{others}"),

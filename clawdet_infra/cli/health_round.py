@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from functools import lru_cache
 
 from clawdet_infra.fleet.hosts import Hosts
 from clawdet_infra.fleet.hosts.strays import StrayReport, find_strays
-from clawdet_infra.fleet.instance import Instance, Inventory, Server
-from clawdet_infra.fleet.provider import Provider
-from clawdet_infra.fleet.records import ServerStatus
-from clawdet_infra.fleet.rounds import Round, RoundPolicy, StatusAsker, look_round
+from clawdet_infra.fleet.instance import Instance, Inventory
+from clawdet_infra.fleet.provider import Providers
+from clawdet_infra.fleet.rounds import Round, RoundPolicy, look_round
 from clawdet_infra.inventory import Cached, Loader
 
 
@@ -54,17 +52,6 @@ class Checker:
                 inventory.clouds,
                 self._policy,
                 host_look=hosts.look,
-                server_status=_status_asker(inventory),
+                server_status=Providers(inventory.clouds, inventory.servers.values()).statuses,
                 ask="all" if self._ask_hosts else "down",
             )
-
-
-def _status_asker(inventory: Inventory) -> StatusAsker:
-    @lru_cache
-    def provider(stack: str) -> Provider:
-        return Provider(inventory.clouds[stack])
-
-    async def ask(server: Server) -> ServerStatus | None:
-        return await provider(server.stack).status(server.name)
-
-    return ask

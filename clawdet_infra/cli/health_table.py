@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clawdet_infra.cli.columns import columns
+from clawdet_infra.fleet.channels import sentence
 from clawdet_infra.fleet.hosts.strays import StrayReport
 from clawdet_infra.fleet.instance import Instance
 from clawdet_infra.fleet.records import HostFailure, HostLook, Observation
@@ -93,8 +94,8 @@ def _why(one: Observation) -> str:
         return f"The server could not be asked: {one.host.what}"
     if one.condition == "slow":
         stage, seconds = max(one.stage_seconds.items(), key=lambda entry: entry[1])
-        return f"{stage} took {seconds:.1f} s"
-    return ""
+        return "; ".join(filter(None, (f"{stage} took {seconds:.1f} s", sentence(one.not_ready))))
+    return sentence(one.not_ready)
 
 
 def _host(look: HostLook | HostFailure | None) -> tuple[str, ...]:

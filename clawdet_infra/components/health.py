@@ -35,10 +35,11 @@ class HealthCheckArgs:
 
 
 class HealthCheck(pulumi.ComponentResource):
-    """Probes a customer from outside: DNS, TLS chain, `/healthz`, `/readyz`, basic auth, the gateway's API.
+    """Probes a customer from outside: DNS, TLS, `/healthz`, `/startupz`, basic auth, the gateway's API, `/readyz`.
 
     It fails, and the update with it, when a probe has not passed by the deadline; the error names the customer, the
-    probe and the last answer.  `result` is the probe's report: JSON without secrets.
+    probe and the last answer.  A channel that does not reach its service is in the report and fails nothing.  `result`
+    is the probe's report: JSON without secrets.
     """
 
     result: pulumi.Output[str]

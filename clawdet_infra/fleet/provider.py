@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import Any, Literal, TypeVar, get_args
 
 import requests
-from hcloud import APIException, Client, HCloudException
+from hcloud import APIException, Client
 
+from clawdet_infra.fleet.instance import Server
 from clawdet_infra.fleet.records import ServerStatus
 from clawdet_infra.model import CloudAccess
 from clawdet_infra.redaction import Redactor
@@ -22,6 +25,9 @@ T = TypeVar("T")
 
 HETZNER = "https://api.hetzner.cloud/v1"
 _KNOWN: tuple[str, ...] = get_args(ServerStatus)
+_PAGE = 50
+"""How many servers the provider lists in one answer."""
+_CALLS_AT_ONCE = 16
 _MEANINGS = {
     "unauthorized": "its API does not take the token: is hcloud:token (or HCLOUD_TOKEN) that of this project?",
     "forbidden": "its API does not allow that with this token: make one that may read and write",
@@ -77,10 +83,34 @@ class Provider:
 
     async def status(self, name: str) -> ServerStatus | None:
         """Return what the provider says of a server; None where it has none of that name."""
-        server = await self._server(name)
-        if server is None:
-            return None
-        return server.status if server.status in _KNOWN else "unknown"
+
+        def ask() -> ServerStatus | None:
+            server = self._client.servers.get_by_name(name)
+            return None if server is None else _status_of(server)
+
+        return await self._call(f"asking for server {name}", ask)
+
+    async def statuses(self, names: Collection[str], *, of: int = 0) -> dict[str, ServerStatus | None]:
+        """Return what the provider says of some servers, by name, in as few requests as that takes.
+
+        `of` is how many servers the project is known to have: a few of very many are asked for one by one, others come
+        from the list of all.  Raises ProviderError.
+        """
+        if len(names) <= max(1, math.ceil(of / _PAGE)):
+            return {name: await self.status(name) for name in names}
+        found: dict[str, ServerStatus | None] = dict.fromkeys(names)
+        page: int | None = 1
+        while page is not None:
+            listed, page = await self._call("listing servers", partial(self._listed, page))
+            found |= {name: status for name, status in listed.items() if name in found}
+        return found
+
+    def _listed(self, page: int) -> tuple[dict[str, ServerStatus], int | None]:
+        """Return what one page of the list says, and the number of the next."""
+        answer = self._client.servers.get_list(page=page, per_page=_PAGE)
+        pagination = answer.meta.pagination
+        following = pagination.next_page if pagination is not None else None
+        return {str(one.name): _status_of(one) for one in answer.servers}, following
 
     async def reboot(self, name: str) -> Literal["rebooted", "reset"]:
         """Reboot a server, and reset it where it does not come back; return which of the two it was.
@@ -91,6 +121,8 @@ class Provider:
         server = await self._must(name)
         if server.status != "running":
             raise ProviderError(f"server {name} cannot be rebooted: it is {server.status}")
+        if server.public_net.ipv4 is None:
+            raise ProviderError(f"server {name} cannot be rebooted from here: it has no IPv4 address to look at")
         address = str(server.public_net.ipv4.ip)
         await self._act(name, "reboot", server.reboot)
         if await self._came_back(address, self._policy.soft_seconds):
@@ -200,14 +232,17 @@ class Provider:
 
     async def _call(self, doing: str, call: Callable[[], T]) -> T:
         try:
-            return await asyncio.to_thread(call)
+            # The client bounds each read, and an answer may come byte by byte.
+            async with asyncio.timeout(2 * self._policy.request_seconds):
+                return await asyncio.get_running_loop().run_in_executor(_calls(), call)
         except APIException as error:
             why = _MEANINGS.get(str(error.code)) or f"the provider refuses: {self._redact.line(error.message, 200)}"
-        except requests.Timeout:
+        except (requests.Timeout, TimeoutError):
             why = f"the provider does not answer within {self._policy.request_seconds:.0f} s"
         except requests.ConnectionError:
             why = "the provider's API cannot be reached"
-        except (HCloudException, requests.RequestException, ValueError) as error:
+        except Exception as error:
+            # Whatever the client makes of an answer that is none: a list in place of a server is a TypeError.
             why = f"the provider's answer cannot be used ({type(error).__name__})"
         raise ProviderError(f"{doing}: {why}")
 
@@ -227,6 +262,64 @@ class Provider:
                 return False
             await asyncio.sleep(self._policy.poll_seconds)
         return True
+
+
+class Providers:
+    """The clouds of a fleet's stacks, with one client for each project, however many stacks are in it."""
+
+    def __init__(self, clouds: Mapping[str, CloudAccess], servers: Iterable[Server] = ()) -> None:
+        self._clients: dict[tuple[str | None, str], Provider] = {}
+        self.use(clouds, servers)
+
+    def use(self, clouds: Mapping[str, CloudAccess], servers: Iterable[Server]) -> None:
+        """Reach servers as a newer inventory says, from now on."""
+        self._clouds = clouds
+        self._counts: dict[tuple[str | None, str], int] = {}
+        for server in servers:
+            if server.stack in clouds:
+                project = self._project(server)
+                self._counts[project] = self._counts.get(project, 0) + 1
+        current = {_project(cloud) for cloud in clouds.values()}
+        self._clients = {project: client for project, client in self._clients.items() if project in current}
+
+    def of(self, server: Server) -> Provider:
+        """Return the client for the project that a server is in."""
+        project = self._project(server)
+        if project not in self._clients:
+            self._clients[project] = Provider(self._clouds[server.stack])
+        return self._clients[project]
+
+    async def statuses(self, servers: Iterable[Server]) -> dict[str, ServerStatus | None]:
+        """Return what the providers say of servers, by name; one whose provider cannot be asked is left out."""
+        by_project: dict[tuple[str | None, str], list[Server]] = {}
+        for server in servers:
+            by_project.setdefault(self._project(server), []).append(server)
+        found: dict[str, ServerStatus | None] = {}
+
+        async def ask(project: tuple[str | None, str], members: list[Server]) -> None:
+            names = [one.name for one in members]
+            with contextlib.suppress(ProviderError):
+                found.update(await self.of(members[0]).statuses(names, of=self._counts.get(project, 0)))
+
+        await asyncio.gather(*(ask(project, members) for project, members in by_project.items()))
+        return found
+
+    def _project(self, server: Server) -> tuple[str | None, str]:
+        return _project(self._clouds[server.stack])
+
+
+def _project(cloud: CloudAccess) -> tuple[str | None, str]:
+    return cloud.endpoint, cloud.token.get_secret_value()
+
+
+def _status_of(server: Any) -> ServerStatus:
+    return server.status if server.status in _KNOWN else "unknown"
+
+
+@cache
+def _calls() -> ThreadPoolExecutor:
+    """Threads for the provider's client, which blocks; a provider that hangs holds up nobody else's."""
+    return ThreadPoolExecutor(_CALLS_AT_ONCE, thread_name_prefix="provider")
 
 
 async def _ssh_answers(address: str, port: int) -> bool:

@@ -22,11 +22,16 @@ class Condition(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why an instance is down, as far as can be told."""
+    """Why an instance is down, as far as can be told.
+
+    While it is `DEPLOYING` that is no failure.  `CHANNEL` is no such cause, but that of the notice about channels of
+    instances that serve.
+    """
 
     GATEWAY_STOPPED = "gateway-stopped"
     GATEWAY_HANGS = "gateway-hangs"
     GATEWAY_NOT_READY = "gateway-not-ready"
+    GATEWAY_STARTING = "gateway-starting"
     PROXY_STOPPED = "proxy-stopped"
     DISK_FULL = "disk-full"
     OUT_OF_MEMORY = "out-of-memory"
@@ -36,7 +41,10 @@ class Cause(StrEnum):
     TOKEN = "token"  # noqa: S105 -- the word, not a token
     NETWORK = "network"
     SERVER_OFF = "server-off"
+    SERVER_BUSY = "server-busy"
     SERVER_GONE = "server-gone"
+    DEPLOYING = "deploying"
+    CHANNEL = "channel"
     UNKNOWN = "unknown"
 
 
@@ -57,7 +65,10 @@ class ContainerLook:
 
 @dataclass(frozen=True, kw_only=True)
 class HostLook:
-    """What a server says of itself and of one instance on it.  Sizes are MiB, shares run from 0 to 1."""
+    """What a server says of itself and of one instance on it.  Sizes are MiB, shares run from 0 to 1.
+
+    `deploying` says that a deployment of the instance is under way, and `held` that an operator put it on hold.
+    """
 
     containers: tuple[ContainerLook, ...]
     memory_total_mib: float
@@ -67,6 +78,8 @@ class HostLook:
     inodes_used_share: float
     load: float
     uptime_seconds: float
+    deploying: bool = False
+    held: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,7 +107,8 @@ class Observation:
     """One look at one instance.
 
     `stage`, `what` and `last_answer` are the probe's failure, None where all stages passed; `latency_seconds` is the
-    time of all stages together; `diagnosis` is None for an instance that is not down.
+    time of all stages together; `diagnosis` is None for an instance that is not down.  `not_ready` names what of an
+    instance that serves is not ready, normally channels; that is no fault of the instance.
     """
 
     instance: str
@@ -109,6 +123,7 @@ class Observation:
     last_answer: str | None = None
     diagnosis: Diagnosis | None = None
     host: HostLook | HostFailure | None = None
+    not_ready: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +138,14 @@ class State:
     observed_at: datetime
     cause: Cause | None = None
     sentence: str = ""
+
+
+def failures_after(before: State | None, seen: Observation) -> int:
+    """Return how many looks in a row failed, with one more; what is seen during a deployment is not counted."""
+    if seen.condition is not Condition.DOWN:
+        return 0
+    known = before.failures if before is not None else 0
+    return known if seen.diagnosis is not None and seen.diagnosis.cause is Cause.DEPLOYING else known + 1
 
 
 EventKind = Literal["state", "repair", "alert", "checker"]

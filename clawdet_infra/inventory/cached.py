@@ -14,7 +14,7 @@ class Cached:
     """Keeps an inventory for `max_age` seconds.
 
     A refresh that fails leaves the last good one in use; `problem` then says why, until one succeeds.  Threads may
-    share it: one of them reads, the others wait for it.
+    share it: one of them reads, and the others get what was read before, or wait where nothing was.
     """
 
     def __init__(
@@ -31,10 +31,16 @@ class Cached:
 
     def get(self) -> Inventory:
         """Return the inventory.  Raises InventoryError where none was ever read."""
-        with self._lock:
+        kept = self._kept
+        # A backend that hangs must not hold up whoever can do with the inventory that there is.
+        if not self._lock.acquire(blocking=kept is None) and kept is not None:
+            return kept
+        try:
             if self._kept is not None and self._clock() - self._tried_at < self._max_age:
                 return self._kept
             return self._refresh()
+        finally:
+            self._lock.release()
 
     def refresh(self) -> Inventory:
         """Do what `get` does, whatever the age: for when something is looked for that is not there."""

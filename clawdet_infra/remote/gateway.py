@@ -1,18 +1,20 @@
-"""Is a deployment ready?  Judged by what its containers are and by the body of the gateway's own answer."""
+"""Is a deployment ready?  Judged by what its containers are and by the bodies of the gateway's own answers."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import http.client
-import json
 import secrets
+import socket
 import tempfile
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from clawdet_infra.readiness import has_started, is_ready, refuses_data
 from clawdet_infra.remote.commands import run
 from clawdet_infra.remote.containers import Project, remove_network
 from clawdet_infra.remote.failures import LockHeldError, ProbeError
@@ -35,18 +37,21 @@ _TRIAL_MEMORY = 1536 * 1024**2
 _PAUSE_SECONDS = 1.0
 _MOST_RESTARTS = 2
 _ANSWER_SECONDS = 8
+_ANSWER_BYTES = 64 * 1024
+_SHOWN_CHARACTERS = 600
 
 
 def wait_until_ready(project: Project, token: str | None, *, seconds: float) -> None:
-    """Wait until all containers run and are healthy, and the gateway, if there is one, says that it is ready.
+    """Wait until all containers run and are healthy, and the gateway, if there is one, says that it started.
 
-    `token` is the gateway's, with which it says more about why it is not ready; None means that there is no gateway.
-    Raises ProbeError when that takes too long, and at once when a container has died again and again.
+    A channel that does not reach its service does not matter; data that the gateway refuses do.  `token` is the
+    gateway's, with which it says why it is not ready; None means that there is no gateway.  Raises ProbeError when that
+    takes too long, and at once when a container has died again and again.
     """
     end = time.monotonic() + seconds
     while True:
         containers = project.containers()
-        failure = _containers(project, containers) or (token and _readyz(_address(containers), token)) or None
+        failure = _containers(project, containers) or (token and _gateway(_address(containers), token)) or None
         if failure is None:
             return
         if failure.final:
@@ -76,26 +81,50 @@ def _containers(project: Project, containers: list[dict[str, Any]]) -> ProbeErro
     return None
 
 
-def _readyz(address: str | None, token: str) -> ProbeError | None:
+def _gateway(address: str | None, token: str) -> ProbeError | None:
     if address is None:
-        return ProbeError("readyz", "the gateway has no address", "")
-    asking = http.client.HTTPConnection(address, _PORT, timeout=_ANSWER_SECONDS)
+        return ProbeError("startupz", "the gateway has no address", "")
     try:
-        asking.request("GET", "/readyz", headers={"Authorization": f"Bearer {token}"})
-        answer = asking.getresponse()
-        status, text = answer.status, answer.read(4096).decode(errors="replace")
+        status, text = _ask(address, "/startupz", token)
     except (OSError, http.client.HTTPException) as error:
-        return ProbeError("readyz", "the gateway does not answer", str(error) or type(error).__name__)
-    finally:
-        asking.close()
+        return ProbeError("startupz", "the gateway does not answer", str(error) or type(error).__name__)
+    started = has_started(status, text)
+    if started is False:
+        return ProbeError("startupz", "the gateway has not started", f"HTTP {status} {text[:_SHOWN_CHARACTERS]}")
     try:
-        body = json.loads(text)
-    except ValueError:
-        body = None
-    # Unknown paths answer 200 too, so the body decides.
-    if status == 200 and isinstance(body, dict) and body.get("ready") is True:
-        return None
-    return ProbeError("readyz", "the gateway is not ready", f"HTTP {status} {text}")
+        status, text = _ask(address, "/readyz", token)
+    except (OSError, http.client.HTTPException) as error:
+        status, text = 0, str(error) or type(error).__name__
+    if refuses_data(text) or not (started or is_ready(status, text)):
+        return ProbeError("readyz", "the gateway is not ready", f"HTTP {status} {text[:_SHOWN_CHARACTERS]}")
+    return None
+
+
+def _ask(address: str, path: str, token: str) -> tuple[int, str]:
+    """Return status and beginning of an answer, which has to be complete within `_ANSWER_SECONDS`.
+
+    A bound on each read would let a gateway that sends a byte now and then hold the deployment up.
+    """
+    asking = http.client.HTTPConnection(address, _PORT, timeout=_ANSWER_SECONDS)
+    end = time.monotonic() + _ANSWER_SECONDS
+    late = threading.Timer(_ANSWER_SECONDS, _cut, [asking])
+    late.daemon = True
+    late.start()
+    try:
+        asking.request("GET", path, headers={"Authorization": f"Bearer {token}"})
+        answer = asking.getresponse()
+        status, text = answer.status, answer.read(_ANSWER_BYTES).decode(errors="replace")
+        if time.monotonic() >= end:
+            raise TimeoutError(f"the answer was not complete within {_ANSWER_SECONDS} s")
+        return status, text
+    finally:
+        late.cancel()
+        asking.close()
+
+
+def _cut(asking: http.client.HTTPConnection) -> None:
+    with contextlib.suppress(OSError, AttributeError):
+        asking.sock.shutdown(socket.SHUT_RDWR)
 
 
 def _address(containers: list[dict[str, Any]]) -> str | None:

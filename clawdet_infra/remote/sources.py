@@ -23,16 +23,33 @@ def source(name: str) -> str:
 
 
 def bare(text: str) -> str:
-    """Return a module's text without comments and docstrings; each line keeps its number, which errors name."""
+    """Return a module's text without comments, docstrings and the types of functions; each line keeps its number."""
     lines = text.split("\n")
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
             row, column = token.start
             lines[row - 1] = lines[row - 1][:column].rstrip()
+    types: list[tuple[int, int, int]] = []
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             first = node.body[0]
-            # An empty text stays, since a docstring may be all that a class consists of.
-            lines[first.lineno - 1] = lines[first.lineno - 1][: first.col_offset] + '""'
+            # An empty text stays where the docstring is all that a class consists of.
+            kept = lines[first.lineno - 1][: first.col_offset] + '""' if len(node.body) == 1 else ""
+            lines[first.lineno - 1] = kept
             lines[first.lineno : first.end_lineno] = [""] * ((first.end_lineno or first.lineno) - first.lineno)
+        if isinstance(node, ast.arg | ast.FunctionDef):
+            types += _types(node)
+    # From the end of each line, so that what is left of it stays where it is.
+    for row, start, end in sorted(types, reverse=True):
+        line = lines[row - 1].encode()
+        lines[row - 1] = (line[:start] + line[end:]).decode()
     return "\n".join(lines)
+
+
+def _types(node: ast.arg | ast.FunctionDef) -> list[tuple[int, int, int]]:
+    """Return where the type of an argument or of a result is, with the mark before it: row, start and end."""
+    written = node.annotation if isinstance(node, ast.arg) else node.returns
+    if written is None or written.lineno != written.end_lineno:
+        return []
+    mark = len(": ") if isinstance(node, ast.arg) else len(" -> ")
+    return [(written.lineno, written.col_offset - mark, written.end_col_offset or 0)]

@@ -49,9 +49,9 @@ def watch(fleet: LiveFleet, tmp_path: Path, receivers: Receivers, request: pytes
 def server(fleet: LiveFleet) -> Iterator[Server]:
     """The victim's server; what repairs itself on the server waits, so that it is the checker that heals."""
     one = fleet.server(VICTIM)
-    one.run(f"touch /srv/clawdet/{VICTIM}/hold")
+    one.run("systemctl disable --now --quiet clawdet-guard.timer")
     yield one
-    one.run(f"rm -f /srv/clawdet/{VICTIM}/hold")
+    one.run("systemctl enable --now --quiet clawdet-guard.timer")
 
 
 @contextmanager
@@ -130,6 +130,29 @@ def test_a_gateway_that_hangs_is_restarted(fleet: LiveFleet, watch: Watch, serve
     with neighbours_left_alone(fleet):
         steps = check(watch, "gateway-hangs", lambda: server.run(f"kill -STOP $({processes})"))
     assert steps == ["restart"]
+
+
+def test_a_docker_that_was_switched_off_is_started(fleet: LiveFleet, watch: Watch, server: Server) -> None:
+    with neighbours_left_alone(fleet):
+        steps = check(watch, "proxy-stopped", lambda: server.run("systemctl stop docker.socket docker.service"))
+    assert steps == ["restart"]
+
+
+def test_what_is_on_hold_is_left_alone_until_the_hold_is_over(fleet: LiveFleet, watch: Watch, server: Server) -> None:
+    hold = f"/srv/clawdet/{VICTIM}/hold"
+    known = len(watch.rounds())
+    server.run(f"touch {hold} && docker stop --time 0 {VICTIM}-gateway-1")
+    decided = watch.until(
+        lambda seen: [one["decisions"][VICTIM] for one in seen if VICTIM in one["decisions"]][3:] or None,
+        seconds=120,
+        what="it was seen down four times",
+        after=known,
+    )
+    assert decided[0] == {"do": "wait", "why": "it is on hold on its server"}
+    assert watch.events(VICTIM, "repair") == []
+    server.run(f"rm {hold}")
+    watch.until_healthy(VICTIM, after=known)
+    wait_until(lambda: not open_repairs(watch), seconds=120, what="the repair has ended")
 
 
 def test_a_server_that_was_powered_off_is_powered_on(fleet: LiveFleet, watch: Watch, server: Server) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from clawdet_infra.fleet.alerts import wording
-from clawdet_infra.fleet.alerts.grouping import CERTIFICATES, FLEET, Groups, group
+from clawdet_infra.fleet.alerts.grouping import CERTIFICATES, CHANNELS, FLEET, OF_THE_HEALTHY, Groups, group
 from clawdet_infra.fleet.alerts.notice import Kind, Notice
 from clawdet_infra.fleet.alerts.policy import AlertPolicy
 from clawdet_infra.fleet.alerts.quiet import Quiet
@@ -84,7 +84,7 @@ class _Round:
     def _go_on(self, key: str, members: Sequence[Subject]) -> None:
         """Raise an alert, or carry an open one on."""
         before = self._open.get(key)
-        suffering = key == CERTIFICATES or any(one.sick for one in members)
+        suffering = key in OF_THE_HEALTHY or any(one.sick for one in members)
         servers = {one.server for one in members}
         alert = Alert(
             key=key,
@@ -116,10 +116,12 @@ class _Round:
         self._notices.append(wording.resolved(self._now, alert, remaining, removed=removed))
 
     def _is_taken_over(self, alert: Alert, groups: Groups) -> bool:
+        if alert.key == CHANNELS:
+            return False
         if alert.key == FLEET:
             # What is left of it is other trouble: people are told that the large one is over.
             return False
-        others = [one for key, members in groups.items() if key != CERTIFICATES for one in members]
+        others = [one for key, members in groups.items() if key not in OF_THE_HEALTHY for one in members]
         if alert.key == CERTIFICATES:
             others = [one for one in others if one.cause is Cause.CERTIFICATE]
         return any(one.id in alert.instances for one in others)
@@ -128,7 +130,8 @@ class _Round:
         """Return which notice an open alert is due, if any."""
         if alert.told is None:
             return "raised"
-        waits = self._policy.reminders
+        # What can wait is not repeated more often than what has waited long.
+        waits = self._policy.reminders[-1:] if alert.key == CHANNELS else self._policy.reminders
         wait = waits[min(max(alert.notices, 1), len(waits)) - 1]
         return "reminder" if self._now - alert.told >= wait else None
 

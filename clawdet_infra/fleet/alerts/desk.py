@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from clawdet_infra.fleet.alerts.deciding import after, decide
@@ -13,9 +14,13 @@ from clawdet_infra.fleet.alerts.looks import Looks
 from clawdet_infra.fleet.alerts.notice import Delivery, Notice
 from clawdet_infra.fleet.alerts.policy import AlertPolicy
 from clawdet_infra.fleet.alerts.subject import Subject
+from clawdet_infra.fleet.faults import located
 from clawdet_infra.fleet.records import Alert, Event, Window
 
 log = logging.getLogger(__name__)
+
+_OWED_FOR = timedelta(days=1)
+"""How long a channel that fails is tried for a notice that other channels took."""
 
 
 class Store(Protocol):
@@ -41,14 +46,26 @@ class Courier(Protocol):
     def channels(self) -> tuple[str, ...]:
         """The names of the channels."""
 
-    async def send(self, notice: Notice) -> tuple[Delivery, ...]:
-        """Send a notice, and return what became of it at each channel."""
+    async def send(self, notice: Notice, only: Collection[str] | None = None) -> tuple[Delivery, ...]:
+        """Send a notice to all channels, or to those named, and return what became of it at each."""
+
+
+@dataclass(frozen=True)
+class _Owed:
+    """A notice that arrived at some channels, and the names of those at which it has not yet."""
+
+    notice: Notice
+    channels: frozenset[str]
+    since: datetime
 
 
 class Desk:
     """Where the alerts of one checker are kept and told.
 
-    A notice that no channel took is told again in the next round.  Without channels, alerts are kept all the same.
+    A notice that no channel took is told again in the next round.  One that some channels took counts as told; the
+    others are owed it, and each round sends it to them alone, for a day or until there is a newer one about the same.
+    Who is owed what is not known to the next checker, whose reminders go to all channels.  Without channels, alerts are
+    kept all the same.
     """
 
     def __init__(self, store: Store, courier: Courier, policy: AlertPolicy, clock: Callable[[], datetime]) -> None:
@@ -60,6 +77,7 @@ class Desk:
         self._sending: dict[str, asyncio.Task[None]] = {}
         self._saving = asyncio.Lock()
         self._failing: set[str] = set()
+        self._owed: dict[str, _Owed] = {}
 
     async def round(self, subjects: Sequence[Subject]) -> tuple[Notice, ...]:
         """Decide after a round what to tell people, begin to tell it, and return it.
@@ -80,7 +98,14 @@ class Desk:
                 await asyncio.to_thread(self._store.save_alert, alert)
         begun = tuple(notice for notice in decision.notices if notice.key not in self._sending)
         for notice in begun:
+            # A newer notice says what the older one would.
+            self._owed.pop(notice.key, None)
             self._sending[notice.key] = asyncio.create_task(self._tell(notice, now))
+        for key, owed in list(self._owed.items()):
+            if now - owed.since > _OWED_FOR:
+                del self._owed[key]
+            elif key not in self._sending:
+                self._sending[key] = asyncio.create_task(self._make_up(owed))
         return begun
 
     async def settle(self, seconds: float) -> None:
@@ -110,9 +135,27 @@ class Desk:
                 await asyncio.to_thread(self._note, notice, deliveries, now)
         except Exception as error:
             # The alert stays untold: the next round tells it again.
-            log.error("alert `%s` could not be told: %s", notice.title, error)
+            log.error("alert `%s` could not be told: %s", notice.title, located(error))
         finally:
             self._sending.pop(notice.key, None)
+
+    async def _make_up(self, owed: _Owed) -> None:
+        """Send a notice to the channels that are owed it."""
+        key = owed.notice.key
+        try:
+            deliveries = await self._courier.send(owed.notice, owed.channels)
+            made_up = [one for one in deliveries if one.arrived]
+            left = owed.channels - {one.channel for one in made_up}
+            if left:
+                self._owed[key] = replace(owed, channels=left)
+            else:
+                del self._owed[key]
+            if made_up:
+                await asyncio.to_thread(self._store.add, _event(owed.notice, made_up, self._clock()))
+        except Exception as error:
+            log.error("alert `%s` could not be told: %s", owed.notice.title, located(error))
+        finally:
+            self._sending.pop(key, None)
 
     def _note(self, notice: Notice, deliveries: Sequence[Delivery], now: datetime) -> None:
         arrived = [one.channel for one in deliveries if one.arrived]
@@ -122,6 +165,8 @@ class Desk:
                 if alert.key == notice.key and alert.resolved is None:
                     self._store.save_alert(after(notice, alert, now))
             self._failing.discard(notice.key)
+            if missed := frozenset(one.channel for one in deliveries if not one.arrived):
+                self._owed[notice.key] = _Owed(notice, missed, now)
         elif notice.key in self._failing:
             # It is tried in every round; one event says that it fails.
             return

@@ -11,6 +11,9 @@ from clawdet_infra.fleet.records import Alert, Cause, Condition
 
 FLEET = "fleet"
 CERTIFICATES = "certificates"
+CHANNELS = "channels"
+OF_THE_HEALTHY = frozenset({CERTIFICATES, CHANNELS})
+"""The alerts about instances that may do their work."""
 
 Groups = dict[str, list[Subject]]
 
@@ -59,7 +62,8 @@ def group(
     expiring = [
         one for one in awake if one.id not in told_expired and _expires(one, open_alerts.get(CERTIFICATES), policy)
     ]
-    return groups | ({CERTIFICATES: expiring} if expiring else {})
+    channels = [one for one in awake if _lacks_channels(one, open_alerts.get(CHANNELS), policy)]
+    return groups | {key: found for key, found in ((CERTIFICATES, expiring), (CHANNELS, channels)) if found}
 
 
 def is_ripe(now: datetime, one: Subject, policy: AlertPolicy) -> bool:
@@ -125,6 +129,13 @@ def _expires(one: Subject, alert: Alert | None, policy: AlertPolicy) -> bool:
         # Not known in this round, such as while nothing listens: what was told of it still holds.
         return alert is not None and one.id in alert.instances
     return one.certificate_days < policy.certificate_days
+
+
+def _lacks_channels(one: Subject, alert: Alert | None, policy: AlertPolicy) -> bool:
+    if alert is not None and one.id in alert.instances:
+        # What was told of it still holds while nobody knows of its channels, such as while it is down.
+        return one.not_ready is None or bool(one.not_ready)
+    return one.not_ready_looks >= policy.channel_looks and bool(one.not_ready)
 
 
 def _by_server(subjects: Iterable[Subject]) -> dict[str, list[Subject]]:

@@ -19,12 +19,16 @@ _ENTITY = re.compile(r"&(?=#?\w+;)")
 
 @dataclass(frozen=True, kw_only=True)
 class Notice:
-    """One message to people.  `key` is the alert's that it is about, and empty for a test."""
+    """One message to people.  `key` is the alert's that it is about, and empty for a test.
+
+    One that `can_wait` is sent as information, whatever its kind.
+    """
 
     kind: Kind
     title: str
     body: str
     key: str = ""
+    can_wait: bool = False
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ class AlertPolicy:
     `reminders`: the time from one notice to the next reminder; the last one repeats.
     `fleet_share`, `fleet_servers`: where more than this share of all servers, and at least this many of them, are down
     at once, the fleet has one alert.
+    `channel_looks`: looks in a row that found a channel of an instance not ready before people are told, by a notice of
+    low urgency; all instances share it.
     `certificate_days`: certificates with fewer days left are told of.
     `flap_window`: an alert that is raised again within this time of its end is flapping; it is resolved only after
     `flap_calm_looks` healthy looks in a row.
@@ -31,12 +33,20 @@ class AlertPolicy:
     reminders: tuple[timedelta, ...] = (timedelta(hours=1), timedelta(hours=4), timedelta(days=1))
     fleet_share: float = 0.5
     fleet_servers: int = 3
+    channel_looks: int = 60
     certificate_days: float = 14
     flap_window: timedelta = timedelta(hours=1)
     flap_calm_looks: int = 30
 
     def __post_init__(self) -> None:
-        counts = ("raise_failures", "raise_after_failures", "slow_looks", "resolve_looks", "fleet_servers")
+        counts = (
+            "raise_failures",
+            "raise_after_failures",
+            "slow_looks",
+            "resolve_looks",
+            "fleet_servers",
+            "channel_looks",
+        )
         for name in (*counts, "flap_calm_looks"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, and has to be at least 1")

@@ -10,13 +10,14 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import apprise
 
 from clawdet_infra.fleet.alerts.channels import Channel, ChannelsError
+from clawdet_infra.fleet.alerts.fitting import fitted
 from clawdet_infra.fleet.alerts.hiding import hide, pieces, silence
 from clawdet_infra.fleet.alerts.notice import Delivery, Kind, Notice, plain
 from clawdet_infra.redaction import Redactor
@@ -90,16 +91,19 @@ class Sender:
         """The names of the channels."""
         return tuple(one.name for one in self._services)
 
-    async def send(self, notice: Notice) -> tuple[Delivery, ...]:
-        """Send a notice to every channel, and return what became of it at each.  Raises nothing of theirs."""
-        safe = Notice(
-            kind=notice.kind, title=self._redact(notice.title), body=self._redact(notice.body), key=notice.key
-        )
-        return tuple(await asyncio.gather(*(self._in_turn(one, safe) for one in self._services)))
+    async def send(self, notice: Notice, only: Collection[str] | None = None) -> tuple[Delivery, ...]:
+        """Send a notice to every channel, or to those named, and return what became of it at each.
+
+        Each gets it as long as its service takes it.  Raises nothing of theirs.
+        """
+        safe = replace(notice, title=self._redact(notice.title), body=self._redact(notice.body))
+        chosen = [one for one in self._services if only is None or one.name in only]
+        return tuple(await asyncio.gather(*(self._in_turn(one, safe) for one in chosen)))
 
     async def _in_turn(self, one: _Service, notice: Notice) -> Delivery:
         async with one.turn:
-            delivery = await self._deliver(one, notice, 1 if one.failing else self._policy.attempts)
+            fit = fitted(notice, one.service.title_maxlen, one.service.body_maxlen)
+            delivery = await self._deliver(one, fit, 1 if one.failing else self._policy.attempts)
             one.failing = not delivery.arrived
             return delivery
 
@@ -130,7 +134,7 @@ def _attempt(one: _Service, notice: Notice) -> str | None:
         result = caller.notify(
             body=notice.body,
             title=notice.title,
-            notify_type=_TYPES[notice.kind],
+            notify_type=apprise.NotifyType.INFO if notice.can_wait else _TYPES[notice.kind],
             body_format=apprise.NotifyFormat.TEXT,
             log_level=logging.WARNING,
         )
@@ -175,6 +179,9 @@ def _service(channel: Channel, asset: apprise.AppriseAsset) -> _Service:
             f"the URL of {channel.name} ({_scheme(url)}) is none that apprise can use; "
             "compare it with https://appriseit.com/services/"
         )
+    if service.overflow_mode == apprise.OverflowMode.UPSTREAM:
+        # Should it be too long all the same: a part of it is better than nothing.
+        service.overflow_mode = apprise.OverflowMode.TRUNCATE
     return _Service(f"{channel.name} ({service.service_name})", service, Redactor(pieces(url)))
 
 

@@ -14,7 +14,9 @@ class Subject:
     `looks` counts the looks in a row that found it in its present condition.  `whole_server` says that what is wrong
     concerns all of its server.  `done` says in sentences what was done so far.  `healing` says that the repair ladder
     is at work on it, or about to be: such an instance may heal without anybody being told.  `last_answer` is what it
-    answered last, `certificate_days` what is left of its certificate's life, None where that is not known.
+    answered last, `certificate_days` what is left of its certificate's life, None where that is not known.  `not_ready`
+    names what of it is not ready although it serves, normally channels, None where that is not known, and
+    `not_ready_looks` counts the looks in a row that saw something so.
     """
 
     state: State
@@ -25,6 +27,8 @@ class Subject:
     healing: bool = False
     last_answer: str = ""
     certificate_days: float | None = None
+    not_ready: tuple[str, ...] | None = None
+    not_ready_looks: int = 0
 
     @property
     def id(self) -> str:

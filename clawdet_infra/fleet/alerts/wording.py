@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
-from clawdet_infra.fleet.alerts.grouping import CERTIFICATES, FLEET
+from clawdet_infra.fleet.alerts.fitting import ENTRY
+from clawdet_infra.fleet.alerts.grouping import CERTIFICATES, CHANNELS, FLEET, OF_THE_HEALTHY
 from clawdet_infra.fleet.alerts.notice import Kind, Notice, moment, plain, span
 from clawdet_infra.fleet.alerts.subject import Subject
+from clawdet_infra.fleet.channels import sentence
 from clawdet_infra.fleet.records import Alert, Cause, Condition
 
 LISTED = 20
@@ -19,6 +21,8 @@ def cause_of(key: str, members: Sequence[Subject]) -> Cause:
     """Return the cause that an alert names: one that concerns a whole server first, else the most frequent."""
     if key == CERTIFICATES:
         return Cause.CERTIFICATE
+    if key == CHANNELS:
+        return Cause.CHANNEL
     sick = [one for one in members if one.sick] or members
     whole = [one.cause for one in sick if one.whole_server]
     return Counter(whole or [one.cause for one in sick]).most_common(1)[0][0]
@@ -30,6 +34,10 @@ def seen_of(key: str, members: Sequence[Subject]) -> str:
         days = min((one.certificate_days for one in members if one.certificate_days is not None), default=None)
         ending = "expire soon" if days is None else f"expire soon, the first in {max(0, int(days))} days"
         return f"The certificates of {_count(len(members), 'customer')} {ending}."
+    if key == CHANNELS:
+        names = Counter(name for one in members for name in one.not_ready or ())
+        which = f": {', '.join(name for name, _ in names.most_common(5))}" if names else ""
+        return f"The gateways of {_count(len(members), 'customer')} serve, but channels of them are not ready{which}."
     if key == FLEET:
         servers = len({one.server for one in members})
         return f"{_count(len(members), 'customer')} on {_count(servers, 'server')} are not well at the same time."
@@ -53,14 +61,14 @@ def told(kind: Kind, now: datetime, alert: Alert, members: Sequence[Subject], *,
     lines = [*_whom(alert, members), f"Seen: {alert.seen}"]
     answers = list(dict.fromkeys(plain(one.last_answer) for one in members if one.sick and one.last_answer))
     lines += [f"Last answer: {answers[0]}"] if answers and alert.key != FLEET else []
-    if alert.key != CERTIFICATES:
+    if alert.key not in OF_THE_HEALTHY:
         since = min((one.state.since for one in members if one.sick), default=alert.raised)
         lines.append(f"Since: {moment(since)} ({span(now - since)})")
     lines += [f"Done: {' '.join(alert.done) or 'nothing.'}", f"Next: {_next(alert, members)}"]
     if flapping:
         lines.append("It comes and goes: this alert stays open until it has been healthy for a while.")
     title = f"[clawdet] {still}{_headline(alert, members)}{again}"
-    return Notice(kind=kind, title=title, body="\n".join(lines), key=alert.key)
+    return Notice(kind=kind, title=title, body="\n".join(lines), key=alert.key, can_wait=alert.key == CHANNELS)
 
 
 def resolved(now: datetime, alert: Alert, remaining: Sequence[Subject], *, removed: bool) -> Notice:
@@ -77,12 +85,14 @@ def resolved(now: datetime, alert: Alert, remaining: Sequence[Subject], *, remov
     if remaining:
         lines.append(f"Still not well: {_listed([one.id for one in remaining])}; these get alerts of their own.")
     title = f"[clawdet] Resolved: {what} after {lasted}"
-    return Notice(kind="resolved", title=title, body="\n".join(lines), key=alert.key)
+    return Notice(kind="resolved", title=title, body="\n".join(lines), key=alert.key, can_wait=alert.key == CHANNELS)
 
 
 def _headline(alert: Alert, members: Sequence[Subject]) -> str:
     if alert.key == CERTIFICATES:
         return f"certificates of {_count(len(members), 'customer')} expire soon"
+    if alert.key == CHANNELS:
+        return f"channels of {_count(len(members), 'customer')} are not ready"
     if alert.key == FLEET:
         servers = len({one.server for one in members})
         return f"{_count(servers, 'server')} at once: look at the checker's own network first"
@@ -103,6 +113,8 @@ def _word(sick: Sequence[Subject]) -> str:
 def _over(alert: Alert, *, removed: bool) -> str:
     if alert.key == CERTIFICATES:
         return "no certificate expires soon any more"
+    if alert.key == CHANNELS:
+        return "all channels are ready again"
     if alert.key == FLEET:
         return "most of the fleet answers again"
     subject = f"server {plain(alert.server)}" if alert.key.startswith("server:") else plain(", ".join(alert.instances))
@@ -117,21 +129,25 @@ def _whom(alert: Alert, members: Sequence[Subject]) -> list[str]:
     lines.append(f"Customers ({len(members)}):")
     for one in members[:LISTED]:
         place = "" if alert.server else f", server {plain(one.server)}"
-        lines.append(f"– {one.id} ({one.url}){place}: {_state(alert, one)}")
+        lines.append(f"{ENTRY}{one.id} ({one.url}){place}: {_state(alert, one)}")
     if len(members) > LISTED:
-        lines.append(f"– and {len(members) - LISTED} more")
+        lines.append(f"{ENTRY}and {len(members) - LISTED} more")
     return lines
 
 
 def _state(alert: Alert, one: Subject) -> str:
     if alert.key == CERTIFICATES:
         return "not known" if one.certificate_days is None else f"{max(0, int(one.certificate_days))} days left"
+    if alert.key == CHANNELS:
+        return plain(sentence(one.not_ready or ())) or "not known"
     if not one.sick:
         return "healthy again"
     return f"{one.state.condition.value} since {moment(one.state.since)}"
 
 
 def _next(alert: Alert, members: Sequence[Subject]) -> str:
+    if alert.key == CHANNELS:
+        return "ask the customers whether their channels' tokens are right; many at once point to the service itself"
     if alert.key == FLEET:
         return "look at the network and the DNS of the machine that checks, then run: clawdet health --all"
     if len(members) > 1:

@@ -12,12 +12,12 @@ from typing import Protocol
 from clawdet_infra.fleet.alerts import Notice, Subject
 from clawdet_infra.fleet.daemon.keeping import Keeper
 from clawdet_infra.fleet.daemon.report import RoundReport
+from clawdet_infra.fleet.faults import located
 from clawdet_infra.fleet.healing import GiveUp, Healer, Plan
-from clawdet_infra.fleet.healing.faults import located
 from clawdet_infra.fleet.history import HistoryError, LeaseLostError
 from clawdet_infra.fleet.instance import Inventory
 from clawdet_infra.fleet.metrics import InstanceReading, Readings, StageTimes
-from clawdet_infra.fleet.records import Event, Observation, Outcome, State, Step
+from clawdet_infra.fleet.records import Condition, Event, HostLook, Observation, Outcome, State, Step
 from clawdet_infra.fleet.rounds import Round
 
 log = logging.getLogger(__name__)
@@ -73,12 +73,14 @@ class Checker:
         *,
         may_heal: bool,
         inventory_age: float,
+        again: Callable[[], Awaitable[Inventory]] | None = None,
         require_duty: Callable[[], None] = lambda: None,
     ) -> RoundReport:
         """Make a round.  Without `may_heal` nothing is repaired.
 
-        `require_duty` is called before anything is kept, and again before people are told; what it raises ends the
-        round.  So does LeaseLostError of the history.
+        `again` reads the list of instances again: that is done before anything is repaired or alerted, since who is
+        being removed is down on the way.  `require_duty` is called before anything is kept, and again before people are
+        told; what it raises ends the round.  So does LeaseLostError of the history.
         """
         self._number += 1
         seen = await self._look(inventory)
@@ -86,6 +88,9 @@ class Checker:
         self._remember(inventory, seen.observations)
         states = await asyncio.to_thread(self._keeper.record, seen.observations)
         problems = [str(self._keeper.problem)] if self._keeper.problem else []
+        if again is not None and self._is_due(inventory, states):
+            inventory = await again()
+            self._remember(inventory, ())
         plan = Plan()
         if may_heal and not problems:
             plan, why = await self._heal(inventory, states, seen.observations)
@@ -104,13 +109,19 @@ class Checker:
         self.readings = await asyncio.to_thread(self._read, inventory, states, report, inventory_age)
         return report
 
+    @staticmethod
+    def _is_due(inventory: Inventory, states: Mapping[str, State]) -> bool:
+        """Whether something has been down for so long that something may follow from it."""
+        return any(state.failures > 1 for one, state in states.items() if one in inventory.instances)
+
     async def _heal(
         self, inventory: Inventory, states: Mapping[str, State], observations: Sequence[Observation]
     ) -> tuple[Plan, list[str]]:
         diagnoses = {one.instance: one.diagnosis for one in observations if one.diagnosis is not None}
         seen = frozenset(one.instance for one in observations)
+        looks = {one.instance: one.host for one in observations if isinstance(one.host, HostLook)}
         try:
-            plan = await self._healer.round(states, diagnoses, inventory, seen)
+            plan = await self._healer.round(states, diagnoses, inventory, seen, looks)
         except LeaseLostError:
             raise
         except HistoryError as error:
@@ -160,6 +171,7 @@ class Checker:
             healing=plan.healing(state.instance),
             last_answer=(last.last_answer or "") if last else "",
             certificate_days=last.certificate_days if last else None,
+            not_ready=last.not_ready if last and last.condition is not Condition.DOWN else None,
         )
 
     def _remember(self, inventory: Inventory, observations: Sequence[Observation]) -> None:
@@ -206,5 +218,6 @@ class Checker:
             since=state.since,
             latency_seconds=last.latency_seconds if last else None,
             certificate_days=last.certificate_days if last else None,
+            not_ready=len(last.not_ready) if last and last.condition is not Condition.DOWN else None,
             stage_seconds=last.stage_seconds if last else {},
         )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from clawdet_infra.fleet.daemon.reach import Reach
-from clawdet_infra.fleet.healing import StepError
-from clawdet_infra.fleet.hosts import HostError
+from clawdet_infra.fleet.healing import NotNowError, StepError
+from clawdet_infra.fleet.hosts import BusyError, ChangedError, HostError
 from clawdet_infra.fleet.instance import Instance, Server
 from clawdet_infra.fleet.probe import probe_once, probe_until_healthy
 from clawdet_infra.fleet.provider import ProviderError
+from clawdet_infra.fleet.records import HostLook
 
 
 class FleetHands:
@@ -17,15 +18,22 @@ class FleetHands:
         self._reach = reach
         self._request_seconds = request_seconds
 
-    async def restart(self, instance: Instance, service: str | None) -> None:
-        """Restart the containers of an instance, or one of them."""
+    async def restart(self, instance: Instance, service: str | None, seen: float) -> None:
+        """Restart the containers of an instance, or one of them, unless it changed since it was seen."""
         try:
-            await self._reach.hosts.restart(instance, service)
+            await self._reach.hosts.restart(instance, service, seen=seen)
+        except (BusyError, ChangedError) as error:
+            raise NotNowError(str(error)) from None
         except HostError as error:
             raise StepError(str(error)) from None
 
     async def reboot(self, server: Server) -> None:
-        """Reboot a server through the provider."""
+        """Reboot a server through the provider, unless it is being worked on, as far as it can be asked."""
+        looks = await self._reach.hosts.look(server, self._reach.inventory.tenants(server.name))
+        for one, look in looks.items():
+            if isinstance(look, HostLook) and (look.deploying or look.held):
+                what = "a deployment of it is under way" if look.deploying else "it is on hold"
+                raise NotNowError(f"{one} is on {server.name}, and {what}")
         try:
             await self._reach.provider(server).reboot(server.name)
         except ProviderError as error:

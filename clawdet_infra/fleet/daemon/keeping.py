@@ -152,6 +152,10 @@ class Keeper:
         """Close a repair."""
         self._ask(lambda history: history.finish_repair(repair_id, outcome, what), writes=True)
 
+    def withdraw_repair(self, repair_id: int) -> None:
+        """Forget a repair of which nothing was done."""
+        self._ask(lambda history: history.withdraw_repair(repair_id), writes=True)
+
     def renew_repair(self, repair_id: int, until: datetime) -> None:
         """Say that a repair goes on."""
 

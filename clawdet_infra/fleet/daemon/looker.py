@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
 from clawdet_infra.fleet.instance import Inventory
-from clawdet_infra.fleet.records import Condition
+from clawdet_infra.fleet.records import Cause, Condition, Diagnosis, Observation
 from clawdet_infra.fleet.rounds import HostLooker, Round, RoundPolicy, StatusAsker, look_round
+
+_DEPLOYING_SECONDS = 1800
+"""A deployment that takes longer excuses nothing any more."""
+_BY_AN_UPDATE = frozenset({Cause.DNS, Cause.NETWORK, Cause.SERVER_BUSY, Cause.SERVER_GONE, Cause.SERVER_OFF})
+"""What is seen of an instance whose server and name an update makes or removes just then."""
 
 
 class Looker:
-    """Makes rounds, and remembers who was down.
+    """Makes rounds, and remembers who was down, and who has been deployed since when.
 
-    Their servers are asked again in the next round even where they answer by then: a disk that is full is seen by
-    asking only, and would seem to have room whenever nobody asks.
+    Servers of what was down are asked again in the next round even where they answer by then: a disk that is full is
+    seen by asking only, and would seem to have room whenever nobody asks.  `updating` says whether a stack is being
+    updated, as far as that is known.
     """
 
-    def __init__(self, policy: RoundPolicy, host_look: HostLooker, server_status: StatusAsker) -> None:
+    def __init__(
+        self,
+        policy: RoundPolicy,
+        host_look: HostLooker,
+        server_status: StatusAsker,
+        updating: Callable[[str], bool] = lambda stack: False,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._policy = policy
         self._host_look = host_look
         self._server_status = server_status
+        self._updating = updating
+        self._monotonic = monotonic
         self._number = 0
         self._down: frozenset[str] = frozenset()
+        self._deploying: dict[str, float] = {}
 
     async def __call__(self, inventory: Inventory) -> Round:
         """Look at all instances once."""
         self._number += 1
+        now = self._monotonic()
+        overdue = frozenset(one for one, since in self._deploying.items() if now - since > _DEPLOYING_SECONDS)
         seen = await look_round(
             list(inventory.instances.values()),
             inventory.clouds,
@@ -32,7 +54,36 @@ class Looker:
             server_status=self._server_status,
             ask="down" if self._number % self._policy.all_hosts_every else "all",
             also=self._down,
+            overdue=overdue,
         )
-        down = {one.instance for one in seen.observations if one.condition is Condition.DOWN}
+        found = self._excused(inventory, seen.observations, overdue)
+        down = {one.instance for one in found if one.condition is Condition.DOWN}
         self._down = frozenset(down | (self._down & set(seen.unseen)))
-        return seen
+        ended = {one.instance for one in found if one.condition is not Condition.DOWN}
+        begun = {one.instance for one in found if one.diagnosis and one.diagnosis.cause is Cause.DEPLOYING}
+        known = {
+            one: since for one, since in self._deploying.items() if one in inventory.instances and one not in ended
+        }
+        self._deploying = {**dict.fromkeys(begun, now), **known}
+        return replace(seen, observations=found)
+
+    def _excused(
+        self, inventory: Inventory, observations: list[Observation], overdue: frozenset[str]
+    ) -> list[Observation]:
+        """Say of what an update makes or removes just then that this is what happens."""
+        stacks: dict[str, bool] = {}
+
+        def excused(one: Observation) -> bool:
+            if one.instance in overdue or one.diagnosis is None or one.diagnosis.cause not in _BY_AN_UPDATE:
+                return False
+            stack = inventory.instances[one.instance].stack
+            if stack not in stacks:
+                stacks[stack] = self._updating(stack)
+            return stacks[stack]
+
+        return [
+            replace(one, diagnosis=Diagnosis(Cause.DEPLOYING, f"Its stack is being updated. {one.diagnosis.sentence}"))
+            if one.diagnosis is not None and excused(one)
+            else one
+            for one in observations
+        ]

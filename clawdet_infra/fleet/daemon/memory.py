@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from clawdet_infra.fleet.records import Condition, Observation, State
+from clawdet_infra.fleet.records import Condition, Observation, State, failures_after
 
 
 def followed(states: Mapping[str, State], observations: Iterable[Observation]) -> dict[str, State]:
@@ -23,7 +23,7 @@ def _next(before: State | None, seen: Observation) -> State:
         server=seen.server,
         condition=seen.condition,
         since=before.since if before is not None and same else seen.at,
-        failures=(before.failures if before is not None else 0) + 1 if down else 0,
+        failures=failures_after(before, seen),
         observed_at=seen.at,
         cause=seen.diagnosis.cause if down and seen.diagnosis else None,
         sentence=(seen.diagnosis.sentence if seen.diagnosis else seen.what) or "",

@@ -18,14 +18,15 @@ from clawdet_infra.fleet.daemon.keeping import Keeper
 from clawdet_infra.fleet.daemon.operations import Operations
 from clawdet_infra.fleet.daemon.report import RoundReport
 from clawdet_infra.fleet.daemon.systemd import Notifier
+from clawdet_infra.fleet.faults import located
 from clawdet_infra.fleet.healing import Healer
-from clawdet_infra.fleet.healing.faults import located
 from clawdet_infra.fleet.history import HistoryError, LeaseLostError
 from clawdet_infra.fleet.instance import Inventory
 
 log = logging.getLogger(__name__)
 
 _PRUNE_SECONDS = 3600
+_READ_SECONDS = 20
 _SEND_SECONDS = 30
 """How long notices get at the end to arrive."""
 
@@ -54,6 +55,9 @@ class Fleet(Protocol):
     @property
     def age(self) -> float:
         """How many seconds ago the inventory in use was read."""
+
+    def updating(self, stack: str) -> bool:
+        """Whether a stack is being updated, as far as that can be told."""
 
 
 class Settling(Protocol):
@@ -112,6 +116,7 @@ class Daemon:
         self._upkeep_at: float | None = None
         self._prune_at: float | None = None
         self._inventory: Inventory | None = None
+        self._reading: asyncio.Task[Inventory] | None = None
 
     def stop(self) -> None:
         """Let the daemon end after what it is doing."""
@@ -192,20 +197,37 @@ class Daemon:
         self._aside("ping", self._ping(failed=True))
 
     async def _round(self) -> RoundReport:
-        inventory = await asyncio.to_thread(self._fleet.get)
-        if inventory is not self._inventory:
-            self._used(inventory)
-            self._inventory = inventory
+        inventory = self._use(await asyncio.to_thread(self._fleet.get))
         self._say("fleet", f"the list of instances may be old: {self._fleet.problem}" if self._fleet.problem else "")
         confirmed = await self._duty.hold()
         self._duty.require()
         report = await self._checker.round(
-            inventory, may_heal=confirmed, inventory_age=self._fleet.age, require_duty=self._duty.require
+            inventory,
+            may_heal=confirmed,
+            inventory_age=self._fleet.age,
+            again=self._again,
+            require_duty=self._duty.require,
         )
         log.info("%s", report, extra={"facts": report.facts()})
         self._say("round", "; ".join(report.problems))
         self._notifier.status(str(report))
         return report
+
+    async def _again(self) -> Inventory:
+        """Read the list of instances again, if that does not take long; else go on with the one there is."""
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(asyncio.to_thread(self._fleet.refresh))
+            self._reading.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.wait({self._reading}, timeout=_READ_SECONDS)
+        if not self._reading.done() or self._reading.exception() is not None:
+            return self._use(await asyncio.to_thread(self._fleet.get))
+        return self._use(self._reading.result())
+
+    def _use(self, inventory: Inventory) -> Inventory:
+        if inventory is not self._inventory:
+            self._used(inventory)
+            self._inventory = inventory
+        return inventory
 
     def _plan_upkeep(self) -> None:
         now = self._monotonic()
@@ -234,8 +256,15 @@ class Daemon:
         """Read the inventory again and again; a round takes the newest one and waits for none."""
         while True:
             await asyncio.sleep(self._operations.inventory_seconds)
-            with contextlib.suppress(FleetError):
+            try:
                 await asyncio.to_thread(self._fleet.refresh)
+            except FleetError:
+                # Each round says so.
+                continue
+            except Exception as error:
+                self._say("refresh", f"the list of instances cannot be read again: {located(error)}")
+            else:
+                self._say("refresh", "")
 
     async def _watchdog(self) -> None:
         """Tell systemd that all is well as long as rounds go on."""

@@ -61,7 +61,7 @@ async def daemon(
         used(inventory)
 
     desk = Desk(keeper, courier, operations.alerts, _now)
-    look = Looker(operations.rounds, reach.hosts.look, reach.status)
+    look = Looker(operations.rounds, reach.hosts.look, reach.providers.statuses, fleet.updating)
     checker = Checker(look, keeper, healer, desk, repairs, _now)
     made = Daemon(
         operations,

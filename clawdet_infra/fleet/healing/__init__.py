@@ -6,7 +6,7 @@ round and cleans up after checkers that died.
 
 from clawdet_infra.fleet.healing.brake import brake
 from clawdet_infra.fleet.healing.case import Case, Decision, GiveUp, Take, Wait
-from clawdet_infra.fleet.healing.hands import Hands, RepairRecord, StepError
+from clawdet_infra.fleet.healing.hands import Hands, NotNowError, RepairRecord, StepError
 from clawdet_infra.fleet.healing.healer import Healer, Plan
 from clawdet_infra.fleet.healing.ladder import next_step
 from clawdet_infra.fleet.healing.policy import HealingPolicy
@@ -18,6 +18,7 @@ __all__ = [
     "Hands",
     "Healer",
     "HealingPolicy",
+    "NotNowError",
     "Plan",
     "RepairRecord",
     "StepError",

@@ -8,20 +8,20 @@ from datetime import datetime
 
 from clawdet_infra.fleet.healing.case import window_over
 from clawdet_infra.fleet.healing.policy import HealingPolicy
-from clawdet_infra.fleet.records import Condition, State, Window
+from clawdet_infra.fleet.records import Cause, Condition, State, Window
 
 
 def brake(states: Iterable[State], windows: Iterable[Window], now: datetime, policy: HealingPolicy) -> str | None:
     """Return why nothing may be repaired now, or None.
 
-    A server is down where none of its tenants answers.  Those in a maintenance window are left out of the sum, so that
-    an operator can take known trouble out of it.
+    A server is down where none of its tenants answers, but for those that are being deployed.  Those in a maintenance
+    window are left out of the sum, so that an operator can take known trouble out of it.
     """
     windows = tuple(windows)
     answers: defaultdict[str, list[bool]] = defaultdict(list)
     for state in states:
         if window_over(windows, state.instance, state.server, now) is None:
-            answers[state.server].append(state.condition is not Condition.DOWN)
+            answers[state.server].append(state.condition is not Condition.DOWN or state.cause is Cause.DEPLOYING)
     down = sum(not any(tenants) for tenants in answers.values())
     if down < policy.brake_least or down <= policy.brake_share * len(answers):
         return None

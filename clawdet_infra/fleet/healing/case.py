@@ -15,7 +15,9 @@ class Case:
 
     `repairs` are those of the instance and of its server's other tenants, as far back as the ladder looks and at least
     to the beginning of the present trouble.  `tenants` are the states of all instances on the server, this one
-    included, None for one that nobody has looked at yet.  `shared` says whether the server may have several tenants.
+    included, None for one that nobody has looked at yet.  `shared` says whether the server may have several tenants,
+    `starting` whether its gateway still has its time to start, `held` whether an operator put it on hold, and
+    `neighbour_held` whether one put another tenant of its server on hold.
     """
 
     state: State
@@ -24,6 +26,9 @@ class Case:
     tenants: tuple[State | None, ...] = ()
     windows: tuple[Window, ...] = ()
     shared: bool = False
+    starting: bool = False
+    held: bool = False
+    neighbour_held: bool = False
 
 
 @dataclass(frozen=True)

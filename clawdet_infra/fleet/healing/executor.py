@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from clawdet_infra.fleet.faults import located
 from clawdet_infra.fleet.healing import wording
 from clawdet_infra.fleet.healing.case import Take
-from clawdet_infra.fleet.healing.faults import located
-from clawdet_infra.fleet.healing.hands import Hands, RepairRecord, StepError
+from clawdet_infra.fleet.healing.hands import Hands, NotNowError, RepairRecord, StepError
 from clawdet_infra.fleet.healing.policy import HealingPolicy
 from clawdet_infra.fleet.history.errors import HistoryError
 from clawdet_infra.fleet.instance import Instance
@@ -66,6 +67,7 @@ class Executor:
         It is not begun where the instance, or for a step on the server any of its `tenants`, turns out to be healthy,
         or where the history refuses it.  Raises HistoryError where the beginning cannot be noted.
         """
+        seen = time.monotonic()
         looked_at = {one.id: one for one in [instance, *(tenants if take.step is not Step.RESTART else ())]}
         troubles = await asyncio.gather(*(self._hands.trouble(one, 0) for one in looked_at.values()))
         if None in troubles:
@@ -86,7 +88,10 @@ class Executor:
         await self._say(repair, wording.begun(take, instance.id, instance.server.name), None)
         try:
             async with self._renewed(repair):
-                outcome, what = await self._do(instance, take)
+                outcome, what = await self._do(instance, take, seen)
+        except NotNowError as error:
+            await self._withdraw(repair, wording.withheld(take, instance.id, instance.server.name, str(error)))
+            return None
         except TimeoutError:
             outcome, what = (
                 "failed",
@@ -106,8 +111,8 @@ class Executor:
 
     async def write(self) -> None:
         """Note the ends that the history could not take before."""
-        waiting, self._unwritten = self._unwritten, []
-        for end in waiting:
+        for end in list(self._unwritten):
+            self._unwritten.remove(end)
             await self._write(end)
 
     @property
@@ -115,8 +120,11 @@ class Executor:
         """The numbers of the repairs whose end is not noted yet."""
         return frozenset(end.repair.id for end in self._unwritten)
 
-    async def _do(self, instance: Instance, take: Take) -> tuple[Outcome, str]:
-        """Do a step and look whether it helped; whatever goes wrong with it is an outcome."""
+    async def _do(self, instance: Instance, take: Take, seen: float) -> tuple[Outcome, str]:
+        """Do a step and look whether it helped; whatever goes wrong with it is an outcome.
+
+        Raises NotNowError where it was not begun.
+        """
         name, server = instance.id, instance.server.name
         loop = asyncio.get_running_loop()
         begun = loop.time()
@@ -124,11 +132,13 @@ class Executor:
             async with asyncio.timeout(self._policy.step_seconds):
                 match take.step:
                     case Step.RESTART:
-                        await self._hands.restart(instance, take.service)
+                        await self._hands.restart(instance, take.service, seen)
                     case Step.REBOOT:
                         await self._hands.reboot(instance.server)
                     case Step.POWER_ON:
                         await self._hands.power_on(instance.server)
+        except NotNowError:
+            raise
         except TimeoutError:
             return "failed", wording.impossible(
                 take, name, server, f"it was not done within {self._policy.step_seconds:.0f} s"
@@ -139,9 +149,21 @@ class Executor:
             # A repair must not stay open because of a fault nobody thought of.  Its text might hold anything.
             log.error("%s: an error that should not happen: %s", name, located(error))
             return "failed", wording.impossible(take, name, server, f"an unexpected {type(error).__name__}")
-        trouble = await self._hands.trouble(instance, self._policy.settle_seconds)
+        try:
+            trouble = await self._hands.trouble(instance, self._policy.settle_seconds)
+        except Exception as error:
+            log.error("%s: an error that should not happen: %s", name, located(error))
+            trouble = f"it could not be looked at afterwards, for an unexpected {type(error).__name__}"
         outcome: Outcome = "failed" if trouble else "healed"
         return outcome, wording.ended(take, name, server, loop.time() - begun, trouble)
+
+    async def _withdraw(self, repair: Repair, what: str) -> None:
+        try:
+            await asyncio.to_thread(self._record.withdraw_repair, repair.id)
+        except HistoryError:
+            # It counts then as one that was made, which is on the safe side.
+            await self._write(_End(repair, "abandoned", what))
+        await self._say(repair, what, None)
 
     async def _end(self, end: _End) -> None:
         self._ended(end.repair.step, end.outcome)
@@ -154,6 +176,9 @@ class Executor:
         except HistoryError as error:
             self._unwritten.append(end)
             log.error("%s: the end of its repair cannot be noted yet: %s", end.repair.instance, error)
+        except Exception as error:
+            self._unwritten.append(end)
+            log.error("%s: the end of its repair cannot be noted yet: %s", end.repair.instance, located(error))
 
     async def _say(self, repair: Repair, what: str, outcome: Outcome | None) -> None:
         log.info("%s: %s", repair.instance, what)

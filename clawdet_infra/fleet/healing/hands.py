@@ -14,14 +14,25 @@ class StepError(Exception):
     """A step could not be done; the text says why, without secrets."""
 
 
+class NotNowError(StepError):
+    """A step was not begun, because what it was decided upon has changed; the text says how, without secrets."""
+
+
 class Hands(Protocol):
     """Does what the ladder decides.  Every method returns once it is done, or raises StepError."""
 
-    async def restart(self, instance: Instance, service: str | None) -> None:
-        """Restart the containers of an instance, or one of them."""
+    async def restart(self, instance: Instance, service: str | None, seen: float) -> None:
+        """Restart the containers of an instance, or one of them.
+
+        `seen` is the moment of `time.monotonic` at which it was looked at.  Raises NotNowError where a deployment is
+        under way or has ended since then, or an operator put the instance on hold.
+        """
 
     async def reboot(self, server: Server) -> None:
-        """Reboot a server through the provider."""
+        """Reboot a server through the provider.
+
+        Raises NotNowError where a deployment is under way on it, or a tenant of it is on hold.
+        """
 
     async def power_on(self, server: Server) -> None:
         """Power a server on through the provider."""
@@ -43,6 +54,9 @@ class RepairRecord(Protocol):
 
     def finish_repair(self, repair_id: int, outcome: Outcome, what: str) -> None:
         """Close a repair; one that another process closed as abandoned takes the outcome all the same."""
+
+    def withdraw_repair(self, repair_id: int) -> None:
+        """Forget a repair of which nothing was done."""
 
     def renew_repair(self, repair_id: int, until: datetime) -> None:
         """Say that a repair is still being worked on."""

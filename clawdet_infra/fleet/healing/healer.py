@@ -9,18 +9,29 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from clawdet_infra.fleet.faults import located
 from clawdet_infra.fleet.healing import wording
 from clawdet_infra.fleet.healing.brake import brake
 from clawdet_infra.fleet.healing.case import Case, Decision, GiveUp, Take, Wait
 from clawdet_infra.fleet.healing.executor import Executor
-from clawdet_infra.fleet.healing.faults import located
 from clawdet_infra.fleet.healing.hands import Hands, RepairRecord
 from clawdet_infra.fleet.healing.ladder import next_step
 from clawdet_infra.fleet.healing.policy import HealingPolicy
 from clawdet_infra.fleet.healing.times import SteadyTimes
 from clawdet_infra.fleet.history.errors import HistoryError
 from clawdet_infra.fleet.instance import Instance, Inventory
-from clawdet_infra.fleet.records import Condition, Diagnosis, Event, Outcome, Repair, State, Step, Window
+from clawdet_infra.fleet.records import (
+    Cause,
+    Condition,
+    Diagnosis,
+    Event,
+    HostLook,
+    Outcome,
+    Repair,
+    State,
+    Step,
+    Window,
+)
 from clawdet_infra.process_identity import lives
 
 log = logging.getLogger(__name__)
@@ -30,6 +41,10 @@ _FLEET = ""
 """What is said of all instances, among what is said of each."""
 _STRANGER_FACTOR = 2
 """A repair of a process that cannot be looked up counts as left after so many times the longest that one may take."""
+
+_START_SECONDS = 600
+"""How long a gateway may start before it is repaired, and after how many restarts by Docker it has no such time."""
+_MOST_STARTS = 3
 
 
 @dataclass(frozen=True)
@@ -49,6 +64,15 @@ class Plan:
         """Whether an instance is being healed or may yet be."""
         hopeful = isinstance(self.decisions.get(instance), Take | Wait)
         return hopeful and self.braked is None and not self.dry_run
+
+
+def _is_starting(diagnosis: Diagnosis | None, look: HostLook | None) -> bool:
+    """Whether a gateway is starting, by its own word or by Docker's, and not for the umpteenth time."""
+    gateway = next((one for one in look.containers if one.service == "gateway"), None) if look else None
+    if gateway is not None and gateway.restarts > _MOST_STARTS:
+        return False
+    by_itself = diagnosis is not None and diagnosis.cause is Cause.GATEWAY_STARTING
+    return by_itself or (gateway is not None and gateway.health == "starting")
 
 
 class Healer:
@@ -81,6 +105,9 @@ class Healer:
         self._times = SteadyTimes(monotonic, 2 * policy.horizon_seconds)
         self._running: dict[str, asyncio.Task[None]] = {}
         self._said: dict[str, str] = {}
+        self._held: set[str] = set()
+        self._starting: dict[str, float] = {}
+        self._monotonic = monotonic
 
     @property
     def running(self) -> int:
@@ -93,12 +120,14 @@ class Healer:
         diagnoses: Mapping[str, Diagnosis],
         inventory: Inventory,
         seen: frozenset[str] | None = None,
+        looks: Mapping[str, HostLook] | None = None,
     ) -> Plan:
         """Decide after a round, and begin what was decided without waiting for it.
 
-        `seen` are those that the round looked at, all by default: nothing is done for others.  Raises HistoryError
-        where the history cannot be read; nothing is begun then.
+        `seen` are those that the round looked at, all by default: nothing is done for others.  `looks` is what servers
+        said of instances.  Raises HistoryError where the history cannot be read; nothing is begun then.
         """
+        self._note_holds(looks or {}, inventory)
         await self._executor.write()
         await self._take_over(inventory)
         self._times.forget()
@@ -118,7 +147,8 @@ class Healer:
             self._say(_FLEET, why)
             return Plan({one: Wait(None, why) for one in down}, why, dry_run=self._dry_run)
         self._said.pop(_FLEET, None)
-        return await self._heal(known, down, diagnoses, inventory, windows, now)
+        starting = self._note_starts(down, diagnoses, looks or {})
+        return await self._heal(known, down, diagnoses, inventory, windows, starting, now)
 
     async def settle(self, seconds: float | None) -> None:
         """Wait for the repairs under way, at most that long; those that are not done then stay open in the history."""
@@ -141,6 +171,7 @@ class Healer:
         diagnoses: Mapping[str, Diagnosis],
         inventory: Inventory,
         windows: tuple[Window, ...],
+        starting: frozenset[str],
         now: datetime,
     ) -> Plan:
         decisions: dict[str, Decision] = {}
@@ -156,6 +187,9 @@ class Healer:
                 tenants=tuple(states.get(tenant.id) for tenant in tenants),
                 windows=windows,
                 shared=instance.shares_server,
+                starting=one in starting,
+                held=one in self._held,
+                neighbour_held=any(tenant.id in self._held for tenant in tenants if tenant.id != one),
             )
             decision = next_step(case, now, self._policy)
             if isinstance(decision, Take):
@@ -168,6 +202,24 @@ class Healer:
             )
             await self._note(instance, decision)
         return Plan(decisions, None, done, self._dry_run)
+
+    def _note_holds(self, looks: Mapping[str, HostLook], inventory: Inventory) -> None:
+        """Remember who is on hold: also while their server cannot be asked, such as when an operator works on it."""
+        self._held &= inventory.instances.keys()
+        for one, look in looks.items():
+            if look.held:
+                self._held.add(one)
+            else:
+                self._held.discard(one)
+
+    def _note_starts(
+        self, down: Iterable[str], diagnoses: Mapping[str, Diagnosis], looks: Mapping[str, HostLook]
+    ) -> frozenset[str]:
+        """Return whose gateway is starting and still has its time for that."""
+        now = self._monotonic()
+        seen = {one for one in down if _is_starting(diagnoses.get(one), looks.get(one))}
+        self._starting = {one: self._starting.get(one, now) for one in seen}
+        return frozenset(one for one, since in self._starting.items() if now - since < _START_SECONDS)
 
     def _repairs(self, down: Iterable[State], inventory: Inventory) -> dict[str, list[Repair]]:
         """Return the repairs of all instances on servers where one is down.
@@ -240,7 +292,11 @@ class Healer:
             return
         found = await asyncio.to_thread(self._record.open_repairs)
         left = [one for one in found if one.id not in self._executor.unwritten and self._is_left(one)]
-        await asyncio.gather(*(self._close(one, inventory.instances.get(one.instance)) for one in left))
+        closing = [self._close(one, inventory.instances.get(one.instance)) for one in left]
+        for repair, done in zip(left, await asyncio.gather(*closing, return_exceptions=True), strict=True):
+            if isinstance(done, Exception):
+                # One that cannot be closed now is tried again in the next round, and holds up no other.
+                log.error("%s: its repair cannot be closed: %s", repair.instance, located(done))
 
     async def _close(self, repair: Repair, instance: Instance | None) -> None:
         trouble = await self._hands.trouble(instance, 0) if instance else "it is no longer in the fleet"

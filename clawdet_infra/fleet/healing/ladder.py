@@ -27,6 +27,11 @@ _BEYOND_REPAIR = {
     Cause.DISK_FULL: "a restart makes no room on the disk",
 }
 
+_PASSING = {
+    Cause.DEPLOYING: "a deployment is under way",
+    Cause.SERVER_BUSY: "the provider is at work on the server",
+}
+
 
 def next_step(case: Case, now: datetime, policy: HealingPolicy) -> Decision:
     """Decide what is done for an instance now.
@@ -61,6 +66,13 @@ def _not_yet(case: Case, now: datetime, policy: HealingPolicy) -> Wait | None:
     state = case.state
     if state.condition is not Condition.DOWN:
         return Wait(None, f"it is {state.condition}")
+    cause = case.diagnosis.cause if case.diagnosis else state.cause
+    if cause in _PASSING:
+        return Wait(None, _PASSING[cause])
+    if case.held:
+        return Wait(None, "it is on hold on its server")
+    if case.starting:
+        return Wait(None, "its gateway is starting")
     if any(one.finished is None for one in case.repairs):
         return Wait(None, "a repair of it or of its server is under way")
     if state.failures < policy.failures:
@@ -113,7 +125,11 @@ def _server_refuses(case: Case, now: datetime, policy: HealingPolicy) -> Wait | 
     others = [one for one in case.tenants if one is None or one.instance != case.state.instance]
     if any(one is None for one in others):
         return Wait(None, "not all of the server's tenants have been looked at")
+    if case.neighbour_held:
+        return Wait(None, "another tenant of its server is on hold")
     known = [one for one in others if one is not None]
+    if any(one.cause is Cause.DEPLOYING for one in known):
+        return Wait(None, "another tenant of its server is being deployed")
     if alive := sum(one.condition is not Condition.DOWN for one in known):
         return GiveUp(f"the server is not rebooted, because {alive} of its other tenants answer")
     if any(one.failures < policy.failures for one in known):

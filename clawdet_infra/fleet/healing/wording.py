@@ -43,6 +43,11 @@ def impossible(take: Take, instance: str, server: str, why: str) -> str:
     return f"Could not {doing(take, instance, server)}: {_sentence(why)}"
 
 
+def withheld(take: Take, instance: str, server: str, why: str) -> str:
+    """Return the sentence for a step that was not begun after all."""
+    return f"Did not {doing(take, instance, server)}: {_sentence(why)}"
+
+
 def _sentence(text: str) -> str:
     text = text.strip() or "nothing more is known"
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."

@@ -14,7 +14,7 @@ from clawdet_infra.fleet.history import events, marks
 from clawdet_infra.fleet.history.names import numbers
 from clawdet_infra.fleet.history.schema import instances, rounds, samples, states
 from clawdet_infra.fleet.history.tally import CODES, CONDITIONS, Look
-from clawdet_infra.fleet.records import Cause, Condition, Event, Observation, State
+from clawdet_infra.fleet.records import Cause, Condition, Event, Observation, State, failures_after
 
 _LONGEST_LATENCY = 2**31 - 1
 # Looks of one call that are further apart than this are rounds of their own: the roll-up reads the time of a round.
@@ -129,7 +129,7 @@ def _next(before: State | None, seen: Observation) -> State:
         server=bounded(seen.server, 255),
         condition=seen.condition,
         since=before.since if before is not None and same else at,
-        failures=(before.failures if before is not None else 0) + 1 if down else 0,
+        failures=failures_after(before, seen),
         observed_at=at,
         cause=seen.diagnosis.cause if down and seen.diagnosis else None,
         sentence=bounded((seen.diagnosis.sentence if seen.diagnosis else seen.what) or ""),

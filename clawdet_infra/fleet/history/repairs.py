@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, delete, insert, or_, select, update
 
 from clawdet_infra.database.moments import bounded, maybe_moment, milliseconds, moment
 from clawdet_infra.fleet.history import events
@@ -70,6 +70,11 @@ def finish(connection: Connection, repair: int, outcome: Outcome, what: str, now
         del done["finished"]
     if row.outcome in (None, "abandoned"):
         connection.execute(update(repairs).where(repairs.c.id == repair).values(done))
+
+
+def withdraw(connection: Connection, repair: int) -> None:
+    """Forget an open repair of which nothing was done; one that is not there, or not open, stays as it is."""
+    connection.execute(delete(repairs).where(repairs.c.id == repair, repairs.c.finished.is_(None)))
 
 
 def renew(connection: Connection, repair: int, until: datetime) -> None:

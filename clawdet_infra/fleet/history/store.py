@@ -147,6 +147,11 @@ class History:
         with self._database.write() as connection:
             repairs.finish(connection, repair_id, outcome, what, now or self._clock.now())
 
+    def withdraw_repair(self, repair_id: int) -> None:
+        """Forget an open repair of which nothing was done."""
+        with self._database.write() as connection:
+            repairs.withdraw(connection, repair_id)
+
     def renew_repair(self, repair_id: int, until: datetime) -> None:
         """Say that a repair goes on until then at least.  Raises HistoryError where it is not open any more."""
         with self._database.write() as connection:

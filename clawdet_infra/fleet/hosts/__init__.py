@@ -5,7 +5,7 @@ stack made for it; failures are HostErrors, one sentence each.
 """
 
 from clawdet_infra.fleet.hosts.connection import Login, connect
-from clawdet_infra.fleet.hosts.errors import BusyError, HostError, UnreachableError
+from clawdet_infra.fleet.hosts.errors import BusyError, ChangedError, HostError, UnreachableError
 from clawdet_infra.fleet.hosts.host import Answer, Host, exit_code
 from clawdet_infra.fleet.hosts.policy import HostPolicy
 from clawdet_infra.fleet.hosts.pool import Hosts
@@ -14,6 +14,7 @@ from clawdet_infra.fleet.hosts.reports import HostReport
 __all__ = [
     "Answer",
     "BusyError",
+    "ChangedError",
     "Host",
     "HostError",
     "HostPolicy",

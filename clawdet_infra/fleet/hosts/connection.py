@@ -55,7 +55,10 @@ async def open_host(server: Server, login: Login, policy: HostPolicy) -> Host:
         raise UnreachableError(
             f"{server.name} ({server.ipv4}) did not let anybody in over SSH within {policy.connect_seconds:.0f} s"
         ) from None
-    except (OSError, asyncssh.Error) as error:
+    except HostError:
+        raise
+    except Exception as error:
+        # What a server says before the login may be anything, and a parser of it may raise anything.
         raise UnreachableError(
             f"{server.name} ({server.ipv4}) takes no SSH connection: {_reason(error, policy)}"
         ) from None

@@ -13,3 +13,7 @@ class UnreachableError(HostError):
 
 class BusyError(HostError):
     """A deployment of the same customer is under way on the server."""
+
+
+class ChangedError(HostError):
+    """Nothing was done, because what was seen before has changed: a deployment has ended since, or it is on hold."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import shlex
+import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,9 +14,9 @@ from typing import TYPE_CHECKING
 import asyncssh
 
 from clawdet_infra.fleet.hosts import commands
-from clawdet_infra.fleet.hosts.errors import BusyError, HostError, UnreachableError
+from clawdet_infra.fleet.hosts.errors import BusyError, ChangedError, HostError, UnreachableError
 from clawdet_infra.fleet.hosts.on_server import source
-from clawdet_infra.fleet.hosts.on_server.restart import LOCK_HELD
+from clawdet_infra.fleet.hosts.on_server.restart import CHANGED, LOCK_HELD
 from clawdet_infra.fleet.hosts.policy import HostPolicy
 from clawdet_infra.fleet.hosts.reports import HostReport, read_reports
 from clawdet_infra.fleet.instance import Instance, Server
@@ -125,30 +126,45 @@ class Host:
             raise HostError(f"{self.server.name} cannot tell how it is: {_said(answer)}")
         try:
             return read_reports(self.server.name, chosen, json.loads(answer.output))
-        except (ValueError, KeyError, TypeError):
+        except HostError:
+            raise
+        except Exception:
             raise HostError(f"{self.server.name} answered something else than was asked") from None
 
-    async def restart(self, instance: Instance, service: str | None = None) -> list[str]:
+    async def restart(self, instance: Instance, service: str | None = None, *, seen: float | None = None) -> list[str]:
         """Restart the containers of an instance, or of one service, and return the services that were.
 
         What shares a network starts after what holds it, and the proxy last; containers that are not there are made.
         It happens under the lock that deployments take.  Raises BusyError where a deployment is under way for longer
         than the policy waits, and HostError where Docker refuses.
+
+        `seen` is for repairs: the moment of `time.monotonic` at which the instance was seen ill.  Then no deployment is
+        waited for, and ChangedError is raised where one has ended since, or the instance is on hold.
         """
         bound = self._policy.restart_seconds
+        patience = self._policy.lock_seconds if seen is None else min(1, self._policy.lock_seconds)
+        age = "" if seen is None else f"{time.monotonic() - seen:.3f}"
         argv = commands.program(
-            instance.project, instance.directory, f"{self._policy.lock_seconds:.0f}", service or "", seconds=bound
+            instance.project, instance.directory, f"{patience:.1f}", service or "", age, seconds=bound
         )
         answer = await self.run(argv, seconds=bound + 5, stdin=source("restart"))
         if answer.code == LOCK_HELD:
             raise BusyError(
                 f"{instance.id} was not restarted: a deployment has been under way on {self.server.name} for more than "
-                f"{self._policy.lock_seconds:.0f} s"
+                f"{patience:.0f} s"
             )
+        if answer.code == CHANGED:
+            raise ChangedError(f"{instance.id} was not restarted: {_said(answer)}")
         if not answer.ok:
             redact = Redactor([instance.password.get_secret_value(), instance.gateway_token.get_secret_value()])
             raise HostError(f"restarting {instance.id} on {self.server.name} failed: {redact.line(_said(answer))}")
-        return list(json.loads(answer.output)["restarted"])
+        return self._restarted(answer.output)
+
+    def _restarted(self, output: str) -> list[str]:
+        try:
+            return [str(one) for one in json.loads(output)["restarted"]]
+        except Exception:
+            raise HostError(f"{self.server.name} answered something else than was asked") from None
 
     async def _collect(self, process: SSHClientProcess[bytes], stdin: str) -> Answer:
         async def write() -> None:

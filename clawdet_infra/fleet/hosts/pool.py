@@ -79,11 +79,11 @@ class Hosts:
         """Return all that a server says of instances on it, by id.  Raises HostError."""
         return await self._ask(server, lambda host: host.report(instances))
 
-    async def restart(self, instance: Instance, service: str | None = None) -> list[str]:
+    async def restart(self, instance: Instance, service: str | None = None, *, seen: float | None = None) -> list[str]:
         """Restart the containers of an instance; see `Host.restart`.  Raises HostError."""
         # A connection that died unnoticed is found out by a question, so that the restart itself is sent once only.
         await self._ask(instance.server, lambda host: host.run(["true"]))
-        return await (await self.on(instance.server)).restart(instance, service)
+        return await (await self.on(instance.server)).restart(instance, service, seen=seen)
 
     async def _ask(self, server: Server, question: Callable[[Host], Awaitable[T]]) -> T:
         """Ask a server, on a fresh connection where the kept one turns out to be dead."""

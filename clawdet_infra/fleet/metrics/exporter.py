@@ -62,6 +62,11 @@ def _instances(instances: tuple[InstanceReading, ...]) -> Iterator[Metric]:
     days = GaugeMetricFamily(
         "clawdet_instance_certificate_days", "What is left of the life of an instance's certificate.", labels=WHO
     )
+    channels = GaugeMetricFamily(
+        "clawdet_instance_channels_not_ready",
+        "How many channels of an instance that serves do not reach their service.",
+        labels=WHO,
+    )
     stages = GaugeMetricFamily(
         "clawdet_instance_stage_seconds", "How long a stage of the last look took.", labels=(*WHO, "stage")
     )
@@ -78,12 +83,14 @@ def _instances(instances: tuple[InstanceReading, ...]) -> Iterator[Metric]:
             latency.add_metric(who, one.latency_seconds)
         if one.certificate_days is not None:
             days.add_metric(who, one.certificate_days)
+        if one.not_ready is not None:
+            channels.add_metric(who, one.not_ready)
         for stage, seconds in one.stage_seconds.items():
             stages.add_metric((*who, stage), seconds)
     total = GaugeMetricFamily("clawdet_instances", "How many instances are in each condition.", labels=("condition",))
     for condition, count in totals.items():
         total.add_metric((condition.value,), count)
-    yield from (total, up, slow, failures, since, latency, days, stages)
+    yield from (total, up, slow, failures, since, latency, days, channels, stages)
 
 
 def _work(readings: Readings) -> Iterator[Metric]:

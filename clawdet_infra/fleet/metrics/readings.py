@@ -15,7 +15,10 @@ BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
 
 @dataclass(frozen=True, kw_only=True)
 class InstanceReading:
-    """One instance.  `latency_seconds` and `certificate_days` are None where they are not known."""
+    """One instance.  `latency_seconds` and `certificate_days` are None where they are not known.
+
+    `not_ready` counts what of an instance that serves is not ready, None where that is not known.
+    """
 
     id: str
     server: str
@@ -26,6 +29,7 @@ class InstanceReading:
     since: datetime | None = None
     latency_seconds: float | None = None
     certificate_days: float | None = None
+    not_ready: int | None = None
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
 
 

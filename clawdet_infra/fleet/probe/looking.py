@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import ssl
 import time
 from collections.abc import Iterator
@@ -14,14 +13,19 @@ from typing import Any
 
 import aiohttp
 
+from clawdet_infra.fleet import channels
+from clawdet_infra.fleet.faults import located
 from clawdet_infra.fleet.probe.connecting import Line, StageError
 from clawdet_infra.fleet.probe.published import probe_ipv6_records
 from clawdet_infra.fleet.probe.resolving import Address, resolve
 from clawdet_infra.fleet.probe.target import Target
 from clawdet_infra.fleet.probe.verdict import Failure, Sign, Stage, Verdict
+from clawdet_infra.readiness import has_started, is_ready, json_object, refuses_data
 
 _ANSWER_BYTES = 64 * 1024
 _SHOWN_CHARACTERS = 300
+# What is asked then decides nothing, so it may not cost a look its time.
+_CHANNELS_SECONDS = 3
 _WRONG_TOKEN = "0" * 64
 _ASK_API = {"tool": "sessions_list", "action": "json", "args": {}}
 
@@ -35,7 +39,10 @@ class _Look:
     seconds: dict[Stage, float] = field(default_factory=dict)
     address: Address | None = None
     certificate_days: float | None = None
+    not_ready: tuple[str, ...] = ()
     current: Stage = "dns"
+    # Set when all that decides has passed; what is asked after it can only refuse its data.
+    serves: bool = False
 
     @contextmanager
     def stage(self, name: Stage) -> Iterator[None]:
@@ -59,12 +66,9 @@ class _Answer:
         return f"HTTP {self.status} {self.kind} {self.body}".strip()
 
     @property
-    def json(self) -> Any:
-        """The body as JSON, or None where it is something else."""
-        try:
-            return json.loads(self.body)
-        except ValueError:
-            return None
+    def json(self) -> dict[str, Any]:
+        """The body as a JSON object, an empty one where it is something else."""
+        return json_object(self.body)
 
 
 def trust(ca_bundle: str | None) -> ssl.SSLContext:
@@ -88,13 +92,18 @@ async def probe_once(target: Target, context: ssl.SSLContext | None = None, *, w
         failure = replace(seen, what=redact.line(seen.what), last_answer=_shown(redact(seen.last_answer)))
     except TimeoutError:
         what = f"the look did not end within the {within:.0f} s that it may take"
-        failure = Failure(look.current, what, "none in time", "timeout")
+        failure = None if look.serves else Failure(look.current, what, "none in time", "timeout")
+    except Exception as error:
+        # Whatever an answer was made of to bring this about: it says something of this instance, and of no other.
+        what = f"the look broke off: {located(error)}"
+        failure = None if look.serves else Failure(look.current, what, "none that can be read")
     return Verdict(
         customer=target.customer,
         failure=failure,
         seconds=look.seconds,
         address=str(look.address) if look.address else None,
         certificate_days=look.certificate_days,
+        not_ready=look.not_ready,
     )
 
 
@@ -106,8 +115,15 @@ async def _look(look: _Look) -> None:
             await probe_ipv6_records(target, look.context)
     line = Line(look.address, target.host, target.port, look.context, target.request_seconds)
     timeout = aiohttp.ClientTimeout(total=target.request_seconds)
-    # No jar: a cookie that one answer sets is not to be shown with the next question.
-    async with aiohttp.ClientSession(connector=line, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session:
+    async with aiohttp.ClientSession(
+        connector=line,
+        timeout=timeout,
+        # No jar: a cookie that one answer sets is not to be shown with the next question.
+        cookie_jar=aiohttp.DummyCookieJar(),
+        # A few kilobytes can unpack to gigabytes, and nothing here is large enough to be packed.
+        auto_decompress=False,
+        headers={"Accept-Encoding": "identity"},
+    ) as session:
         try:
             await _stages(look, line, session)
         finally:
@@ -121,14 +137,22 @@ async def _stages(look: _Look, line: Line, session: aiohttp.ClientSession) -> No
         await line.shake_hands()
     look.certificate_days = line.certificate_days()
     with look.stage("healthz"):
-        await _json_answer(look, session, "healthz", "ok")
-    with look.stage("readyz"):
-        await _json_answer(look, session, "readyz", "ready")
+        await _alive(look, session)
+    with look.stage("startupz"):
+        served = await _started(look, session)
+    if not served:
+        with look.stage("readyz"):
+            await _ready(look, session)
     with look.stage("auth"):
         await _auth(look, session)
     if look.target.gateway_token is not None:
+        token = look.target.gateway_token.get_secret_value()
         with look.stage("api"):
-            await _api(look, session, look.target.gateway_token.get_secret_value())
+            await _api(look, session, token)
+        look.serves = True
+        if served:
+            with look.stage("readyz"):
+                await _channels(look, session, token)
 
 
 async def _address(target: Target) -> Address:
@@ -153,12 +177,42 @@ async def _address(target: Target) -> Address:
     return chosen
 
 
-async def _json_answer(look: _Look, session: aiohttp.ClientSession, stage: Stage, key: str) -> None:
-    """Ask a probe of the gateway; unknown paths answer 200 as well, so the body decides."""
-    answer = await _ask(look, session, stage, "GET", f"/{stage}")
-    body = answer.json
-    if answer.status != 200 or not isinstance(body, dict) or body.get(key) is not True:
-        raise _wrong(stage, f"/{stage} does not say {key}: true", answer)
+async def _alive(look: _Look, session: aiohttp.ClientSession) -> None:
+    """Ask whether the gateway lives; unknown paths answer 200 as well, so the body decides."""
+    answer = await _ask(look, session, "healthz", "GET", "/healthz")
+    if answer.status != 200 or answer.json.get("ok") is not True:
+        raise _wrong("healthz", "/healthz does not say ok: true", answer)
+
+
+async def _started(look: _Look, session: aiohttp.ClientSession) -> bool:
+    """Ask whether the gateway started; return whether it serves the question."""
+    answer = await _ask(look, session, "startupz", "GET", "/startupz")
+    started = has_started(answer.status, answer.body)
+    if started is False:
+        passing = answer.json.get("status") in ("starting", "draining")
+        sign: Sign = "starting" if passing else "answer"
+        raise _wrong("startupz", "/startupz does not say status: started", answer, sign)
+    return started is True
+
+
+async def _ready(look: _Look, session: aiohttp.ClientSession) -> None:
+    """Ask a gateway that does not say whether it started whether it is ready."""
+    answer = await _ask(look, session, "readyz", "GET", "/readyz")
+    if not is_ready(answer.status, answer.body):
+        raise _wrong("readyz", "/readyz does not say ready: true", answer)
+
+
+async def _channels(look: _Look, session: aiohttp.ClientSession, token: str) -> None:
+    """Ask a gateway that serves what of it is not ready.  Only data of its own that it refuses are a failure."""
+    headers = {"Authorization": f"Bearer {token}"}
+    try:
+        async with asyncio.timeout(_CHANNELS_SECONDS):
+            answer = await _ask(look, session, "readyz", "GET", "/readyz", headers=headers)
+    except (StageError, TimeoutError):
+        return
+    look.not_ready = channels.names(answer.body)
+    if refuses_data(answer.body):
+        raise _wrong("readyz", f"the gateway refuses its own data: {', '.join(look.not_ready)}", answer)
 
 
 async def _auth(look: _Look, session: aiohttp.ClientSession) -> None:
@@ -175,10 +229,10 @@ async def _auth(look: _Look, session: aiohttp.ClientSession) -> None:
 async def _api(look: _Look, session: aiohttp.ClientSession, token: str) -> None:
     wrong = await _invoke(look, session, _WRONG_TOKEN)
     # The proxy's own 401 has no body; this one has to be the gateway's.
-    if wrong.status != 401 or not isinstance(wrong.json, dict):
+    if wrong.status != 401 or not wrong.json:
         raise _wrong("api", "the gateway should refuse a wrong token with 401", wrong, _open_to_all(wrong))
     right = await _invoke(look, session, token)
-    if right.status != 200 or not isinstance(right.json, dict) or right.json.get("ok") is not True:
+    if right.status != 200 or right.json.get("ok") is not True:
         raise _wrong("api", "the gateway should take its token", right, _denied(right))
 
 

@@ -31,7 +31,7 @@ async def resolve(host: str, kind: str, resolver: str | None, seconds: float) ->
         return Failure("dns", f"{host} has no {kind} record", "an empty answer", "no-name")
     except (dns.exception.Timeout, TimeoutError):
         return Failure("dns", f"no answer about {host}", f"none within {seconds:.0f} s", "timeout")
-    except (dns.exception.DNSException, OSError) as error:
+    except (dns.exception.DNSException, OSError, ValueError) as error:
         return Failure("dns", f"{host} could not be resolved", str(error) or type(error).__name__, "unreachable")
 
 

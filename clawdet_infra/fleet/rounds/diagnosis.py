@@ -37,8 +37,10 @@ def diagnose(
         return Diagnosis(Cause.UNKNOWN, "Nothing is wrong: every stage of the probe passed.")
     seen = Evidence(verdict.failure, host, server)
     line = next(one for one in _TABLE if one.fits(seen))
-    asked_in_vain = f" The server could not be asked: {seen.unasked.rstrip('.')}." if seen.unasked else ""
-    return Diagnosis(line.cause, line.sentence(seen) + asked_in_vain, line.whole)
+    more = f" The server could not be asked: {seen.unasked.rstrip('.')}." if seen.unasked else ""
+    if seen.look is not None and seen.look.held:
+        more += " It is on hold: an operator put a file `hold` into its folder on the server."
+    return Diagnosis(line.cause, line.sentence(seen) + more, line.whole)
 
 
 def hidden_trouble(host: HostLook | HostFailure | None) -> Diagnosis | None:
@@ -89,10 +91,16 @@ _TABLE: tuple[_Line, ...] = (
         Cause.SERVER_OFF, _server("off"), lambda seen: "The provider says that the server is switched off.", whole=True
     ),
     _Line(
-        Cause.SERVER_OFF,
+        Cause.SERVER_BUSY,
         _server("starting", "stopping", "deleting", "rebuilding", "migrating"),
         lambda seen: f"The provider says that the server is not running but {seen.server}.",
         whole=True,
+    ),
+    # A gateway that is being exchanged is away for as long as the new one takes to start.
+    _Line(
+        Cause.DEPLOYING,
+        lambda seen: seen.look is not None and seen.look.deploying,
+        lambda seen: f"A deployment of it is under way on its server, and meanwhile {_said(seen)}.",
     ),
     # Faults that name themselves.
     _Line(
@@ -227,8 +235,13 @@ _TABLE: tuple[_Line, ...] = (
         lambda seen: f"The proxy broke the connection off instead of answering: {_said(seen)}.",
     ),
     _Line(
+        Cause.GATEWAY_STARTING,
+        _at("startupz", sign=("starting",)),
+        lambda seen: f"The gateway says that it starts or ends just now: {seen.failure.last_answer}.",
+    ),
+    _Line(
         Cause.GATEWAY_NOT_READY,
-        lambda seen: seen.failure.stage == "readyz",
+        _at("startupz", "readyz"),
         lambda seen: f"The gateway lives, but is not ready: {seen.failure.last_answer}.",
     ),
     # What nothing above explains.

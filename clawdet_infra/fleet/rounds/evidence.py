@@ -23,7 +23,7 @@ EDGE = "edge"
 """The proxy of a server that customers share; each has one of their own behind it."""
 
 _NO_SPACE = ("no space left", "enospc", "disk full", "database or disk is full", "disk quota exceeded")
-_ASKED_IN_HTTP = ("healthz", "readyz", "auth", "api")
+_ASKED_IN_HTTP = ("healthz", "startupz", "readyz", "auth", "api")
 
 
 def full_disk(look: HostLook) -> str:
@@ -61,8 +61,8 @@ class Evidence:
     @property
     def by_the_proxy(self) -> bool:
         """Whether the proxy answered in the gateway's place."""
-        # At /readyz the gateway itself says 503 while it is not ready.
-        own = {"readyz": (502, 504)}.get(self.failure.stage, (502, 503, 504))
+        # There the gateway itself says 503 while it starts or is not ready.
+        own = (502, 504) if self.failure.stage in ("startupz", "readyz") else (502, 503, 504)
         return self.in_http and self.failure.status in own
 
     @cached_property

@@ -6,15 +6,17 @@ import asyncio
 import time
 from collections.abc import Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from clawdet_infra.fleet.faults import located
 from clawdet_infra.fleet.instance import Instance
-from clawdet_infra.fleet.records import Condition, Diagnosis, HostFailure, Observation
+from clawdet_infra.fleet.probe import Verdict
+from clawdet_infra.fleet.records import Cause, Condition, Diagnosis, HostFailure, HostLook, Observation, ServerStatus
 from clawdet_infra.fleet.rounds.diagnosis import diagnose, hidden_trouble
 from clawdet_infra.fleet.rounds.outside import Seen, look_from_outside
 from clawdet_infra.fleet.rounds.policy import RoundPolicy
-from clawdet_infra.fleet.rounds.servers import Asked, HostLooker, StatusAsker, ask_servers
+from clawdet_infra.fleet.rounds.servers import Asked, Host, HostLooker, StatusAsker, ask_servers
 from clawdet_infra.model import CloudAccess
 
 WhomToAsk = Literal["down", "all"]
@@ -39,13 +41,15 @@ async def look_round(
     server_status: StatusAsker | None = None,
     ask: WhomToAsk = "down",
     also: Collection[str] = (),
+    overdue: Collection[str] = (),
 ) -> Round:
     """Look at all instances at once, for `deadline_seconds` of the policy at most.
 
     `clouds` has the cloud of each stack that the instances are of.  Where `host_look` is given, servers are asked about
     instances that are down and those of `also`, or about all; an instance that answers from a server whose disk is full
-    is down too.  Where `server_status` is given, the provider is asked about servers that take no connections.  Raises
-    OSError where a CA bundle cannot be read, and nothing for what instances, servers or the provider do.
+    is down too.  A deployment excuses an instance that is down, but not one of those that are `overdue`.  Where
+    `server_status` is given, the provider is asked about servers that take no connections.  Raises OSError where a CA
+    bundle cannot be read, and nothing for what instances, servers or the provider do.
     """
     policy = policy or RoundPolicy()
     begun = time.monotonic()
@@ -67,7 +71,7 @@ async def look_round(
             for one in whom:
                 asked.hosts.setdefault(one.id, HostFailure(f"the round ended before {one.server.name} had answered"))
     return Round(
-        [_observation(known[one], seen[one], asked) for one in sorted(seen)],
+        [_observation(known[one], seen[one], asked, overdue=one in overdue) for one in sorted(seen)],
         sorted(known.keys() - seen.keys()),
         round(time.monotonic() - begun, 3),
     )
@@ -84,12 +88,22 @@ def _stage(seen: Seen) -> str | None:
     return seen.verdict.failure.stage if seen.verdict.failure else None
 
 
-def _observation(instance: Instance, seen: Seen, asked: Asked) -> Observation:
+def _diagnosis(verdict: Verdict, host: Host | None, status: ServerStatus | None) -> Diagnosis:
+    try:
+        return diagnose(verdict, host, status)
+    except Exception as error:
+        # One instance whose trouble cannot be read must not hide that of all others.
+        return Diagnosis(Cause.UNKNOWN, f"The cause cannot be told: {located(error)}; {verdict.failure}")
+
+
+def _observation(instance: Instance, seen: Seen, asked: Asked, *, overdue: bool) -> Observation:
     verdict, failure = seen.verdict, seen.verdict.failure
     host = asked.hosts.get(instance.id)
+    if overdue and isinstance(host, HostLook):
+        host = replace(host, deploying=False)
     diagnosis: Diagnosis | None = None
     if failure is not None:
-        diagnosis = diagnose(verdict, host, asked.statuses.get(instance.server.name, "unknown"))
+        diagnosis = _diagnosis(verdict, host, asked.statuses.get(instance.server.name, "unknown"))
     elif trouble := hidden_trouble(host):
         diagnosis = trouble
     return Observation(
@@ -105,4 +119,5 @@ def _observation(instance: Instance, seen: Seen, asked: Asked) -> Observation:
         last_answer=failure.last_answer if failure else None,
         diagnosis=diagnosis,
         host=host,
+        not_ready=verdict.not_ready,
     )

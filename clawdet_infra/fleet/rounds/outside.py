@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from clawdet_infra.fleet.probe import Target, Verdict, probe_once, trust
+from clawdet_infra.fleet.faults import located
+from clawdet_infra.fleet.probe import Failure, Target, Verdict, probe_once, trust
 from clawdet_infra.fleet.records import Condition
 from clawdet_infra.fleet.rounds.limits import Crowd
 from clawdet_infra.fleet.rounds.policy import RoundPolicy
@@ -61,5 +62,10 @@ async def look_from_outside(targets: Mapping[str, Target], policy: RoundPolicy, 
 
 async def _look(target: Target, context: ssl.SSLContext, policy: RoundPolicy) -> Seen:
     at = datetime.now(UTC)
-    verdict = await probe_once(target, context, within=policy.look_seconds)
+    try:
+        verdict = await probe_once(target, context, within=policy.look_seconds)
+    except Exception as error:
+        # It raises nothing for what the other side does.  Should it, the looks at all others go on.
+        failure = Failure("dns", f"the look broke off: {located(error)}", "none")
+        verdict = Verdict(target.customer, failure, {})
     return Seen(verdict, at, condition_of(verdict, policy))

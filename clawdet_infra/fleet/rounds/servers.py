@@ -15,8 +15,8 @@ Host = HostLook | HostFailure
 HostLooker = Callable[[Server, Sequence[Instance]], Awaitable[Mapping[str, Host]]]
 """Asks one server about instances on it, over one connection; the answer has each instance's id."""
 
-StatusAsker = Callable[[Server], Awaitable[ServerStatus | None]]
-"""Asks the provider about a server; None where it has none of that name."""
+StatusAsker = Callable[[Sequence[Server]], Awaitable[Mapping[str, ServerStatus | None]]]
+"""Asks the provider about servers, all of them at once; by name, None where it has none of that name."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,13 @@ async def ask_servers(
             async with turns:
                 asked.hosts.update(await _look(host_look, tenants[0].server, tenants, policy.host_seconds))
 
-    async def status(tenants: Sequence[Instance]) -> None:
-        if server_status is not None and not unreached.isdisjoint(one.id for one in tenants):
-            server = tenants[0].server
-            asked.statuses[server.name] = await _status(server_status, server, policy.host_seconds)
+    async def status(servers: Sequence[Server]) -> None:
+        if server_status is not None and servers:
+            asked.statuses.update(await _statuses(server_status, servers, policy.host_seconds))
 
     groups = list(by_server.values())
-    await asyncio.gather(*map(look, groups), *map(status, groups))
+    silent = [group[0].server for group in groups if not unreached.isdisjoint(one.id for one in group)]
+    await asyncio.gather(*map(look, groups), status(silent))
 
 
 async def _look(ask: HostLooker, server: Server, tenants: Sequence[Instance], seconds: float) -> Mapping[str, Host]:
@@ -71,10 +71,10 @@ async def _look(ask: HostLooker, server: Server, tenants: Sequence[Instance], se
     return {one.id: failure for one in tenants}
 
 
-async def _status(ask: StatusAsker, server: Server, seconds: float) -> ServerStatus | None:
+async def _statuses(ask: StatusAsker, servers: Sequence[Server], seconds: float) -> Mapping[str, ServerStatus | None]:
     try:
         async with asyncio.timeout(seconds):
-            return await ask(server)
+            return await ask(servers)
     except Exception:
         # The provider's API is not what is being looked at: without it less is known, that is all.
-        return "unknown"
+        return {}

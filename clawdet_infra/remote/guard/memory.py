@@ -69,7 +69,7 @@ class Memory:
         except FileNotFoundError:
             pass
         # Whatever else is wrong with the file: a guard that does not remember is better than none.
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             self.now, self.found, self.records = 0.0, {}, {}
 
     def _load(self, text: dict[str, Any]) -> None:

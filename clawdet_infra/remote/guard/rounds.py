@@ -67,6 +67,9 @@ class Round:
             return "held"
         try:
             with locked(lock_file(self._deployments, name), seconds=0):
+                # What was seen before is from before the lock.
+                if (folder / "hold").exists():
+                    return "held"
                 # A copy of the data is there while a release is exchanged.  Where that was cut off, a gateway that ran
                 # on would make the copy an old one, and the next deployment may have to put it back.
                 if unfinished(seen) or (folder / "state-before-upgrade").exists():
@@ -88,6 +91,8 @@ class Round:
             if unfinished(containers):
                 return
             for container, found, counted in self._due(name, containers):
+                if (self._deployments / name / "hold").exists():
+                    return
                 self._repair(container, found, counted)
 
     def _own(self, name: str, seen: Mapping[str, list[Container]]) -> list[Container]:

@@ -21,6 +21,8 @@ class Web:
         self.paths: list[str] = []
         self.statuses: list[int | None] = []
         self.status: int | None = 200
+        self.broken: set[str] = set()
+        self.longest: int | None = None
         self.port = 0
         self._runner: web.AppRunner | None = None
         self._released = asyncio.Event()
@@ -49,6 +51,10 @@ class Web:
     async def _take(self, request: web.Request) -> web.Response:
         status = self.statuses.pop(0) if self.statuses else self.status
         self.paths.append(request.path)
+        if request.path in self.broken:
+            status = 500
+        if self.longest is not None and any(len(str(one)) > self.longest for one in (await request.json()).values()):
+            status = 400
         if status is None:
             await self._released.wait()
             status = 503

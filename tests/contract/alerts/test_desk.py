@@ -143,6 +143,52 @@ async def test_what_no_channel_took_is_told_in_a_later_round(history: History, r
     assert titles(receiver) == ["[clawdet] ada is down"], "one channel is enough, and once is enough"
 
 
+async def test_a_channel_that_missed_a_notice_gets_it_alone_when_it_is_back(history: History, receiver: Web) -> None:
+    checker = Checker(history, receiver.url("one"), receiver.url("two"))
+    checker.patients = [Patient("ada")]
+    checker.patients[0].down()
+    await checker.rounds(2)
+    receiver.broken = {"/two", "/two/"}
+    await checker.rounds(4)
+    assert [path.strip("/") for path, _ in receiver.taken] == ["one"]
+    receiver.broken = set()
+    await checker.rounds(3)
+    assert [path.strip("/") for path, _ in receiver.taken] == ["one", "two"], "each was told once"
+    assert "told channel 2 (JSON): [clawdet] ada is down" in [event.what for event in history.events(kinds=["alert"])]
+    checker.patients[0].well()
+    receiver.broken = {"/one", "/one/"}
+    await checker.rounds(4)
+    checker.patients[0].down()
+    await checker.rounds(4)
+    receiver.broken = set()
+    await checker.rounds(2)
+    told = [(path.strip("/"), message["title"].split(": ")[0]) for path, message in receiver.taken[2:]]
+    again = "[clawdet] ada is down, and not for the first time within the hour (flapping)"
+    assert told == [("two", "[clawdet] Resolved"), ("two", again), ("one", again)], "the newest says what counts"
+
+
+async def test_a_channel_is_not_tried_for_days(history: History, receiver: Web) -> None:
+    checker = Checker(history, receiver.url("one"), receiver.url("two"))
+    checker.patients = [Patient("ada", "shared-1")]
+    checker.patients[0].not_ready = ("telegram",)
+    receiver.broken = {"/two", "/two/"}
+    await checker.rounds(60)
+    tried = len(receiver.paths)
+    checker.now += timedelta(hours=23)
+    await checker.rounds(1)
+    assert len(receiver.paths) == tried + 1
+    checker.now += timedelta(minutes=58)
+    await checker.rounds(1)
+    tried = len(receiver.paths)
+    checker.patients[0].not_ready = ()
+    await checker.rounds(1)
+    receiver.paths.clear()
+    checker.now += timedelta(days=2)
+    await checker.rounds(1)
+    await checker.rounds(1)
+    assert receiver.paths == []
+
+
 async def test_a_channel_that_hangs_does_not_hold_up_the_rounds(history: History, receiver: Web) -> None:
     checker = Checker(history, receiver.url())
     checker.patients = [Patient("ada")]

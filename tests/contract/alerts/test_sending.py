@@ -14,8 +14,10 @@ from pydantic import SecretStr
 from clawdet_infra.fleet.alerts.channels import Channel, ChannelsError
 from clawdet_infra.fleet.alerts.notice import Delivery, Notice
 from clawdet_infra.fleet.alerts.sender import Sender, SenderPolicy
+from clawdet_infra.fleet.records import Cause
 from clawdet_infra.redaction import Redactor
 from tests.contract.alerts.receivers import Mail, Web
+from tests.unit.fleet.alerts.world import Patient, Ward
 
 CANARY = "c4naryT0kenOfTheChannel"
 QUICK = SenderPolicy(attempt_seconds=1, attempts=3, pause_seconds=0.05)
@@ -44,6 +46,31 @@ async def test_a_web_hook_gets_title_and_body_as_they_are(receiver: Web) -> None
     assert message["title"] == NOTICE.title
     assert message["message"] == NOTICE.body
     assert message["type"] == "failure"
+
+
+async def test_a_notice_about_many_is_as_long_as_its_channel_takes_it(receiver: Web) -> None:
+    """Rocket.Chat takes 1,000 characters and, like Discord and Pushover, answers 400 to more."""
+    ward = Ward(*(Patient(f"customer-with-a-long-name-{number:02}", "shared-1") for number in range(60)))
+    for one in ward.patients.values():
+        one.down(Cause.SERVER_OFF, whole_server=True)
+        one.done = tuple(f"Could not restart the containers: attempt {number}." for number in range(10))
+    [notice] = ward.rounds(3)
+    assert len(notice.body) > 3000
+    receiver.longest = 1000
+    chat = f"rocket://{'a' * 20}/{'b' * 20}@127.0.0.1:{receiver.port}/#ops"
+    delivery = only(await sender(chat).send(notice))
+    assert delivery.arrived, delivery.problem
+    [(_, message)] = receiver.taken
+    text = message["text"].replace("\\", "")
+    assert notice.title in text
+    assert "shared-1" in text
+    assert "customer-with-a-long-name-00" in text
+    assert "and more, for which there is no room here" in text
+    assert "Next: run: clawdet health" in text
+    receiver.taken.clear()
+    receiver.longest = None
+    assert only(await sender(receiver.url()).send(notice)).arrived
+    assert receiver.taken[0][1]["message"] == notice.body, "a channel that takes all of it gets all of it"
 
 
 async def test_a_mail_arrives_with_its_subject_and_every_line(mail: Mail) -> None:

@@ -20,6 +20,7 @@ from clawdet_infra.layout import CustomerLayout
 from clawdet_infra.model import PLANS
 from tests.contract.deploy.place import API_KEY, TELEGRAM, Place, password, token
 from tests.support.gateway import curl
+from tests.support.gateways import STAND_IN, gateway
 
 pytestmark = pytest.mark.cloud
 
@@ -38,6 +39,25 @@ async def test_it_is_healthy_seen_from_outside(dedicated: Place, big: CustomerLa
     outcome = await probe_until_healthy(dedicated.target(big))
     assert outcome.verdict.healthy, outcome.verdict.failure
     assert outcome.verdict.address == dedicated.address
+
+
+@pytest.mark.skipif(gateway() != STAND_IN, reason="the switch is the stand-in's")
+async def test_a_channel_that_does_not_reach_its_service_fails_and_restarts_nothing(
+    dedicated: Place, big: CustomerLayout
+) -> None:
+    switches = "/home/node/.openclaw/stand-in.json"
+    before = dedicated.started("big")
+    dedicated.run(f"docker exec -i big-gateway-1 sh -c 'cat > {switches}'", '{"failing": ["telegram"]}')
+    try:
+        outcome = await probe_until_healthy(dedicated.target(big, deadline_seconds=30))
+        ran = dedicated.deploy(dedicated.payload(big))
+        dedicated.guard()
+    finally:
+        dedicated.run(f"docker exec big-gateway-1 rm {switches}")
+    assert outcome.verdict.healthy, outcome.verdict.failure
+    assert outcome.verdict.not_ready == ("telegram",), "the proxy hands the token on"
+    assert ran.code == 0, ran.errors
+    assert dedicated.started("big") == before
 
 
 async def test_a_wrong_password_and_a_wrong_token_are_named_as_such(dedicated: Place, big: CustomerLayout) -> None:

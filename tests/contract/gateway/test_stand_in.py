@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from clawdet_infra.readiness import has_started
 from tests.contract.gateway.containers import Gateway, Lab, Service
 from tests.support.gateways import STAND_IN, STAND_IN_NEXT
 
@@ -69,6 +70,7 @@ def test_a_slow_gateway_lives_before_it_is_ready(gateway: Gateway) -> None:
     ready, started = gateway.ask("/readyz"), gateway.ask("/startupz")
     assert (ready.status, ready.json()["failing"]) == (503, ["startup-sidecars"])
     assert (started.status, started.json()["status"]) == (503, "starting")
+    assert has_started(started.status, started.body) is False
     assert gateway.ask("/healthz").status == 200
     switch(gateway, readyAfterSeconds=0)
     assert gateway.ask("/readyz").json()["ready"] is True

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import aiohttp
 import pytest
 
+from clawdet_infra.readiness import failing, has_started, is_ready, refuses_data
 from tests.contract.gateway.containers import GATEWAY, SECRETS, TOKEN, Gateway, Lab, Service
 from tests.support.gateways import OPENCLAW
 
@@ -125,6 +126,15 @@ def test_the_proxy_has_to_say_for_whom_it_asks_and_never_for_a_local_caller(gate
     for headers in ((), ("X-Forwarded-For: 127.0.0.1",), ("X-Real-IP: 203.0.113.7",), ("X-Forwarded-For: nonsense",)):
         assert gateway.ask_from(neighbour, "/readyz", token=TOKEN, headers=headers).status == 403, headers
         assert gateway.ask_from(neighbour, "/healthz", headers=headers).status == 200
+
+
+def test_a_probe_that_a_release_does_not_serve_would_be_told_apart(gateway: Gateway, neighbour: str) -> None:
+    # A release before 2026.8.1 answers /startupz as this one answers a path that it does not know.
+    for path in ("/startupx", "/api/startupz"):
+        unknown = gateway.ask_from(neighbour, path, headers=FORWARDED)
+        assert has_started(unknown.status, unknown.body) is None, path
+    ready = gateway.ask("/readyz")
+    assert is_ready(ready.status, ready.body)
 
 
 def test_the_page_answers_for_unknown_paths_too(gateway: Gateway, neighbour: str) -> None:
@@ -400,10 +410,15 @@ def test_a_channel_that_cannot_reach_its_service_makes_it_not_ready(online_gatew
     # The real gateway gives a channel two minutes after each start.
     answer = online_gateway.until("/readyz", lambda answer: answer.status == 503, seconds=240)
     assert (answer.json()["ready"], answer.json()["failing"]) == (False, ["telegram"])
+    assert (failing(answer.body), refuses_data(answer.body)) == (["telegram"], False)
     outside = online_gateway.ask_from(neighbour, "/readyz")
     assert (outside.status, outside.json()) == (503, {"ready": False})
+    told = online_gateway.ask_from(neighbour, "/readyz", token=TOKEN_OF_THE_FILE)
+    assert (told.status, failing(told.body)) == (503, ["telegram"]), "whoever has the token is told which"
     assert online_gateway.ask("/healthz").json() == {"ok": True, "status": "live"}
-    assert online_gateway.ask("/startupz").json()["ok"] is True
+    started = online_gateway.ask_from(neighbour, "/startupz")
+    assert (started.status, started.json()) == (200, {"ok": True, "status": "started"})
+    assert has_started(started.status, started.body) is True
 
 
 def test_a_gateway_that_was_killed_takes_its_data_over_at_once_and_ends_well_when_asked(

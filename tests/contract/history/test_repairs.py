@@ -47,6 +47,16 @@ def begun(history: History, **how: object) -> Repair:
     return repair
 
 
+def test_a_repair_of_which_nothing_was_done_is_forgotten(history: History) -> None:
+    repair = begun(history)
+    history.withdraw_repair(repair.id)
+    assert history.open_repairs() == history.repairs("ada", NOON) == []
+    again = begun(history, at=NOON)
+    history.finish_repair(again.id, "healed", "It answers again.")
+    history.withdraw_repair(again.id)
+    assert len(history.repairs("ada", NOON)) == 1, "what was done stays"
+
+
 def test_a_repair_is_open_until_it_is_finished(history: History, clock: SetClock) -> None:
     repair = begun(history)
     assert history.open_repairs() == [repair]

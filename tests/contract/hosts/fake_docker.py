@@ -13,6 +13,8 @@ folder = {folder!r}
 arguments = sys.argv[1:]
 with open(folder + "/calls", "a") as calls:
     calls.write(json.dumps(arguments) + "\\n")
+if os.path.exists(folder + "/stopped"):
+    sys.exit("Cannot connect to the Docker daemon")
 if arguments[0] == "ps":
     print("\\n".join(one["Id"] for one in json.load(open(folder + "/containers.json"))))
 elif arguments[0] == "inspect":
@@ -29,6 +31,13 @@ elif os.path.exists(folder + "/refuses"):
     sys.exit(open(folder + "/refuses").read())
 """
 
+SYSTEMCTL = """#!/bin/sh
+echo "[\\"systemctl\\", \\"$1\\"]" >> {folder}/calls
+[ "$1" = start ] && rm {folder}/stopped
+[ "$1" = is-active ] && if [ -e {folder}/stopped ]; then echo inactive; exit 3; else echo active; fi
+exit 0
+"""
+
 
 class FakeDocker:
     """What a server's Docker says in these tests."""
@@ -39,6 +48,8 @@ class FakeDocker:
         self.bin.mkdir(parents=True)
         (self.bin / "docker").write_text(SCRIPT.format(folder=str(folder)))
         (self.bin / "docker").chmod(0o755)
+        (self.bin / "systemctl").write_text(SYSTEMCTL.format(folder=folder))
+        (self.bin / "systemctl").chmod(0o755)
         (folder / "containers.json").write_text(json.dumps(containers))
         (folder / "log").write_text("")
 
@@ -48,6 +59,10 @@ class FakeDocker:
 
     def refuse(self, why: str) -> None:
         (self.folder / "refuses").write_text(why)
+
+    def stop(self) -> None:
+        """Be switched off, until somebody starts it."""
+        (self.folder / "stopped").touch()
 
     def log(self, text: str) -> None:
         (self.folder / "log").write_text(text)

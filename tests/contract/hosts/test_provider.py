@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from ipaddress import ip_address, ip_network
+from functools import partial
+from ipaddress import IPv4Address, ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from hcloud.servers import BoundServer
 from pydantic import SecretStr
 
-from clawdet_infra.fleet.provider import Provider, ProviderError, ProviderPolicy
+from clawdet_infra.fleet.instance import Server
+from clawdet_infra.fleet.provider import Provider, ProviderError, ProviderPolicy, Providers
 from clawdet_infra.model import CloudAccess
 from tests.contract.hcloud_api.making import make_server, off
 from tests.contract.hcloud_api.running import CONFIG, TOKEN, RunningCloud, running_cloud
@@ -150,3 +155,98 @@ async def test_an_api_that_hangs_is_given_up_in_time() -> None:
         with pytest.raises(ProviderError, match="does not answer within"):
             await Provider(hangs, replace(QUICK, request_seconds=0.3)).status("user123")
     assert time.monotonic() - began < 3
+
+
+async def test_many_servers_are_listed_once_and_a_few_of_very_many_are_asked_for(
+    cloud: RunningCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = cloud.client()
+    made = [make_server(client, f"s{number:02}") for number in range(3)]
+    off(made[1])
+    asked: list[str] = []
+    ask = requests.Session.request
+
+    def counted(self: requests.Session, method: str, url: str, **more: Any) -> requests.Response:
+        asked.append(url)
+        return ask(self, method, url, **more)
+
+    monkeypatch.setattr(requests.Session, "request", counted)
+    one = provider(cloud)
+    names = ["s00", "s01", "s02", "gone"]
+    expected = {"s00": "running", "s01": "off", "s02": "running", "gone": None}
+    assert await one.statuses(names, of=4) == expected
+    assert len(asked) == 1
+    asked.clear()
+    assert await one.statuses(names[:2], of=1000) == {"s00": "running", "s01": "off"}
+    assert len(asked) == 2, "twenty pages would be more"
+
+
+async def test_stacks_of_one_project_share_one_list(cloud: RunningCloud) -> None:
+    make_server(cloud.client(), "s0")
+    access = CloudAccess(token=SecretStr(TOKEN), endpoint=cloud.endpoint)
+    away = CloudAccess(token=SecretStr(TOKEN), endpoint="http://127.0.0.1:9/v1")
+    address = IPv4Address("192.0.2.7")
+    servers = [
+        Server(name=name, stack=stack, ipv4=address, host_key="")
+        for name, stack in (("s0", "cell-1"), ("s1", "cell-2"), ("s2", "away"))
+    ]
+    known = Providers({"cell-1": access, "cell-2": access, "away": away}, servers)
+    assert known.of(servers[0]) is known.of(servers[1])
+    assert await known.statuses(servers) == {"s0": "running", "s1": None}, "one provider away says nothing of the other"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 60_000,
+        b'{"servers": [1]}',
+        b'{"servers": [{"id": "x"}]}',
+        b"[]",
+        b"null",
+        b"\xff\xfe",
+        b'{"servers": null}',
+    ],
+)
+async def test_whatever_the_provider_answers_is_one_sentence(body: bytes) -> None:
+    async with answering(body) as endpoint:
+        strange = Provider(CloudAccess(token=SecretStr(TOKEN), endpoint=endpoint), QUICK)
+        for ask in (partial(strange.status, "user123"), partial(strange.statuses, ["user123", "ada"], of=2)):
+            said = await asyncio.gather(ask(), return_exceptions=True)
+            # Even a server without name and status may be in an answer.
+            assert said[0] in ("unknown", None, {"user123": None, "ada": None}) or isinstance(said[0], ProviderError)
+
+
+async def test_an_api_that_answers_byte_by_byte_is_given_up_in_time() -> None:
+    began = time.monotonic()
+    async with answering(b"x" * 100, pause=0.1) as endpoint:
+        drips = CloudAccess(token=SecretStr(TOKEN), endpoint=endpoint)
+        with pytest.raises(ProviderError, match="does not answer within"):
+            await Provider(drips, replace(QUICK, request_seconds=0.3)).status("user123")
+    assert time.monotonic() - began < 3
+
+
+@contextlib.asynccontextmanager
+async def answering(body: bytes, *, pause: float = 0) -> AsyncIterator[str]:
+    """An API that answers everything with the same bytes; with a pause, one after the other."""
+    writers: list[asyncio.StreamWriter] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        with contextlib.suppress(OSError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n")
+            writer.write(f"Content-Length: {len(body)}\r\n\r\n".encode())
+            for start in range(0, len(body), 1 if pause else len(body)):
+                writer.write(body[start : start + (1 if pause else len(body))])
+                await writer.drain()
+                await asyncio.sleep(pause)
+            writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    finally:
+        server.close()
+        for one in writers:
+            one.transport.abort()
+        await asyncio.sleep(0.2)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import fcntl
 import getpass
+import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from clawdet_infra.fleet.hosts import BusyError, HostError, HostPolicy, Hosts, Login, connect
+from clawdet_infra.fleet.hosts import BusyError, ChangedError, Host, HostError, HostPolicy, Hosts, Login, connect
 from clawdet_infra.fleet.instance import Instance, Server
 from clawdet_infra.fleet.records import HostFailure
 from tests.contract.command_plugin.sshd import Keys, Sshd
@@ -95,6 +97,55 @@ async def test_a_deployment_that_holds_the_lock_is_waited_for_and_never_met(
                 await host.restart(here.instance)
             assert not [call for call in here.docker.calls() if call[0] == "restart"]
         assert await host.restart(here.instance) == ["gateway", "proxy"]
+
+
+async def test_a_repair_neither_waits_for_a_deployment_nor_follows_one(
+    place: Callable[..., Place], server: Server, login: Login
+) -> None:
+    here = place()
+    here.lock.parent.mkdir()
+    folder = here.folder / "user123"
+    good = folder / "good"
+    good.symlink_to("releases/000001")
+    past = time.time() - 1000
+    os.utime(good, (past, past), follow_symlinks=False)
+
+    async def repair(host: Host, seen: float) -> list[str]:
+        return await host.restart(here.instance, seen=seen)
+
+    async with connect(server, login, here.policy) as host:
+        with here.lock.open("w") as deployment:
+            fcntl.flock(deployment, fcntl.LOCK_EX)
+            began = time.monotonic()
+            with pytest.raises(BusyError):
+                await repair(host, time.monotonic())
+            assert time.monotonic() - began < 10, "the policy of people who wait is a minute"
+        seen = time.monotonic() - 5
+        good.unlink()
+        good.symlink_to("releases/000002")
+        with pytest.raises(ChangedError, match="a deployment has been made since it was seen ill"):
+            await repair(host, seen)
+        os.utime(good, (past, past), follow_symlinks=False)
+        (folder / "hold").touch()
+        with pytest.raises(ChangedError, match=r"it is on hold: remove .*/user123/hold when done"):
+            await repair(host, seen)
+        assert not [call for call in here.docker.calls() if call[0] == "restart"]
+        assert await host.restart(here.instance) == ["gateway", "proxy"], "an operator may"
+        (folder / "hold").unlink()
+        assert await repair(host, seen) == ["gateway", "proxy"]
+
+
+async def test_a_docker_that_is_switched_off_is_started_and_nothing_restarted(
+    place: Callable[..., Place], server: Server, login: Login
+) -> None:
+    here = place()
+    here.docker.stop()
+    async with connect(server, login, here.policy) as host:
+        assert await host.restart(here.instance, seen=time.monotonic()) == ["docker"]
+        calls = [call for call in here.docker.calls() if call[0] in ("systemctl", "restart", "compose")]
+        assert [call[:2] for call in calls[:2]] == [["systemctl", "is-active"], ["systemctl", "start"]]
+        assert [call[0] for call in calls[2:]] == ["compose"]
+        assert await host.restart(here.instance, seen=time.monotonic()) == ["gateway", "proxy"]
 
 
 async def test_a_docker_that_refuses_is_one_sentence_without_the_customers_secrets(

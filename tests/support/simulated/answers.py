@@ -12,7 +12,7 @@ TOKEN = "c4" * 32
 _KNOWN = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 _PAGE = "<!doctype html><html data-openclaw-control-ui-base-path=''><title>OpenClaw Control</title>" + "<p></p>" * 200
 _JSON = "application/json; charset=utf-8"
-_PROBES = ("/healthz", "/readyz")
+_PROBES = ("/healthz", "/readyz", "/startupz")
 
 
 def answer(mode: str, path: str, authorization: str) -> bytes:
@@ -25,11 +25,20 @@ def answer(mode: str, path: str, authorization: str) -> bytes:
         return _response(401, "", "", 'WWW-Authenticate: Basic realm="restricted"\r\n')
     if mode == "dead":
         return _response(502, "", "")
+    if mode == "nested":
+        return _response(200, _JSON, "[" * 60_000)
     if path == "/healthz":
         return _response(200, _JSON, '{"ok":true,"status":"live"}')
+    if path == "/startupz":
+        started = mode != "unready"
+        body = {"ok": started, "status": "started" if started else "starting"}
+        return _response(200 if started else 503, _JSON, json.dumps(body))
     if path == "/readyz":
-        ready = mode != "unready"
-        body = {"ready": True} if ready else {"ready": False, "failing": ["telegram"]}
+        failing = {"unready": ["startup-sidecars"], "channel": ["telegram"]}.get(mode, [])
+        ready = not failing
+        body: dict[str, object] = {"ready": ready}
+        if authorization == f"Bearer {TOKEN}":
+            body["failing"] = failing
         return _response(200 if ready else 503, _JSON, json.dumps(body))
     if path == "/tools/invoke":
         if authorization != f"Bearer {TOKEN}":

@@ -37,9 +37,14 @@ MODES = (
     "misnamed",
     "untrusted",
     "unnamed",
+    "channel",
+    "nested",
 )
 """How an instance can be: `dead` is a live proxy whose gateway is gone, `silent` takes connections and begins no TLS,
-`hanging` does TLS and gives no answer, `refused` has nothing that listens, `unnamed` is not in the DNS."""
+`hanging` does TLS and gives no answer, `refused` has nothing that listens, `unnamed` is not in the DNS.
+
+`channel` serves and does not reach Telegram, and `nested` answers with lists in lists, deeper than any parser goes.
+"""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from rich.console import Console
 from typer.testing import CliRunner
 
-from clawdet_infra.cli import health_round
+from clawdet_infra.cli import health, health_round
 from clawdet_infra.cli.health_table import as_table, as_text, facts
 from clawdet_infra.cli.main import app
 from clawdet_infra.fleet.hosts import HostError
@@ -123,7 +123,7 @@ def test_a_round_is_told_as_json_without_secrets() -> None:
     seen = {one["instance"]: one for one in told["instances"]}
     assert seen[DEAD]["diagnosis"]["cause"] == "gateway-stopped"
     assert seen[WELL]["diagnosis"] is None
-    assert set(seen[WELL]["stage_seconds"]) == {"dns", "tcp", "tls", "healthz", "readyz", "auth", "api"}
+    assert set(seen[WELL]["stage_seconds"]) == {"dns", "tcp", "tls", "healthz", "startupz", "auth", "api", "readyz"}
     assert told["not_looked_at"] == []
     assert PASSWORD not in result.stdout
     assert TOKEN not in result.stdout
@@ -204,6 +204,25 @@ def test_an_answer_with_brackets_is_not_taken_for_colours(fleet: Simulated) -> N
     assert shown.index("not looked at") < shown.index("healthy"), "the worst comes first"
     assert as_text(Round([replace(slow, host=None)], [], 0.1), instances).startswith("INSTANCE")
     assert facts(Round([slow], [DEAD], 0.1), instances)["not_looked_at"] == [DEAD]
+
+
+def test_a_channel_that_is_not_ready_is_shown_beside_a_healthy_instance(fleet: Simulated) -> None:
+    instances = {one.id: one for one in fleet.instances}
+    well = Observation(
+        instance=WELL,
+        server=WELL,
+        at=datetime(2026, 1, 1, tzinfo=UTC),
+        condition=Condition.HEALTHY,
+        latency_seconds=0.1,
+        not_ready=("telegram", "discord"),
+    )
+    done = Round([well], [], 0.1)
+    assert re.search(r" healthy .* channels not ready: telegram, discord$", as_text(done, instances), re.MULTILINE)
+    assert facts(done, instances)["instances"][0]["not_ready"] == ("telegram", "discord")
+    assert health.exit_code(done) == 0
+    console = Console(width=200, record=True, file=StringIO(), force_terminal=True)
+    console.print(as_table(done, instances))
+    assert "channels not ready: telegram, discord" in console.export_text()
 
 
 def test_help_has_an_example_and_loads_nothing_heavy() -> None:

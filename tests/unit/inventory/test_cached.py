@@ -76,3 +76,31 @@ def test_many_threads_read_once() -> None:
     for one in threads:
         one.join()
     assert source.loads == 1
+
+
+def test_a_backend_that_hangs_holds_up_nobody_who_has_an_inventory() -> None:
+    source = Source()
+    cached = source.cached()
+    good = cached.get()
+    begun, go_on = threading.Event(), threading.Event()
+    load = source.load
+
+    def hang() -> Inventory:
+        begun.set()
+        assert go_on.wait(20)
+        return load()
+
+    hanging = Cached(hang, 60, clock=lambda: source.now)
+    first = threading.Thread(target=hanging.get)
+    go_on.set()
+    first.start()
+    first.join(20)
+    go_on.clear()
+    begun.clear()
+    second = threading.Thread(target=hanging.refresh)
+    second.start()
+    assert begun.wait(20)
+    source.now += 600
+    assert hanging.get() is good, "the one that was read before"
+    go_on.set()
+    second.join(20)

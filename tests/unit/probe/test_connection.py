@@ -50,7 +50,7 @@ async def test_a_look_takes_one_connection_and_so_one_handshake(target: Make, ga
         verdict = await probe_once(target(url=f"https://{HOST}:{count()[0]}"))
         assert verdict.healthy, verdict.failure
         assert verdict.certificate_days == pytest.approx(20, abs=0.1)
-        assert len(gateway.seen) == 6
+        assert len(gateway.seen) == 7
         assert count()[1] == 1
 
 
@@ -68,7 +68,7 @@ async def test_a_server_that_closes_after_each_answer_is_connected_to_again(targ
     async with counted(gateway) as count:
         verdict = await probe_once(target(url=f"https://{HOST}:{count()[0]}"))
         assert verdict.healthy, verdict.failure
-        assert count()[1] == 6
+        assert count()[1] == 7
 
 
 async def test_a_cookie_is_not_shown_with_the_next_question(target: Make, gateway: Gateway) -> None:
@@ -76,11 +76,11 @@ async def test_a_cookie_is_not_shown_with_the_next_question(target: Make, gatewa
 
     def setting(request: web.Request) -> web.StreamResponse:
         shown.append(request.headers.get("Cookie", ""))
-        response = web.json_response({"ok": True, "ready": True})
+        response = web.json_response({"ok": True, "status": "started"})
         response.set_cookie("session", "x")
         return response
 
-    gateway.answers["/healthz"] = gateway.answers["/readyz"] = setting
+    gateway.answers["/healthz"] = gateway.answers["/startupz"] = setting
     assert (await probe_once(target())).healthy
     assert shown == ["", ""]
 

@@ -45,19 +45,19 @@ async def test_a_healthy_customer_is_one_line_of_json(target: Make) -> None:
     facts = json.loads(output)
     assert facts["healthy"] is True
     assert facts["looks"] == 1
-    assert set(facts["seconds"]) == {"dns", "tcp", "tls", "healthz", "readyz", "auth", "api"}
+    assert set(facts["seconds"]) == {"dns", "tcp", "tls", "healthz", "startupz", "auth", "api", "readyz"}
     assert PASSWORD not in output
     assert TOKEN not in output
 
 
 async def test_an_unhealthy_customer_is_one_sentence_and_ends_at_the_deadline(target: Make, gateway: Gateway) -> None:
-    gateway.answers["/readyz"] = lambda request: web.json_response({"ready": False, "failing": ["x"]}, status=503)
+    gateway.answers["/startupz"] = lambda request: web.json_response({"ok": False, "status": "starting"}, status=503)
     begun = time.monotonic()
     code, output, errors = await run(json.dumps(as_input(target(deadline_seconds=3))))
     assert (code, output) == (1, "")
     assert errors.count("\n") == 1
-    assert errors.startswith("customer user123: probe readyz failed: /readyz does not say ready: true (")
-    assert errors.rstrip().endswith('last answer: HTTP 503 application/json {"ready": false, "failing": ["x"]}')
+    assert errors.startswith("customer user123: probe startupz failed: /startupz does not say status: started (")
+    assert errors.rstrip().endswith('last answer: HTTP 503 application/json {"ok": false, "status": "starting"}')
     assert time.monotonic() - begun < 15
 
 
@@ -82,14 +82,14 @@ async def test_an_input_that_is_wrong_is_exit_code_2_without_values(
 
 
 async def test_a_customer_that_gets_healthy_in_time_passes(target: Make, gateway: Gateway) -> None:
-    good, looks = gateway.answers["/readyz"], 0
+    good, looks = gateway.answers["/startupz"], 0
 
     def slowly(request: web.Request) -> web.StreamResponse:
         nonlocal looks
         looks += 1
-        return good(request) if looks > 3 else web.json_response({"ready": False}, status=503)
+        return good(request) if looks > 3 else web.json_response({"ok": False, "status": "starting"}, status=503)
 
-    gateway.answers["/readyz"] = slowly
+    gateway.answers["/startupz"] = slowly
     outcome = await probe_until_healthy(target(deadline_seconds=20))
     assert outcome.verdict.healthy
     assert outcome.looks == 4

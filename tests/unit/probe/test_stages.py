@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from clawdet_infra.fleet.probe import Failure, Target, Verdict, probe_once
+from clawdet_infra.fleet.probe import Failure, Target, Verdict, looking, probe_once
 from tests.unit.probe.world import HOST, KNOWN, PAGE, PASSWORD, TOKEN, Authority, Gateway, Names
 
 Make = Callable[..., Target]
-STAGES = ["dns", "tcp", "tls", "healthz", "readyz", "auth", "api"]
+STAGES = ["dns", "tcp", "tls", "healthz", "startupz", "auth", "api", "readyz"]
 
 
 def failed(verdict: Verdict, stage: str) -> Failure:
@@ -34,7 +34,7 @@ async def test_a_healthy_gateway_passes_every_stage(target: Make, gateway: Gatew
 
 async def test_without_a_token_the_api_is_not_asked(target: Make, gateway: Gateway) -> None:
     verdict = await probe_once(target(gateway_token=None))
-    assert list(verdict.seconds) == STAGES[:-1]
+    assert list(verdict.seconds) == STAGES[:-2]
     assert "/tools/invoke" not in {path for _, path, _ in gateway.seen}
 
 
@@ -163,18 +163,16 @@ async def test_a_server_that_takes_connections_and_says_nothing(target: Make) ->
     assert "none within" in failure.last_answer
 
 
-@pytest.mark.parametrize("stage", ["healthz", "readyz"])
+@pytest.mark.parametrize("stage", ["healthz", "startupz"])
 @pytest.mark.parametrize(
     ("answer", "shown"),
     [
-        (lambda request: web.Response(text=PAGE, content_type="text/html"), "HTTP 200 text/html <!doctype"),
         (lambda request: web.Response(status=502), "HTTP 502"),
-        (lambda request: web.json_response({"ok": False, "ready": False, "failing": ["telegram"]}), "telegram"),
-        (lambda request: web.json_response({"ok": True, "ready": True}, status=503), "HTTP 503"),
-        (lambda request: web.json_response([True]), "[true]"),
-        (lambda request: web.json_response({"ok": "true", "ready": "true"}), '"true"'),
+        (lambda request: web.json_response({"ok": False, "status": "starting"}, status=503), "starting"),
+        (lambda request: web.json_response({"ok": True, "status": "started"}, status=503), "HTTP 503"),
+        (lambda request: web.json_response({"ok": "true", "status": "started"}), '"true"'),
     ],
-    ids=["a page", "a dead gateway", "not ready", "another status", "a list", "a text"],
+    ids=["a dead gateway", "not started", "another status", "a text"],
 )
 async def test_a_probe_is_judged_by_its_body(
     target: Make, gateway: Gateway, stage: str, answer: Callable[[web.Request], web.Response], shown: str
@@ -182,6 +180,122 @@ async def test_a_probe_is_judged_by_its_body(
     gateway.answers[f"/{stage}"] = answer
     failure = failed(await probe_once(target()), stage)
     assert shown in failure.last_answer
+    assert (failure.sign == "starting") == (stage == "startupz" and shown == "starting")
+
+
+@pytest.mark.parametrize(
+    ("answer", "shown"),
+    [
+        (lambda request: web.Response(text=PAGE, content_type="text/html"), "HTTP 200 text/html <!doctype"),
+        (lambda request: web.json_response([True]), "[true]"),
+        (lambda request: web.Response(text="[" * 60_000), "HTTP 200 text/plain [["),
+        (lambda request: web.Response(text='{"ok": ' * 9_000), "HTTP 200"),
+        (lambda request: web.Response(text=f'{{"ok": {"9" * 10_000}}}'), "HTTP 200"),
+        (lambda request: web.Response(body=b"\xff\xfe\x00{"), "HTTP 200"),
+        (lambda request: web.Response(body=b"\x1f\x8b" + b"x" * 99, headers={"Content-Encoding": "gzip"}), "HTTP 200"),
+        (lambda request: web.Response(text="x" * 500_000), "HTTP 200"),
+    ],
+    ids=["a page", "a list", "deep lists", "deep objects", "a huge number", "no text", "no gzip", "without end"],
+)
+async def test_whatever_a_gateway_answers_is_its_own_failure(
+    target: Make, gateway: Gateway, answer: Callable[[web.Request], web.Response], shown: str
+) -> None:
+    gateway.answers["/healthz"] = answer
+    assert shown in failed(await probe_once(target()), "healthz").last_answer
+
+
+async def test_an_answer_that_comes_byte_by_byte_ends_in_time(target: Make, gateway: Gateway) -> None:
+    gateway.drip = 0.05
+    begun = asyncio.get_running_loop().time()
+    failure = failed(await probe_once(target(request_seconds=0.5)), "healthz")
+    assert failure.sign == "timeout"
+    assert asyncio.get_running_loop().time() - begun < 3
+
+
+@pytest.mark.parametrize("broken", [RecursionError("deep"), TypeError("odd"), MemoryError(), KeyError("canary")])
+async def test_an_error_that_nobody_thought_of_is_a_failure_of_this_look(
+    target: Make, gateway: Gateway, monkeypatch: pytest.MonkeyPatch, broken: Exception
+) -> None:
+    def fails(*_: object) -> None:
+        raise broken
+
+    monkeypatch.setattr(looking, "has_started", fails)
+    failure = failed(await probe_once(target()), "startupz")
+    assert type(broken).__name__ in failure.what
+    assert "canary" not in str(failure)
+
+
+@pytest.mark.parametrize(
+    ("ready", "not_ready"),
+    [
+        ({"ready": False, "failing": ["telegram"]}, ("telegram",)),
+        ({"ready": False, "failing": ["telegram", "discord"]}, ("telegram", "discord")),
+        ({"ready": False, "failing": ["plugin-reload"]}, ("plugin-reload",)),
+        ({"ready": False, "failing": ["\u001b[31m<@all>\ud800", 7, "x" * 99]}, ("31m@all", "x" * 40)),
+        ({"ready": False, "failing": [f"channel-{n}" for n in range(99)]}, tuple(f"channel-{n}" for n in range(8))),
+        ({"ready": False}, ()),
+        ({"ready": True, "failing": []}, ()),
+        (["nonsense"], ()),
+    ],
+)
+async def test_a_channel_that_is_not_ready_fails_nothing(
+    target: Make, gateway: Gateway, ready: object, not_ready: tuple[str, ...]
+) -> None:
+    gateway.answers["/readyz"] = lambda request: web.json_response(
+        ready if request.headers.get("Authorization") == f"Bearer {TOKEN}" else {"ready": False}, status=503
+    )
+    verdict = await probe_once(target())
+    assert verdict.healthy, verdict.failure
+    assert verdict.not_ready == not_ready
+    assert verdict.facts()["not_ready"] == not_ready
+
+
+async def test_channels_that_nobody_tells_of_in_time_cost_neither_health_nor_speed(
+    target: Make, gateway: Gateway
+) -> None:
+    gateway.slow["/readyz"] = 30
+    verdict = await probe_once(target(request_seconds=0.5))
+    assert verdict.healthy, verdict.failure
+    assert verdict.total_seconds < 0.5
+    verdict = await probe_once(target(request_seconds=10), within=1.5)
+    assert verdict.healthy, "the look as a whole took too long, but the instance serves"
+
+
+async def test_an_error_in_what_decides_nothing_is_no_failure(target: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise RecursionError("deep")
+
+    monkeypatch.setattr(looking.channels, "names", fails)
+    assert (await probe_once(target())).healthy
+
+
+async def test_data_that_the_gateway_refuses_are_a_failure(target: Make, gateway: Gateway) -> None:
+    gateway.answers["/readyz"] = lambda request: web.json_response(
+        {"ready": False, "failing": ["agent-database:main"]}, status=503
+    )
+    assert "agent-database:main" in failed(await probe_once(target()), "readyz").what
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        lambda request: web.Response(text=PAGE, content_type="text/html"),
+        lambda request: web.Response(status=404),
+        lambda request: web.Response(status=401),
+    ],
+    ids=["the page", "not found", "the proxy"],
+)
+async def test_an_older_gateway_is_judged_by_its_readiness(
+    target: Make, gateway: Gateway, unknown: Callable[[web.Request], web.Response]
+) -> None:
+    gateway.answers["/startupz"] = unknown
+    verdict = await probe_once(target())
+    assert verdict.healthy, verdict.failure
+    assert list(verdict.seconds) == [*STAGES[:5], "readyz", "auth", "api"]
+    gateway.answers["/readyz"] = lambda request: web.json_response({"ready": False}, status=503)
+    failure = (await probe_once(target())).failure
+    assert failure is not None
+    assert (failure.stage, failure.status) == ("readyz", 503)
 
 
 async def test_an_answer_that_does_not_come(target: Make, gateway: Gateway) -> None:

@@ -117,8 +117,11 @@ class Gateway:
     def __init__(self) -> None:
         self.seen: list[tuple[str, str, str | None]] = []
         self.delay = 0.0
+        self.slow: dict[str, float] = {}
+        self.drip = 0.0
         self.answers: dict[str, Answer] = {
             "/healthz": lambda request: web.json_response({"ok": True, "status": "live"}),
+            "/startupz": lambda request: web.json_response({"ok": True, "status": "started"}),
             "/readyz": lambda request: web.json_response({"ready": True}),
             "/": self._page,
             "/tools/invoke": self._invoke,
@@ -138,11 +141,21 @@ class Gateway:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         self.seen.append((request.method, request.path, request.headers.get("Authorization")))
-        await asyncio.sleep(self.delay)
+        await asyncio.sleep(self.slow.get(request.path, self.delay))
+        if self.drip:
+            return await self._dripping(request)
         # As the real one does for paths that it does not know.
         return self.answers.get(request.path, lambda request: web.Response(text=PAGE, content_type="text/html"))(
             request
         )
+
+    async def _dripping(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for _ in range(1000):
+            await response.write(b" ")
+            await asyncio.sleep(self.drip)
+        return response
 
     @staticmethod
     def _page(request: web.Request) -> web.StreamResponse:

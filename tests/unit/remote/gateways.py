@@ -15,6 +15,8 @@ PORT = 18789
 CUSTOMERS = ("pro-1", "free-1", "big-one", "pro-1-trial")
 PROJECTS = (*CUSTOMERS, *(preflight(one) for one in CUSTOMERS))
 
+PAGE = "<!doctype html><title>OpenClaw Control</title>"
+
 
 class Gateways:
     """Listens for every project there can be; what a gateway says follows from its image and its data."""
@@ -38,15 +40,15 @@ class Gateways:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 gateways.asked.append((project, self.headers["Authorization"]))
-                answer = gateways.answer(project)
+                answer = gateways.answer(project, self.path)
                 if answer is None:
                     # Nothing listens: the connection breaks without an answer.
                     return self.connection.close()
-                body = json.dumps(answer).encode()
-                self.send_response(200 if answer.get("ready") else 503)
-                self.send_header("Content-Length", str(len(body)))
+                good, content = answer
+                self.send_response(200 if good else 503)
+                self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
-                self.wfile.write(body)
+                self.wfile.write(content.encode())
                 return None
 
             def log_message(self, *_: Any) -> None:
@@ -57,15 +59,24 @@ class Gateways:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         return server
 
-    def answer(self, project: str) -> dict[str, Any] | None:
+    def answer(self, project: str, path: str) -> tuple[bool, str] | None:
+        """Whether an answer is good, and its body; None where nothing listens."""
         world = json.loads(self._world.read_text())
         found = [one for one in world["containers"].values() if one["project"] == project and one["running"]]
         image = next((one["image"] for one in found if one["service"] == "gateway"), None)
         if image is None or "dying" in image:
             return None
         if "unready" in image or (image in world["unready"] and not project.endswith(PREFLIGHT)):
-            return {"ready": False, "failing": ["startup-sidecars"]}
+            if path == "/startupz":
+                return False, json.dumps({"ok": False, "status": "starting", "pendingReason": "startup-sidecars"})
+            return False, json.dumps({"ready": False, "failing": ["startup-sidecars"]})
+        if "nested" in image:
+            return True, "[" * 60_000
+        if path == "/startupz":
+            return True, PAGE if "old" in image else json.dumps({"ok": True, "status": "started"})
+        if "channel" in image:
+            return False, json.dumps({"ready": False, "failing": ["telegram"]})
         written = Path(world["volumes"][f"{project}_state"]["folder"]) / "written-by"
         if "picky" in image and written.read_text() != image:
-            return {"ready": False, "failing": ["agent-database:main"]}
-        return {"ready": True}
+            return False, json.dumps({"ready": False, "failing": ["agent-database:main"]})
+        return True, json.dumps({"ready": True, "failing": []})

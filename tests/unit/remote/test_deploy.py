@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import stat
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from clawdet_infra.remote import gateway
 from tests.unit.remote.server import PASSWORD, SECRETS, TOKEN, Server
 
 
@@ -75,7 +81,8 @@ def test_a_container_that_was_stopped_is_started_again(server: Server) -> None:
     ("image", "probe", "answer"),
     [
         ("gateway:dying", "restarts", "the machine says no"),
-        ("gateway:unready", "readyz", "startup-sidecars"),
+        ("gateway:unready", "startupz", "startup-sidecars"),
+        ("gateway:nested", "readyz", "HTTP 200 [["),
     ],
 )
 def test_an_image_that_does_not_start_never_takes_the_running_one_down(
@@ -105,11 +112,48 @@ def test_what_a_dying_container_says_is_shown_without_its_secrets(server: Server
 def test_a_first_release_that_does_not_get_ready_fails_with_probe_and_last_answer(server: Server) -> None:
     ran = server.run(server.payload(gateway="gateway:unready"))
     assert ran.code == 1
-    assert ran.errors.startswith("customer pro-1: probe readyz failed: not ready within 2 s; last answer: ")
+    assert ran.errors.startswith("customer pro-1: probe startupz failed: not ready within 2 s; last answer: ")
     assert "startup-sidecars" in ran.errors
     healed = server.run(server.payload())
     assert healed.code == 0, healed.errors
     assert server.running("pro-1")["gateway"] == "gateway:1"
+
+
+def test_an_answer_that_comes_byte_by_byte_ends_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway, "_ANSWER_SECONDS", 0.5)
+    with dripping() as port:
+        monkeypatch.setattr(gateway, "_PORT", port)
+        begun = time.monotonic()
+        failure = gateway._gateway("127.0.0.1", "token")
+    assert failure is not None
+    assert (failure.probe, time.monotonic() - begun < 5) == ("startupz", True)
+
+
+@contextlib.contextmanager
+def dripping() -> Iterator[int]:
+    """A port where each connection gets a byte of an answer now and then."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection, contextlib.suppress(OSError):
+                        connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+                        for _ in range(200):
+                            connection.sendall(b"x")
+                            time.sleep(0.1)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield listener.getsockname()[1]
+
+
+@pytest.mark.parametrize("image", ["gateway:channel", "gateway:old"])
+def test_a_channel_that_does_not_reach_its_service_fails_no_release(server: Server, image: str) -> None:
+    assert server.run(server.payload()).code == 0
+    ran = server.run(server.payload(gateway=image))
+    assert ran.code == 0, ran.errors
+    assert server.running("pro-1")["gateway"] == image
 
 
 def test_a_release_that_fails_after_its_trial_is_put_back_with_the_data_it_needs(server: Server) -> None:

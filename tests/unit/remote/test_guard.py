@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from clawdet_infra.remote import server
 from clawdet_infra.remote.guard import containers, rounds
+from clawdet_infra.remote.guard.containers import Container
 from clawdet_infra.remote.guard.decide import WINDOW_SECONDS
 from clawdet_infra.remote.guard.memory import Instant
 from tests.support.examples import examples
@@ -190,6 +191,26 @@ def test_a_deployment_on_hold_is_left_alone(guarded: Guarded) -> None:
     assert guarded.status["deployments"]["pro"]["found"] == "held"
     (guarded.deployments / "pro/hold").unlink()
     assert guarded.round() == [("start", name)]
+
+
+@pytest.mark.parametrize("moment", [1, 2])
+def test_a_hold_counts_from_the_moment_at_which_it_is_made(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch, moment: int
+) -> None:
+    for service in ("gateway", "proxy"):
+        guarded.add("pro", service, status="exited")
+    hold, looks = guarded.deployments / "pro/hold", itertools.count(1)
+    look = rounds.look
+
+    def looked(project: str | None = None) -> dict[str, list[Container]]:
+        if next(looks) == moment:
+            hold.touch()
+        return look(project)
+
+    monkeypatch.setattr(rounds, "look", looked)
+    assert guarded.round() == [], "it was decided upon before, and is not begun"
+    hold.unlink()
+    assert len(guarded.round()) == 2
 
 
 def test_a_deployment_that_is_under_way_is_left_alone(guarded: Guarded) -> None:

@@ -6,6 +6,7 @@ Docker is asked over its socket and the kernel for the memory, since `docker sta
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import http.client
 import json
 import os
@@ -91,6 +92,8 @@ def look(
             "containers": sorted(containers[project], key=lambda one: str(one["service"])),
             **release(Path(deployments) / project),
             "overruled": lost.get(project, []),
+            "deploying": locked(Path(deployments) / ".locks" / f"{project}.lock"),
+            "held": (Path(deployments) / project / "hold").exists(),
             "guard": ((guarded or {}).get("deployments") or {}).get(project),
         }
     found["guard_checked_at"] = (guarded or {}).get("checked_at")
@@ -198,6 +201,19 @@ def release(directory: Path) -> dict[str, Any]:
         "good_release": number(directory / "good"),
         "digest": facts.get("digest"),
     }
+
+
+def locked(file: Path) -> bool:
+    """Whether a deployment, or the server's own guard, holds a lock; nothing is made for the question."""
+    try:
+        with file.open("rb") as handle:
+            # Shared and for a moment only: those that want the lock ask for it again.
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def number(link: Path) -> int | None:

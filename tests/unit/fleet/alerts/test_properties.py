@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clawdet_infra.fleet.alerts import AlertPolicy
-from clawdet_infra.fleet.alerts.grouping import CERTIFICATES
+from clawdet_infra.fleet.alerts.grouping import OF_THE_HEALTHY
 from clawdet_infra.fleet.records import Cause, Condition, Window
 from tests.support.examples import examples
 from tests.unit.fleet.alerts.world import MINUTE, Patient, Ward
@@ -26,6 +26,7 @@ happening = st.one_of(
     st.tuples(st.just("all"), st.booleans()),
     st.tuples(st.just("healing"), st.sampled_from(NAMES), st.booleans()),
     st.tuples(st.just("certificate"), st.sampled_from(NAMES), st.sampled_from([None, 1.0, 60.0])),
+    st.tuples(st.just("channels"), st.sampled_from(NAMES), st.booleans()),
     st.tuples(st.just("window"), st.sampled_from(SCOPES), st.integers(1, 60)),
     st.tuples(st.just("reachable"), st.booleans()),
     st.tuples(st.just("rounds"), st.integers(1, 15)),
@@ -34,6 +35,7 @@ jump = st.tuples(st.just("jump"), st.integers(-300_000, 300_000))
 
 
 def make(policy: AlertPolicy | None = None) -> Ward:
+    policy = policy or AlertPolicy(channel_looks=20)
     return Ward(*(Patient(name, SERVERS[name]) for name in NAMES), policy=policy)
 
 
@@ -59,6 +61,8 @@ def happen(ward: Ward, what: tuple[object, ...]) -> None:
             ward.patients[name].healing = healing
         case ("certificate", str(name), float() | None as days):
             ward.patients[name].certificate_days = days
+        case ("channels", str(name), bool(ready)):
+            ward.patients[name].not_ready = () if ready else ("telegram",)
         case ("window", str(scope), int(minutes)):
             ward.mute(scope, minutes * MINUTE)
         case ("reachable", bool(reachable)):
@@ -80,14 +84,14 @@ def check(ward: Ward, step: timedelta = MINUTE) -> None:
     keys = [one.key for one in open_ones]
     assert len(keys) == len(set(keys)), "two open alerts of one key"
     if ward.reachable:
-        troubles = [one for alert in open_ones if alert.key != CERTIFICATES for one in alert.instances]
+        troubles = [one for alert in open_ones if alert.key not in OF_THE_HEALTHY for one in alert.instances]
         maintained = {one for one in troubles if covered(ward, one)}
         counts = Counter(one for one in troubles if one not in maintained)
         assert all(count == 1 for count in counts.values()), f"one trouble in two alerts: {open_ones}"
     for _, notice in ward.notices[before:]:
         [alert] = [one for one in ward.alerts.values() if one.key == notice.key and one.told == ward.now]
         assert any(not covered(ward, one) for one in alert.instances), f"told within a window: {notice.title}"
-        if notice.kind == "resolved" and notice.key not in ("fleet", CERTIFICATES):
+        if notice.kind == "resolved" and notice.key not in ("fleet", *OF_THE_HEALTHY):
             awake = [ward.patients[one] for one in alert.instances if not covered(ward, one)]
             ill = [one.name for one in awake if one.condition is not Condition.HEALTHY]
             assert not ill, f"said to be over while {ill} are not well"
@@ -107,6 +111,8 @@ def recover(ward: Ward) -> None:
         one.certificate_days = 60
     ward.windows.clear()
     ward.reachable = True
+    for one in ward.patients.values():
+        one.not_ready = ()
     ward.rounds(ward.policy.flap_calm_looks + 5)
 
 

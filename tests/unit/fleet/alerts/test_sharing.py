@@ -269,3 +269,26 @@ def test_a_fleet_that_comes_back_piece_by_piece_keeps_its_alert() -> None:
     for number in range(7, 10):
         ward.patients[f"c{number}"].well()
     assert [notice.key for notice in ward.rounds(10)] == ["fleet", "instance:c10", "instance:c11"]
+
+
+def test_channels_that_are_not_ready_are_one_notice_that_can_wait() -> None:
+    ward = Ward(*(Patient(f"c{number}") for number in range(5)))
+    for one in ("c1", "c3"):
+        ward.patients[one].not_ready = ("telegram",)
+    assert not ward.rounds(59)
+    [notice] = ward.rounds(1)
+    assert (notice.kind, notice.key, notice.can_wait) == ("raised", "channels", True)
+    assert notice.title == "[clawdet] channels of 2 customers are not ready"
+    assert "channel not ready: telegram" in notice.body
+    assert not ward.rounds(12 * 60), "an outage of Telegram is no reason to write again within a day"
+    assert [one.kind for one in ward.rounds(13 * 60)] == ["reminder"]
+    ward.patients["c1"].down()
+    assert [one.key for one in ward.rounds(3)] == ["instance:c1"], "a fault is told as any other"
+    ward.patients["c1"].well()
+    for one in ("c1", "c3"):
+        ward.patients[one].not_ready = ()
+    ended = ward.rounds(3)
+    assert {(one.kind, one.key, one.can_wait) for one in ended} == {
+        ("resolved", "instance:c1", False),
+        ("resolved", "channels", True),
+    }

@@ -28,6 +28,7 @@ class Patient:
         self.done: tuple[str, ...] = ()
         self.last_answer = "HTTP 502"
         self.certificate_days: float | None = 60
+        self.not_ready: tuple[str, ...] = ()
         self._since = START
         self._failures = 0
         self._seen = Condition.HEALTHY
@@ -66,6 +67,7 @@ class Patient:
             healing=self.healing,
             last_answer=self.last_answer if ill else "",
             certificate_days=self.certificate_days,
+            not_ready=None if self.condition is Condition.DOWN else self.not_ready,
         )
 
 

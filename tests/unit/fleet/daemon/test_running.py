@@ -7,6 +7,7 @@ import signal
 import socket
 import sqlite3
 import sys
+import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from clawdet_infra.fleet.daemon import running
 from clawdet_infra.fleet.daemon.running import FleetError, HeldError, stop_on_signals
 from clawdet_infra.fleet.healing import HealingPolicy, Plan
 from clawdet_infra.fleet.history import History, LeaseLostError
@@ -347,3 +349,56 @@ async def test_a_full_disk_loses_no_look_and_no_repair(tmp_path: Path, caplog: p
     assert looks == 2 * (rounds + 3), "every look is there, once"
     await world.duty.give_back()
     world.keeper.close()
+
+
+async def test_who_is_removed_while_it_runs_alarms_nobody_and_is_not_repaired(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.sick = {"ada": Cause.SERVER_GONE}
+    await world.daemon.once()
+    await world.daemon.once()
+    assert "ada" in world.people.told[-1]
+    world.stacks.refreshed, inventory = 0, world.stacks.inventory
+    world.stacks.removed = fleet(BOB)
+    await world.daemon.once()
+    assert world.stacks.refreshed == 1
+    assert set(world.people.told[-1]) == {"bob"}, "the list was read again before anybody was told"
+    assert world.hands.done == []
+    assert world.used[-1] is not inventory
+
+
+async def test_what_is_being_deployed_counts_no_failure(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.sick = {"ada": Cause.DEPLOYING}
+    for _ in range(5):
+        await world.daemon.once()
+    assert world.people.told[-1]["ada"].state.failures == 0
+    assert world.hands.done == []
+    world.sick = {"ada": Cause.GATEWAY_STOPPED}
+    for _ in range(3):
+        await world.daemon.once()
+    assert [step for step, *_ in world.hands.done] == [Step.RESTART], "afterwards looks count from the beginning"
+
+
+async def test_a_list_that_cannot_be_read_again_is_read_again_later(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World(tmp_path, quick(inventory_seconds=1))
+    world.stacks.broken = [RecursionError("canary"), KeyError("canary")]
+    await world.run_until(5)
+    assert world.stacks.refreshed > 2
+    assert "the list of instances cannot be read again: RecursionError" in caplog.text
+    assert "canary" not in caplog.text
+
+
+async def test_a_backend_that_hangs_holds_up_no_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "_READ_SECONDS", 0.1)
+    world = World(tmp_path)
+    world.sick = {"ada": Cause.GATEWAY_STOPPED}
+    go_on = threading.Event()
+    world.stacks.hangs = go_on
+    async with asyncio.timeout(20):
+        for _ in range(4):
+            await world.daemon.once()
+    assert world.stacks.refreshed == 1, "one thread waits for it, however many rounds there are"
+    assert [step for step, *_ in world.hands.done] == [Step.RESTART]
+    go_on.set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -57,6 +58,9 @@ class Stacks:
     problem: str | None = None
     age: float = 1.0
     refreshed: int = 0
+    removed: Inventory | None = None
+    broken: list[Exception] = field(default_factory=list)
+    hangs: threading.Event | None = None
 
     def get(self) -> Inventory:
         if self.problem:
@@ -65,7 +69,15 @@ class Stacks:
 
     def refresh(self) -> Inventory:
         self.refreshed += 1
+        if self.hangs:
+            self.hangs.wait(20)
+        if self.broken:
+            raise self.broken.pop(0)
+        self.inventory = self.removed or self.inventory
         return self.get()
+
+    def updating(self, stack: str) -> bool:
+        return False
 
 
 @dataclass

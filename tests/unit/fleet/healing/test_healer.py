@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from clawdet_infra.fleet.healing import GiveUp, Healer, HealingPolicy, Plan, Take, Wait, executor
+from clawdet_infra.fleet.healing import GiveUp, Healer, HealingPolicy, NotNowError, Plan, Take, Wait, executor
 from clawdet_infra.fleet.history.errors import HistoryError
 from clawdet_infra.fleet.instance import Instance, Inventory
-from clawdet_infra.fleet.records import Cause, Diagnosis, Repair, State, Step, Window
+from clawdet_infra.fleet.records import Cause, Diagnosis, HostLook, Repair, State, Step, Window
 from tests.unit.fleet.healing.world import (
     ALIVE,
     DEAD,
@@ -26,6 +26,7 @@ from tests.unit.fleet.healing.world import (
     refusal,
     up,
 )
+from tests.unit.fleet.rounds.samples import container, host
 
 ADA, BOB = instance("ada"), instance("bob")
 
@@ -120,7 +121,7 @@ async def test_an_error_nobody_thought_of_leaves_no_repair_open_and_no_secret_in
 async def test_a_step_that_takes_too_long_has_failed() -> None:
     world = World(policy=HealingPolicy(step_seconds=0.01))
 
-    async def hang(instance: Instance, service: str | None) -> None:
+    async def hang(instance: Instance, service: str | None, seen: float) -> None:
         await asyncio.sleep(60)
 
     world.hands.restart = hang  # type: ignore[method-assign]
@@ -203,8 +204,8 @@ async def test_the_end_of_a_repair_is_noted_when_the_history_is_back() -> None:
     world.hands.heals = {Step.RESTART}
     restart = world.hands.restart
 
-    async def restart_and_break(instance: Instance, service: str | None) -> None:
-        await restart(instance, service)
+    async def restart_and_break(instance: Instance, service: str | None, seen: float) -> None:
+        await restart(instance, service, seen)
         world.record.broken = True
 
     world.hands.restart = restart_and_break  # type: ignore[method-assign]
@@ -282,7 +283,7 @@ async def test_a_checker_that_is_stopped_in_a_repair_leaves_it_to_the_next() -> 
     world = World()
     started = asyncio.Event()
 
-    async def hang(server_or_instance: Instance, service: str | None) -> None:
+    async def hang(server_or_instance: Instance, service: str | None, seen: float) -> None:
         started.set()
         await asyncio.sleep(60)
 
@@ -303,7 +304,7 @@ async def test_a_repair_that_cannot_be_renewed_ends_before_another_checker_may_b
     world = World()
     ended = asyncio.Event()
 
-    async def hang(server_or_instance: Instance, service: str | None) -> None:
+    async def hang(server_or_instance: Instance, service: str | None, seen: float) -> None:
         try:
             await asyncio.sleep(60)
         finally:
@@ -332,3 +333,92 @@ async def test_a_diagnosis_names_the_step_even_where_the_state_has_no_cause() ->
     await world.healer.round({"ada": down(ADA), "bob": up(BOB)}, off, world.inventory)
     await world.healer.settle(5)
     assert world.hands.done == [(Step.POWER_ON, "ada", None)]
+
+
+@pytest.mark.parametrize("step", [Step.RESTART, Step.REBOOT])
+async def test_a_step_that_met_a_deployment_was_none(step: Step) -> None:
+    world = World()
+    cause = Cause.GATEWAY_STOPPED if step is Step.RESTART else Cause.NETWORK
+    world.hands.impossible = {step: NotNowError("a deployment has been made since it was seen ill")}
+    for _ in range(4):
+        await world.round(down(ADA, cause), up(BOB))
+        world.clocks.go_on(60)
+    assert world.record.kept == [], "no step is counted, and the ladder is where it was"
+    assert world.ended == []
+    assert {event.data["outcome"] for event in world.record.events} == {None}
+    assert "a deployment has been made since" in world.record.events[1].what
+    world.hands.impossible = {}
+    world.hands.heals = {step}
+    await world.round(down(ADA, cause), up(BOB))
+    assert world.record.steps() == [("ada", step, "healed")]
+
+
+async def test_an_error_after_the_step_leaves_no_repair_open(caplog: pytest.LogCaptureFixture) -> None:
+    world = World()
+    looks = 0
+
+    async def trouble(instance: Instance, seconds: float) -> str | None:
+        nonlocal looks
+        looks += 1
+        if looks > 1:
+            raise RecursionError("a-password")
+        return "it is down"
+
+    world.hands.trouble = trouble  # type: ignore[method-assign]
+    await world.round(down(ADA), up(BOB))
+    [repair] = world.record.kept
+    assert repair.outcome == "failed"
+    assert "RecursionError" in repair.what
+    assert "a-password" not in caplog.text + repair.what
+
+
+async def test_a_repair_that_cannot_be_closed_holds_up_no_other() -> None:
+    world = World()
+    world.left_behind(DEAD)
+    world.left_behind(DEAD, of=BOB)
+    world.clocks.go_on(600)
+    looked = world.hands.trouble
+
+    async def trouble(instance: Instance, seconds: float) -> str | None:
+        if instance is ADA:
+            raise RecursionError("deep")
+        return await looked(instance, seconds)
+
+    world.hands.trouble = trouble  # type: ignore[method-assign]
+    await world.round(up(ADA), up(BOB))
+    assert world.record.steps() == [("ada", Step.RESTART, None), ("bob", Step.RESTART, "healed")]
+    world.hands.trouble = looked  # type: ignore[method-assign]
+    await world.round(up(ADA), up(BOB))
+    assert world.record.steps() == [("ada", Step.RESTART, "healed"), ("bob", Step.RESTART, "healed")]
+
+
+async def test_what_is_on_hold_or_starts_is_left_alone() -> None:
+    world = World()
+    held = host(held=True)
+    starting = host(container("gateway", health="starting"), container("proxy"))
+    dying = host(container("gateway", health="starting", restarts=9), container("proxy"))
+    states = {one.instance: one for one in (down(ADA), down(BOB))}
+    world.hands.sick = dict.fromkeys(states, "it is down")
+
+    async def round(looks: dict[str, HostLook]) -> list[str]:
+        world.hands.done.clear()
+        await world.healer.round(states, diagnoses(states), world.inventory, None, looks)
+        await world.healer.settle(5)
+        world.record.kept.clear()
+        return [whom for _, whom, _ in world.hands.done]
+
+    assert await round({"ada": held, "bob": starting}) == []
+    assert await round({"bob": dying}) == ["bob"], "a hold is remembered while the server cannot be asked"
+    assert await round({"ada": host()}) == ["ada", "bob"]
+
+
+async def test_a_gateway_that_starts_has_its_time_and_no_more() -> None:
+    world = World()
+    for _ in range(9):
+        await world.round(down(ADA, Cause.GATEWAY_STARTING), up(BOB))
+        world.clocks.go_on(60)
+    assert world.hands.done == []
+    for _ in range(2):
+        world.clocks.go_on(60)
+        await world.round(down(ADA, Cause.GATEWAY_STARTING), up(BOB))
+    assert [step for step, *_ in world.hands.done] == [Step.RESTART]

@@ -193,3 +193,29 @@ class TestTheBrake:
         why = brake(self.states(4, 6), [], NOON, HealingPolicy(brake_share=0.25))
         assert why is not None
         assert why.startswith("4 of 10 servers are down at once, more than 25%")
+
+
+@pytest.mark.parametrize("cause", [Cause.DEPLOYING, Cause.SERVER_BUSY])
+def test_what_passes_by_itself_is_waited_for(cause: Cause) -> None:
+    assert isinstance(next_step(case(cause), LATER, POLICY), Wait)
+
+
+@pytest.mark.parametrize("why", ["held", "starting"])
+def test_what_is_on_hold_or_starts_is_waited_for(why: str) -> None:
+    assert isinstance(next_step(case(**{why: True}), LATER, POLICY), Wait)
+
+
+def test_a_server_is_not_rebooted_under_a_hold_or_a_deployment_of_a_neighbour() -> None:
+    bob = replace(down(instance("bob", on="ada"), Cause.NETWORK), server="ada")
+    both = (down(ADA, Cause.NETWORK), bob)
+    assert isinstance(next_step(case(Cause.NETWORK, tenants=both), LATER, POLICY), Take)
+    held = case(Cause.NETWORK, tenants=both, neighbour_held=True)
+    deployed = case(Cause.NETWORK, tenants=(both[0], replace(bob, cause=Cause.DEPLOYING)))
+    for one in (held, deployed):
+        assert isinstance(next_step(one, LATER, POLICY), Wait)
+
+
+def test_deployments_do_not_put_the_brake_on() -> None:
+    sick = [down(instance(f"c{number}"), Cause.NETWORK) for number in range(5)]
+    assert brake(sick, (), NOON, POLICY)
+    assert brake([replace(one, cause=Cause.DEPLOYING) for one in sick], (), NOON, POLICY) is None

@@ -131,6 +131,10 @@ class Record:
         assert self.kept[at].finished is None, "a repair is finished once"
         self.kept[at] = replace(self.kept[at], finished=self.kept[at].begun, outcome=outcome, what=what)
 
+    def withdraw_repair(self, repair_id: int) -> None:
+        self._work()
+        self.kept = [one for one in self.kept if one.id != repair_id]
+
     def renew_repair(self, repair_id: int, until: datetime) -> None:
         self._work()
         self.renewed.append(repair_id)
@@ -165,7 +169,7 @@ class Doing:
     impossible: dict[Step, Exception] = field(default_factory=dict)
     done: list[tuple[Step, str, str | None]] = field(default_factory=list)
 
-    async def restart(self, instance: Instance, service: str | None) -> None:
+    async def restart(self, instance: Instance, service: str | None, seen: float) -> None:
         self._do(Step.RESTART, instance.id, service, [instance.id])
 
     async def reboot(self, server: Server) -> None:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import copy
+import fcntl
 import json
 import os
+from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from clawdet_infra.fleet.hosts import HostError
+from clawdet_infra.fleet.hosts import Answer, Host, HostError, HostPolicy
 from clawdet_infra.fleet.hosts.on_server.look import look, overruled
 from clawdet_infra.fleet.hosts.reports import HostReport, read_reports
 from clawdet_infra.fleet.instance import Instance, Server
+from clawdet_infra.fleet.probe import Failure, Verdict
+from clawdet_infra.fleet.records import HostFailure
+from clawdet_infra.fleet.rounds import diagnose
+from tests.support.examples import examples
 from tests.unit.fleet.hosts.docker_socket import container, docker
 
 
@@ -160,3 +170,88 @@ def test_release_and_guard_are_told_where_they_are_there(tmp_path: Path) -> None
     assert one.guard == {"found": "ok"}
     none = report(without, instance("user123"))
     assert (none.release, none.good_release, none.digest, none.guard) == (None, None, None, None)
+
+
+def test_a_deployment_and_a_hold_are_told(tmp_path: Path) -> None:
+    folder = tmp_path / "deployments"
+    (folder / ".locks").mkdir(parents=True)
+    (folder / "user123").mkdir()
+    lock = folder / ".locks" / "user123.lock"
+
+    def seen(socket: str) -> tuple[bool, bool]:
+        one = report(look(["user123"], docker=socket, deployments=str(folder)), instance("user123")).look
+        return one.deploying, one.held
+
+    with docker(tmp_path, [container("gateway")]) as socket:
+        assert seen(socket) == (False, False)
+        assert not lock.exists(), "the question makes no lock"
+        lock.touch()
+        assert seen(socket) == (False, False)
+        (folder / "user123" / "hold").touch()
+        with lock.open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            assert seen(socket) == (True, True)
+        assert seen(socket) == (False, True)
+
+
+def well() -> dict[str, Any]:
+    """What a server says on which all is well."""
+    one = {"service": "gateway", "state": "running", "health": "healthy", "restarts": 0, "started_at": "2026-01-01"}
+    one |= {"image": "x", "memory_bytes": 2**28, "memory_limit_bytes": 2**30}
+    release = {"release": 1, "good_release": 1, "digest": "d", "deploying": False, "held": False}
+    server = {"memory_total_kib": 4000, "memory_available_kib": 2000, "disk_total_bytes": 2**34, "load": 0.5}
+    server |= {"disk_used_share": 0.3, "inodes_used_share": 0.1, "uptime_seconds": 9.5}
+    project = {"containers": [one], **release, "guard": None}
+    return {"server": server, "docker": None, "projects": {"user123": project}, "guard_checked_at": None}
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    yield path
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, one in inner:
+        yield from places(one, (*path, key))
+
+
+ODD = st.sampled_from(
+    [None, True, -1, 10**400, float("nan"), float("inf"), "", "x" * 10_000, "\x1b[2J\ud800\0", [], {}, [1], {"a": []}]
+)
+
+
+@settings(max_examples=examples(300))
+@given(st.sampled_from(list(places(well()))), ODD)
+def test_whatever_a_server_says_is_a_report_that_can_be_judged_or_a_failure(path: tuple[Any, ...], odd: Any) -> None:
+    said: Any = copy.deepcopy(well())
+    if path:
+        inside = said
+        for key in path[:-1]:
+            inside = inside[key]
+        inside[path[-1]] = odd
+    else:
+        said = odd
+    host = Saying(json.dumps(said))
+    verdict = Verdict("user123", Failure("healthz", "no", "HTTP 502", status=502), {})
+    try:
+        found: Any = asyncio.run(host.report([instance("user123")]))["user123"].look
+    except HostError as error:
+        found = HostFailure(str(error))
+    text = f"{diagnose(verdict, found).sentence} {found}"
+    assert text.isprintable(), "nothing of it moves a terminal's cursor, or breaks a database"
+
+
+@pytest.mark.parametrize("text", ["[" * 60_000, '{"server": ' * 9_000, "9" * 10_000, "", "null", "\ud800", "[]"])
+async def test_output_that_no_parser_takes_is_a_failure_of_that_server(text: str) -> None:
+    with pytest.raises(HostError, match="answered something else than was asked"):
+        await Saying(text).report([instance("user123")])
+    with pytest.raises(HostError, match="answered something else than was asked"):
+        await Saying(text).restart(instance("user123"))
+
+
+class Saying(Host):
+    """A server whose commands all print the same."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(instance("user123").server, HostPolicy(), None)  # type: ignore[arg-type]
+        self._text = text
+
+    async def run(self, argv: Sequence[str], *, seconds: float | None = None, stdin: str = "") -> Answer:
+        return Answer(0, self._text, "")

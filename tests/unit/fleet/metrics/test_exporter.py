@@ -41,6 +41,7 @@ def everything() -> Readings:
                 since=NOON,
                 latency_seconds=2.5,
                 certificate_days=30,
+                not_ready=1,
                 stage_seconds={"dns": 0.01},
             ),
             InstanceReading(id="bob", server="s2", stack="prod", plan="pro", condition=Condition.DOWN, failures=4),

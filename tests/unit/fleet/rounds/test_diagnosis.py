@@ -25,9 +25,25 @@ CASES: dict[str, Case] = {
     "the server is gone": (failed("tcp", "timeout"), NO_SSH, None, Cause.SERVER_GONE, True, "no such server"),
     "the server is gone and its name too": (failed("dns", "no-name"), None, None, Cause.SERVER_GONE, True, "no such"),
     "the server is off": (failed("tcp", "timeout"), NO_SSH, "off", Cause.SERVER_OFF, True, "switched off"),
-    "the server boots": (failed("tcp", "refused"), NO_SSH, "starting", Cause.SERVER_OFF, True, "but starting"),
-    "the server is moved": (failed("tcp", "timeout"), None, "migrating", Cause.SERVER_OFF, True, "but migrating"),
+    "the server boots": (failed("tcp", "refused"), NO_SSH, "starting", Cause.SERVER_BUSY, True, "but starting"),
+    "the server is moved": (failed("tcp", "timeout"), None, "migrating", Cause.SERVER_BUSY, True, "but migrating"),
     "SSH is surer than the provider": (failed("healthz", "timeout"), WELL, "off", Cause.GATEWAY_HANGS, False, "runs"),
+    "deployed": (
+        failed("healthz", status=502),
+        host(STOPPED, PROXY, deploying=True, disk_used_share=1.0),
+        "unknown",
+        Cause.DEPLOYING,
+        False,
+        "A deployment of it is under way",
+    ),
+    "on hold": (
+        failed("healthz", status=502),
+        host(STOPPED, PROXY, held=True),
+        "unknown",
+        Cause.GATEWAY_STOPPED,
+        False,
+        "It is on hold",
+    ),
     "no name": (failed("dns", "no-name"), WELL, "running", Cause.DNS, False, "DNS is wrong"),
     "another address": (failed("dns", "wrong-address"), None, "unknown", Cause.DNS, False, "something"),
     "no name server": (failed("dns", "timeout"), None, "running", Cause.DNS, False, "could not be looked up"),
@@ -198,6 +214,8 @@ CASES: dict[str, Case] = {
         False,
         "running, starting, after 1 restart",
     ),
+    "starts": (failed("startupz", "starting", 503), WELL, "unknown", Cause.GATEWAY_STARTING, False, "starts or ends"),
+    "does not start": (failed("startupz", status=503), WELL, "unknown", Cause.GATEWAY_NOT_READY, False, "not ready"),
     "not ready": (failed("readyz", status=503), WELL, "unknown", Cause.GATEWAY_NOT_READY, False, "not ready"),
     "not ready, from outside": (failed("readyz", status=503), None, "unknown", Cause.GATEWAY_NOT_READY, False, "lives"),
     "the proxy breaks off": (failed("healthz", "lost"), None, "unknown", Cause.PROXY_STOPPED, False, "broke"),
@@ -222,7 +240,7 @@ def test_what_was_seen_has_a_name_and_a_sentence(case: Case) -> None:
 
 
 def test_every_cause_has_a_case() -> None:
-    assert {case[3] for case in CASES.values()} == set(Cause)
+    assert {case[3] for case in CASES.values()} == set(Cause) - {Cause.CHANNEL}
 
 
 def test_a_look_that_did_not_fail_has_no_cause() -> None:
@@ -286,7 +304,7 @@ def test_what_only_one_customer_can_have_is_never_all_of_a_server(
     failure: Failure, said: HostLook | HostFailure | None, server: ServerStatus | None
 ) -> None:
     diagnosis = diagnose(Verdict("ada", failure, {}), said, server)
-    always = {Cause.SERVER_GONE, Cause.SERVER_OFF, Cause.NETWORK, Cause.DISK_FULL}
+    always = {Cause.SERVER_GONE, Cause.SERVER_BUSY, Cause.SERVER_OFF, Cause.NETWORK, Cause.DISK_FULL}
     sometimes = {Cause.PROXY_STOPPED, Cause.OUT_OF_MEMORY}
     assert diagnosis.whole_server or diagnosis.cause not in always
     assert not diagnosis.whole_server or diagnosis.cause in always | sometimes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address
@@ -12,8 +13,9 @@ from typing import Any
 import pytest
 
 from clawdet_infra.fleet.instance import Instance, Server
+from clawdet_infra.fleet.probe import probe_once
 from clawdet_infra.fleet.records import Cause, Condition, HostFailure, Observation, ServerStatus
-from clawdet_infra.fleet.rounds import Host, Round, RoundPolicy, look_round
+from clawdet_infra.fleet.rounds import Host, Round, RoundPolicy, look_round, outside
 from tests.support.simulated.fleet import Simulated
 from tests.unit.fleet.rounds.samples import container, host
 
@@ -27,6 +29,7 @@ class Servers:
     def __init__(self, look: Host | Exception = STOPPED, status: ServerStatus | Exception | None = "running") -> None:
         self.looks: list[tuple[str, list[str]]] = []
         self.statuses: list[str] = []
+        self.asked = 0
         self._look = look
         self._status = status
         self.delay = 0.0
@@ -38,11 +41,12 @@ class Servers:
             raise self._look
         return {one.id: self._look for one in instances}
 
-    async def server_status(self, server: Server) -> ServerStatus | None:
-        self.statuses.append(server.name)
+    async def server_status(self, servers: Sequence[Server]) -> Mapping[str, ServerStatus | None]:
+        self.asked += 1
+        self.statuses += [one.name for one in servers]
         if isinstance(self._status, Exception):
             raise self._status
-        return self._status
+        return {one.name: self._status for one in servers}
 
 
 def of(fleet: Simulated, *modes: str) -> list[Instance]:
@@ -82,6 +86,7 @@ async def test_servers_of_what_is_down_are_asked_and_the_provider_about_those_th
     down = {one.id for one in of(fleet, "dead", "refused", "unnamed")}
     assert {name for name, _ in servers.looks} == down
     assert set(servers.statuses) == {one.id for one in of(fleet, "refused", "unnamed")}
+    assert servers.asked == 1, "the provider is asked once for all of them"
     assert seen["late"].condition is Condition.SLOW
     assert seen["late"].diagnosis is None
     assert seen["late"].latency_seconds > 3
@@ -128,6 +133,37 @@ async def test_a_server_and_a_provider_that_cannot_be_asked_leave_what_was_seen_
     assert "canary" not in repr(one)
 
 
+async def test_one_hostile_answer_blinds_nobody_else(fleet: Simulated) -> None:
+    done = await look_round(of(fleet, "nested", "healthy", "dead", "channel"), fleet.clouds, QUICK)
+    seen = by_mode(fleet, done)
+    assert not done.unseen
+    assert (seen["nested"].condition, seen["nested"].stage) == (Condition.DOWN, "healthz")
+    assert (seen["healthy"].condition, seen["dead"].stage) == (Condition.HEALTHY, "healthz")
+    assert (seen["channel"].condition, seen["channel"].not_ready) == (Condition.HEALTHY, ("telegram",))
+
+
+async def test_an_error_in_one_look_or_one_diagnosis_is_that_instances_alone(
+    fleet: Simulated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = of(fleet, "healthy", "dead")
+    ill = of(fleet, "dead")[0].id
+
+    async def look(target: Any, *rest: Any, **more: Any) -> Any:
+        if target.customer == ill:
+            raise RecursionError("canary")
+        return await probe_once(target, *rest, **more)
+
+    monkeypatch.setattr(outside, "probe_once", look)
+    done = await look_round(chosen, fleet.clouds, QUICK)
+    assert Counter(one.condition for one in done.observations) == {Condition.HEALTHY: 3, Condition.DOWN: 1}
+    odd = replace(host(), disk_used_share="full")  # type: ignore[arg-type]
+    monkeypatch.undo()
+    done = await look_round(chosen, fleet.clouds, QUICK, host_look=Servers(odd).host_look)
+    assert Counter(one.condition for one in done.observations) == {Condition.HEALTHY: 3, Condition.DOWN: 1}
+    assert [one.diagnosis.cause for one in done.observations if one.diagnosis] == [Cause.UNKNOWN]
+    assert "canary" not in repr(done)
+
+
 async def test_a_server_that_is_gone_is_told_so(fleet: Simulated) -> None:
     servers = Servers(HostFailure("no connection"), None)
     done = await look_round(
@@ -168,7 +204,7 @@ async def test_a_server_that_had_no_time_to_answer_is_told_so(fleet: Simulated) 
 
 
 async def test_a_look_that_takes_too_long_in_all_has_failed(fleet: Simulated) -> None:
-    policy = replace(QUICK, request_seconds=5, look_seconds=1.5, confirm=False)
+    policy = replace(QUICK, request_seconds=5, look_seconds=2.1, confirm=False)
     (one,) = (await look_round(of(fleet, "late"), fleet.clouds, policy)).observations
     assert (one.condition, one.stage) == (Condition.DOWN, "auth")
     assert one.diagnosis is not None

@@ -18,13 +18,15 @@ SEEN = {
     "late": ("slow", None, None),
     "dead": ("down", "healthz", "gateway-stopped"),
     "hanging": ("down", "healthz", "gateway-hangs"),
-    "unready": ("down", "readyz", "gateway-not-ready"),
+    "unready": ("down", "startupz", "gateway-starting"),
     "refused": ("down", "tcp", "proxy-stopped"),
     "silent": ("down", "tls", "proxy-stopped"),
     "expired": ("down", "tls", "certificate"),
     "misnamed": ("down", "tls", "certificate"),
     "untrusted": ("down", "tls", "certificate"),
     "unnamed": ("down", "dns", "dns"),
+    "channel": ("healthy", None, None),
+    "nested": ("down", "healthz", "unknown"),
 }
 
 
