@@ -99,17 +99,16 @@ def remove_broken_attributes(backend: str, project: str, stack: str) -> list[Pat
 
 @contextmanager
 def noted_engine(backend: str, pid: int) -> Iterator[None]:
-    """Note that a process is an engine at work on a `file://` backend, and forget it at the end of the block.
+    """Note that a process is an engine at work on a `file://` backend, until it has ended and left no lock.
 
-    If this process is killed, the note stays.
+    The block has to wait for its end.  If this process is killed, the note stays, as it does for an engine that was.
     """
-    note = _note(backend, pid)
+    _note(backend, pid)
     try:
         yield
     finally:
-        if note is not None:
-            with suppress(OSError):
-                note.unlink(missing_ok=True)
+        if (root := state_folder(backend)) is not None:
+            _remove_old_notes(root)
 
 
 def note_engine_above(backend: str, project: str, stack: str) -> None:
@@ -120,12 +119,12 @@ def note_engine_above(backend: str, project: str, stack: str) -> None:
             _note(backend, lock.pid)
 
 
-def _note(backend: str, pid: int) -> Path | None:
-    """Note the identity of an engine, and return the note's file; None where that is not possible."""
+def _note(backend: str, pid: int) -> None:
+    """Note the identity of an engine, where that is possible."""
     root = state_folder(backend)
     process = process_of(pid) if root is not None else None
     if root is None or process is None:
-        return None
+        return
     folder = _notes(root)
     file = folder / hashlib.sha256(str(process).encode()).hexdigest()[:32]
     # Where the state cannot be written to, the engine takes no lock either.
@@ -136,8 +135,6 @@ def _note(backend: str, pid: int) -> Path | None:
             draft = file.with_name(f".{file.name}.{os.getpid()}")
             draft.write_text(str(process), encoding="utf-8")
             draft.replace(file)
-        return file
-    return None
 
 
 def _remove_old_notes(root: Path) -> None:

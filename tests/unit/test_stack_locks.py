@@ -63,7 +63,7 @@ def note(backend: str, identity: Process | str) -> None:
     assert pid is not None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stack_locks, "process_of", lambda _: pid)
-        assert stack_locks._note(backend, pid.pid) is not None
+        stack_locks._note(backend, pid.pid)
 
 
 @contextmanager
@@ -217,12 +217,33 @@ def test_only_the_locks_that_were_seen_dead_are_removed(tmp_path: Path, backend:
 
 def test_an_engine_is_noted_while_it_runs(tmp_path: Path, backend: str) -> None:
     folder = tmp_path / ".pulumi/clawdet/engines"
-    with sleeper() as engine, noted_engine(backend, engine.pid):
+    with run_engine(backend) as engine:
         [file] = folder.iterdir()
         assert file.read_text() == str(process_of(engine.pid))
-        with sleeper() as other, noted_engine(backend, other.pid):
+        with run_engine(backend):
             assert len(list(folder.iterdir())) == 2
+        assert [one.name for one in folder.iterdir()] == [file.name]
     assert list(folder.iterdir()) == []
+
+
+@contextmanager
+def run_engine(backend: str) -> Iterator[subprocess.Popen[bytes]]:
+    """An engine whose starter waits for its end."""
+    process = subprocess.Popen(["sleep", "600"])
+    with noted_engine(backend, process.pid):
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def test_the_note_of_an_engine_that_was_killed_stays_though_its_starter_lives(tmp_path: Path, backend: str) -> None:
+    with run_engine(backend) as engine:
+        write_lock(tmp_path, engine.pid)
+    assert only_lock(backend).dead
+    remove_dead(backend, "clawdet", "prod", read_locks(backend, "clawdet", "prod"))
+    assert list((tmp_path / ".pulumi/clawdet/engines").iterdir()) == []
 
 
 def test_the_note_of_an_engine_whose_starter_was_killed_stays_as_long_as_its_lock(tmp_path: Path, backend: str) -> None:
@@ -238,11 +259,11 @@ def test_the_note_of_an_engine_whose_starter_was_killed_stays_as_long_as_its_loc
     killed = subprocess.run([sys.executable, "-c", code, backend], stdout=subprocess.PIPE, text=True, check=False)
     path = write_lock(tmp_path, int(killed.stdout))
     folder = tmp_path / ".pulumi/clawdet/engines"
-    with sleeper() as other, noted_engine(backend, other.pid):
+    with run_engine(backend):
         assert len(list(folder.iterdir())) == 2
     assert only_lock(backend).dead
     path.unlink()
-    with sleeper() as other, noted_engine(backend, other.pid):
+    with run_engine(backend) as other:
         assert [one.read_text() for one in folder.iterdir()] == [str(process_of(other.pid))]
 
 
@@ -250,10 +271,10 @@ def test_notes_of_engines_elsewhere_are_removed_after_a_week(tmp_path: Path, bac
     note(backend, replace(me(), namespace="1"))
     folder = tmp_path / ".pulumi/clawdet/engines"
     [file] = folder.iterdir()
-    with sleeper() as other, noted_engine(backend, other.pid):
+    with run_engine(backend):
         assert file.exists()
     os.utime(file, (0, 0))
-    with sleeper() as other, noted_engine(backend, other.pid):
+    with run_engine(backend):
         assert not file.exists()
 
 
