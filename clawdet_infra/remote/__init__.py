@@ -16,6 +16,7 @@ from clawdet_infra.remote.sources import source
 
 # Each imports only those before it.
 _MODULES = (
+    "names",
     "failures",
     "commands",
     "files",

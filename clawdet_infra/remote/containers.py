@@ -10,12 +10,20 @@ from typing import Any
 
 from clawdet_infra.remote.commands import Answer, must, run
 from clawdet_infra.remote.failures import DeploymentError
+from clawdet_infra.remote.names import owned
 
 _PULL_SECONDS = 900
 _PULL_TRIES = 3
 _UP_SECONDS = 240
 _PROJECT = "com.docker.compose.project"
 _SERVICE = "com.docker.compose.service"
+_WORKING_DIRECTORY = "com.docker.compose.project.working_dir"
+OWN = "clawdet.deployment"
+"""The label of volumes that a deployment made: its project."""
+
+# What the templates call volumes and networks.  An older release's have only Compose's labels, so the name decides too.
+_VOLUMES = ("state", "certificates")
+_NETWORKS = ("default", "edge")
 
 # The user that the gateway runs as.
 _GATEWAY_UID = 1000
@@ -39,17 +47,31 @@ def forget(image: str) -> None:
 
 
 class Project:
-    """One Compose project; `release` is the folder that its compose.yaml and .env are in."""
+    """One Compose project of the deployment in `directory`; `release` is the folder of its compose.yaml and .env.
+
+    Containers belong to it by two labels of Compose: the project's name and `directory`.  So a project of the same name
+    that something else on the server has is never touched.
+    """
 
     def __init__(self, name: str, directory: Path, release: Path, *, overlay: Path | None = None) -> None:
         self.name = name
+        self._labels = {_PROJECT: name, _WORKING_DIRECTORY: str(directory)}
         self._compose = ["docker", "compose", "--project-name", name, "--project-directory", str(directory)]
         for file in (release / "compose.yaml", overlay):
             self._compose += ["--file", str(file)] if file else []
         self._compose += ["--env-file", str(release / ".env")]
 
     def up(self, *services: str) -> None:
-        """Make the containers what the release says; those that are so already are left alone."""
+        """Make the containers what the release says; those that are so already are left alone.
+
+        Raises DeploymentError where something else on the server has a project of this name, which Compose would take
+        for an earlier state of this one and change.
+        """
+        if self._others():
+            raise DeploymentError(
+                f"the server has a Compose project {self.name} already, in another folder than "
+                f"{self._labels[_WORKING_DIRECTORY]}. Remove that project, or give it another name"
+            )
         command = [*self._compose, "up", "--detach", "--no-build", "--pull", "never", "--quiet-pull"]
         command += list(services) or ["--remove-orphans"]
         answer = run(command, seconds=_UP_SECONDS)
@@ -74,20 +96,12 @@ class Project:
         ids = self._ids("ps", "--filter", label)
         return ids[0] if ids else None
 
-    def networks(self) -> list[str]:
-        """Return the names of the project's networks."""
-        listed = must(
-            ["docker", "network", "ls", "--filter", f"label={_PROJECT}={self.name}", "--format", "{{.Name}}"],
-            seconds=30,
-            doing="listing networks",
-        )
-        return listed.split()
-
     def own_state(self, volume: str) -> Path:
         """Return the folder of a volume that the gateway's user may write; one that is missing is made."""
-        name = f"{self.name}_{volume}"
-        labels = ["--label", f"{_PROJECT}={self.name}", "--label", f"com.docker.compose.volume={volume}"]
-        must(["docker", "volume", "create", *labels, name], seconds=30, doing=f"making the volume {name}")
+        name = owned(self.name, volume)
+        labels = {_PROJECT: self.name, "com.docker.compose.volume": volume, OWN: self.name}
+        options = [part for label, value in labels.items() for part in ("--label", f"{label}={value}")]
+        must(["docker", "volume", "create", *options, name], seconds=30, doing=f"making the volume {name}")
         form = "{{.Mountpoint}}"
         found = must(
             ["docker", "volume", "inspect", "--format", form, name], seconds=30, doing=f"finding the volume {name}"
@@ -99,22 +113,26 @@ class Project:
         return where
 
     def stop(self, service: str) -> None:
-        """Stop a service's container; it may be gone already."""
-        container = self.container(service)
-        if container is not None:
+        """Stop a service's containers; a deployment that was cut off may have left two, or none."""
+        for container in self._ids("ps", "--filter", f"label={_SERVICE}={service}"):
             must(["docker", "stop", container], seconds=120, doing=f"stopping the {service}")
 
     def remove(self, *, volumes: bool) -> None:
-        """Remove containers and networks, and with `volumes` the data; found by label, so no file is needed."""
-        label = f"label={_PROJECT}={self.name}"
-        _each("rm --force --volumes", self._ids("ps", "--all"))
-        for network in self.networks():
-            for name in _attached(network):
-                run(["docker", "network", "disconnect", "--force", network, name], seconds=30)
-            must(["docker", "network", "rm", network], seconds=60, doing=f"removing the network {network}")
+        """Remove containers and networks, and with `volumes` the data; found by label, so no file is needed.
+
+        Networks and volumes of another project of this name stay; those are told apart by the containers that use them.
+        """
+        self.remove_containers()
+        if self._others():
+            return
+        for network in self._made("network", _NETWORKS):
+            remove_network(network)
         if volumes:
-            listed = must(["docker", "volume", "ls", "--quiet", "--filter", label], seconds=30, doing="listing volumes")
-            _each("volume rm --force", listed.split())
+            _each("volume rm --force", self._made("volume", _VOLUMES))
+
+    def remove_containers(self) -> None:
+        """Remove the containers, and nothing else."""
+        _each("rm --force --volumes", self._ids("ps", "--all"))
 
     def logs(self, service: str, lines: int = 20) -> str:
         """Return the end of a service's log."""
@@ -123,12 +141,29 @@ class Project:
         ).output
 
     def _ids(self, *command: str) -> list[str]:
-        listed = must(
-            ["docker", *command, "--quiet", "--no-trunc", "--filter", f"label={_PROJECT}={self.name}"],
-            seconds=30,
-            doing="listing containers",
-        )
-        return listed.split()
+        filters = [part for label, value in self._labels.items() for part in ("--filter", f"label={label}={value}")]
+        return must(
+            ["docker", *command, "--quiet", "--no-trunc", *filters], seconds=30, doing="listing containers"
+        ).split()
+
+    def _others(self) -> bool:
+        """Return whether there are containers of a project of this name that is not this one."""
+        listing = ["docker", "ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={_PROJECT}={self.name}"]
+        named = must(listing, seconds=30, doing="listing containers").split()
+        return not set(named) <= set(self._ids("ps", "--all"))
+
+    def _made(self, kind: str, names: Iterable[str]) -> list[str]:
+        """Return the volumes or networks that have both the project's label and a name that a release gives one."""
+        listing = ["docker", kind, "ls", "--filter", f"label={_PROJECT}={self.name}", "--format", "{{.Name}}"]
+        listed = must(listing, seconds=30, doing=f"listing {kind}s").split()
+        return sorted({owned(self.name, name) for name in names}.intersection(listed))
+
+
+def remove_network(network: str) -> None:
+    """Remove a network; what is still joined to it is disconnected."""
+    for name in _attached(network):
+        run(["docker", "network", "disconnect", "--force", network, name], seconds=30)
+    must(["docker", "network", "rm", network], seconds=60, doing=f"removing the network {network}")
 
 
 def _attached(network: str) -> list[str]:

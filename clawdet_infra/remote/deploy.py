@@ -64,9 +64,16 @@ class Deployment:
             # Customers of one host are deployed side by side.  The name is none that a customer can have.
             with self._lock(".guard"):
                 install_guard(self._payload)
-            Project(gateway.trial_name(self._name), self._directory, self._directory).remove(volumes=True)
+            gateway.clear_preflights(self._name, self._directory)
+            self._finish_restore()
+        # Not under the lock, which repairs wait for: a registry may take minutes, or ask for a pause.
+        for image in self._payload["images"].values():
+            pull(image)
+        with self._lock(self._name):
+            restored = False
             release, good = self._releases.stage(self._payload), self._releases.good
             for image in self._payload["images"].values():
+                # Another customer's deployment may have deleted one that nothing used yet.
                 pull(image)
             upgrade = self._has_gateway and gateway.upgrades(release, good)
             if upgrade:
@@ -74,12 +81,19 @@ class Deployment:
             try:
                 self._start(release, self._payload["start_seconds"], save=upgrade)
             except DeploymentError as error:
-                if good is None or good == release:
+                if good is None:
                     raise
-                raise DeploymentError(f"{error}; {self._put_back(good)}") from error
+                if good != release:
+                    raise DeploymentError(f"{error}; {self._put_back(good)}") from error
+                # An upgrade was cut off, and this release refuses what the newer one made of the data.
+                if not self._restore():
+                    raise
+                self._start(release, self._payload["start_seconds"])
+                restored = True
             self._accept(release)
         images = dict(self._payload["images"])
-        return {"release": release.number, "digest": self._payload["digest"], "images": images}
+        report = {"release": release.number, "digest": self._payload["digest"], "images": images}
+        return report | ({"restored": "the data of before the upgrade"} if restored else {})
 
     def _lock(self, name: str) -> AbstractContextManager[None]:
         return server.locked(server.lock_file(self._directory.parent, name), seconds=_LOCK_SECONDS)
@@ -96,8 +110,7 @@ class Deployment:
 
     def _start(self, release: Release, seconds: float, *, save: bool = False) -> None:
         if self._has_gateway:
-            volume = self._project.own_state("state")
-            state = SavedState(self._directory, volume)
+            state = self._state()
             # One that is there is of an upgrade that was interrupted, and from before it.
             if save and not state.saved:
                 self._project.stop("gateway")
@@ -132,18 +145,28 @@ class Deployment:
         """Put the data of before the upgrade back; False where there is no copy."""
         if not self._has_gateway:
             return False
-        state = SavedState(self._directory, self._project.own_state("state"))
+        state = self._state()
         if not state.saved:
             return False
         self._project.stop("gateway")
         state.restore()
         return True
 
+    def _finish_restore(self) -> None:
+        """Go on with a restore that was cut off, before anything starts on the data."""
+        if self._has_gateway and self._releases.good and (state := self._state()).restoring:
+            self._project.stop("gateway")
+            state.restore()
+
+    def _state(self) -> SavedState:
+        good = self._releases.good
+        return SavedState(self._directory, self._project.own_state("state"), good.number if good else None)
+
     def _accept(self, release: Release) -> None:
         for image in self._releases.accept(release):
             forget(image)
         if self._has_gateway:
-            SavedState(self._directory, self._project.own_state("state")).forget()
+            self._state().forget()
 
 
 def remove(payload: Mapping[str, Any]) -> None:
@@ -153,6 +176,6 @@ def remove(payload: Mapping[str, Any]) -> None:
     with server.locked(server.lock_file(directory.parent, payload["project"]), seconds=_LOCK_SECONDS):
         if payload["edge"]:
             edge.detach(payload["edge"])
-        for name in (payload["project"], gateway.trial_name(payload["project"])):
-            Project(name, directory, directory / "current").remove(volumes=True)
+        gateway.clear_preflights(payload["project"], directory)
+        Project(payload["project"], directory, directory / "current").remove(volumes=True)
         Releases(directory).remove()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.client
 import json
@@ -12,9 +13,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from clawdet_infra.remote.containers import Project
-from clawdet_infra.remote.failures import ProbeError
+from clawdet_infra.remote.commands import run
+from clawdet_infra.remote.containers import Project, remove_network
+from clawdet_infra.remote.failures import LockHeldError, ProbeError
+from clawdet_infra.remote.names import OLD_PREFLIGHT, preflight
 from clawdet_infra.remote.releases import Release
+from clawdet_infra.remote.server import lock_file, locked
 
 _PORT = 18789
 _MOUNTED = ("openclaw.json", "openclaw.defaults.json", "merge-config.mjs")
@@ -126,7 +130,7 @@ def try_out(name: str, directory: Path, release: Release, *, seconds: float) -> 
         (trial / ".env").write_text(_throw_away_environment(token))
         overlay = trial / "overlay.yaml"
         overlay.write_text(_OVERLAY)
-        project = Project(trial_name(name), directory, trial, overlay=overlay)
+        project = Project(preflight(name), directory, trial, overlay=overlay)
         project.remove(volumes=True)
         try:
             project.own_state("state")
@@ -138,9 +142,39 @@ def try_out(name: str, directory: Path, release: Release, *, seconds: float) -> 
     passed.touch()
 
 
-def trial_name(name: str) -> str:
-    """Return the name of the Compose project in which a deployment's next release is tried out."""
-    return f"{name}-trial"
+def clear_preflights(name: str, directory: Path) -> None:
+    """Remove what a killed preflight of a deployment left, also one of a release that gave it another name.
+
+    The caller holds the deployment's lock.
+    """
+    Project(preflight(name), directory, directory).remove(volumes=True)
+    root = directory.parent
+    with contextlib.suppress(LockHeldError), locked(lock_file(root, f"{name}{OLD_PREFLIGHT}"), seconds=0):
+        _clear_old_preflight(root, name)
+    # The other way round: an older release's preflight of another customer used this deployment's name.
+    if name.endswith(OLD_PREFLIGHT):
+        _clear_old_preflight(root, name.removesuffix(OLD_PREFLIGHT))
+
+
+def _clear_old_preflight(root: Path, name: str) -> None:
+    """Remove a preflight that has a name which may be another customer's.
+
+    Its containers are told from the other customer's by the folder in their labels.  What they use goes with them, but
+    not where that customer is on this server, since it then is that customer's.  May be deleted in 2027, when no
+    server has a preflight of that time.
+    """
+    old = f"{name}{OLD_PREFLIGHT}"
+    project = Project(old, root / name, root / name)
+    containers = project.containers()
+    project.remove_containers()
+    if (root / old).exists():
+        return
+    for network in {one for each in containers for one in each["NetworkSettings"]["Networks"]}:
+        if network.startswith(f"{old}_"):
+            remove_network(network)
+    for mount in (one for each in containers for one in each["Mounts"] if one["Type"] == "volume"):
+        if mount["Name"].startswith(f"{old}_"):
+            run(["docker", "volume", "rm", mount["Name"]], seconds=60)
 
 
 def upgrades(new: Release, good: Release | None) -> bool:

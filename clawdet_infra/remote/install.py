@@ -14,7 +14,7 @@ from clawdet_infra.remote.files import write
 _TIMER = "clawdet-guard.timer"
 _MODE = 0o644
 # What the guard shares with deployments.
-_SHARED = ("redaction", "remote.failures", "remote.commands", "remote.files", "remote.server")
+_SHARED = ("redaction", "remote.names", "remote.failures", "remote.commands", "remote.files", "remote.server")
 _PACKAGES = ("clawdet_infra/__init__.py", "clawdet_infra/remote/__init__.py")
 _START = "import sys\n\nfrom clawdet_infra.remote.guard.rounds import main\n\nsys.exit(main())\n"
 

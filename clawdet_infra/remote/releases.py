@@ -117,7 +117,8 @@ class Releases:
 
     def remove(self) -> None:
         """Delete all of it."""
-        shutil.rmtree(self.directory, ignore_errors=True)
+        if self.directory.exists():
+            shutil.rmtree(self.directory)
 
     def _all(self) -> Iterator[Release]:
         return (Release(folder) for folder in self._folder.iterdir() if _NUMBER.fullmatch(folder.name))

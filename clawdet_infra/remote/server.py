@@ -11,6 +11,7 @@ from pathlib import Path
 
 from clawdet_infra.remote.commands import run
 from clawdet_infra.remote.failures import DeploymentError, LockHeldError
+from clawdet_infra.remote.names import lock
 
 _PREPARED_SECONDS = 900
 _DOCKER_SECONDS = 120
@@ -41,7 +42,7 @@ def lock_file(root: Path, name: str) -> Path:
 
     A lock that is no deployment's has a name with a dot in front, which no customer's name has.
     """
-    return root / ".locks" / f"{name}.lock"
+    return root / ".locks" / lock(name)
 
 
 @contextlib.contextmanager

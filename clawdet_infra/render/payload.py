@@ -11,6 +11,7 @@ from typing import Any
 from clawdet_infra import remote
 from clawdet_infra.layout import CustomerLayout, HostLayout
 from clawdet_infra.render.bundle import COMPOSE_FILE, Bundle, site
+from clawdet_infra.remote import names
 from clawdet_infra.render.templates import text
 
 START_SECONDS = 240
@@ -72,8 +73,8 @@ def payload(customer: CustomerLayout, bundle: Bundle, environment: str, *, start
             {
                 "project": "clawdet-edge",
                 "directory": "/srv/clawdet/clawdet-edge",
-                "network": f"{customer.slug}_edge",
-                "file": f"{customer.slug}.caddy",
+                "network": names.owned(customer.slug, "edge"),
+                "file": names.site(customer.slug),
                 "site": site(customer),
             }
             if shared

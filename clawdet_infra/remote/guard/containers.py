@@ -13,6 +13,7 @@ from clawdet_infra.remote.commands import Answer, must, run
 
 _PROJECT = "com.docker.compose.project"
 _SERVICE = "com.docker.compose.service"
+_DIRECTORY = "com.docker.compose.project.working_dir"
 _JOINS = "container:"
 _LOOK_SECONDS = 60
 # A container is given its own time to stop before it is killed, which is less than this.
@@ -24,7 +25,8 @@ class Container:
     """What Docker says of one container.
 
     `health` is None without a health check.  `joined` is the id of the container whose network this one was told to
-    share.  `network` names the network that its process really is in, and is None where none runs.
+    share.  `network` names the network that its process really is in, and is None where none runs.  `directory` is the
+    folder of the deployment that made it.
     """
 
     id: str
@@ -35,6 +37,7 @@ class Container:
     keeps_running: bool = True
     joined: str | None = None
     network: str | None = None
+    directory: str | None = None
 
 
 def look(project: str | None = None) -> dict[str, list[Container]]:
@@ -68,6 +71,7 @@ def _container(facts: Mapping[str, Any]) -> Container:
         keeps_running=host["RestartPolicy"]["Name"] == "unless-stopped",
         joined=mode.removeprefix(_JOINS) if mode.startswith(_JOINS) else None,
         network=_network(state["Pid"]),
+        directory=labels.get(_DIRECTORY),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from clawdet_infra.redaction import Redactor
@@ -55,7 +56,7 @@ class Round:
         names = sorted(link.parent.name for link in self._deployments.glob("*/current"))
         seen = look()
         for name in names:
-            self._memory.found[name] = self._watch(name, seen.get(name, []))
+            self._memory.found[name] = self._watch(name, self._own(name, seen))
         self._memory.keep(names)
         self._memory.save()
 
@@ -83,11 +84,15 @@ class Round:
             return
         for _ in range(_PASSES):
             # What was seen before is from before the lock, and a deployment may have ended in between.
-            containers = look(name).get(name, [])
+            containers = self._own(name, look(name))
             if unfinished(containers):
                 return
             for container, found, counted in self._due(name, containers):
                 self._repair(container, found, counted)
+
+    def _own(self, name: str, seen: Mapping[str, list[Container]]) -> list[Container]:
+        """Return the containers of a deployment, without those of another Compose project of the same name."""
+        return [one for one in seen.get(name, []) if one.directory in (None, str(self._deployments / name))]
 
     def _due(self, name: str, containers: list[Container]) -> list[tuple[Container, Fault, bool]]:
         """Remember how each container is; return those whose repair is due, and whether it counts."""

@@ -275,7 +275,7 @@ async def test_a_release_that_does_not_start_leaves_the_running_one_alone(
     assert "node: not found" in ran.errors
     assert "the running release was not touched" in ran.errors
     assert dedicated.started("big") == before
-    assert not dedicated.run("docker ps --all --quiet --filter label=com.docker.compose.project=big-trial")
+    assert not dedicated.run("docker ps --all --quiet --filter label=com.docker.compose.project=big_preflight")
     outcome = await probe_until_healthy(dedicated.target(big, deadline_seconds=30))
     assert outcome.verdict.healthy, outcome.verdict.failure
 

@@ -69,7 +69,8 @@ def compose(world):
     import yaml
 
     world["ups"] += 1
-    services = yaml.safe_load(file.read_text())["services"]
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    services = yaml.load(file.read_text(), loader)["services"]
     environment = Path(option("--env-file")).read_text()
     # As Compose does it: variables of its own environment come before those of the file.
     environment += "".join(f"{name}='{value}'\n" for name, value in os.environ.items())
@@ -100,7 +101,12 @@ def compose(world):
             "settings": settings,
             "running": True,
             "restart": "no" if len(options("--file")) > 1 else service["restart"],
-            "labels": {"com.docker.compose.project": project, "com.docker.compose.service": name},
+            "labels": {
+                "com.docker.compose.project": project,
+                "com.docker.compose.project.working_dir": option("--project-directory"),
+                "com.docker.compose.service": name,
+            },
+            "volumes": [f"{project}_{one.split(':')[0]}" for one in service.get("volumes", []) if one[0] not in "./"],
         }
         world["containers"][f"c{world['made']}"] = container
         for network in service.get("networks", ["default"]):
@@ -145,6 +151,7 @@ def inspect(world, names):
                 "HostConfig": {"RestartPolicy": {"Name": container["restart"]}},
                 "RestartCount": 3 if dying and not once else 0,
                 "NetworkSettings": {"Networks": networks_of(world, container)},
+                "Mounts": [{"Type": "volume", "Name": one} for one in container["volumes"]],
                 "State": {
                     "Status": status,
                     "ExitCode": 1 if dying else 0,
@@ -158,7 +165,7 @@ def inspect(world, names):
 def networks_of(world, container):
     """The gateways of these tests answer on loopback addresses; see gateways.py."""
     if container["service"] == "namespace" or '"network_mode"' not in container["settings"]:
-        return {"default": {"IPAddress": world["addresses"].get(container["project"], "")}}
+        return {f"{container['project']}_default": {"IPAddress": world["addresses"].get(container["project"], "")}}
     return {}
 
 
@@ -188,7 +195,7 @@ def act():
             save(world)
         case ["volume", "create", *_]:
             if ARGS[-1] not in world["volumes"]:
-                folder = HERE / "volumes" / ARGS[-1]
+                folder = HERE / "volumes" / ARGS[-1] / "_data"
                 folder.mkdir(parents=True)
                 own = dict(one.split("=", 1) for one in options("--label"))
                 world["volumes"][ARGS[-1]] = {"labels": own, "folder": str(folder)}
@@ -197,8 +204,10 @@ def act():
             print(world["volumes"][ARGS[-1]]["folder"])
         case ["volume", "ls", *_]:
             print("\n".join(matching(world["volumes"])))
-        case ["volume", "rm", "--force", name]:
-            shutil.rmtree(world["volumes"].pop(name)["folder"])
+        case ["volume", "rm", *_, name]:
+            if any(name in one["volumes"] for one in world["containers"].values()):
+                fail(f"remove {name}: volume is in use")
+            shutil.rmtree(Path(world["volumes"].pop(name)["folder"]).parent)
             save(world)
         case ["ps", *_]:
             running = [

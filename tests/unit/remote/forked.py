@@ -13,6 +13,7 @@ import json
 import os
 import traceback
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from clawdet_infra.remote import commands, containers, deploy, edge, server, state
@@ -23,9 +24,15 @@ KILLED = 137
 
 
 def run(
-    where: Server, payload: str, *, remove: bool = False, before: int | None = None, after: int | None = None
+    where: Server,
+    payload: str,
+    *,
+    remove: bool = False,
+    before: int | None = None,
+    after: int | None = None,
+    prepare: Callable[[], object] = lambda: None,
 ) -> Ran:
-    """Deploy, or remove; stop dead before or after the n-th step with Docker."""
+    """Deploy, or remove; stop dead before or after the n-th step with Docker.  `prepare` is called in the fork first."""
     output, errors = where.bin / "stdout", where.bin / "stderr"
     fields = unpacked(payload) | ({"action": "remove"} if remove else {})
     with warnings.catch_warnings():
@@ -42,6 +49,9 @@ def run(
                 contextlib.redirect_stderr(err),
             ):
                 _replace_docker(where, before, after)
+                # A kill is not a power cut: what was written is there without it.
+                vars(os)["fsync"] = lambda _: None
+                prepare()
                 code = deploy.main(fields)
         except BaseException:
             errors.write_text(traceback.format_exc())

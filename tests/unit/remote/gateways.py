@@ -9,8 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from clawdet_infra.remote.names import PREFLIGHT, preflight
+
 PORT = 18789
-PROJECTS = ("pro-1", "free-1", "big-one", "pro-1-trial", "free-1-trial", "big-one-trial")
+CUSTOMERS = ("pro-1", "free-1", "big-one", "pro-1-trial")
+PROJECTS = (*CUSTOMERS, *(preflight(one) for one in CUSTOMERS))
 
 
 class Gateways:
@@ -60,7 +63,7 @@ class Gateways:
         image = next((one["image"] for one in found if one["service"] == "gateway"), None)
         if image is None or "dying" in image:
             return None
-        if "unready" in image or (image in world["unready"] and not project.endswith("-trial")):
+        if "unready" in image or (image in world["unready"] and not project.endswith(PREFLIGHT)):
             return {"ready": False, "failing": ["startup-sidecars"]}
         written = Path(world["volumes"][f"{project}_state"]["folder"]) / "written-by"
         if "picky" in image and written.read_text() != image:

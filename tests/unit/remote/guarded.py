@@ -16,6 +16,7 @@ from clawdet_infra.remote.failures import DeploymentError
 from clawdet_infra.remote.guard import rounds
 from clawdet_infra.remote.guard.containers import Container
 from clawdet_infra.remote.guard.memory import Instant, Memory
+from clawdet_infra.remote.names import PREFLIGHT
 
 ROUND_SECONDS = 30.0
 
@@ -44,7 +45,7 @@ class Guarded:
         well = {"status": "running", "network": f"net:[{project}-1]", "id": f"id of {name}"}
         self.containers[name] = Container(project=project, service=service, **well | facts)
         current = self.deployments / project / "current"
-        if not project.endswith("-trial"):
+        if not project.endswith(PREFLIGHT):
             current.mkdir(parents=True, exist_ok=True)
         return name
 

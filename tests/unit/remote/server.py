@@ -102,9 +102,9 @@ class Server:
     def forget_calls(self) -> None:
         (self.bin / "calls.jsonl").unlink(missing_ok=True)
 
-    def snapshot(self) -> Path:
+    def snapshot(self, name: str = "snapshot") -> Path:
         """A copy of all that there is, to begin from again."""
-        copy = self.root.parent / "snapshot"
+        copy = self.root.parent / name
         shutil.copytree(self.root, copy / "srv", symlinks=True) if self.root.exists() else copy.mkdir()
         shutil.copy(self.bin / "world.json", copy)
         if (self.bin / "volumes").exists():

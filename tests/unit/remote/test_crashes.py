@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from clawdet_infra.remote.names import preflight
 from tests.unit.remote import forked
 from tests.unit.remote.server import Server
 
@@ -18,7 +19,7 @@ def state(server: Server, project: str) -> dict[str, Any]:
         "running": server.running(project),
         "volumes": sorted(world["volumes"]),
         "networks": sorted(world["networks"]),
-        "trial": server.ids(f"{project}-trial"),
+        "trial": server.ids(preflight(project)),
         "is_good": (home / "current").resolve() == (home / "good").resolve(),
         "left_over": sorted(path.name for name in (".new-*", "state-*") for path in home.rglob(name)),
         "edge": world["serving"],

@@ -91,8 +91,8 @@ def test_an_image_that_does_not_start_never_takes_the_running_one_down(
     assert "the running release was not touched" in ran.errors
     assert server.ids("pro-1") == before
     assert server.running("pro-1")["gateway"] == "gateway:1"
-    assert not server.ids("pro-1-trial"), "the trial is cleared away"
-    assert not any("trial" in name for name in {**server.world["volumes"], **server.world["networks"]})
+    assert not server.ids("pro-1_preflight"), "the trial is cleared away"
+    assert not any("preflight" in name for name in {**server.world["volumes"], **server.world["networks"]})
 
 
 def test_what_a_dying_container_says_is_shown_without_its_secrets(server: Server) -> None:
@@ -156,11 +156,11 @@ def test_a_good_new_release_is_taken_over_and_tried_once_only(server: Server) ->
     ran = server.run(server.payload(gateway="gateway:2"))
     assert ran.code == 0, ran.errors
     assert server.running("pro-1") == {"gateway": "gateway:2", "proxy": "proxy:1"}
-    trials = [call for call in server.calls if "pro-1-trial" in call and "up" in call]
+    trials = [call for call in server.calls if "pro-1_preflight" in call and "up" in call]
     assert len(trials) == 1
     assert server.run(server.payload()).code == 0
     assert server.run(server.payload(gateway="gateway:2")).code == 0
-    again = [call for call in server.calls if "pro-1-trial" in call and "up" in call]
+    again = [call for call in server.calls if "pro-1_preflight" in call and "up" in call]
     assert len(again) == 2, "going back is a change too, and tried; what has passed before is not"
 
 

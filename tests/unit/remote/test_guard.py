@@ -61,7 +61,7 @@ def test_what_is_not_meant_to_keep_running_is_left_alone(guarded: Guarded) -> No
 
 def test_a_trial_is_left_alone(guarded: Guarded) -> None:
     guarded.add("pro", "gateway")
-    guarded.add("pro-trial", "gateway", status="exited")
+    guarded.add("pro_preflight", "gateway", status="exited")
     assert guarded.round() == []
 
 

@@ -22,6 +22,7 @@ _SECONDS = 8.0
 _DISKS = ("btrfs", "ext2", "ext3", "ext4", "f2fs", "xfs", "zfs")
 _SERVICE = "com.docker.compose.service"
 _PROJECT = "com.docker.compose.project"
+_DIRECTORY = "com.docker.compose.project.working_dir"
 
 
 class Docker(http.client.HTTPConnection):
@@ -66,6 +67,9 @@ def look(
             for project in projects:
                 wanted = quote(json.dumps({"label": [f"{_PROJECT}={project}"]}))
                 for one in api.get(f"/containers/json?all=1&filters={wanted}") or []:
+                    # Something else on the server may have a Compose project of the same name.
+                    if (one.get("Labels") or {}).get(_DIRECTORY, f"{deployments}/{project}") != f"{deployments}/{project}":
+                        continue
                     inspected = api.get(f"/containers/{one['Id']}/json")
                     if inspected is not None:
                         containers[project].append(container(inspected, proc, cgroups))

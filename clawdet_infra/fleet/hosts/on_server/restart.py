@@ -19,6 +19,7 @@ LOCK_HELD = 75
 _DOCKER_SECONDS = 150.0
 _PROJECT = "com.docker.compose.project"
 _SERVICE = "com.docker.compose.service"
+_DIRECTORY = "com.docker.compose.project.working_dir"
 _JOINS = "container:"
 # What people and programs reach last comes back last: it then finds what it leads to.
 _LAST = "proxy"
@@ -99,7 +100,8 @@ def run(command: list[str]) -> str:
 
 def restart(project: str, directory: str, service: str | None) -> list[str]:
     """Restart the containers, make those that are missing, and return the services that were restarted or made."""
-    ids = run(["docker", "ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={_PROJECT}={project}"]).split()
+    filters = [f"--filter=label={label}" for label in (f"{_PROJECT}={project}", f"{_DIRECTORY}={directory}")]
+    ids = run(["docker", "ps", "--all", "--quiet", "--no-trunc", *filters]).split()
     containers: list[dict[str, Any]] = json.loads(run(["docker", "inspect", *ids])) if ids else []
     if cut_off(Path(directory), containers):
         raise RestartError("a deployment was cut off in the middle, and has to be finished by `clawdet up` first")
