@@ -61,6 +61,33 @@ class CustomerLayout:
         return self.customer.id
 
     @property
+    def deployment(self) -> str:
+        """The name of the deployment's resource.
+
+        Where the deployment is on a server that stays when the customer goes, the name says on which, after a character
+        that ids cannot have.  So a customer who gets another server leaves a resource behind, which the engine removes
+        with what it is on the old one; under one name it would only be told the new address, and forget the old one.
+        """
+        return f"{self.old_deployment}@{self.place}" if self.place else self.old_deployment
+
+    @property
+    def old_deployment(self) -> str:
+        """What `deployment` was for everybody until November 2026."""
+        return f"{self.id}-deployment"
+
+    @property
+    def place(self) -> str | None:
+        """What tells a server that stays from others: a shared host's id, or a digest of an existing one's host key.
+
+        None for a server that is rented for the customer alone, and goes with it.
+        """
+        if self.customer.existing_server is not None and self.plan.dedicated:
+            # An address may change; the key's own part, without a comment, is the server's.
+            key = " ".join(self.customer.existing_server.host_key.split()[:2])
+            return f"existing-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+        return self.host_id
+
+    @property
     def subdomain(self) -> str:
         """The name of the customer's DNS records in the fleet's zone."""
         return self.customer.name

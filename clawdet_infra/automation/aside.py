@@ -22,16 +22,16 @@ def aside(
     A customer who lacks more than a deployment, such as a server that was sold out, is made as ever.  What fails there
     does so at once, and the outputs of the stack depend on it.
     """
-    with_server = {one.id for one in customers if one.server is not None}
+    layouts = {one.id: one for one in customers}
     placed = facts_of(exported)
     found = {}
     for one in desired:
         if one.wanted != Wish.PRESENT or not one.failed or one.id not in placed:
             continue
-        resources = resources_of(exported, one.id)
-        if one.id in with_server and not any(resource["type"] == SERVER for resource in resources):
+        layout, resources = layouts.get(one.id), resources_of(exported, one.id)
+        if layout is None or (layout.server is not None and not any(resource["type"] == SERVER for resource in resources)):
             continue
         there = (str(resource["urn"]) for resource in resources if resource.get("custom"))
         # What failed the first time is not in the state, and would be made.
-        found[one.id] = list(dict.fromkeys((*there, *deployment_of(cell, one.id))))
+        found[one.id] = list(dict.fromkeys((*there, *deployment_of(cell, layout))))
     return found

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clawdet_infra.inventory.stacks import PROJECT
+from clawdet_infra.layout import CustomerLayout
 from clawdet_infra.model import slug_of
 
 CUSTOMER = "clawdet:index:Customer"
@@ -41,12 +42,12 @@ def facts_of(exported: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     return found
 
 
-def deployment_of(cell: str, customer: str) -> list[str]:
+def deployment_of(cell: str, customer: CustomerLayout) -> list[str]:
     """Return the URNs of a customer's deployment, and of the health check that follows it."""
     within = f"urn:pulumi:{cell}::{PROJECT}::{CUSTOMER}"
     return [
-        f"{within}$clawdet:index:Deployment$command:remote:Command::{customer}-deployment",
-        f"{within}$clawdet:index:HealthCheck$command:local:Command::{customer}-health",
+        f"{within}$clawdet:index:Deployment$command:remote:Command::{customer.deployment}",
+        f"{within}$clawdet:index:HealthCheck$command:local:Command::{customer.id}-health",
     ]
 
 

@@ -14,7 +14,6 @@ from clawdet_infra.layout import CustomerLayout
 _ENDS: Mapping[str, Stage] = {
     "-server": "server",
     "-dns-a": "DNS",
-    "-deployment": "deployment",
     "-health": "healthy",
 }
 _DONE = ("create", "update", "same", "replace", "create-replacement", "refresh")
@@ -48,6 +47,7 @@ class Follower:
             self._watches[identity] = Watch(self._stages[identity], one.fqdn, ca_bundle)
             for end, stage in _ENDS.items():
                 self._names[f"{identity}{end}"] = (identity, stage)
+            self._names[one.deployment] = (identity, "deployment")
         self._addresses = addresses
 
     def begin(self, identities: Iterable[str]) -> None:

@@ -45,7 +45,8 @@ def unprotect_servers(cloud: CloudAccess, resources: Sequence[Mapping[str, Any]]
 
 def is_deployed(resources: Sequence[Mapping[str, Any]], customer: str) -> bool:
     """Return whether the engine knows of a customer's deployment, and will remove it by itself."""
-    return any(str(one["urn"]).endswith(f"::{customer}-deployment") and one.get("custom") for one in resources)
+    names = (str(one["urn"]).rpartition("::")[2].partition("@")[0] for one in resources if one.get("custom"))
+    return f"{customer}-deployment" in names
 
 
 def remove_from(server: Server, login_key: SecretStr, layout: CustomerLayout, fleet_offline: bool) -> None:

@@ -11,6 +11,15 @@ Kind = Literal["customer", "shared host", "shared"]
 STACK = "pulumi:pulumi:Stack"
 _COMPONENTS: Mapping[str, Kind] = {"clawdet:index:Customer": "customer", "clawdet:index:SharedHost": "shared host"}
 
+# What the parts of a customer or host are called by, after its id.
+_ENDS: Mapping[str, str] = {
+    "clawdet:index:Server": "-server",
+    "clawdet:index:DnsRecords": "-dns",
+    "clawdet:index:GatewayToken": "-token",
+    "clawdet:index:HealthCheck": "-health",
+}
+_DEPLOYMENT_ENDS: Mapping[Kind, str] = {"customer": "-deployment", "shared host": "-edge"}
+
 
 @dataclass(frozen=True, order=True)
 class Owner:
@@ -35,6 +44,11 @@ class Owners:
         """Return what is known of a resource: as it was before, else as it is to become."""
         return self._states.get(urn, {})
 
+    @property
+    def ids(self) -> set[str]:
+        """The ids of the customers and hosts that the steps are about."""
+        return {name_of(urn) for urn in self._states if is_owner(urn)}
+
     def of(self, urn: str) -> Owner:
         """Return whose a resource is: that of the innermost customer or host around it."""
         chain = [urn]
@@ -54,7 +68,16 @@ def _from_name(urn: str) -> Owner | None:
     """
     types = urn.split("::")[2].split("$")
     kind = _COMPONENTS.get(types[0])
-    return Owner(kind, name_of(urn).rpartition("-")[0]) if kind and len(types) > 1 else None
+    if kind is None or len(types) < 2:
+        return None
+    end = _DEPLOYMENT_ENDS[kind] if types[1] == "clawdet:index:Deployment" else _ENDS.get(types[1])
+    # What is within a part is called like it, with more at its end.  Ids may have such ends too, so the last one counts.
+    return Owner(kind, name_of(urn).rpartition(end)[0]) if end else None
+
+
+def is_owner(urn: str) -> bool:
+    """Return whether a resource is the component of a customer or of a shared host."""
+    return type_of(urn) in _COMPONENTS
 
 
 def type_of(urn: str) -> str:

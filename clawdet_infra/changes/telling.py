@@ -188,9 +188,15 @@ def _is_tenant(loss: Loss, owners: Owners) -> bool:
     return type_of(loss.urn) == DEPLOYMENT and bool((state.get("inputs") or {}).get("delete"))
 
 
+def _moves(loss: Loss) -> bool:
+    """Say whether a deployment is deleted of a customer who stays, on another server."""
+    return type_of(loss.urn) == DEPLOYMENT and loss.data is not None
+
+
 def _sentence(loss: Loss, data: str) -> str:
     if not loss.replaced:
-        return f"{loss.name} is deleted, with {data}"
+        elsewhere = ", because the customer gets another server" if _moves(loss) else ""
+        return f"{loss.name} is deleted{elsewhere}, with {data}"
     why = f" because of another {', '.join(loss.reasons)}" if loss.reasons else ""
     return f"{loss.name} is deleted and made anew{why}; lost with the old one: {data}"
 

@@ -155,7 +155,7 @@ class Customer(pulumi.ComponentResource):
 
         pinned = pulumi.Output.all(**images)
         return Deployment(
-            f"{name}-deployment",
+            layout.deployment,
             DeploymentArgs(
                 connection=place.connection,
                 summary=pinned.apply(lambda values: render.summary(layout, bundle(values))),
@@ -167,6 +167,7 @@ class Customer(pulumi.ComponentResource):
                 parent=self,
                 # Records first: an ACME client that sees a wrong answer waits minutes before it tries again.
                 depends_on=[*records.ready, *args.after, *place.ready],
+                aliases=[pulumi.Alias(name=layout.old_deployment)] if layout.place else None,
             ),
         )
 

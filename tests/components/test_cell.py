@@ -46,7 +46,7 @@ def cell(customers: list[dict[str, Any]]) -> tuple[Recorder, dict[str, Any]]:
 def test_a_cell_declares_its_customers_and_nothing_that_the_base_has() -> None:
     recorder, _ = cell(NEWCOMERS)
     assert set(recorder.of_type(SERVER)) == {"bob-server"}
-    assert set(recorder.of_type(REMOTE)) == {"bob-deployment", "carol-deployment"}
+    assert set(recorder.of_type(REMOTE)) == {"bob-deployment", "carol-deployment@shared-1"}
     shared = {"index/firewall", "index/zone:", "index/sshKey"}
     assert not [one.typ for one in recorder.resources.values() if any(kind in one.typ for kind in shared)]
 
@@ -76,7 +76,7 @@ def test_deployments_log_in_with_the_key_of_the_base() -> None:
 def test_a_free_customer_lives_on_the_host_of_the_base() -> None:
     recorder, outputs = cell(NEWCOMERS)
     host = base()["base"]["hosts"]["shared-1"]
-    connection = recorder.of_type(REMOTE)["carol-deployment"]["connection"]
+    connection = recorder.of_type(REMOTE)["carol-deployment@shared-1"]["connection"]
     assert (connection["host"], connection["hostKey"]) == (host["ipv4"], host["host_key"])
     [address] = recorder.of_type(RECORD_SET)["carol-dns-aaaa"]["records"]
     assert address["value"] == host["ipv6"]
@@ -102,7 +102,8 @@ def test_a_server_that_is_there_is_used_and_not_rented() -> None:
     there = customer("dave", existingServer={"ipv4": "198.51.100.7", "hostKey": HOST_KEY})
     recorder, outputs = cell([there])
     assert not recorder.of_type(SERVER)
-    deployment = recorder.of_type(REMOTE)["dave-deployment"]
+    [(name, deployment)] = recorder.of_type(REMOTE).items()
+    assert name.startswith("dave-deployment@existing-"), "on another server it would be another resource"
     assert (deployment["connection"]["host"], deployment["connection"]["hostKey"]) == ("198.51.100.7", HOST_KEY)
     assert deployment["delete"], "the customer would stay on a server that is not removed with it"
     assert set(recorder.of_type(RECORD_SET)) == {"dave-dns-a"}

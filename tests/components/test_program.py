@@ -50,7 +50,7 @@ def test_the_record_of_a_free_customer_leads_to_the_shared_host() -> None:
 def test_every_customer_has_one_deployment_and_one_health_check() -> None:
     recorder, _ = declared()
     assert set(recorder.of_type(REMOTE)) == {
-        "alice-deployment",
+        "alice-deployment@shared-1",
         "user123-deployment",
         "acme-deployment",
         "shared-1-edge",
@@ -132,7 +132,7 @@ def test_secrets_are_in_no_command_text_and_no_user_data() -> None:
 
 def test_a_tenant_of_a_shared_host_is_removed_by_a_command_and_others_with_their_server() -> None:
     commands = declared()[0].of_type(REMOTE)
-    assert "delete" in commands["alice-deployment"], "nothing else removes the containers and data of a tenant"
+    assert "delete" in commands["alice-deployment@shared-1"], "nothing else removes the containers and data of a tenant"
     assert "delete" not in commands["user123-deployment"], "the server goes, and everything on it"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -169,3 +170,45 @@ def test_a_stack_of_the_automation_api_is_asked_in_the_same_way(
     customers = [(one.id, one.verdict) for one in told.subjects if one.kind == "customer"]
     assert customers == [("acme", "new"), ("alice", "new"), ("user123", "new")]
     assert CANARY_API_KEY not in str(planned)
+
+
+OLD_NAMES = """
+from clawdet_infra.layout import CustomerLayout
+CustomerLayout.deployment, CustomerLayout.place = CustomerLayout.old_deployment, None
+"""
+
+
+def _deployments(fleet: Fleet) -> set[str]:
+    state = json.loads(fleet.stack.pulumi("stack", "export", "--stack", fleet.stack.name).ok().output)
+    commands = [one for one in state["deployment"]["resources"] if one["type"] == "command:remote:Command"]
+    return {one["urn"].rpartition("::")[2] for one in commands}
+
+
+def test_a_free_customer_who_becomes_a_paying_one_is_named_and_leaves_nothing_behind(fleet: Fleet) -> None:
+    assert "alice-deployment@shared-1" in _deployments(fleet)
+    fleet.want([customer("alice", "pro"), USER123, ACME])
+    told = fleet.report()
+    assert told["code"] == 5
+    assert [(one["rule"], one["about"]) for one in told["stacks"][0]["objections"]] == [
+        ("data_loss", ["customer alice"])
+    ]
+    assert fleet.up().code == 5
+    fleet.up("--allow-loss", "alice").ok()
+    assert _deployments(fleet) == {"alice-deployment", "user123-deployment", "acme-deployment", "shared-1-edge"}
+
+
+def test_what_an_older_release_deployed_is_adopted_and_then_moved(fleet: Fleet) -> None:
+    program = fleet.stack.folder / "__main__.py"
+    text = program.read_text()
+    program.write_text(OLD_NAMES + text)
+    fleet.up("--allow-loss", "alice").ok()
+    assert "alice-deployment" in _deployments(fleet)
+    program.write_text(text)
+    fleet.want([customer("alice", "pro"), USER123, ACME])
+    told = fleet.report("--allow-loss", "alice")
+    assert told["code"] == 5
+    assert [one["rule"] for one in told["stacks"][0]["objections"]] == ["left_behind"]
+    fleet.want()
+    assert fleet.report("--full")["stacks"][0]["subjects"] == [], "another name changes nothing on the server"
+    fleet.up().ok()
+    assert "alice-deployment@shared-1" in _deployments(fleet)

@@ -303,6 +303,29 @@ async def test_a_customer_who_changes_plan_keeps_their_data_and_token(dedicated:
         assert dedicated.run("docker exec big-gateway-1 cat /home/node/.openclaw/kept") == "precious\n"
 
 
+async def test_a_restore_that_was_killed_between_its_renames_is_finished_first(
+    dedicated: Place, big: CustomerLayout
+) -> None:
+    folder = dedicated.run("docker volume inspect --format '{{.Mountpoint}}' big_state").strip()
+    home = "/srv/clawdet/big"
+    dedicated.run(f"echo precious > {folder}/conversation && docker stop big-gateway-1")
+    good = int(dedicated.run(f"basename $(readlink {home}/good)"))
+    dedicated.run(
+        f"cp -a {folder} {home}/state-before-upgrade && printf {good} > {home}/state-before-upgrade.release"
+        f" && cp -a {folder} {folder}.restored && echo migrated > {folder}/conversation"
+        f" && echo 'bring the copy' > {home}/state-restoring && mv {folder} {folder}.replaced"
+    )
+    # Docker starts without the folder of its volume, and the guard does not start the gateway on it.
+    dedicated.run("systemctl restart docker")
+    dedicated.guard()
+    ran = dedicated.deploy(dedicated.payload(big))
+    assert ran.code == 0, ran.errors
+    assert dedicated.run(f"cat {folder}/conversation {home}/state-set-aside/conversation") == "precious\nmigrated\n"
+    assert dedicated.run(f"ls -d {folder}* {home}/state-*").split() == [f"{home}/state-set-aside", folder]
+    outcome = await probe_until_healthy(dedicated.target(big, deadline_seconds=60))
+    assert outcome.verdict.healthy, outcome.verdict.failure
+
+
 async def test_a_reboot_brings_everything_back_behind_the_same_rules(dedicated: Place, big: CustomerLayout) -> None:
     dedicated.run("docker exec big-gateway-1 sh -c 'echo precious > /home/node/.openclaw/kept'")
     dedicated.reboot()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from clawdet_infra.changes.guarding import guard, losses
+from clawdet_infra.changes.owners import Owner, Owners
 
 STACK = "urn:pulumi:prod::clawdet::pulumi:pulumi:Stack::clawdet-prod"
 SERVER = "hcloud:index/server:Server"
@@ -106,6 +107,77 @@ def test_a_free_customer_may_go_but_its_deployment_may_not_be_replaced() -> None
     assert guard(tenant("delete", "alice")) == []
     [finding] = guard(tenant("replace", "alice"))
     assert "all data of the customer" in finding.message
+
+
+def moved(identity: str, *ops: tuple[str, str]) -> list[dict[str, Any]]:
+    """The steps of a customer who stays, with a deployment for each op and name."""
+    top = "clawdet:index:Customer"
+    its = [step(op, f"{top}${COMMAND}", name, urn(top, identity), inputs={"delete": "x"}) for op, name in ops]
+    return [*its, step("same", top, identity)]
+
+
+def test_a_customer_who_gets_another_server_without_its_data_has_to_be_named() -> None:
+    steps = moved("alice", ("delete", "alice-deployment@shared-1"), ("create", "alice-deployment@shared-2"))
+    [finding] = guard(steps)
+    assert finding.rule == "data_loss"
+    assert finding.concerns == ("customer alice",)
+    assert "alice-deployment@shared-1 would be deleted, with all data of the customer" in finding.message
+    assert guard(steps, named=["bob"]) != []
+    assert guard(steps, named=["alice"]) == []
+
+
+@pytest.mark.parametrize(
+    ("was", "name", "is_removable", "refused"),
+    [
+        ("alice-deployment", "alice-deployment", False, True),
+        ("alice-deployment", "alice-deployment@shared-2", True, True),
+        ("alice-deployment", "alice-deployment@shared-1", True, False),
+        ("alice-deployment@shared-1", "alice-deployment@shared-1", True, False),
+    ],
+)
+def test_what_an_older_release_deployed_never_stays_behind(
+    was: str, name: str, is_removable: bool, refused: bool
+) -> None:
+    top = "clawdet:index:Customer"
+    deployment = step("update", f"{top}${COMMAND}", name, urn(top, "alice"), inputs={"delete": "x"})
+    deployment["oldState"]["urn"] = urn(f"{top}${COMMAND}", was)
+    deployment["newState"] = {"inputs": {"delete": "x"} if is_removable else {}}
+    customer = step("update", top, "alice")
+    customer["oldState"]["outputs"] = {"host": "shared-1"}
+    findings = guard([deployment, customer], named=["alice"])
+    assert [one.rule for one in findings] == ["left_behind"] * refused
+    assert all("customer alice gets another server, and would go on running on shared-1" in one.message for one in findings)
+
+
+def test_a_name_that_two_could_mean_lets_only_the_one_go_whose_id_it_is() -> None:
+    # The first customer's server is called like the second customer.
+    steps = [*instance("delete", "acme"), *instance("delete", "acme-server")]
+    assert [one.concerns for one in guard(steps, named=["acme-server"])] == [("customer acme",)]
+    assert [one.concerns for one in guard(steps, named=["acme"])] == [("customer acme-server",)]
+    base = "clawdet:index:Base"
+    zone = step("delete", f"{base}$hcloud:index/zone:Zone", "base-zone", urn(base, "base"))
+    steps = [zone, step("same", base, "base"), *instance("delete", "base")]
+    [finding] = guard(steps, named=["base"])
+    assert "the DNS zone" in finding.message
+
+
+@pytest.mark.parametrize("identity", ["acme", "acme-dns", "acme-server", "acme-server-host-key"])
+@pytest.mark.parametrize(
+    ("kind", "end"),
+    [
+        (f"DnsRecords${RECORD_SET}", "-dns-aaaa"),
+        (f"Server${SERVER}", "-server"),
+        ("Server$clawdet:index:KeyPair$random:index/randomPassword:RandomPassword", "-server-host-key"),
+        (f"Deployment${COMMAND}", "-deployment@shared-1"),
+        ("HealthCheck$command:local:Command", "-health"),
+    ],
+)
+def test_a_part_is_known_by_its_name_where_the_engine_did_not_come_to_what_it_is_in(
+    identity: str, kind: str, end: str
+) -> None:
+    part = step("delete", f"clawdet:index:Customer$clawdet:index:{kind}", f"{identity}{end}")
+    part["oldState"]["parent"] = ""
+    assert Owners([part]).of(part["urn"]) == Owner("customer", identity)
 
 
 def test_more_losses_than_may_be_are_stopped_unless_enough_of_them_are_named() -> None:
