@@ -29,7 +29,7 @@ def health(
     stacks: Stacks = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Look again and again, until Ctrl-C.")] = False,
     interval: Annotated[float, typer.Option(min=1, help="With --watch: seconds from one round to the next.")] = 10,
-    host: Annotated[bool, typer.Option("--host", help="Ask all servers too: containers, memory, disk.")] = False,
+    host: Annotated[bool, typer.Option("--host", help="Ask all servers too: containers, memory, disk, strays.")] = False,
     deadline: Annotated[
         float, typer.Option(min=1, max=600, help="A round takes no longer than this, in seconds.")
     ] = 55,
@@ -71,9 +71,9 @@ def _once(checker: Checker, host: bool, json_output: bool) -> Round:
 
     done = checker.look()
     if json_output:
-        project.print_json(facts(done, checker.instances))
+        project.print_json(facts(done, checker.instances, checker.strays))
     else:
-        typer.echo(as_text(done, checker.instances, host=host))
+        typer.echo(as_text(done, checker.instances, host=host, strays=checker.strays))
     return done
 
 
@@ -88,13 +88,23 @@ def _watch(checker: Checker, interval: float, host: bool, json_output: bool) -> 
     console = Console()
     if json_output:
         return _again(
-            checker, interval, lambda done: typer.echo(json.dumps(facts(done, checker.instances), default=str))
+            checker,
+            interval,
+            lambda done: typer.echo(json.dumps(facts(done, checker.instances, checker.strays), default=str)),
         )
     if not console.is_terminal:
-        return _again(checker, interval, lambda done: typer.echo(as_text(done, checker.instances, host=host)))
+        return _again(
+            checker,
+            interval,
+            lambda done: typer.echo(as_text(done, checker.instances, host=host, strays=checker.strays)),
+        )
     with Live(console=console, auto_refresh=False) as live:
         return _again(
-            checker, interval, lambda done: live.update(as_table(done, checker.instances, host=host), refresh=True)
+            checker,
+            interval,
+            lambda done: live.update(
+                as_table(done, checker.instances, host=host, strays=checker.strays), refresh=True
+            ),
         )
 
 

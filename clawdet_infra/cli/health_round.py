@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from clawdet_infra.fleet.hosts import Hosts
+from clawdet_infra.fleet.hosts.strays import StrayReport, find_strays
 from clawdet_infra.fleet.instance import Instance, Inventory, Server
 from clawdet_infra.fleet.provider import Provider
 from clawdet_infra.fleet.records import ServerStatus
@@ -17,7 +18,8 @@ from clawdet_infra.inventory import Cached, Loader
 class Checker:
     """Looks at the same choice of instances as often as it is asked to; stacks that change are read again.
 
-    `ids` are those to look at, all where there are none, and `stacks` those to read, all where that is None.
+    `ids` are those to look at, all where there are none, and `stacks` those to read, all where that is None.  Where it
+    looks at all of them and asks the servers, `strays` has what it found that no stack declares.
     """
 
     def __init__(
@@ -28,7 +30,10 @@ class Checker:
         self._ids = list(ids)
         self._ask_hosts = ask_hosts
         self._policy = RoundPolicy(deadline_seconds=deadline)
+        # Customers of several stacks share servers, so only all stacks together say what is a stray.
+        self._asks_for_strays = ask_hosts and not stacks and not self._ids
         self.instances: dict[str, Instance] = {}
+        self.strays: StrayReport | None = None
 
     def choose(self) -> Inventory:
         """Read who there is.  Raises InventoryError, and KeyError for an id that no stack has."""
@@ -42,6 +47,8 @@ class Checker:
 
     async def _look(self, inventory: Inventory) -> Round:
         async with Hosts(inventory.login_keys) as hosts:
+            if self._asks_for_strays:
+                self.strays = await find_strays(inventory, hosts)
             return await look_round(
                 list(self.instances.values()),
                 inventory.clouds,

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clawdet_infra.cli.columns import columns
+from clawdet_infra.fleet.hosts.strays import StrayReport
 from clawdet_infra.fleet.instance import Instance
 from clawdet_infra.fleet.records import HostFailure, HostLook, Observation
 from clawdet_infra.fleet.rounds import Round
@@ -23,13 +24,18 @@ _UNSEEN = "not looked at"
 _WORST_FIRST = ("down", _UNSEEN, "slow", "healthy")
 
 
-def as_text(done: Round, instances: Mapping[str, Instance], *, host: bool = False) -> str:
-    """The round in columns, one line an instance, with a line that sums it up."""
+def as_text(
+    done: Round, instances: Mapping[str, Instance], *, host: bool = False, strays: StrayReport | None = None
+) -> str:
+    """The round in columns, one line an instance, then a line for each stray, and a line that sums it up."""
     head, *rows = _rows(done, instances, host)
-    return "\n".join(filter(None, (columns([head, *rows]) if rows else "", _summary(done))))
+    more = strays.sentences if strays else []
+    return "\n".join(filter(None, (columns([head, *rows]) if rows else "", *more, _summary(done))))
 
 
-def as_table(done: Round, instances: Mapping[str, Instance], *, host: bool = False) -> Group:
+def as_table(
+    done: Round, instances: Mapping[str, Instance], *, host: bool = False, strays: StrayReport | None = None
+) -> Group:
     """The round for a terminal, which has an end: the worst first, in colours, and sentences below the table."""
     head, *rows = _rows(done, instances, host)
     rows.sort(key=lambda row: _WORST_FIRST.index(row[_CONDITION]))
@@ -42,10 +48,11 @@ def as_table(done: Round, instances: Mapping[str, Instance], *, host: bool = Fal
         cells[_CONDITION].stylize(_COLOURS[row[_CONDITION]])
         table.add_row(*cells)
     sentences = [Text.assemble((f"{row[0]}: ", _COLOURS[row[_CONDITION]]), row[-1]) for row in rows if row[-1]]
+    sentences += [Text(one) for one in (strays.sentences if strays else [])]
     return Group(table, *sentences, Text(_summary(done)))
 
 
-def facts(done: Round, instances: Mapping[str, Instance]) -> dict[str, Any]:
+def facts(done: Round, instances: Mapping[str, Instance], strays: StrayReport | None = None) -> dict[str, Any]:
     """The round as plain values, for JSON; no secret is in it."""
     return {
         "seconds": done.seconds,
@@ -55,6 +62,7 @@ def facts(done: Round, instances: Mapping[str, Instance]) -> dict[str, Any]:
             for one in done.observations
         ],
         "not_looked_at": done.unseen,
+        "strays": [asdict(one) for one in strays.strays] if strays else None,
     }
 
 

@@ -23,6 +23,7 @@ from clawdet_infra.cli import (
     recover,
     restart,
     ssh,
+    strays,
     token,
     trial,
     up,
@@ -48,6 +49,7 @@ app.command("list")(provision.list_)
 app.command("recover")(recover.recover)
 app.command("history")(history.history)
 app.command("health")(health.health)
+app.command("strays")(strays.strays)
 app.command("daemon")(daemon.daemon)
 app.command("metrics")(metrics.metrics)
 app.command("ps")(ps.ps)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from clawdet_infra.reviews.commands import Commands
 from clawdet_infra.reviews.errors import SettingsError
 from clawdet_infra.reviews.losses import NamedLosses
-from clawdet_infra.reviews.markdown import paragraphs
+from clawdet_infra.reviews.markdown import block, paragraphs
 from clawdet_infra.reviews.preview import preview_command, told
 from clawdet_infra.reviews.report import Report
 from clawdet_infra.reviews.run import Run
@@ -15,6 +15,9 @@ from clawdet_infra.reviews.secrecy import has_secrets, with_secrets
 
 KIND = "drift"
 NONE = 0
+STRAYS = 7
+"""How `clawdet strays` ends where it finds any."""
+
 DRIFTED = frozenset({5, 7})
 """How a preview ends that finds changes where none were expected; 5 where they would also lose something."""
 
@@ -31,9 +34,10 @@ def drift(run: Run, stacks: Sequence[str], environment: Mapping[str, str], comma
         )
     command = preview_command(stacks, NamedLosses(), "--refresh", "--expect-no-changes")
     done = commands(command, with_secrets(environment), quiet=True)
+    strays = commands(["clawdet", "strays"], with_secrets(environment), quiet=True)
     footer = f"<sub>Commit `{run.commit[:12]}`, [job]({run.page})</sub>"
     if done.code == NONE:
-        first = "The fleet is as it is declared."
+        first = "The fleet is as it is declared." if strays.code != STRAYS else "The stacks are as they are declared."
     elif done.code in DRIFTED:
         first = (
             "The fleet is not what the main branch declares. Either somebody changed it by hand, or what was merged is "
@@ -41,4 +45,9 @@ def drift(run: Run, stacks: Sequence[str], environment: Mapping[str, str], comma
         )
     else:
         first = f"The check could not be made (exit code {done.code})."
-    return Report(kind=KIND, code=done.code, commit=run.commit, text=paragraphs([first, told(done), footer]))
+    # What servers have besides is drift too, but no engine sees it.  A job that may not log in to them says so only.
+    code = STRAYS if strays.code == STRAYS and done.code in (NONE, *DRIFTED) else done.code
+    parts = [first, told(done)]
+    if strays.code != NONE:
+        parts += ["On the servers, beside what the stacks declare:", block(strays.output + strays.messages)]
+    return Report(kind=KIND, code=code, commit=run.commit, text=paragraphs([*parts, footer]))

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from pydantic import SecretStr
@@ -20,6 +21,7 @@ from typer.testing import CliRunner
 from clawdet_infra.cli import health_round
 from clawdet_infra.cli.health_table import as_table, as_text, facts
 from clawdet_infra.cli.main import app
+from clawdet_infra.fleet.hosts import HostError
 from clawdet_infra.fleet.instance import Instance, Inventory, Server
 from clawdet_infra.fleet.records import Condition, HostFailure, HostLook, Observation
 from clawdet_infra.fleet.rounds import Round, RoundPolicy
@@ -52,6 +54,9 @@ class Hosts:
 
     async def __aexit__(self, *_: object) -> None:
         pass
+
+    async def on(self, server: Server) -> NoReturn:
+        raise HostError(f"nobody logs in to {server.name}")
 
     async def look(self, _: Server, instances: Sequence[Instance]) -> Mapping[str, HostLook | HostFailure]:
         return {one.id: self.said for one in instances}

@@ -1,0 +1,41 @@
+"""What the nightly check says, from what the commands that it runs say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from clawdet_infra.reviews.commands import Done
+from clawdet_infra.reviews.drift import drift
+from clawdet_infra.reviews.report import Report
+from clawdet_infra.reviews.run import Run
+
+STRAY = "shared-1 has the deployment alice, which no stack declares: 2 containers, volumes alice_state\n"
+
+
+def checked(preview: int, strays: int, said: str = "") -> Report:
+    def commands(arguments: Sequence[str], _: Mapping[str, str], *, quiet: bool = False) -> Done:
+        assert quiet, "what servers have is not for a public log"
+        return Done(strays, said, "") if arguments[1] == "strays" else Done(preview, "a report", "")
+
+    environment = {"PULUMI_CONFIG_PASSPHRASE": "passphrase", "HCLOUD_TOKEN": "token"}
+    run = Run(forge="github", commit="c" * 40, number=1, page="https://forge.test/job/1")
+    return drift(run, ["prod"], environment, commands)
+
+
+@pytest.mark.parametrize(("preview", "code"), [(0, 7), (7, 7), (5, 7), (1, 1)])
+def test_what_no_stack_declares_is_drift(preview: int, code: int) -> None:
+    report = checked(preview, 7, STRAY)
+    assert report.code == code
+    assert "which no stack declares" in report.text
+
+
+def test_servers_that_cannot_be_asked_are_told_and_no_drift() -> None:
+    report = checked(0, 1, "shared-1 could not be asked for strays: shared-1 does not answer\n")
+    assert report.code == 0
+    assert "could not be asked for strays" in report.text
+
+
+def test_a_fleet_without_strays_says_nothing_of_them() -> None:
+    assert "On the servers" not in checked(0, 0).text
