@@ -29,7 +29,9 @@ def aside(
         if one.wanted != Wish.PRESENT or not one.failed or one.id not in placed:
             continue
         layout, resources = layouts.get(one.id), resources_of(exported, one.id)
-        if layout is None or (layout.server is not None and not any(resource["type"] == SERVER for resource in resources)):
+        if layout is None or (
+            layout.server is not None and not any(resource["type"] == SERVER for resource in resources)
+        ):
             continue
         there = (str(resource["urn"]) for resource in resources if resource.get("custom"))
         # What failed the first time is not in the state, and would be made.

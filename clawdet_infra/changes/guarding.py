@@ -79,7 +79,7 @@ def losses(steps: Iterable[Mapping[str, Any]]) -> list[Loss]:
 def _names(urn: str, owner: Owner, owners: Owners) -> frozenset[str]:
     """Return what a loss can be named by: its URN, its owner's id, and its own name.
 
-    Not by what is also the id of another customer or host: `acme-server` is the server of `acme`, and may be a customer.
+    Not by what is also the id of another customer or host: `acme-server` is `acme`'s server, and may be a customer.
     """
     own = {owner.id} if owner.kind != "shared" else {owner.id} - owners.ids
     return frozenset({urn} | own | ({name_of(urn)} - owners.ids))
@@ -140,7 +140,7 @@ def _left_finding(owner: Owner, server: str) -> Finding:
     return Finding(
         rule="left_behind",
         message=f"{owner} gets another server, and would go on running on {server} too, with all its data.",
-        hint="First update without this change, so that the old deployment can be removed with it. Then make the change.",
+        hint="First update without this change, so that the old deployment can be removed later. Then make it.",
         concerns=(str(owner),),
     )
 

@@ -71,7 +71,7 @@ def _from_name(urn: str) -> Owner | None:
     if kind is None or len(types) < 2:
         return None
     end = _DEPLOYMENT_ENDS[kind] if types[1] == "clawdet:index:Deployment" else _ENDS.get(types[1])
-    # What is within a part is called like it, with more at its end.  Ids may have such ends too, so the last one counts.
+    # What is within a part is called like it, with more at its end.  Ids may end so too, so the last one counts.
     return Owner(kind, name_of(urn).rpartition(end)[0]) if end else None
 
 

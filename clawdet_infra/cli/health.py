@@ -29,7 +29,9 @@ def health(
     stacks: Stacks = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Look again and again, until Ctrl-C.")] = False,
     interval: Annotated[float, typer.Option(min=1, help="With --watch: seconds from one round to the next.")] = 10,
-    host: Annotated[bool, typer.Option("--host", help="Ask all servers too: containers, memory, disk, strays.")] = False,
+    host: Annotated[
+        bool, typer.Option("--host", help="Ask all servers too: containers, memory, disk, strays.")
+    ] = False,
     deadline: Annotated[
         float, typer.Option(min=1, max=600, help="A round takes no longer than this, in seconds.")
     ] = 55,
@@ -102,9 +104,7 @@ def _watch(checker: Checker, interval: float, host: bool, json_output: bool) -> 
         return _again(
             checker,
             interval,
-            lambda done: live.update(
-                as_table(done, checker.instances, host=host, strays=checker.strays), refresh=True
-            ),
+            lambda done: live.update(as_table(done, checker.instances, host=host, strays=checker.strays), refresh=True),
         )
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from clawdet_infra.remote.commands import Answer, must, run
+from clawdet_infra.remote.commands import must, run
 from clawdet_infra.remote.failures import DeploymentError
 from clawdet_infra.remote.names import owned
 
 _PULL_SECONDS = 900
-_PULL_TRIES = 3
+_PULL_PAUSES = (1, 5)
+_LIMITED_PAUSES = (15, 30, 60, 120, 240)
 _UP_SECONDS = 240
 _PROJECT = "com.docker.compose.project"
 _SERVICE = "com.docker.compose.service"
@@ -25,20 +27,44 @@ OWN = "clawdet.deployment"
 _VOLUMES = ("state", "certificates")
 _NETWORKS = ("default", "edge")
 
+_NO_ADDRESSES = (
+    "Docker on this server has no addresses left for another network. Its configuration has more, which it reads when "
+    "it starts: run `systemctl restart docker` there, which restarts all gateways on the server"
+)
+
 # The user that the gateway runs as.
 _GATEWAY_UID = 1000
 
 
-def pull(image: str) -> None:
-    """Fetch an image, unless it is there."""
-    if run(["docker", "image", "inspect", "--format", "{{.Id}}", image], seconds=30).ok:
-        return
-    answer = Answer(1, "", "")
-    for _ in range(_PULL_TRIES):
-        answer = run(["docker", "pull", "--quiet", image], seconds=_PULL_SECONDS)
+def pull(images: Iterable[str]) -> None:
+    """Fetch images, unless they are there; all together take at most `_PULL_SECONDS`.
+
+    A registry that asks for fewer requests is given time.  Raises DeploymentError.
+    """
+    end = time.monotonic() + _PULL_SECONDS
+    for image in images:
+        if not run(["docker", "image", "inspect", "--format", "{{.Id}}", image], seconds=30).ok:
+            _pull(image, end)
+
+
+def _pull(image: str, end: float) -> None:
+    begun, tries = time.monotonic(), 0
+    while True:
+        answer = run(["docker", "pull", "--quiet", image], seconds=end - time.monotonic())
+        tries += 1
         if answer.ok:
             return
-    raise DeploymentError(f"pulling the image {image} failed: {answer.said}")
+        limited = "toomanyrequests" in answer.said or "429 Too Many" in answer.said
+        pauses = _LIMITED_PAUSES if limited else () if "manifest unknown" in answer.said else _PULL_PAUSES
+        if tries > len(pauses) or time.monotonic() + pauses[tries - 1] > end:
+            break
+        time.sleep(pauses[tries - 1])
+    text = f"pulling the image {image} failed: {answer.said}"
+    if tries > 1:
+        text += f" ({tries} tries in {time.monotonic() - begun:.0f} s)"
+    if limited:
+        text += "; the registry takes no more requests from this server for now: try later, or use a mirror"
+    raise DeploymentError(text)
 
 
 def forget(image: str) -> None:
@@ -76,7 +102,8 @@ class Project:
         command += list(services) or ["--remove-orphans"]
         answer = run(command, seconds=_UP_SECONDS)
         if not answer.ok:
-            raise DeploymentError(f"docker compose up failed: {answer.said}")
+            hint = f"; {_NO_ADDRESSES}" if "address pool" in answer.said else ""
+            raise DeploymentError(f"docker compose up failed: {answer.said}{hint}")
 
     def containers(self) -> list[dict[str, Any]]:
         """Return what Docker knows of the project's containers."""

@@ -64,17 +64,17 @@ class Deployment:
             # Customers of one host are deployed side by side.  The name is none that a customer can have.
             with self._lock(".guard"):
                 install_guard(self._payload)
+                if self._payload["docker_settings"]:
+                    server.set_address_pools(Path(self._payload["docker_settings"]))
             gateway.clear_preflights(self._name, self._directory)
             self._finish_restore()
         # Not under the lock, which repairs wait for: a registry may take minutes, or ask for a pause.
-        for image in self._payload["images"].values():
-            pull(image)
+        pull(self._payload["images"].values())
         with self._lock(self._name):
             restored = False
             release, good = self._releases.stage(self._payload), self._releases.good
-            for image in self._payload["images"].values():
-                # Another customer's deployment may have deleted one that nothing used yet.
-                pull(image)
+            # Another customer's deployment may have deleted one that nothing used yet.
+            pull(self._payload["images"].values())
             upgrade = self._has_gateway and gateway.upgrades(release, good)
             if upgrade:
                 self._try_out(release)

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from clawdet_infra.remote.commands import run
+from clawdet_infra.remote.commands import must, run
 from clawdet_infra.remote.failures import DeploymentError, LockHeldError
+from clawdet_infra.remote.files import write
 from clawdet_infra.remote.names import lock
 
 _PREPARED_SECONDS = 900
 _DOCKER_SECONDS = 120
+
+# The second is for servers where networks of Docker's own defaults, 172.17.0.0 to 172.31.255.255, are in the way.  The
+# default route of Hetzner's servers leads to 172.31.1.1.
+ADDRESS_POOLS = [{"base": "172.20.0.0/14", "size": 26}, {"base": "10.13.0.0/16", "size": 26}]
 
 
 def wait_until_prepared() -> None:
@@ -35,6 +41,27 @@ def wait_until_prepared() -> None:
     answer = run(["docker", "compose", "version"], seconds=20)
     if not answer.ok:
         raise DeploymentError(f"Docker Compose is missing on the server: {answer.said}")
+
+
+def set_address_pools(file: Path) -> None:
+    """Give Docker, by its configuration `file`, addresses for thousands of networks, unless somebody has set any.
+
+    Its own defaults end at 30 networks, which are 14 customers.  Docker reads the file when it starts.  It is restarted
+    here only where no container runs; else the setting waits for the next start.
+    """
+    try:
+        settings = json.loads(file.read_text())
+    except FileNotFoundError:
+        settings = {}
+    except ValueError:
+        raise DeploymentError(
+            f"{file} on the server is not JSON, so Docker will not start with it; correct it"
+        ) from None
+    if "default-address-pools" in settings:
+        return
+    write(file, json.dumps(settings | {"default-address-pools": ADDRESS_POOLS}, indent=1).encode(), 0o644)
+    if not must(["docker", "ps", "--quiet"], seconds=30, doing="listing containers").strip():
+        must(["systemctl", "restart", "docker.service"], seconds=_DOCKER_SECONDS, doing="restarting Docker")
 
 
 def lock_file(root: Path, name: str) -> Path:

@@ -67,7 +67,7 @@ class SavedState:
     def restore(self) -> None:
         """Put the copy in the data's place; what was there is kept in `state-set-aside`, never thrown away.
 
-        Nothing may use the data meanwhile.  A restore that was cut off goes on where it was.  The copy is gone after it.
+        Nothing may use the data meanwhile.  A restore that was cut off goes on where it was.  It ends without the copy.
         """
         beside = (self._restored, self._replaced)
         if not self.restoring:
@@ -116,7 +116,9 @@ def _clone(source: Path, target: Path) -> None:
     partial.mkdir(mode=0o700)
     command = ["cp", "--archive", "--reflink=auto", f"{source}/.", str(partial)]
     must(command, seconds=_COPY_SECONDS, doing="copying the customer's data")
-    must(["sync", "--file-system", str(partial)], seconds=_COPY_SECONDS, doing="writing the customer's data to the disk")
+    must(
+        ["sync", "--file-system", str(partial)], seconds=_COPY_SECONDS, doing="writing the customer's data to the disk"
+    )
     partial.rename(target)
     sync(target.parent)
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from clawdet_infra import remote
 from clawdet_infra.layout import CustomerLayout, HostLayout
-from clawdet_infra.render.bundle import COMPOSE_FILE, Bundle, site
 from clawdet_infra.remote import names
+from clawdet_infra.render.bundle import COMPOSE_FILE, Bundle, site
 from clawdet_infra.render.templates import text
 
 START_SECONDS = 240
@@ -19,6 +19,8 @@ START_SECONDS = 240
 
 # Where the guard is on a server; its service names the program too.
 _GUARD = {"program": "/usr/local/lib/clawdet/guard.pyz", "units": "/etc/systemd/system"}
+# Only hosts that customers share have more networks than Docker has addresses for.
+_DOCKER_SETTINGS = "/etc/docker/daemon.json"
 _CONFIG_FOLDER = re.compile(r"config/[0-9a-f]{16}/")
 _GUARD_UNITS = ("clawdet-guard.service", "clawdet-guard.timer")
 
@@ -65,6 +67,7 @@ def payload(customer: CustomerLayout, bundle: Bundle, environment: str, *, start
         bundle,
         name=f"customer {customer.id}",
         kind="customer",
+        docker_settings=None,
         project=customer.slug,
         directory=customer.directory,
         environment=environment,
@@ -89,6 +92,7 @@ def host_payload(host: HostLayout, bundle: Bundle, *, start_seconds: int = START
         bundle,
         name=f"shared host {host.id}",
         kind="host",
+        docker_settings=_DOCKER_SETTINGS,
         project=host.project,
         directory=host.directory,
         environment="",

@@ -11,6 +11,16 @@ apt() { DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 "$
 systemctl daemon-reload
 systemctl enable --now clawdet-container-firewall.service || log "the container firewall did not start"
 
+# Docker's own address pools end at 30 networks, which are 14 customers of a shared host.
+if [ ! -e /etc/docker/daemon.json ]; then
+    mkdir -p /etc/docker
+    cat > /etc/docker/daemon.json <<'END'
+{"default-address-pools": [{"base": "172.20.0.0/14", "size": 26}, {"base": "10.13.0.0/16", "size": 26}]}
+END
+    # Where Docker is a part of the image, it runs already, without containers.
+    [ -n "$(docker ps --quiet 2>/dev/null)" ] || systemctl try-restart docker.service || log "Docker did not restart"
+fi
+
 if ! command -v dockerd >/dev/null || ! docker compose version >/dev/null 2>&1; then
     for try in 1 2 3 4 5; do
         apt update && apt install -y --no-install-recommends docker.io docker-cli docker-compose iptables && break

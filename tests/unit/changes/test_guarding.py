@@ -146,7 +146,9 @@ def test_what_an_older_release_deployed_never_stays_behind(
     customer["oldState"]["outputs"] = {"host": "shared-1"}
     findings = guard([deployment, customer], named=["alice"])
     assert [one.rule for one in findings] == ["left_behind"] * refused
-    assert all("customer alice gets another server, and would go on running on shared-1" in one.message for one in findings)
+    assert all(
+        "customer alice gets another server, and would go on running on shared-1" in one.message for one in findings
+    )
 
 
 def test_a_name_that_two_could_mean_lets_only_the_one_go_whose_id_it_is() -> None:

@@ -32,7 +32,7 @@ def run(
     after: int | None = None,
     prepare: Callable[[], object] = lambda: None,
 ) -> Ran:
-    """Deploy, or remove; stop dead before or after the n-th step with Docker.  `prepare` is called in the fork first."""
+    """Deploy, or remove; stop dead before or after the n-th step with Docker.  The fork calls `prepare` first."""
     output, errors = where.bin / "stdout", where.bin / "stderr"
     fields = unpacked(payload) | ({"action": "remove"} if remove else {})
     with warnings.catch_warnings():

@@ -161,6 +161,7 @@ class Server:
             ("/srv/clawdet/", f"{self.root}/"),
             ("/usr/local/lib/clawdet", str(self.system / "lib")),
             ("/etc/systemd/system", str(self.system / "units")),
+            ("/etc/docker", str(self.system / "docker")),
         ):
             payload = payload.replace(real, ours)
         return payload

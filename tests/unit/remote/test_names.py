@@ -1,4 +1,4 @@
-"""No name that is made from one customer's id is ever another's, and nothing of another is touched because of its name."""
+"""No name that is made from one customer's id is ever another's, and what is called alike is never touched."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from clawdet_infra.render.bundle import COMPOSE_FILE
 from tests.unit.remote.server import Server
 from tests.unit.render.examples import PINNED, raw_fleet
 
-WORDS = """
+_WORDS = """
 1 a acme aaaa browser caddy certificates data default deployment dns edge gateway health host key lock namespace network
 preflight proxy release restored server shared site state token trial volume
-""".split()
+"""
+WORDS = _WORDS.split()
 JOINS = ("-", ".", "--")
 
 

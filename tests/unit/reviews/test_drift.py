@@ -9,7 +9,7 @@ import pytest
 from clawdet_infra.reviews.commands import Done
 from clawdet_infra.reviews.drift import drift
 from clawdet_infra.reviews.report import Report
-from clawdet_infra.reviews.run import Run
+from clawdet_infra.reviews.run import Forge, Run
 
 STRAY = "shared-1 has the deployment alice, which no stack declares: 2 containers, volumes alice_state\n"
 
@@ -17,10 +17,14 @@ STRAY = "shared-1 has the deployment alice, which no stack declares: 2 container
 def checked(preview: int, strays: int, said: str = "") -> Report:
     def commands(arguments: Sequence[str], _: Mapping[str, str], *, quiet: bool = False) -> Done:
         assert quiet, "what servers have is not for a public log"
-        return Done(strays, said, "") if arguments[1] == "strays" else Done(preview, "a report", "")
+        return (
+            Done(code=strays, output=said, messages="")
+            if arguments[1] == "strays"
+            else Done(code=preview, output="a report", messages="")
+        )
 
-    environment = {"PULUMI_CONFIG_PASSPHRASE": "passphrase", "HCLOUD_TOKEN": "token"}
-    run = Run(forge="github", commit="c" * 40, number=1, page="https://forge.test/job/1")
+    environment = {"PULUMI_CONFIG_PASSPHRASE": "passphrase", "HCLOUD_TOKEN": "token", "PULUMI_BACKEND_URL": "file://."}
+    run = Run(forge=Forge.GITHUB, commit="c" * 40, number=1, page="https://forge.test/job/1")
     return drift(run, ["prod"], environment, commands)
 
 

@@ -35,7 +35,7 @@ def deployments(root: str) -> dict[str, dict[str, Any]]:
     for own, project, version, volume in listed(
         "volume", "ls", labels=[_OWN, f"{_COMPOSE}.project", f"{_COMPOSE}.version", f"{_COMPOSE}.volume"]
     ):
-        # Until November 2026, volumes with data had Compose's labels only, but those that Compose itself made have more.
+        # Until November 2026, volumes with data had two of Compose's labels; those that Compose made have more.
         older = volume == "state" and not version
         name = own or (project if older or project in found else "")
         if name:

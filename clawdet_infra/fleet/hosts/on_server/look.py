@@ -68,7 +68,9 @@ def look(
                 wanted = quote(json.dumps({"label": [f"{_PROJECT}={project}"]}))
                 for one in api.get(f"/containers/json?all=1&filters={wanted}") or []:
                     # Something else on the server may have a Compose project of the same name.
-                    if (one.get("Labels") or {}).get(_DIRECTORY, f"{deployments}/{project}") != f"{deployments}/{project}":
+                    if (one.get("Labels") or {}).get(
+                        _DIRECTORY, f"{deployments}/{project}"
+                    ) != f"{deployments}/{project}":
                         continue
                     inspected = api.get(f"/containers/{one['Id']}/json")
                     if inspected is not None:
