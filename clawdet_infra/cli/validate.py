@@ -43,6 +43,8 @@ def validate(
     begun = time.perf_counter()
     fleet, problems = read_fleet(path)
     errors = [problem for problem in problems if not problem.warning]
+    if fleet is not None and not errors:
+        problems = [*problems, *_moves(fleet, path)]
     configuration = Check(
         name="configuration",
         detail=_size(fleet, errors),
@@ -74,6 +76,19 @@ def validate(
         wrong = len(errors) + len(findings)
         typer.echo(f"{path}: {f'{wrong} to mend' if wrong else 'valid'}")
     raise typer.Exit(Exit.CONFIGURATION if errors or findings else Exit.OK)
+
+
+def _moves(fleet: Fleet, path: Path) -> list[Problem]:
+    """Return warnings for customers who would get another server, as far as the last listing of instances knows."""
+    name = path.name.removeprefix("Pulumi.").removesuffix(".yaml")
+    if not (ROOT / ".clawdet" / "inventory.json").exists():
+        return []
+    # Imported where it is needed: most checkouts that are validated have no listing.
+    from clawdet_infra.inventory import read_listing
+    from clawdet_infra.inventory.moves import moves
+
+    listing = read_listing(ROOT)
+    return list(moves(fleet, name, listing.entries)) if listing else []
 
 
 def _size(fleet: Fleet | None, errors: Sequence[Problem]) -> str:
