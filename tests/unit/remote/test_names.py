@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from clawdet_infra import render
@@ -68,6 +68,8 @@ def derived(customer: CustomerLayout) -> Iterator[tuple[str, str]]:
                         yield "container", alias
 
 
+@example(ids=("acme", "acme-trial"), plans=("free", "free"))
+@example(ids=("acme", "acme.preflight"), plans=("pro", "enterprise"))
 @given(ids=pairs(), plans=st.tuples(*[st.sampled_from(["free", "pro", "enterprise"])] * 2))
 def test_no_derived_name_of_a_customer_is_any_of_anothers(ids: tuple[str, str], plans: tuple[str, str]) -> None:
     key = {"anthropicApiKey": "sk-ant-" + "a" * 30}
