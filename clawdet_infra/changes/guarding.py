@@ -6,7 +6,7 @@ engine plans: the `steps` of `pulumi preview --json`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,6 +121,7 @@ def guard(
     unnamed = [loss for loss in losses(steps) if not loss.is_named(named)]
     findings = [_data_finding(loss) for loss in unnamed if loss.data is not None]
     findings += [_left_finding(owner, server) for owner, server in left_behind(steps)]
+    findings += _old_removals(steps)
     owners = sorted({loss.owner_id for loss in unnamed})
     if len(owners) > most:
         findings.append(
@@ -133,6 +134,32 @@ def guard(
                 concerns=tuple(owners),
             )
         )
+    return findings
+
+
+def _old_removals(steps: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    """Return the removals that would take another customer's data with them.
+
+    A deployment is removed by the program that made it.  That of releases of before November 2026, whose resources do
+    not name the server, also removes what is called `ID-trial`.
+    """
+    owners = Owners(steps)
+    staying = {slug_of(identity): identity for identity in _staying(steps)}
+    findings = []
+    for step in steps:
+        urn, old = step["urn"], (step.get("oldState") or {}).get("inputs") or {}
+        removed = step["op"] in _DELETES | _REPLACES and type_of(urn) == _COMMAND and old.get("delete")
+        other = staying.get(f"{slug_of(owners.of(urn).id)}-trial") if removed and "@" not in name_of(urn) else None
+        if other is not None:
+            findings.append(
+                Finding(
+                    rule="old_removal",
+                    message=f"{name_of(urn)} would be removed by a program of before November 2026, which would remove "
+                    f"customer {other} on the same server too.",
+                    hint="First update without this change, which brings a newer program. Then make it.",
+                    concerns=(str(owners.of(urn)),),
+                )
+            )
     return findings
 
 

@@ -154,3 +154,14 @@ async def test_a_first_release_that_does_not_start_is_named_and_removed_without_
     assert "cora" not in left_on(shared)
     await healthy(shared, anna)
     await healthy(shared, bert)
+
+
+def test_a_shared_host_has_addresses_for_more_networks_than_docker_has_by_itself(shared: Place) -> None:
+    try:
+        shared.run("for n in $(seq 31); do docker network create full-$n > /dev/null || exit 1; done")
+        used = shared.run(
+            "docker network inspect --format '{{(index .IPAM.Config 0).Subnet}}' full-1 full-31 anna_edge"
+        )
+        assert all(one.endswith("/26") for one in used.split()), used
+    finally:
+        shared.run("docker network ls --quiet --filter name=full- | xargs --no-run-if-empty docker network rm")

@@ -151,6 +151,17 @@ def test_what_an_older_release_deployed_never_stays_behind(
     )
 
 
+def test_a_removal_by_an_old_program_that_would_remove_another_customer_too_waits_for_a_newer_one() -> None:
+    top = "clawdet:index:Customer"
+    others = [step("same", top, "acme.trial"), step("same", top, "bob")]
+    [finding] = guard([*tenant("delete", "acme"), *others], named=["acme"])
+    assert finding.rule == "old_removal"
+    assert "customer acme.trial" in finding.message
+    newer = [one | {"urn": one["urn"].replace("-deployment", "-deployment@h")} for one in tenant("delete", "acme")]
+    assert guard([*newer, *others]) == []
+    assert guard([*tenant("delete", "bob"), *others[:1]]) == []
+
+
 def test_a_name_that_two_could_mean_lets_only_the_one_go_whose_id_it_is() -> None:
     # The first customer's server is called like the second customer.
     steps = [*instance("delete", "acme"), *instance("delete", "acme-server")]
