@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
-from clawdet_infra.reviews.commands import Commands
+from clawdet_infra.reviews.commands import Commands, Done
 from clawdet_infra.reviews.errors import SettingsError
 from clawdet_infra.reviews.losses import NamedLosses
-from clawdet_infra.reviews.markdown import block, paragraphs
+from clawdet_infra.reviews.markdown import harmless, listed, paragraphs
 from clawdet_infra.reviews.preview import preview_command, told
 from clawdet_infra.reviews.report import Report
 from clawdet_infra.reviews.run import Run
@@ -34,7 +35,7 @@ def drift(run: Run, stacks: Sequence[str], environment: Mapping[str, str], comma
         )
     command = preview_command(stacks, NamedLosses(), "--refresh", "--expect-no-changes")
     done = commands(command, with_secrets(environment), quiet=True)
-    strays = commands(["clawdet", "strays"], with_secrets(environment), quiet=True)
+    strays = commands(["clawdet", "strays", "--json"], with_secrets(environment), quiet=True)
     footer = f"<sub>Commit `{run.commit[:12]}`, [job]({run.page})</sub>"
     if done.code == NONE:
         first = "The fleet is as it is declared." if strays.code != STRAYS else "The stacks are as they are declared."
@@ -47,7 +48,25 @@ def drift(run: Run, stacks: Sequence[str], environment: Mapping[str, str], comma
         first = f"The check could not be made (exit code {done.code})."
     # What servers have besides is drift too, but no engine sees it.  A job that may not log in to them says so only.
     code = STRAYS if strays.code == STRAYS and done.code in (NONE, *DRIFTED) else done.code
-    parts = [first, told(done)]
-    if strays.code != NONE:
-        parts += ["On the servers, beside what the stacks declare:", block(strays.output + strays.messages)]
-    return Report(kind=KIND, code=code, commit=run.commit, text=paragraphs([*parts, footer]))
+    parts = [first, told(done), *strays_told(strays), footer]
+    return Report(kind=KIND, code=code, commit=run.commit, text=paragraphs(parts))
+
+
+def strays_told(done: Done) -> list[str]:
+    """Return what `clawdet strays --json` found as Markdown; no address is in it, since issues may be public."""
+    if done.code == NONE:
+        return []
+    try:
+        found = json.loads(done.output)
+        strays = [
+            f"- {one['server']}: {one['deployment']}, {one['containers']} containers, "
+            f"volumes {listed(one['volumes']) or 'none'}"
+            for one in found["strays"]
+        ]
+        unasked = listed(sorted(found["failures"]))
+    except (ValueError, KeyError, TypeError):
+        return [f"Servers were not asked for strays: `clawdet strays` ended with {done.code}."]
+    parts = ["On servers, and declared by no stack:", harmless("\n".join(strays))] if strays else []
+    if unasked:
+        parts.append(f"These servers could not be asked for strays: {unasked}. `clawdet strays` says why.")
+    return parts

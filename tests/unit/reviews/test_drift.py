@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
 import pytest
@@ -11,10 +12,13 @@ from clawdet_infra.reviews.drift import drift
 from clawdet_infra.reviews.report import Report
 from clawdet_infra.reviews.run import Forge, Run
 
-STRAY = "shared-1 has the deployment alice, which no stack declares: 2 containers, volumes alice_state\n"
+STRAY = {"server": "shared-1", "deployment": "alice", "containers": 2, "volumes": ["alice_state"], "folder": None}
+WHY = "shared-1 (192.0.2.7) takes no SSH connection"
 
 
-def checked(preview: int, strays: int, said: str = "") -> Report:
+def checked(preview: int, strays: int, *found: dict[str, object], failures: dict[str, str] | None = None) -> Report:
+    said = json.dumps({"strays": found, "failures": failures or {}})
+
     def commands(arguments: Sequence[str], _: Mapping[str, str], *, quiet: bool = False) -> Done:
         assert quiet, "what servers have is not for a public log"
         return (
@@ -32,14 +36,15 @@ def checked(preview: int, strays: int, said: str = "") -> Report:
 def test_what_no_stack_declares_is_drift(preview: int, code: int) -> None:
     report = checked(preview, 7, STRAY)
     assert report.code == code
-    assert "which no stack declares" in report.text
+    assert "\n- shared-1: alice, 2 containers, volumes `alice_state`" in report.text
 
 
 def test_servers_that_cannot_be_asked_are_told_and_no_drift() -> None:
-    report = checked(0, 1, "shared-1 could not be asked for strays: shared-1 does not answer\n")
+    report = checked(0, 1, failures={"shared-1": WHY})
     assert report.code == 0
-    assert "could not be asked for strays" in report.text
+    assert "These servers could not be asked for strays: `shared-1`." in report.text
+    assert "192.0.2.7" not in report.text, "the issue may be public"
 
 
 def test_a_fleet_without_strays_says_nothing_of_them() -> None:
-    assert "On the servers" not in checked(0, 0).text
+    assert "strays" not in checked(0, 0).text
