@@ -11,6 +11,7 @@ from typing import Any
 from clawdet_infra.remote.commands import must, run
 from clawdet_infra.remote.containers import Project
 from clawdet_infra.remote.failures import DeploymentError
+from clawdet_infra.remote.names import owned
 from clawdet_infra.remote.server import lock_file, locked
 
 _RELOAD = ["caddy", "reload", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"]
@@ -82,7 +83,7 @@ def _forget_certificates(project: str, directory: Path) -> None:
     names = {first[1] for first in firsts if first}
     if None in firsts:
         return
-    volume = f"{project}_{_CERTIFICATES}"
+    volume = owned(project, _CERTIFICATES)
     found = run(["docker", "volume", "inspect", "--format", "{{.Mountpoint}}", volume], seconds=30)
     if not found.ok:  # Without a volume there is nothing in it.
         return
