@@ -246,7 +246,7 @@ def test_an_archive_that_its_release_does_not_vouch_for_is_neither_unpacked_nor_
     assert not [*(machine.cache / "engine").rglob("pulumi*")], "the archive was unpacked"
 
 
-@pytest.mark.parametrize("mirror", [archive("3.1.0")], indirect=True)
+@pytest.mark.parametrize("mirror", [archive("3.1.0")], indirect=True, ids=["3.1.0"])
 def test_another_version_than_the_pinned_one_is_not_taken(machine: Machine, mirror: Mirror, unpinned: Path) -> None:
     assert official.download() is None
     assert official.find() is None
