@@ -6,7 +6,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address
 
 import dns.exception
 import dns.flags
@@ -19,13 +19,12 @@ _LONGEST = 4096
 
 
 @contextlib.contextmanager
-def resolver_of(name: str, address: IPv4Address | IPv6Address) -> Iterator[str]:
-    """Answer questions about a name with an address; yields where (`127.0.0.1:PORT`), until the end of the block."""
-    kind = "A" if address.version == 4 else "AAAA"
+def resolver_of(name: str, address: IPv4Address) -> Iterator[str]:
+    """Answer questions about a name's A record with an address; yields where (`127.0.0.1:PORT`), until the end of the block."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listening:
         listening.bind(("127.0.0.1", 0))
         port = listening.getsockname()[1]
-        thread = threading.Thread(target=_serve, args=(listening, name, kind, str(address)), daemon=True)
+        thread = threading.Thread(target=_serve, args=(listening, name, str(address)), daemon=True)
         thread.start()
         try:
             yield f"127.0.0.1:{port}"
@@ -36,7 +35,7 @@ def resolver_of(name: str, address: IPv4Address | IPv6Address) -> Iterator[str]:
             thread.join()
 
 
-def _serve(listening: socket.socket, name: str, kind: str, address: str) -> None:
+def _serve(listening: socket.socket, name: str, address: str) -> None:
     while True:
         text, asker = listening.recvfrom(_LONGEST)
         if not text:
@@ -49,6 +48,6 @@ def _serve(listening: socket.socket, name: str, kind: str, address: str) -> None
         answer.flags |= dns.flags.AA
         for question in query.question:
             asked = question.name.to_text(omit_final_dot=True).lower()
-            if asked == name.lower() and question.rdtype == dns.rdatatype.from_text(kind):
-                answer.answer.append(dns.rrset.from_text(question.name, _TTL_SECONDS, "IN", kind, address))
+            if asked == name.lower() and question.rdtype == dns.rdatatype.A:
+                answer.answer.append(dns.rrset.from_text(question.name, _TTL_SECONDS, "IN", "A", address))
         listening.sendto(answer.to_wire(), asker)

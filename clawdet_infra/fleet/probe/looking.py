@@ -156,25 +156,15 @@ async def _stages(look: _Look, line: Line, session: aiohttp.ClientSession) -> No
 
 
 async def _address(target: Target) -> Address:
-    """Look the name up, hold it against the addresses that it should have, and choose where to connect."""
-    chosen: Address | None = None
-    wanted = [("A", target.ipv4), ("AAAA", target.ipv6)]
-    if target.ipv4 is None and target.ipv6 is not None:
-        wanted = [("AAAA", target.ipv6)]
-    for kind, expected in wanted:
-        if kind == "AAAA" and expected is None:
-            continue
-        found = await resolve(target.host, kind, target.resolver, target.request_seconds)
-        if isinstance(found, Failure):
-            raise StageError(found.stage, found.what, found.last_answer, found.sign)
-        if expected is not None and set(found) != {expected}:
-            answered = ", ".join(map(str, sorted(found, key=str)))
-            what = f"{target.host} should have the {kind} record {expected} alone"
-            raise StageError("dns", what, answered, "wrong-address")
-        chosen = chosen or found[0]
-    if chosen is None:
-        raise AssertionError("there is always a record to ask for")
-    return chosen
+    """Look the name up, check it against the address that it should have, and choose where to connect."""
+    found = await resolve(target.host, "A", target.resolver, target.request_seconds)
+    if isinstance(found, Failure):
+        raise StageError(found.stage, found.what, found.last_answer, found.sign)
+    if target.ipv4 is not None and set(found) != {target.ipv4}:
+        answered = ", ".join(map(str, sorted(found, key=str)))
+        what = f"{target.host} should have the A record {target.ipv4} alone"
+        raise StageError("dns", what, answered, "wrong-address")
+    return found[0]
 
 
 async def _alive(look: _Look, session: aiohttp.ClientSession) -> None:

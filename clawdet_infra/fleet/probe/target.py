@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, ip_address
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -14,7 +14,7 @@ from clawdet_infra.redaction import Redactor
 class Target(BaseModel):
     """One customer's gateway.
 
-    `ipv4` and `ipv6`, where given, are the addresses that the name must have.  `resolver` ("address:port") is asked
+    `ipv4`, where given, is the address that the name must have.  `resolver` ("address:port") is asked
     instead of the system's, `ca_bundle` (path of a PEM file) is trusted instead of the system's authorities.  Without
     `gateway_token` the gateway's API is not asked.  With `ipv6_records` the IPv6 addresses that the name has, although
     the fleet publishes none, have to serve it too.
@@ -28,7 +28,6 @@ class Target(BaseModel):
     password: SecretStr
     gateway_token: SecretStr | None = None
     ipv4: IPv4Address | None = None
-    ipv6: IPv6Address | None = None
     ipv6_records: bool = False
     resolver: str | None = None
     ca_bundle: str | None = None

@@ -67,17 +67,6 @@ async def test_a_resolver_that_does_not_answer(target: Make, names: Names) -> No
     assert "no answer about" in failed(await probe_once(target(request_seconds=0.3)), "dns").what
 
 
-async def test_the_ipv6_record_is_looked_at_where_it_is_asked_for(target: Make, names: Names) -> None:
-    assert "has no AAAA record" in failed(await probe_once(target(ipv6="fd00::1")), "dns").what
-    names.records[HOST, "AAAA"] = ["fd00::2"]
-    failure = failed(await probe_once(target(ipv6="fd00::1")), "dns")
-    assert "should have the AAAA record fd00::1 alone" in failure.what
-    names.records[HOST, "AAAA"] = ["fd00::1"]
-    verdict = await probe_once(target(ipv6="fd00::1"))
-    assert verdict.healthy
-    assert verdict.address == "127.0.0.1"
-
-
 async def test_an_ipv6_record_that_the_fleet_did_not_publish_has_to_serve_the_name(
     target: Make, names: Names, gateway: Gateway
 ) -> None:
