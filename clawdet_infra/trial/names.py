@@ -20,7 +20,7 @@ _LONGEST = 4096
 
 @contextlib.contextmanager
 def resolver_of(name: str, address: IPv4Address) -> Iterator[str]:
-    """Answer questions about a name's A record with an address; yields where (`127.0.0.1:PORT`), until the end of the block."""
+    """Answer questions about a name's A record with an address until the end of the block; yields `127.0.0.1:PORT`."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listening:
         listening.bind(("127.0.0.1", 0))
         port = listening.getsockname()[1]
