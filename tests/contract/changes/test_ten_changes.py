@@ -35,12 +35,12 @@ templates.FOLDER = pathlib.Path({folder!r})
 
 
 def _template(fleet: Fleet) -> None:
-    """The same list, with a new line in the template of everybody's proxy."""
+    """The same list, with a new site in the template of everybody's proxy."""
     folder = fleet.stack.folder / "templates"
     if not folder.exists():
         shutil.copytree(ROOT / "templates", folder)
         for caddyfile in (folder / "caddy").glob("*.Caddyfile.j2"):
-            caddyfile.write_text(caddyfile.read_text() + "\n# One line more.\n")
+            caddyfile.write_text(caddyfile.read_text() + "\nhttp://127.0.0.1:8181 {\n\trespond 204\n}\n")
     program = fleet.stack.folder / "__main__.py"
     program.write_text(PROGRAM.format(folder=str(folder)) + program.read_text())
     fleet.want()
