@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from ipaddress import IPv6Address, IPv6Network
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any
 
@@ -189,8 +189,7 @@ class Fleet:
         addresses = {}
         for name, one in names.items():
             server = servers[one["id"] if one["id"] in own else next(iter(set(servers) - own))]
-            first = str(IPv6Network(server.public_net.ipv6.ip)[1])
-            addresses |= {(name, "A"): server.public_net.ipv4.ip, (name, "AAAA"): first}
+            addresses[name, "A"] = server.public_net.ipv4.ip
         [zone] = client.zones.get_all(name=DOMAIN)
         labelled = zone.get_rrset_all(label_selector="clawdet-fleet")
         there = {(one.name, one.type): one.records[0].value for one in labelled}
