@@ -47,11 +47,12 @@ def up() -> None:
 
 @app.command("down")
 def down() -> None:
-    """Remove the local cloud, the state of the stack `local` and of its cells, and who signed up there.
+    """Remove the local cloud, the state of the stack `local` and of its cells, and who signed up or is listed there.
 
     Example: clawdet demo down
     """
     # Imported where it is needed: a database takes time that no other command should wait for.
+    from clawdet_infra.inventory.listing import forget_stacks
     from clawdet_infra.registry import Registry, RegistryError, cell_number, is_there, registry_url
 
     code = project.run([sys.executable, "-m", "localcloud", "destroy"])
@@ -65,6 +66,7 @@ def down() -> None:
         if STACK in known:
             # The servers went with their cloud, so there is nothing left to destroy one by one.
             project.capture(["pulumi", "stack", "rm", STACK, "--force", "--yes", "--preserve-config"])
+        forget_stacks(lambda name: name == STACK or cell_number(STACK, name) is not None, root=ROOT)
         if is_there(registry_url(ROOT)):
             with Registry.open(root=ROOT) as registry:
                 registry.forget_base(STACK)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -78,11 +78,27 @@ def write_listing(inventory: Inventory, *, complete: bool, root: Path = ROOT) ->
     before = None if complete else read_listing(root)
     if before is not None:
         entries += [one for one in before.entries if one.stack not in inventory.clouds and _other(one, entries)]
+    _write(Listing(tuple(entries), datetime.now(UTC)), root)
+
+
+def forget_stacks(gone: Callable[[str], bool], *, root: Path = ROOT) -> None:
+    """Take the instances of stacks that are `gone` out of the listing; where it then has none, the file goes too."""
+    before = read_listing(root)
+    if before is None:
+        return
+    left = tuple(one for one in before.entries if not gone(one.stack))
+    if left:
+        _write(Listing(left, before.read_at), root)
+    else:
+        listing_file(root).unlink(missing_ok=True)
+
+
+def _write(listing: Listing, root: Path) -> None:
     content = {
         "format": _FORMAT,
         "backend": _backend(),
-        "read_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "entries": [asdict(one) for one in sorted(entries, key=lambda entry: entry.id)],
+        "read_at": listing.read_at.isoformat(timespec="seconds"),
+        "entries": [asdict(one) for one in sorted(listing.entries, key=lambda entry: entry.id)],
     }
     file = listing_file(root)
     try:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
@@ -17,13 +18,30 @@ from clawdet_infra.fleet.healing import GiveUp, Healer, Plan
 from clawdet_infra.fleet.history import HistoryError, LeaseLostError
 from clawdet_infra.fleet.instance import Inventory
 from clawdet_infra.fleet.metrics import InstanceReading, Readings, StageTimes
-from clawdet_infra.fleet.records import Condition, Event, HostLook, Observation, Outcome, State, Step
+from clawdet_infra.fleet.records import (
+    Cause,
+    Condition,
+    Event,
+    HostFailure,
+    HostLook,
+    Observation,
+    Outcome,
+    State,
+    Step,
+)
 from clawdet_infra.fleet.rounds import Round
 
 log = logging.getLogger(__name__)
 
-Look = Callable[[Inventory], Awaitable[Round]]
-"""Looks at all instances once."""
+_BY_AN_OLD_LIST = frozenset({Cause.DNS, Cause.PASSWORD, Cause.SERVER_GONE, Cause.TOKEN})
+"""What an instance that is well seems to have where the list has its former address, server or credentials."""
+
+
+class Look(Protocol):
+    """Who looks: `Looker`."""
+
+    async def __call__(self, inventory: Inventory, again: Collection[str] | None = None) -> Round:
+        """Look at all instances once; with `again`, look at those of them a second time in the same round."""
 
 
 class Desk(Protocol):
@@ -78,12 +96,16 @@ class Checker:
     ) -> RoundReport:
         """Make a round.  Without `may_heal` nothing is repaired.
 
-        `again` reads the list of instances again: that is done before anything is repaired or alerted, since who is
-        being removed is down on the way.  `require_duty` is called before anything is kept, and again before people are
-        told; what it raises ends the round.  So does LeaseLostError of the history.
+        `again` reads the list of instances again, at most once in a round: before a failure is kept that may come of
+        an old list, and else before anything is repaired or alerted, since who is being removed is down on the way.
+        `require_duty` is called before anything is kept, and again before people are told; what it raises ends the
+        round.  So does LeaseLostError of the history.
         """
         self._number += 1
         seen = await self._look(inventory)
+        if again is not None and (suspects := _by_an_old_list(seen.observations)):
+            older, inventory, again = inventory, await again(), None
+            seen = await self._confirmed(seen, suspects, older, inventory)
         require_duty()
         self._remember(inventory, seen.observations)
         states = await asyncio.to_thread(self._keeper.record, seen.observations)
@@ -108,6 +130,22 @@ class Checker:
         )
         self.readings = await asyncio.to_thread(self._read, inventory, states, report, inventory_age)
         return report
+
+    async def _confirmed(self, seen: Round, suspects: frozenset[str], older: Inventory, newer: Inventory) -> Round:
+        """Return what was seen, without who has left, and with a new look at those suspects of which the list says
+        something new."""
+        changed = {one for one in suspects & newer.instances.keys() if _known_of(one, older) != _known_of(one, newer)}
+        kept = [one for one in seen.observations if one.instance in newer.instances]
+        unseen = [one for one in seen.unseen if one in newer.instances]
+        if not changed:
+            return replace(seen, observations=kept, unseen=unseen)
+        second = await self._look(newer, changed)
+        kept = [one for one in kept if one.instance not in changed] + second.observations
+        return Round(
+            sorted(kept, key=lambda one: one.instance),
+            sorted({*unseen, *second.unseen}),
+            round(seen.seconds + second.seconds, 3),
+        )
 
     @staticmethod
     def _is_due(inventory: Inventory, states: Mapping[str, State]) -> bool:
@@ -221,3 +259,20 @@ class Checker:
             not_ready=len(last.not_ready) if last and last.condition is not Condition.DOWN else None,
             stage_seconds=last.stage_seconds if last else {},
         )
+
+
+def _by_an_old_list(observations: Sequence[Observation]) -> frozenset[str]:
+    """Return whose failure may come of an old list.  A server that was made anew shows another host key."""
+    return frozenset(
+        one.instance
+        for one in observations
+        if one.diagnosis is not None
+        and (one.diagnosis.cause in _BY_AN_OLD_LIST or isinstance(one.host, HostFailure))
+        and one.diagnosis.cause is not Cause.DEPLOYING
+    )
+
+
+def _known_of(one: str, inventory: Inventory) -> tuple[object, ...]:
+    """Return all that a look at an instance goes by."""
+    instance = inventory.instances[one]
+    return instance, inventory.clouds.get(instance.stack)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from clawdet_infra.fleet.daemon.reach import Reach
 from clawdet_infra.fleet.healing import NotNowError, StepError
-from clawdet_infra.fleet.hosts import BusyError, ChangedError, HostError
+from clawdet_infra.fleet.hosts import DOCKER, BusyError, ChangedError, HostError
 from clawdet_infra.fleet.instance import Instance, Server
 from clawdet_infra.fleet.probe import probe_once, probe_until_healthy
 from clawdet_infra.fleet.provider import ProviderError
@@ -18,10 +18,10 @@ class FleetHands:
         self._reach = reach
         self._request_seconds = request_seconds
 
-    async def restart(self, instance: Instance, service: str | None, seen: float) -> None:
+    async def restart(self, instance: Instance, service: str | None, seen: float) -> bool:
         """Restart the containers of an instance, or one of them, unless it changed since it was seen."""
         try:
-            await self._reach.hosts.restart(instance, service, seen=seen)
+            return DOCKER in await self._reach.hosts.restart(instance, service, seen=seen)
         except (BusyError, ChangedError) as error:
             raise NotNowError(str(error)) from None
         except HostError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from clawdet_infra.fleet.instance import Inventory
@@ -14,6 +14,9 @@ _DEPLOYING_SECONDS = 1800
 """A deployment that takes longer excuses nothing any more."""
 _BY_AN_UPDATE = frozenset({Cause.DNS, Cause.NETWORK, Cause.SERVER_BUSY, Cause.SERVER_GONE, Cause.SERVER_OFF})
 """What is seen of an instance whose server and name an update makes or removes just then."""
+_BY_A_ROTATION = frozenset({Cause.PASSWORD, Cause.TOKEN})
+"""What is seen of one that has its new credentials already, while the stack says the old ones until the update ends."""
+_DENIED = ("HTTP 401", "HTTP 403")
 
 
 class Looker:
@@ -41,30 +44,30 @@ class Looker:
         self._down: frozenset[str] = frozenset()
         self._deploying: dict[str, float] = {}
 
-    async def __call__(self, inventory: Inventory) -> Round:
-        """Look at all instances once."""
-        self._number += 1
+    async def __call__(self, inventory: Inventory, again: Collection[str] | None = None) -> Round:
+        """Look at all instances once; with `again`, look at those of them a second time in the same round."""
+        if again is None:
+            self._number += 1
         now = self._monotonic()
         overdue = frozenset(one for one, since in self._deploying.items() if now - since > _DEPLOYING_SECONDS)
         seen = await look_round(
-            list(inventory.instances.values()),
+            [one for one in inventory.instances.values() if again is None or one.id in again],
             inventory.clouds,
             self._policy,
             host_look=self._host_look,
             server_status=self._server_status,
-            ask="down" if self._number % self._policy.all_hosts_every else "all",
+            ask="down" if again is not None or self._number % self._policy.all_hosts_every else "all",
             also=self._down,
             overdue=overdue,
         )
         found = self._excused(inventory, seen.observations, overdue)
         down = {one.instance for one in found if one.condition is Condition.DOWN}
-        self._down = frozenset(down | (self._down & set(seen.unseen)))
+        known = inventory.instances.keys()
+        self._down = frozenset(down | (self._down & known - {one.instance for one in found}))
         ended = {one.instance for one in found if one.condition is not Condition.DOWN}
         begun = {one.instance for one in found if one.diagnosis and one.diagnosis.cause is Cause.DEPLOYING}
-        known = {
-            one: since for one, since in self._deploying.items() if one in inventory.instances and one not in ended
-        }
-        self._deploying = {**dict.fromkeys(begun, now), **known}
+        before = {one: since for one, since in self._deploying.items() if one in known and one not in ended}
+        self._deploying = {**dict.fromkeys(begun, now), **before}
         return replace(seen, observations=found)
 
     def _excused(
@@ -74,7 +77,7 @@ class Looker:
         stacks: dict[str, bool] = {}
 
         def excused(one: Observation) -> bool:
-            if one.instance in overdue or one.diagnosis is None or one.diagnosis.cause not in _BY_AN_UPDATE:
+            if one.instance in overdue or not _may_be_of_an_update(one):
                 return False
             stack = inventory.instances[one.instance].stack
             if stack not in stacks:
@@ -87,3 +90,11 @@ class Looker:
             else one
             for one in observations
         ]
+
+
+def _may_be_of_an_update(one: Observation) -> bool:
+    """Whether an update may be what is seen.  A page that is open to everybody has the cause of a wrong password."""
+    if one.diagnosis is None:
+        return False
+    denied = (one.last_answer or "").startswith(_DENIED)
+    return one.diagnosis.cause in _BY_AN_UPDATE or (denied and one.diagnosis.cause in _BY_A_ROTATION)

@@ -128,11 +128,12 @@ class Executor:
         name, server = instance.id, instance.server.name
         loop = asyncio.get_running_loop()
         begun = loop.time()
+        docker = False
         try:
             async with asyncio.timeout(self._policy.step_seconds):
                 match take.step:
                     case Step.RESTART:
-                        await self._hands.restart(instance, take.service, seen)
+                        docker = await self._hands.restart(instance, take.service, seen)
                     case Step.REBOOT:
                         await self._hands.reboot(instance.server)
                     case Step.POWER_ON:
@@ -155,7 +156,7 @@ class Executor:
             log.error("%s: an error that should not happen: %s", name, located(error))
             trouble = f"it could not be looked at afterwards, for an unexpected {type(error).__name__}"
         outcome: Outcome = "failed" if trouble else "healed"
-        return outcome, wording.ended(take, name, server, loop.time() - begun, trouble)
+        return outcome, wording.ended(take, name, server, loop.time() - begun, trouble, docker=docker)
 
     async def _withdraw(self, repair: Repair, what: str) -> None:
         try:

@@ -21,9 +21,10 @@ class NotNowError(StepError):
 class Hands(Protocol):
     """Does what the ladder decides.  Every method returns once it is done, or raises StepError."""
 
-    async def restart(self, instance: Instance, service: str | None, seen: float) -> None:
-        """Restart the containers of an instance, or one of them.
+    async def restart(self, instance: Instance, service: str | None, seen: float) -> bool:
+        """Restart the containers of an instance, or one of them; return whether Docker itself was started instead.
 
+        Docker is started where it is switched off on the server, and brings back what ran on it.
         `seen` is the moment of `time.monotonic` at which it was looked at.  Raises NotNowError where a deployment is
         under way or has ended since then, or an operator put the instance on hold.
         """

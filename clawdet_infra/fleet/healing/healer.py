@@ -127,7 +127,7 @@ class Healer:
         `seen` are those that the round looked at, all by default: nothing is done for others.  `looks` is what servers
         said of instances.  Raises HistoryError where the history cannot be read; nothing is begun then.
         """
-        self._note_holds(looks or {}, inventory)
+        self._note_holds(looks or {}, diagnoses, inventory)
         await self._executor.write()
         await self._take_over(inventory)
         self._times.forget()
@@ -203,9 +203,15 @@ class Healer:
             await self._note(instance, decision)
         return Plan(decisions, None, done, self._dry_run)
 
-    def _note_holds(self, looks: Mapping[str, HostLook], inventory: Inventory) -> None:
-        """Remember who is on hold: also while their server cannot be asked, such as when an operator works on it."""
-        self._held &= inventory.instances.keys()
+    def _note_holds(
+        self, looks: Mapping[str, HostLook], diagnoses: Mapping[str, Diagnosis], inventory: Inventory
+    ) -> None:
+        """Remember who is on hold: also while their server cannot be asked, such as when an operator works on it.
+
+        A hold is a file on the server, so it is gone with the server.
+        """
+        gone = {one for one, diagnosis in diagnoses.items() if diagnosis.cause is Cause.SERVER_GONE}
+        self._held &= inventory.instances.keys() - gone
         for one, look in looks.items():
             if look.held:
                 self._held.add(one)

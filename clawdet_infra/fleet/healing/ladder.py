@@ -69,7 +69,7 @@ def _not_yet(case: Case, now: datetime, policy: HealingPolicy) -> Wait | None:
     cause = case.diagnosis.cause if case.diagnosis else state.cause
     if cause in _PASSING:
         return Wait(None, _PASSING[cause])
-    if case.held:
+    if case.held and cause is not Cause.SERVER_GONE:
         return Wait(None, "it is on hold on its server")
     if case.starting:
         return Wait(None, "its gateway is starting")

@@ -30,9 +30,12 @@ def would(take: Take, instance: str, server: str) -> str:
     return f"Would {doing(take, instance, server)}. Seen: {_sentence(take.why)}"
 
 
-def ended(take: Take, instance: str, server: str, seconds: float, trouble: str | None) -> str:
-    """Return the sentence for a step that was done, after which `trouble` was seen, or nothing."""
-    what = doing(take, instance, server)
+def ended(take: Take, instance: str, server: str, seconds: float, trouble: str | None, *, docker: bool = False) -> str:
+    """Return the sentence for a step that was done, after which `trouble` was seen, or nothing.
+
+    `docker` says that Docker itself was started.
+    """
+    what = f"start Docker on the server {server}, where it was stopped" if docker else doing(take, instance, server)
     if trouble is None:
         return f"{what[0].upper()}{what[1:]}: healthy after {seconds:.0f} s."
     return f"{what[0].upper()}{what[1:]}: still not healthy after {seconds:.0f} s: {_sentence(trouble)}"

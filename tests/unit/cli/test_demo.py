@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,11 @@ from typer.testing import CliRunner
 
 from clawdet_infra.cli import demo, project
 from clawdet_infra.cli.main import app
+from clawdet_infra.fleet.instance import Instance
+from clawdet_infra.inventory.listing import listing_file, read_listing, write_listing
 from clawdet_infra.registry import Registry
 from tests.support.signups import signup, want
+from tests.unit.fleet.healing.world import fleet, instance
 
 STACKS = ["local", "local-cell-1", "local-cell-12", "prod", "prod-cell-1", "local-cell-x", "locals"]
 
@@ -47,6 +51,19 @@ def test_nothing_of_a_demo_shows_up_in_the_next_one(removed: list[str], tmp_path
     with Registry.open(root=tmp_path) as registry:
         assert [(one.base, one.id) for one in registry.instances()] == [("prod", "ada")]
         assert {one.base for one in registry.cells()} == {"prod"}
+
+
+def test_no_instance_of_a_demo_stays_in_the_list(removed: list[str], tmp_path: Path) -> None:
+    def one(name: str, stack: str) -> Instance:
+        return replace(instance(name), stack=stack)
+
+    ghosts = one("ada", "local"), one("bob", "local-cell-1")
+    for left, listed in ((["carol"], [*ghosts, one("carol", "locals")]), (None, ghosts)):
+        write_listing(fleet(*listed), complete=True, root=tmp_path)
+        assert CliRunner().invoke(app, ["demo", "down"]).exit_code == 0
+        listing = read_listing(tmp_path)
+        assert (listing and [entry.id for entry in listing.entries]) == left
+    assert not listing_file(tmp_path).exists()
 
 
 def test_a_demo_without_signups_makes_no_registry(removed: list[str], tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from typing import Any
 
 LOCK_HELD = 75
 CHANGED = 76
+DOCKER = "docker"
+"""What is named in place of services where Docker itself was started."""
 _DOCKER_SECONDS = 150.0
 _START_SECONDS = 60.0
 _CLOCK_SLACK_SECONDS = 5.0
@@ -161,7 +163,7 @@ def restart(project: str, directory: str, service: str | None) -> list[str]:
     if started:
         # It has brought back what ran; what it left out is started like what is missing.
         run(make_missing(project, directory, None))
-        return ["docker"]
+        return [DOCKER]
     done = steps(containers, service)
     for command in done:
         run(command)

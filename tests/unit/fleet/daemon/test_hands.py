@@ -26,6 +26,7 @@ class Reached:
 
     looks: Mapping[str, HostLook | HostFailure] = field(default_factory=dict)
     refusal: Exception | None = None
+    restarted: list[str] = field(default_factory=lambda: ["gateway", "proxy"])
     done: list[str] = field(default_factory=list)
     inventory: Inventory = field(default_factory=lambda: fleet(ADA, BOB))
 
@@ -43,7 +44,7 @@ class Reached:
         if self.refusal:
             raise self.refusal
         self.done.append(f"restart {one.id} as of {seen:g}")
-        return []
+        return self.restarted
 
     async def reboot(self, name: str) -> None:
         self.done.append(f"reboot {name}")
@@ -71,8 +72,12 @@ async def test_a_server_that_cannot_be_asked_is_rebooted() -> None:
 
 async def test_a_restart_says_when_the_instance_was_seen_ill() -> None:
     reached = Reached()
-    await hands(reached).restart(ADA, None, 7)
+    assert not await hands(reached).restart(ADA, None, 7)
     assert reached.done == ["restart ada as of 7"]
+
+
+async def test_a_restart_says_that_docker_was_started() -> None:
+    assert await hands(Reached(restarted=["docker"])).restart(ADA, None, 7)
 
 
 @pytest.mark.parametrize("error", [BusyError("a deployment"), ChangedError("a hold"), HostError("no Docker")])

@@ -28,10 +28,15 @@ class World:
     hosts: dict[str, HostLook] = field(default_factory=dict)
     updating: set[str] = field(default_factory=set)
     overdue: list[frozenset[str]] = field(default_factory=list)
+    answers: dict[str, str] = field(default_factory=dict)
+    ask: list[str] = field(default_factory=list)
+    also: list[frozenset[str]] = field(default_factory=list)
     clock: float = 0
 
     async def look_round(self, instances: Any, *_: Any, overdue: frozenset[str], **more: Any) -> Round:
         self.overdue.append(overdue)
+        self.ask.append(more["ask"])
+        self.also.append(more["also"])
         return Round([self._look(one.id) for one in instances], [], 0.1)
 
     def _look(self, one: str) -> Observation:
@@ -44,6 +49,7 @@ class World:
             latency_seconds=0.1,
             diagnosis=Diagnosis(cause, f"It has {cause.value}.") if cause else None,
             host=self.hosts.get(one),
+            last_answer=self.answers.get(one),
         )
 
     def looker(self) -> Looker:
@@ -70,6 +76,27 @@ async def test_what_an_update_removes_is_no_failure(world: World, cause: Cause) 
     assert causes(await look(BOTH)) == [Cause.DEPLOYING, Cause.GATEWAY_HANGS], "an update hides no other trouble"
     world.updating.clear()
     assert causes(await look(BOTH)) == [cause, Cause.GATEWAY_HANGS]
+
+
+@pytest.mark.parametrize("cause", [Cause.PASSWORD, Cause.TOKEN])
+async def test_new_credentials_are_no_failure_while_the_update_goes_on(world: World, cause: Cause) -> None:
+    look = world.looker()
+    world.causes, world.answers = {"ada": cause, "bob": cause}, {"ada": "HTTP 401", "bob": "HTTP 200"}
+    world.updating.add(ADA.stack)
+    assert causes(await look(BOTH)) == [Cause.DEPLOYING, cause], "a page that is open to everybody is one"
+
+
+async def test_a_second_look_in_a_round_is_at_some_and_forgets_nobody_else(world: World) -> None:
+    look = world.looker()
+    world.causes = {"ada": Cause.DNS, "bob": Cause.DEPLOYING}
+    await look(BOTH)
+    world.causes = {}
+    assert [one.instance for one in (await look(BOTH, {"ada"})).observations] == ["ada"]
+    world.clock += 1801
+    await look(BOTH)
+    assert world.also == [set(), {"ada", "bob"}, {"bob"}]
+    assert world.overdue[-1] == {"bob"}
+    assert world.ask == ["down", "down", "all"], "it counts as no round"
 
 
 async def test_a_deployment_that_does_not_end_excuses_nothing(world: World) -> None:

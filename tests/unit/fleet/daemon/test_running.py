@@ -8,18 +8,20 @@ import socket
 import sqlite3
 import sys
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import event
 
 from clawdet_infra.fleet.daemon import running
 from clawdet_infra.fleet.daemon.running import FleetError, HeldError, stop_on_signals
 from clawdet_infra.fleet.healing import HealingPolicy, Plan
 from clawdet_infra.fleet.history import History, LeaseLostError
-from clawdet_infra.fleet.records import Cause, Step
+from clawdet_infra.fleet.records import Cause, HostFailure, Step
 from tests.unit.fleet.daemon.world import ADA, BOB, World, look, quick
 from tests.unit.fleet.healing.world import fleet
 
@@ -364,6 +366,35 @@ async def test_who_is_removed_while_it_runs_alarms_nobody_and_is_not_repaired(tm
     assert set(world.people.told[-1]) == {"bob"}, "the list was read again before anybody was told"
     assert world.hands.done == []
     assert world.used[-1] is not inventory
+
+
+@pytest.mark.parametrize(
+    "cause", [Cause.PASSWORD, Cause.TOKEN, Cause.DNS, Cause.SERVER_GONE, Cause.NETWORK, Cause.PROXY_STOPPED]
+)
+async def test_who_has_new_credentials_or_a_new_server_was_never_down(tmp_path: Path, cause: Cause) -> None:
+    world = World(tmp_path)
+    new = replace(ADA, password=SecretStr("a-new-password"))
+    world.sick, world.right, world.stacks.removed = {"ada": cause}, [new], fleet(new, BOB)
+    if cause in (Cause.NETWORK, Cause.PROXY_STOPPED):
+        world.hosts = {"ada": HostFailure("ada shows another SSH host key")}
+    report = await world.daemon.once()
+    assert (report.down, world.again, world.stacks.refreshed) == ([], [{"ada"}], 1)
+    assert [one.instance for one in report.round.observations] == ["ada", "bob"]
+    with sqlite3.connect(tmp_path / "history.db") as database:
+        [[looks]] = database.execute("SELECT count(*) FROM history_sample").fetchall()
+    assert looks == 2
+    with history(world) as kept:
+        assert not kept.states()["ada"].failures
+
+
+async def test_a_failure_that_is_no_fault_of_the_list_counts(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.sick = {"ada": Cause.TOKEN}
+    for number in (1, 2, 3):
+        await world.daemon.once()
+        assert world.stacks.refreshed == number, "once in a round"
+        assert world.people.told[-1]["ada"].state.failures == number
+    assert world.again == []
 
 
 async def test_what_is_being_deployed_counts_no_failure(tmp_path: Path) -> None:

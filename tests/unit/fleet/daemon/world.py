@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from clawdet_infra.fleet.daemon.systemd import Notifier
 from clawdet_infra.fleet.healing import Healer
 from clawdet_infra.fleet.history import History, HistoryPolicy, this_process
 from clawdet_infra.fleet.instance import Instance, Inventory
-from clawdet_infra.fleet.records import Cause, Condition, Diagnosis, Observation
+from clawdet_infra.fleet.records import Cause, Condition, Diagnosis, HostFailure, Observation
 from clawdet_infra.fleet.rounds import Round
 from tests.unit.fleet.healing.world import Doing, fleet, instance
 
@@ -109,13 +109,19 @@ class Pings:
 
 
 class World:
-    """One daemon.  `sick` says who is down and why; `rounds` counts looks, and `broken` makes them raise."""
+    """One daemon.  `sick` says who is down and why; `rounds` counts looks, and `broken` makes them raise.
+
+    `right` is how instances have to be listed to be well; `again` has who was looked at twice in a round.
+    """
 
     def __init__(self, folder: Path, operations: Operations | None = None, *, owner: str | None = None) -> None:
         self.url = f"sqlite:///{folder}/history.db"
         self.operations = operations or Operations(interval_seconds=1)
         self.sick: dict[str, Cause] = {}
         self.rounds = 0
+        self.again: list[Collection[str]] = []
+        self.right: list[Instance] = []
+        self.hosts: dict[str, HostFailure] = {}
         self.broken: Exception | None = None
         self.unseen: list[str] = []
         self.looking: Callable[[], None] = lambda: None
@@ -149,14 +155,20 @@ class World:
     def now() -> datetime:
         return datetime.now(UTC)
 
-    async def _look(self, inventory: Inventory) -> Round:
-        self.rounds += 1
+    async def _look(self, inventory: Inventory, again: Collection[str] | None = None) -> Round:
+        self.rounds += again is None
+        self.again += [again] if again is not None else []
         self.looking()
         if self.broken:
             raise self.broken
         self.hands.sick = dict.fromkeys(self.sick, "it is down")
-        seen = [one for one in inventory.instances.values() if one.id not in self.unseen]
-        return Round([look(one, self.sick.get(one.id)) for one in seen], self.unseen, 0.1)
+        looked_at = [one for one in inventory.instances.values() if again is None or one.id in again]
+        seen = [one for one in looked_at if one.id not in self.unseen]
+        looks = [replace(look(one, self._cause(one)), host=self.hosts.get(one.id)) for one in seen]
+        return Round(looks, self.unseen, 0.1)
+
+    def _cause(self, one: Instance) -> Cause | None:
+        return None if one in self.right else self.sick.get(one.id)
 
     async def run_until(self, rounds: int) -> None:
         """Run the daemon until it has looked so many times."""

@@ -83,6 +83,13 @@ async def test_a_restart_that_helps_is_noted_from_beginning_to_end() -> None:
     assert not plan.healing("bob")
 
 
+async def test_where_docker_itself_was_started_that_is_said() -> None:
+    world = World()
+    world.hands.heals, world.hands.docker_stopped = {Step.RESTART}, True
+    await world.round(down(ADA), up(BOB))
+    assert world.record.kept[0].what == "Start Docker on the server ada, where it was stopped: healthy after 0 s."
+
+
 async def test_what_does_not_help_goes_up_the_ladder_and_ends_with_people() -> None:
     world = World()
     for _ in range(20):
@@ -410,6 +417,22 @@ async def test_what_is_on_hold_or_starts_is_left_alone() -> None:
     assert await round({"ada": held, "bob": starting}) == []
     assert await round({"bob": dying}) == ["bob"], "a hold is remembered while the server cannot be asked"
     assert await round({"ada": host()}) == ["ada", "bob"]
+
+
+async def test_a_hold_is_gone_with_its_server() -> None:
+    world = World()
+
+    async def round(cause: Cause, looks: dict[str, HostLook]) -> Plan:
+        states = {"ada": down(ADA, cause)}
+        return await world.healer.round(states, diagnoses(states), world.inventory, None, looks)
+
+    await round(Cause.NETWORK, {"ada": host(held=True)})
+    gone = await round(Cause.SERVER_GONE, {})
+    assert isinstance(gone.decisions["ada"], GiveUp)
+    assert not gone.healing("ada"), "so people are told"
+    new = await round(Cause.GATEWAY_STOPPED, {})
+    assert isinstance(new.decisions["ada"], Take), "a new server has no hold"
+    await world.healer.settle(5)
 
 
 async def test_a_gateway_that_starts_has_its_time_and_no_more() -> None:

@@ -205,6 +205,10 @@ def test_what_is_on_hold_or_starts_is_waited_for(why: str) -> None:
     assert isinstance(next_step(case(**{why: True}), LATER, POLICY), Wait)
 
 
+def test_a_hold_covers_no_server_that_is_gone() -> None:
+    assert isinstance(next_step(case(Cause.SERVER_GONE, held=True), LATER, POLICY), GiveUp)
+
+
 def test_a_server_is_not_rebooted_under_a_hold_or_a_deployment_of_a_neighbour() -> None:
     bob = replace(down(instance("bob", on="ada"), Cause.NETWORK), server="ada")
     both = (down(ADA, Cause.NETWORK), bob)

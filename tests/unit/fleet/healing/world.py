@@ -162,15 +162,20 @@ class Record:
 
 @dataclass
 class Doing:
-    """Hands that note what they do.  What heals is told by `heals`; who is sick is in `sick`, with the reason."""
+    """Hands that note what they do.  What heals is told by `heals`; who is sick is in `sick`, with the reason.
+
+    With `docker_stopped`, a restart starts Docker instead.
+    """
 
     sick: dict[str, str] = field(default_factory=dict)
     heals: set[Step] = field(default_factory=set)
     impossible: dict[Step, Exception] = field(default_factory=dict)
     done: list[tuple[Step, str, str | None]] = field(default_factory=list)
+    docker_stopped: bool = False
 
-    async def restart(self, instance: Instance, service: str | None, seen: float) -> None:
+    async def restart(self, instance: Instance, service: str | None, seen: float) -> bool:
         self._do(Step.RESTART, instance.id, service, [instance.id])
+        return self.docker_stopped
 
     async def reboot(self, server: Server) -> None:
         self._do(Step.REBOOT, server.name, None, list(self.sick))

@@ -21,6 +21,7 @@ from tests.unit.fleet.hosts.test_look import instance
 
 DOCKER = """#!{python}
 import sys
+assert "volume" not in sys.argv or sys.argv[-1].startswith("{{{{.Name}}}}\t")
 print({lists!r}["ps" if "ps" in sys.argv else "volume"], end="")
 """
 
@@ -41,16 +42,20 @@ def test_a_deployment_is_known_by_its_folder_its_containers_or_its_volumes(
     root = tmp_path / "srv"
     for name in ("ada", ".locks"):
         (root / name / "releases").mkdir(parents=True)
+    for name in ("erin", "lost+found"):
+        (root / name).mkdir()
+    (root / "erin" / "current").symlink_to("releases/000001")
     containers = f"{root}/bob\n{root}/bob\n/opt/theirs\n\n"
     volumes = "".join(
         "\t".join(labels) + "\n"
         for labels in (
-            ("carol", "carol", "", "state"),
-            ("carol_preflight", "carol_preflight", "", "state"),
-            ("", "dave", "", "state"),  # Made by an older release.
-            ("", "bob", "2.26.1", "certificates"),
-            ("", "theirs", "2.26.1", "state"),
-            ("", "", "", ""),
+            ("carol_state", "carol", "carol", "", "state"),
+            ("carol_preflight_state", "carol_preflight", "carol_preflight", "", "state"),
+            ("dave_state", "", "dave", "", "state"),  # Made by an older release.
+            ("bob_certificates", "", "bob", "2.26.1", "certificates"),
+            ("spook_data", "spook", "", "", ""),  # Made by hand.
+            ("theirs_state", "", "theirs", "2.26.1", "state"),
+            ("f00d", "", "", "", ""),
         )
     )
     assert on_server(tmp_path, monkeypatch, containers, volumes) == {
@@ -58,6 +63,8 @@ def test_a_deployment_is_known_by_its_folder_its_containers_or_its_volumes(
         "bob": {"folder": None, "containers": 2, "volumes": ["bob_certificates"]},
         "carol": {"folder": None, "containers": 0, "volumes": ["carol_preflight_state", "carol_state"]},
         "dave": {"folder": None, "containers": 0, "volumes": ["dave_state"]},
+        "erin": {"folder": f"{root}/erin", "containers": 0, "volumes": []},
+        "spook": {"folder": None, "containers": 0, "volumes": ["spook_data"]},
     }
 
 
