@@ -412,7 +412,7 @@ def test_a_customers_variables_could_take_over_the_gateway(lab: Lab, pro: Servic
 
 ODD_FILES = {
     "lists too deep": "head -c 20000 /dev/zero | tr '\\0' '[' > openclaw.json",
-    "objects too deep": """node -e 'process.stdout.write(`{"a":`.repeat(5000) + 1 + "}".repeat(5000))' > openclaw.json""",
+    "objects too deep": "node -e 'console.log(`{a:`.repeat(5000) + 1 + `}`.repeat(5000))' > openclaw.json",
     "a folder in the way": "mkdir -p openclaw.json.new/x clawdet-settings.json.new/x",
     "a pipe": "rm -f openclaw.json; mkfifo openclaw.json",
     "pipes beside it": (
