@@ -51,7 +51,7 @@ function attempt(work) {
 }
 
 // Does what a customer's file may make impossible.  Such a file, which would stop the gateway's start for good, is set
-// aside.
+// aside.  Nothing is written in here: a full disk is not the file's fault.
 function orAside(path, work) {
   try {
     if (existsSync(path)) return work(path);
@@ -140,42 +140,47 @@ function earlier() {
   }
 }
 
-// Takes the gateway's own variables out of `.env`, and returns their names.
+// Takes the gateway's own variables out of `.env`.  Returns, as `merged` does, what lost and what writes the result.
 function ownVariables(path) {
   // The parser's time grows with the square of this.
   const text = read(inside(path), 2 ** 16);
   const isOurs = ([name]) => isOwnVariable(name);
   const entries = (part) => Object.entries(dotenv.parse(part));
   const lost = entries(text).filter(isOurs);
-  if (!lost.length) return [];
+  if (!lost.length) return;
   const kept = text.split(/(?<=[\r\n])/).filter((line) => !entries(line).some(isOurs)).join("");
   // Values may have several lines.
   const others = entries(text).filter((one) => !isOurs(one));
   if (!isDeepStrictEqual(entries(kept), others)) throw new Error("its lines cannot be told apart");
-  attempt(() => replace(`${path}.as-written`, text));
-  replace(path, kept);
-  return lost.map(([name]) => `.env: ${name}`);
+  return { lost: lost.map(([name]) => `.env: ${name}`), save: () => save(path, text, kept) };
 }
 
-// Writes the configuration, given the text of the customer's, and returns the paths of their settings that lost.
-function write(text) {
+function merged(text) {
   const found = shallow(json5.parse(text));
   if (!isObject(found)) throw new Error("it is not an object");
-  const settled = shallow(settle(inlined(found), { proposed: deployed("openclaw.defaults.json"), decided }));
+  const settled = shallow(settle(inlined(found), { proposed, decided }));
   const lost = overruled(found, settled, before.decided);
-  if (!isDeepStrictEqual(found, settled)) {
-    // What a program wrote has no comments.
-    const byHand = text.trim() !== JSON.stringify(found, null, 2);
-    if (lost.length || byHand) attempt(() => replace(`${target}.as-written`, text));
-    replace(target, JSON.stringify(settled, null, 2));
-  }
-  return lost;
+  const same = isDeepStrictEqual(found, settled);
+  // What a program wrote has no comments.
+  const keep = lost.length || text.trim() !== JSON.stringify(found, null, 2);
+  const content = JSON.stringify(settled, null, 2);
+  return { lost, save: () => same || save(target, keep && text, content) };
 }
 
+function save(path, text, content) {
+  if (text) attempt(() => replace(`${path}.as-written`, text));
+  replace(path, content);
+}
+
+const proposed = deployed("openclaw.defaults.json");
 const decided = over(deployed("openclaw.json"), { gateway: { trustedProxies: neighbours() } });
 const before = earlier();
-const variables = orAside(join(folder, ".env"), ownVariables) ?? [];
-const lost = [...(orAside(target, () => write(read(target))) ?? write("{}")), ...variables];
+const results = [
+  orAside(target, () => merged(read(target))) ?? merged("{}"),
+  orAside(join(folder, ".env"), ownVariables) ?? { lost: [], save() {} },
+];
+for (const one of results) one.save();
+const lost = results.flatMap((one) => one.lost);
 for (const path of lost) log(`${path} is decided by the deployment; the setting in the configuration was overruled`);
 const now = { ...before, decided, ...(lost.length ? { overruled: lost, at: new Date() } : {}) };
 attempt(() => replace(report, JSON.stringify(now, null, 2)));

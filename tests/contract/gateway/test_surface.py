@@ -435,6 +435,23 @@ ODD_FILES = {
 }
 
 
+def test_files_that_could_not_be_written_stay_the_customers(lab: Lab, pro: Service) -> None:
+    lab.prepare(
+        pro,
+        lab.volume(),
+        """
+        set -e
+        cd "$OPENCLAW_STATE_DIR"
+        echo '{gateway: {port: 1}, messages: {}}' > openclaw.json
+        echo OPENCLAW_X=1 > .env
+        # As a full disk would.
+        (ulimit -f 0; trap '' XFSZ; cd /app; ! node /etc/clawdet/merge-config.mjs)
+        grep -q port openclaw.json
+        grep -q OPENCLAW_X .env
+        """,
+    )
+
+
 @pytest.mark.parametrize("script", ODD_FILES.values(), ids=ODD_FILES)
 def test_whatever_the_customer_wrote_the_deployments_configuration_is_ready_soon(
     lab: Lab, pro: Service, script: str
