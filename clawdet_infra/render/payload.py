@@ -114,10 +114,10 @@ def _payload(bundle: Bundle, **fields: Any) -> str:
             "action": "deploy",
             **fields,
             "digest": bundle.digest,
-            "images": dict(bundle.images),
             "guard": _GUARD,
             "firewall": _FIREWALL,
-            **remote.program(files=files, **_system()),
+            # The compose file names the images too, so that packed with it they take next to no room.
+            **remote.program(files=files, images=dict(bundle.images), **_system()),
         }
     )
 

@@ -69,7 +69,8 @@ def bare(name: str, text: str) -> str:
         return text
     mark = "//" if name.endswith(".mjs") else "#"
     lines = (line for line in text.split("\n") if line.startswith("#!") or not line.lstrip().startswith(mark))
-    return "".join(f"{line}\n" for line in lines if line)
+    # Indentation says something in YAML, and nothing in JavaScript, where no text here has more than one line.
+    return "".join(f"{line.lstrip() if mark == '//' else line}\n" for line in lines if line)
 
 
 @functools.cache

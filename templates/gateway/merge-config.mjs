@@ -4,20 +4,22 @@
 // What the deployment decides (how the gateway is reached and who may speak to it; settings.mjs has the list) wins at
 // every start.  Each setting that lost is named in the log and in `clawdet-settings.json` beside the file, without its
 // value.  The file as it was, with its comments, is kept as `openclaw.json.as-written`.  What the deployment merely proposes
-// (the model) is written only where the customer has said nothing.
+// (the model) is written only where the customer has said nothing.  The same goes for `.env` beside it, from which the
+// gateway loads variables.
 
-import { copyFileSync, existsSync, readFileSync, realpathSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { networkInterfaces } from "node:os";
 import { dirname, join, resolve, sep } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 
-import { isObject, over, overruled, SECTIONS, settle } from "./settings.mjs";
+import { isObject, isOwnVariable, over, overruled, SECTIONS, settle } from "./settings.mjs";
 
-// The gateway's own parser, so that what it can read is read here.  An image without it does not pass its preflight.
-const json5 = createRequire(join(process.cwd(), "package.json"))("json5");
+// The gateway's own parsers, so that what it can read is read here.  An image without them does not pass its preflight.
+const [json5, dotenv] = ["json5", "dotenv"].map(createRequire(join(process.cwd(), "package.json")));
 
-const DEEPEST_INCLUDE = 10;
+// Far more than anybody needs, and little enough to start soon.
+const MOST_BYTES = 2 ** 21;
 
 const target = process.env.OPENCLAW_CONFIG_PATH;
 const folder = dirname(target);
@@ -25,7 +27,16 @@ const report = join(folder, "clawdet-settings.json");
 const log = (text) => console.error("clawdet:", text);
 const deployed = (name) => JSON.parse(readFileSync(`/etc/clawdet/${name}`, "utf8"));
 
+// Returns the text of a file of the customer's, which may be anything: to read a pipe would never end.
+function read(path, most = MOST_BYTES) {
+  const found = statSync(path);
+  if (!found.isFile() || found.size > most) throw new Error(`it is not a file of ${most} bytes at most`);
+  return readFileSync(path, "utf8");
+}
+
+// Whatever the customer put where the file is written first goes.
 function replace(path, content) {
+  rmSync(`${path}.new`, { recursive: true, force: true });
   writeFileSync(`${path}.new`, content, { mode: 0o600 });
   renameSync(`${path}.new`, path);
 }
@@ -39,51 +50,64 @@ function attempt(work) {
   }
 }
 
-// Returns the customer's file as an object.
-function own() {
-  if (!existsSync(target)) return {};
+// Does what a customer's file may make impossible.  Such a file, which would stop the gateway's start for good, is set
+// aside.  Nothing is written in here: a full disk is not the file's fault.
+function orAside(path, work) {
   try {
-    const found = json5.parse(readFileSync(target, "utf8"));
-    if (isObject(found)) return found;
-  } catch {
-    // Falls through: a file that is not JSON5 would stop the gateway's start for good.
+    if (existsSync(path)) return work(path);
+  } catch (error) {
+    const aside = `${path}.unreadable-${Date.now()}`;
+    renameSync(path, aside);
+    log(`${path} was put aside as ${aside}: ${error.message}`);
   }
-  const aside = `${target}.unreadable-${Date.now()}`;
-  renameSync(target, aside);
-  log(`the configuration was not readable; it was put aside as ${aside}`);
-  return {};
+}
+
+// Refuses values in which most of the gateway's functions, and those here, would call themselves too often.
+function shallow(value, levels = 100) {
+  if (!levels) throw new Error("it is nested too deeply");
+  if (value instanceof Object) for (const one of Object.values(value)) shallow(one, levels - 1);
+  return value;
+}
+
+function inside(path) {
+  const real = realpathSync(path);
+  if (!real.startsWith(realpathSync(folder) + sep)) throw new Error("it is outside the folder of the configuration");
+  return real;
 }
 
 // Puts the files that the top and the deployment's own sections include in their place, as the gateway would: nothing can
 // be taken out of a file that is included.  Other sections keep their `$include`.
 function inlined(config) {
   const { $include, ...top } = config;
-  const whole = beside($include, top, target, 0);
-  for (const section of SECTIONS) if (section in whole) whole[section] = resolved(whole[section], target, 0);
+  const whole = beside($include, top, target);
+  for (const section of SECTIONS) if (section in whole) whole[section] = resolved(whole[section], target);
   return whole;
 }
 
-function resolved(value, file, depth) {
-  if (Array.isArray(value)) return value.map((one) => resolved(one, file, depth));
+function resolved(value, file) {
+  if (Array.isArray(value)) return value.map((one) => resolved(one, file));
   if (!isObject(value)) return value;
   const { $include, ...rest } = value;
-  const here = Object.fromEntries(Object.entries(rest).map(([key, one]) => [key, resolved(one, file, depth)]));
-  return beside($include, here, file, depth);
+  const here = Object.fromEntries(Object.entries(rest).map(([key, one]) => [key, resolved(one, file)]));
+  return beside($include, here, file);
 }
 
 // What stands beside `$include` wins over what is included, and lists are joined.
-function beside(names, here, file, depth) {
-  const parts = [names ?? []].flat().map((name) => included(name, file, depth + 1));
+function beside(names, here, file) {
+  const parts = [names ?? []].flat().map((name) => included(name, file));
   return [...parts, here].reduce((all, part) => over(all, part, { joinLists: true }));
 }
 
+let room = MOST_BYTES;
+
 // The gateway refuses to start where it cannot read an included file; here such a file counts as empty.
-function included(name, file, depth) {
+function included(name, file) {
   try {
-    const path = realpathSync(resolve(dirname(file), name));
-    if (!path.startsWith(realpathSync(folder) + sep)) throw new Error("it is outside the folder of the configuration");
-    if (depth > DEEPEST_INCLUDE) throw new Error("it is nested too deeply");
-    return resolved(json5.parse(readFileSync(path, "utf8")), path, depth);
+    const path = inside(resolve(dirname(file), name));
+    const text = read(path, room);
+    // So there are 64 files at most.
+    room -= text.length + 2 ** 15;
+    return resolved(shallow(json5.parse(text)), path);
   } catch (error) {
     log(`the included file ${JSON.stringify(name)} was left out: ${error.message}`);
     return {};
@@ -110,29 +134,53 @@ function neighbours() {
 
 function earlier() {
   try {
-    return { ...JSON.parse(readFileSync(report, "utf8")) };
+    return { ...JSON.parse(read(report)) };
   } catch {
     return {};
   }
 }
 
-function hasComments() {
-  try {
-    return !JSON.parse(readFileSync(target));
-  } catch {
-    return existsSync(target);
-  }
+// Takes the gateway's own variables out of `.env`.  Returns, as `merged` does, what lost and what writes the result.
+function ownVariables(path) {
+  // The parser's time grows with the square of this.
+  const text = read(inside(path), 2 ** 16);
+  const isOurs = ([name]) => isOwnVariable(name);
+  const entries = (part) => Object.entries(dotenv.parse(part));
+  const lost = entries(text).filter(isOurs);
+  if (!lost.length) return;
+  const kept = text.split(/(?<=[\r\n])/).filter((line) => !entries(line).some(isOurs)).join("");
+  // Values may have several lines.
+  const others = entries(text).filter((one) => !isOurs(one));
+  if (!isDeepStrictEqual(entries(kept), others)) throw new Error("its lines cannot be told apart");
+  return { lost: lost.map(([name]) => `.env: ${name}`), save: () => save(path, text, kept) };
 }
 
-const found = own();
-const decided = over(deployed("openclaw.json"), { gateway: { trustedProxies: neighbours() } });
-const settled = settle(inlined(found), { proposed: deployed("openclaw.defaults.json"), decided });
-const before = earlier();
-const lost = overruled(found, settled, before.decided);
-if (!isDeepStrictEqual(found, settled)) {
-  if (lost.length || hasComments()) attempt(() => copyFileSync(target, `${target}.as-written`));
-  replace(target, JSON.stringify(settled, null, 2));
+function merged(text) {
+  const found = shallow(json5.parse(text));
+  if (!isObject(found)) throw new Error("it is not an object");
+  const settled = shallow(settle(inlined(found), { proposed, decided }));
+  const lost = overruled(found, settled, before.decided);
+  const same = isDeepStrictEqual(found, settled);
+  // What a program wrote has no comments.
+  const keep = lost.length || text.trim() !== JSON.stringify(found, null, 2);
+  const content = JSON.stringify(settled, null, 2);
+  return { lost, save: () => same || save(target, keep && text, content) };
 }
+
+function save(path, text, content) {
+  if (text) attempt(() => replace(`${path}.as-written`, text));
+  replace(path, content);
+}
+
+const proposed = deployed("openclaw.defaults.json");
+const decided = over(deployed("openclaw.json"), { gateway: { trustedProxies: neighbours() } });
+const before = earlier();
+const results = [
+  orAside(target, () => merged(read(target))) ?? merged("{}"),
+  orAside(join(folder, ".env"), ownVariables) ?? { lost: [], save() {} },
+];
+for (const one of results) one.save();
+const lost = results.flatMap((one) => one.lost);
 for (const path of lost) log(`${path} is decided by the deployment; the setting in the configuration was overruled`);
 const now = { ...before, decided, ...(lost.length ? { overruled: lost, at: new Date() } : {}) };
 attempt(() => replace(report, JSON.stringify(now, null, 2)));

@@ -28,8 +28,8 @@ const CUSTOMERS_OF_GATEWAY = [
 // Settings elsewhere that could take the gateway's port or the paths of its API.
 const REMOVED = ["hooks.path", "mcp.apps.sandboxPort"];
 
-// The gateway's own variables come with the container.
-const OWN_VARIABLE = /^\s*OPENCLAW_/i;
+// The gateway's own variables, and those by which it knows who restarts it, come with the container.
+const OWN_VARIABLE = /^\s*(OPENCLAW_|(INVOCATION_ID|JOURNAL_STREAM|SYSTEMD_EXEC_PID)\s*$)/i;
 
 const PLUGIN = "clawdet-handoff";
 const PLUGIN_FOLDER = "/etc/clawdet/handoff";
@@ -37,6 +37,7 @@ const PLUGIN_FOLDER = "/etc/clawdet/handoff";
 // Sections in which something is removed; files that they include have to be read for that.
 export const SECTIONS = ["env", "gateway", "hooks", "mcp", "plugins"];
 
+export const isOwnVariable = (name) => OWN_VARIABLE.test(name);
 export const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 
 // Lays `top` over `base`: objects are merged, anything else of `top` wins; lists are put in the place of lists, or joined.
@@ -96,7 +97,7 @@ function without(config, [key, ...deeper]) {
 }
 
 function withoutOwnVariables(env) {
-  const kept = Object.fromEntries(Object.entries(env).filter(([name]) => !OWN_VARIABLE.test(name)));
+  const kept = Object.fromEntries(Object.entries(env).filter(([name]) => !isOwnVariable(name)));
   return isObject(kept.vars) ? { ...kept, vars: withoutOwnVariables(kept.vars) } : kept;
 }
 

@@ -352,6 +352,125 @@ def test_what_the_deployment_decides_wins_over_the_customers_file(lab: Lab, pro:
     lab.docker.run("rm", "--force", gateway.name)
 
 
+VARIABLES = f"""# Mine.
+INVOCATION_ID=abc
+JOURNAL_STREAM=8:1
+export OPENCLAW_SYSTEMD_UNIT="openclaw.service"
+OPENCLAW_SERVICE_MANAGED_ENV_KEYS=OPENCLAW_GATEWAY_TOKEN
+OPENCLAW_GATEWAY_TOKEN={TOKEN_OF_THE_FILE}
+ openclaw_gateway_password: 'secret-of-the-file'
+OPENCLAW_CONFIG_PATH=/nowhere
+OPENCLAW_HANDSHAKE_TIMEOUT_MS=1
+
+MINE="two
+lines" # Kept.
+"""
+DROPPED = [
+    "INVOCATION_ID",
+    "JOURNAL_STREAM",
+    "OPENCLAW_SYSTEMD_UNIT",
+    "OPENCLAW_SERVICE_MANAGED_ENV_KEYS",
+    "OPENCLAW_GATEWAY_TOKEN",
+    "openclaw_gateway_password",
+    "OPENCLAW_CONFIG_PATH",
+    "OPENCLAW_HANDSHAKE_TIMEOUT_MS",
+]
+
+
+async def test_what_the_deployment_decides_wins_over_the_customers_variables(lab: Lab, pro: Service) -> None:
+    volume = lab.volume()
+    lab.prepare(pro, volume, f"cat > {STATE}/.env", VARIABLES)
+    gateway = lab.start(pro, volume=volume)
+    for token, status in ((TOKEN, 200), (TOKEN_OF_THE_FILE, 401)):
+        assert gateway.ask("/tools/invoke", method="POST", token=token, body=SESSIONS).status == status
+    greeting, _ = await connect(gateway, "cli", TOKEN)
+    assert greeting["type"] == "hello-ok"
+    assert gateway.inside("cat", f"{STATE}/.env") == '# Mine.\n\nMINE="two\nlines" # Kept.\n'
+    assert gateway.inside("cat", f"{STATE}/.env.as-written") == VARIABLES
+    report, log = gateway.inside("cat", f"{STATE}/clawdet-settings.json"), gateway.logs()
+    assert json.loads(report)["overruled"] == [f".env: {name}" for name in DROPPED]
+    for name in DROPPED:
+        assert log.count(f".env: {name} is decided by the deployment") >= 2, "and in the gateway's own log"
+    assert not [secret for secret in (TOKEN_OF_THE_FILE, "secret-of-the-file", "openclaw.service") if secret in log]
+    lab.docker.run("rm", "--force", gateway.name)
+
+
+def test_a_customers_variables_could_take_over_the_gateway(lab: Lab, pro: Service) -> None:
+    config = "{gateway: {mode: 'local', bind: 'lan'}, update: {checkOnStart: false}, telemetry: {enabled: false}}"
+    volume = lab.volume()
+    lab.prepare(pro, volume, f"cat > {STATE}/.env", VARIABLES.replace("OPENCLAW_CONFIG_PATH", "X"))
+    as_it_was = ("env", "--unset=OPENCLAW_SERVICE_MANAGED_ENV_KEYS", *GATEWAY)
+    for command, accepted in ((as_it_was, TOKEN_OF_THE_FILE), (GATEWAY, TOKEN)):
+        gateway = lab.start(pro, *command, volume=volume, text=config)
+        for token in (TOKEN, TOKEN_OF_THE_FILE):
+            asked = gateway.ask("/tools/invoke", method="POST", token=token, body=SESSIONS)
+            assert (asked.status == 200) is (token == accepted), (
+                "the container's variable stops it, and so does the merge"
+            )
+        lab.docker.run("rm", "--force", gateway.name)
+
+
+ODD_FILES = {
+    "lists too deep": "head -c 20000 /dev/zero | tr '\\0' '[' > openclaw.json",
+    "objects too deep": "node -e 'console.log(`{a:`.repeat(5000) + 1 + `}`.repeat(5000))' > openclaw.json",
+    "a folder in the way": "mkdir -p openclaw.json.new/x clawdet-settings.json.new/x",
+    "a pipe": "rm -f openclaw.json; mkfifo openclaw.json",
+    "pipes beside it": (
+        "rm -f clawdet-settings.json; mkfifo pipe clawdet-settings.json openclaw.json.as-written .env;"
+        " echo '{$include: \"./pipe\", gateway: {}}' > openclaw.json"
+    ),
+    "a file that includes itself": (
+        "echo '{env: {$include: [\"./i\"]}}' > openclaw.json;"
+        " node -e 'console.log(JSON.stringify({$include: Array(9).fill(\"./i\")}))' > i"
+    ),
+    "included files of many levels": (
+        "echo '{env: {$include: \"./i0\"}}' > openclaw.json; for i in $(seq 0 59); do"
+        " node -e 'let one = {$include: `./i${+process.argv[1] + 1}`}; for (let i = 0; i < 90; i++) one = {a: one};"
+        " console.log(JSON.stringify(one))' $i > i$i; done"
+    ),
+    "a file too large": "truncate --size=300M openclaw.json .env",
+    "a folder": "rm -f openclaw.json; mkdir openclaw.json .env",
+    "links away": "ln -sf /proc/self/environ openclaw.json; ln -s /proc/self/environ .env",
+    "variables that cannot be told apart": "printf 'OPENCLAW_X\n=1\n' > .env",
+}
+
+
+def test_files_that_could_not_be_written_stay_the_customers(lab: Lab, pro: Service) -> None:
+    lab.prepare(
+        pro,
+        lab.volume(),
+        """
+        set -e
+        cd "$OPENCLAW_STATE_DIR"
+        echo '{gateway: {port: 1}, messages: {}}' > openclaw.json
+        echo OPENCLAW_X=1 > .env
+        # As a full disk would.
+        (ulimit -f 0; trap '' XFSZ; cd /app; ! node /etc/clawdet/merge-config.mjs)
+        grep -q port openclaw.json
+        grep -q OPENCLAW_X .env
+        """,
+    )
+
+
+@pytest.mark.parametrize("script", ODD_FILES.values(), ids=ODD_FILES)
+def test_whatever_the_customer_wrote_the_deployments_configuration_is_ready_soon(
+    lab: Lab, pro: Service, script: str
+) -> None:
+    lab.prepare(
+        pro,
+        lab.volume(),
+        f"""
+        set -e
+        cd "$OPENCLAW_STATE_DIR"
+        {script}
+        (cd /app && timeout 20 node /etc/clawdet/merge-config.mjs)
+        grep -q '"mode": "local"' openclaw.json
+        grep -q clawdet-handoff openclaw.json
+        test ! -e .env
+        """,
+    )
+
+
 def test_a_file_with_comments_is_kept_as_it_is_once_it_agrees_with_the_deployment(lab: Lab, pro: Service) -> None:
     lab.prepare(
         pro,

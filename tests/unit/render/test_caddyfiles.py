@@ -74,6 +74,13 @@ def test_the_tenants_proxy_speaks_plain_http_to_the_edge_alone() -> None:
     assert "header_up X-Forwarded-For {client_ip}" in text
 
 
+@pytest.mark.parametrize("plan", ["free", "pro", "enterprise", "edge"])
+def test_the_health_check_of_a_proxy_is_answered_in_its_container_only(plan: str) -> None:
+    text = edge() if plan == "edge" else caddyfile(plan)
+    # The address of a site only says which names it answers to.
+    assert text.endswith('http://127.0.0.1:8180 {\n\tbind 127.0.0.1\n\trespond /live "live" 200\n}\n')
+
+
 def test_a_site_names_the_customer_and_the_proxy_on_the_customers_own_network() -> None:
     assert render.site(customer("free")) == "free-1.clawdet.test {\n\timport tenant free-1-proxy:8080\n}\n"
 

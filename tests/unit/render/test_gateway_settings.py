@@ -61,6 +61,9 @@ def settle(own: Any, *, before: Any = None, plan: str = "pro") -> dict[str, Any]
         ({"hooks": {"path": "/tools"}}, ["hooks.path"]),
         ({"mcp": {"apps": {"sandboxPort": 18789}}}, ["mcp.apps.sandboxPort"]),
         ({"env": {"OPENCLAW_X": "1", "vars": {" openclaw_x": "1"}}}, ["env.OPENCLAW_X", "env.vars. openclaw_x"]),
+        ({"env": {"vars": {"INVOCATION_ID": "1"}}}, ["env.vars.INVOCATION_ID"]),
+        ({"env": {"vars": {"journal_stream ": "1"}}}, ["env.vars.journal_stream "]),
+        ({"env": {"SYSTEMD_EXEC_PID": "1"}}, ["env.SYSTEMD_EXEC_PID"]),
         ({"telemetry": {"enabled": True}}, ["telemetry.enabled"]),
     ],
     ids=lambda value: json.dumps(value)[:60],
@@ -82,6 +85,7 @@ def test_what_decides_the_way_in_is_the_deployments_and_what_lost_is_named(own: 
         {"gateway": {"http": {"endpoints": {"chatCompletions": {"enabled": True}}}, "cliAgents": {"enabled": False}}},
         {"gateway": {"controlUi": {"environment": {"label": "mine", "color": "red"}}}},
         {"plugins": {"enabled": True, "allow": ["a"], "deny": ["b"], "load": {"paths": ["/x"]}, "entries": {"a": {}}}},
+        {"env": {"vars": {"MY_OPENCLAW_X": "1", "INVOCATION_IDS": "1"}}},
         {"env": {"vars": {"MINE": "1"}, "shellEnv": {"enabled": True}}},
         {"hooks": {"enabled": True, "token": "x"}, "mcp": {"apps": {"enabled": True}}},
         {"agents": {"defaults": {"model": {"primary": "other/model"}}}},
@@ -116,7 +120,7 @@ def test_what_the_deployment_decided_before_is_not_blamed_on_the_customer() -> N
 NAMES = st.one_of(
     st.sampled_from(["gateway", "auth", "token", "mode", "tls", "enabled", "controlUi", "basePath", "__proto__"]),
     st.sampled_from(["plugins", "deny", "allow", "entries", "load", "paths", "clawdet-handoff", "$include"]),
-    st.sampled_from(["env", "vars", "OPENCLAW_X", "hooks", "path", "mcp", "apps", "sandboxPort"]),
+    st.sampled_from(["env", "vars", "OPENCLAW_X", "INVOCATION_ID", "hooks", "path", "mcp", "apps", "sandboxPort"]),
     st.sampled_from(["channels", "telegram", "agents", "defaults"]),
 )
 VALUES = st.recursive(

@@ -3,6 +3,7 @@
 import { parseArgs } from "node:util";
 
 import { checkAccess, gatewayToken, loadConfiguration } from "./configuration.js";
+import { loadEnvironment } from "./environment.js";
 import { Ingress } from "./ingress.js";
 import { log, StartError } from "./log.js";
 import { loadPlugins } from "./plugins.js";
@@ -20,6 +21,7 @@ async function run() {
     options: { bind: { type: "string" }, port: { type: "string" } },
   });
   if (positionals[0] !== "gateway") throw new StartError(`unknown command ${positionals[0] ?? ""}`);
+  loadEnvironment();
   const configuration = loadConfiguration(process.env.OPENCLAW_CONFIG_PATH ?? `${process.env.HOME}/.openclaw/openclaw.json`);
   log("loading configuration…");
   const { gateway, channels, plugins } = configuration;
