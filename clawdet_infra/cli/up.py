@@ -109,14 +109,14 @@ def update(
     ended = project.run(["pulumi", "up", "--stack", stack, *held, *skip, *arguments], env=env)
     if ended == Exit.OK and made_from is not None and not _in_part(arguments):
         _keep(stack, made_from, policies=policies)
+    gone = servers.hint_at_gone(stack)
     if ended != Exit.OK:
-        servers.hint_at_gone(stack)
-    elif off := servers.switched_off(stack):
-        # The engine did not touch them, so nothing has looked whether they serve.
-        for one in off:
-            echo(f"error: server {one} is off. Switch it on with `clawdet power on {one}`", err=True)
-        return Exit.RESOURCE
-    return ended
+        return ended
+    # The engine compares with the state alone, so nothing has looked whether these serve.
+    off = servers.switched_off(stack)
+    for one in off:
+        echo(f"error: server {one} is off. Switch it on with `clawdet power on {one}`", err=True)
+    return Exit.RESOURCE if gone or off else Exit.OK
 
 
 def _base_of(stack: str) -> str:

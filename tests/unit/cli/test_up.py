@@ -30,6 +30,7 @@ class Started:
         self.argvs: list[Sequence[str]] = []
         self.wishes: list[previewing.Wish] = []
         self.off: list[str] = []
+        self.gone = False
         self.hinted: list[str] = []
         self.code = 0
         self.report = SimpleNamespace(misconfigured=False, failed=False, refused=False)
@@ -37,6 +38,10 @@ class Started:
     def run(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
         self.argvs.append(argv)
         return self.code
+
+    def hint(self, stack: str) -> bool:
+        self.hinted.append(stack)
+        return self.gone
 
     def preview(self, sources: Iterable[previewing.Source], wish: previewing.Wish) -> Any:
         self.wishes.append(wish)
@@ -49,7 +54,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Started:
     monkeypatch.setattr(recover, "run", lambda stack, wait: None)
     monkeypatch.setattr(servers, "prepare", lambda stack: None)
     monkeypatch.setattr(servers, "switched_off", lambda stack: found.off)
-    monkeypatch.setattr(servers, "hint_at_gone", found.hinted.append)
+    monkeypatch.setattr(servers, "hint_at_gone", found.hint)
     monkeypatch.setattr(project, "run", found.run)
     monkeypatch.setattr(previewing, "preview", found.preview)
     monkeypatch.setattr(module, "_show", lambda report: None)
@@ -134,7 +139,12 @@ def test_an_update_over_a_server_that_is_off_is_no_success(started: Started) -> 
     done = CliRunner().invoke(app, ["up", "-s", "prod", "--yes"])
     assert done.exit_code == 4
     assert "server ada is off. Switch it on with `clawdet power on ada`" in done.output
-    assert started.hinted == []
+
+
+def test_an_update_over_a_server_that_the_provider_does_not_have_is_no_success(started: Started) -> None:
+    started.gone = True
+    assert CliRunner().invoke(app, ["up", "-s", "prod", "--yes"]).exit_code == 4
+    assert started.hinted == ["prod"]
 
 
 def test_after_an_update_that_failed_servers_that_are_gone_are_named(started: Started) -> None:
