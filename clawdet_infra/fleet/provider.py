@@ -220,7 +220,7 @@ class Provider:
         server = await self._server(name)
         if server is None:
             raise ProviderError(
-                f"the provider has no server {name}; `pulumi refresh -s STACK`, then `clawdet up` make an empty one"
+                f"the provider has no server {name}; for an empty one: `pulumi refresh -s STACK`, then `clawdet up`"
             )
         return server
 
