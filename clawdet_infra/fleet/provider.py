@@ -170,7 +170,7 @@ class Provider:
         listed: set[int] = set()
         if len(ids) > _PAGE:
             everything = await self._call("listing servers", self._client.servers.get_all)
-            listed = {int(one.id) for one in everything}
+            listed = {one.id for one in everything if one.id is not None}
         # A server that comes or goes meanwhile shifts the list's pages, so what is not in it is asked for.
         missing = [one for one in ids if one not in listed]
         there = {one for one in missing if await self._call(f"asking for server {one}", partial(self._has, one))}
