@@ -23,7 +23,7 @@ from clawdet_infra.automation.exported import commands_of, customers_of, facts_o
 from clawdet_infra.automation.following import Follower
 from clawdet_infra.changes.asking import Previewed
 from clawdet_infra.driver.engine import Command, Engine
-from clawdet_infra.driver.gone import forget
+from clawdet_infra.driver.gone import forget, gone_servers
 from clawdet_infra.driver.recovering import CloudError, find_at, recover
 from clawdet_infra.driver.stages import Passed
 from clawdet_infra.fleet.hosts import HostError
@@ -285,12 +285,30 @@ class CellUpdate:
         except ProviderError:
             return ()
 
+    def _gone(self, exported: Mapping[str, Any]) -> Collection[str]:
+        """Return whose servers the provider does not have any more; the engine compares with the state alone."""
+        resources = (exported.get("deployment") or {}).get("resources") or []
+        try:
+            found = gone_servers(resources, lambda ids: asyncio.run(Provider(self._fleet.cloud).existing(ids)))
+        except ProviderError:
+            return ()
+        return found.values()
+
     def _results(self, follower: Follower, failure: str, off: Collection[str] = ()) -> dict[str, Applied]:
         exported = self._exported()
         seconds = round(time.monotonic() - self._begun, 1)
         facts = facts_of(exported)
         results: dict[str, Applied] = {}
-        down = {one.id: one.server_name for one in self._layout.customers if one.server_name in off}
+        down = {
+            one.id: f"server {one.server_name} is off; switch it on with `clawdet power on {one.id}`"
+            for one in self._layout.customers
+            if one.server_name in off
+        }
+        for owner in self._gone(exported):
+            down[owner] = (
+                f"the provider does not have the server of {owner} any more; `pulumi refresh -s {self._cell}` takes "
+                "it out of the state, and the next update makes an empty one"
+            )
         for one in self._desired:
             if one.id in self._aside:
                 continue
@@ -305,8 +323,7 @@ class CellUpdate:
                 ok = follower.healthy(one.id)
                 why = "" if ok else follower.why(one.id) or failure or "the engine did not come to this customer"
                 if one.id in down:
-                    hint = f"server {down[one.id]} is off; switch it on with `clawdet power on {one.id}`"
-                    ok, why = False, f"{why} ({hint})" if why else hint
+                    ok, why = False, f"{why} ({down[one.id]})" if why else down[one.id]
             results[one.id] = Applied(
                 revision=one.revision,
                 ok=ok,

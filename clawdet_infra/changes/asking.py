@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from clawdet_infra.changes.scrubbing import scrubbed
+from clawdet_infra.changes.wording import SERVER
 
 Step = Mapping[str, Any]
 """One step, in the form of `pulumi preview --json`: op, urn, oldState, newState, diffReasons, replaceReasons."""
@@ -50,11 +51,11 @@ class Violation:
 class Planned:
     """What the engine answered.
 
-    `steps` are in the order of the engine.  `drift` has the steps of a refresh that found a resource other than it
-    was left.  `protected` are the URNs of what would be deleted or replaced and must not be; the engine stops there, so
-    its answer is not a whole one.  `policies_ran` says whether a policy pack looked at it.  `errors` says in sentences
-    why there is no whole answer; `misconfigured` that the stack's configuration is the reason.  `seconds` is how long
-    it took.
+    `steps` are in the order of the engine.  `drift` has the steps of a refresh that found a resource other than it was
+    left, or a server off.  `protected` are the URNs of what would be deleted or replaced and must not be; the engine
+    stops there, so its answer is not a whole one.  `policies_ran` says whether a policy pack looked at it.  `errors`
+    says in sentences why there is no whole answer; `misconfigured` that the stack's configuration is the reason.
+    `seconds` is how long it took.
     """
 
     steps: tuple[Step, ...]
@@ -164,12 +165,20 @@ def _drift(metadata: Any) -> list[Step]:
     if step["op"] != "refresh":
         return []
     before, after = step["oldState"] or {}, step["newState"] or {}
-    if not after:
+    if not after or is_off(after):
         return [step]
     # What the provider computes may come later than the update that it follows from; nobody has changed that.
     given = before.get("inputs") or {}
     old, new = before.get("outputs") or {}, after.get("outputs") or {}
     return [step] if any(old.get(key) != new.get(key) for key in given) else []
+
+
+def is_off(state: Mapping[str, Any]) -> bool:
+    """Return whether a refreshed state is that of a server that is off or goes down.
+
+    No update looks at that, so it is told also where an earlier refresh has seen it already.
+    """
+    return state.get("type") == SERVER and (state.get("outputs") or {}).get("status") in ("off", "stopping")
 
 
 def _step(metadata: Any) -> dict[str, Any]:

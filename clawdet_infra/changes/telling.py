@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from clawdet_infra.changes.asking import Planned, Step
+from clawdet_infra.changes.asking import Planned, Step, is_off
 from clawdet_infra.changes.costs import Prices, PricesUnknownError
 from clawdet_infra.changes.guarding import MOST_UNNAMED, Loss, guard, losses
 from clawdet_infra.changes.owners import STACK, Owner, Owners, name_of, type_of
@@ -266,9 +266,15 @@ def _drifted(planned: Planned, owners: Owners) -> tuple[tuple[str, tuple[str, ..
     for step in planned.drift:
         urn = step["urn"]
         owner = owners.of(urn) if owners.state(urn) else refreshed.of(urn)
-        gone = not step.get("newState")
-        found[str(owner)].append(f"{name_of(urn)} {'is gone' if gone else 'is not as it was left'}")
+        found[str(owner)].append(f"{name_of(urn)} {_how_drifted(step)}")
     return tuple((owner, tuple(dict.fromkeys(names))) for owner, names in sorted(found.items()))
+
+
+def _how_drifted(step: Step) -> str:
+    after = step.get("newState")
+    if not after:
+        return "is gone"
+    return "is off" if is_off(after) else "is not as it was left"
 
 
 def _custom(step: Step) -> bool:

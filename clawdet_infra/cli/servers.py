@@ -83,21 +83,26 @@ def _deployed(urn: str) -> str:
     return deployed_customer(name) or name.removesuffix("-edge")
 
 
-def hint_at_gone(stack: str) -> None:
-    """Say which servers of a stack the provider does not have, after an update that failed."""
+def hint_at_gone(stack: str) -> bool:
+    """Say which servers of a stack the provider does not have, and return whether there are any.
+
+    Where the provider cannot be asked there are none, with a warning.
+    """
     from clawdet_infra.driver.gone import gone_servers
     from clawdet_infra.fleet.provider import ProviderError
 
     try:
         found = gone_servers(_resources(stack), lambda ids: _existing(stack, ids))
-    except (CommandError, ProviderError):
-        return
+    except (CommandError, ProviderError) as error:
+        echo(f"warning: nobody has seen whether the provider has all servers: {error}", err=True)
+        return False
     for owner in found.values():
         echo(
             f"hint: the provider does not have the server of {owner} any more. `pulumi refresh -s {stack}` takes it "
             "out of the state; the next update makes an empty one.",
             err=True,
         )
+    return bool(found)
 
 
 def switched_off(stack: str) -> list[str]:

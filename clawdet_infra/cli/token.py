@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -58,6 +59,10 @@ def rotate(
 
     Example: clawdet token rotate user123 --up
     """
+    if up and not (yes or _can_confirm()):
+        fail(
+            "nobody can confirm the update where no terminal is; say --yes too. Nothing was written", Exit.CONFIGURATION
+        )
     from clawdet_infra.stackedit import EditError, raise_token_version, stack_file_of
 
     try:
@@ -76,3 +81,9 @@ def rotate(
     from clawdet_infra.cli import up as updates
 
     raise typer.Exit(updates.update(name, ["--yes"] if yes else []))
+
+
+def _can_confirm() -> bool:
+    """Return whether the engine can ask a person before an update, or was told by the environment not to."""
+    told = os.environ.get("PULUMI_SKIP_CONFIRMATIONS", "").lower() in ("1", "true")
+    return told or (sys.stdin.isatty() and sys.stdout.isatty())

@@ -93,30 +93,37 @@ def update(
     from clawdet_infra.changes.previewing import Wish, preview
 
     source = CheckoutSource(stack, ROOT, _for_preview(arguments))
+    held = ["--policy-pack", pack] if pack else []
+    # A person who has to confirm sees the engine's own preview; who has said yes need not wait for a second one.
+    skip = ["--skip-preview"] if not {*_SKIP}.intersection(arguments) and {*_YES}.intersection(arguments) else []
     while True:
         made_from = source.fingerprint(policies=policies)
         report = preview([source], Wish(policy_pack=pack, named=named, full=True))
         _show(report)
         if (code := exit_code(report)) != Exit.OK:
             return code
-        if not (waiting.waits and _is_updated_by_another(stack)):
+        if waiting.waits and _is_updated_by_another(stack):
+            # It has begun since, and may change what was previewed.
+            recover.run(stack, waiting)
+            continue
+        ended = project.run(["pulumi", "up", "--stack", stack, *held, *skip, *arguments], env=env)
+        # An engine holds the lock for as long as it runs: where another has it right after, ours was refused.
+        if ended == Exit.OK or not _is_updated_by_another(stack):
             break
-        # It has begun since, and may change what was previewed.
+        if not waiting.waits:
+            echo(f"hint: another process updates {stack}. Wait for it: clawdet up -s {stack} --wait", err=True)
+            return ended
         recover.run(stack, waiting)
-    held = ["--policy-pack", pack] if pack else []
-    # A person who has to confirm sees the engine's own preview; who has said yes need not wait for a second one.
-    skip = ["--skip-preview"] if not {*_SKIP}.intersection(arguments) and {*_YES}.intersection(arguments) else []
-    ended = project.run(["pulumi", "up", "--stack", stack, *held, *skip, *arguments], env=env)
     if ended == Exit.OK and made_from is not None and not _in_part(arguments):
         _keep(stack, made_from, policies=policies)
+    gone = servers.hint_at_gone(stack)
     if ended != Exit.OK:
-        servers.hint_at_gone(stack)
-    elif off := servers.switched_off(stack):
-        # The engine did not touch them, so nothing has looked whether they serve.
-        for one in off:
-            echo(f"error: server {one} is off. Switch it on with `clawdet power on {one}`", err=True)
-        return Exit.RESOURCE
-    return ended
+        return ended
+    # The engine compares with the state alone, so nothing has looked whether these serve.
+    off = servers.switched_off(stack)
+    for one in off:
+        echo(f"error: server {one} is off. Switch it on with `clawdet power on {one}`", err=True)
+    return Exit.RESOURCE if gone or off else Exit.OK
 
 
 def _base_of(stack: str) -> str:

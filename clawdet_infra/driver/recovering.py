@@ -26,7 +26,8 @@ class LockedError(Exception):
         self.lock = lock
         super().__init__(
             f"stack {stack} is being updated by {lock.holder}, since {lock.taken:%F %T} UTC. "
-            f"Wait for it. If you know that it is gone, run: pulumi cancel --stack {stack}"
+            f"Wait for it, as `clawdet up -s {stack} --wait` does. "
+            f"If you know that it is gone, run: pulumi cancel --stack {stack}"
         )
 
 

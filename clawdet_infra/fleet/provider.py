@@ -167,7 +167,14 @@ class Provider:
 
     async def existing(self, ids: Collection[int]) -> set[int]:
         """Return which of some servers, by id, the provider has."""
-        return {one for one in ids if await self._call(f"asking for server {one}", partial(self._has, one))}
+        listed: set[int] = set()
+        if len(ids) > _PAGE:
+            everything = await self._call("listing servers", self._client.servers.get_all)
+            listed = {one.id for one in everything if one.id is not None}
+        # A server that comes or goes meanwhile shifts the list's pages, so what is not in it is asked for.
+        missing = [one for one in ids if one not in listed]
+        there = {one for one in missing if await self._call(f"asking for server {one}", partial(self._has, one))}
+        return there | (listed & set(ids))
 
     def _has(self, number: int) -> bool:
         try:
@@ -212,7 +219,9 @@ class Provider:
     async def _must(self, name: str) -> Any:
         server = await self._server(name)
         if server is None:
-            raise ProviderError(f"the provider has no server {name}; `clawdet up` makes it anew")
+            raise ProviderError(
+                f"the provider has no server {name}; for an empty one: `pulumi refresh -s STACK`, then `clawdet up`"
+            )
         return server
 
     async def _server(self, name: str) -> Any:

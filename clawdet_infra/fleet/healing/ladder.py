@@ -23,7 +23,9 @@ _BEYOND_REPAIR = {
     Cause.DNS: "neither a restart nor a reboot mends the DNS",
     Cause.PASSWORD: "neither a restart nor a reboot mends a password that is not taken",
     Cause.TOKEN: "neither a restart nor a reboot mends a token that is not taken",
-    Cause.SERVER_GONE: "the provider has no such server; `clawdet up` makes a new one",
+    Cause.SERVER_GONE: (
+        "the provider has no such server; for an empty one: `pulumi refresh -s STACK`, then `clawdet up`"
+    ),
     Cause.DISK_FULL: "a restart makes no room on the disk",
 }
 

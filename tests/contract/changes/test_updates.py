@@ -91,14 +91,23 @@ def test_drift_is_told_by_customer(fleet: Fleet) -> None:
             server.update(labels={"somebody": "was-here"})
         if server.name == "acme":
             server.delete()
+        if server.name == "shared-1":
+            server.power_off().wait_until_finished()
     report = fleet.report("--refresh", "--expect-no-changes")
     assert report["code"] == 7
     assert report["stacks"][0]["drifted"] == {
         "customer acme": ["acme-server is gone"],
         "customer user123": ["user123-server is not as it was left"],
+        "shared host shared-1": ["shared-1-server is off"],
     }
     assert fleet.report("--full", "--expect-no-changes")["code"] == 0, "nobody sees it without looking"
-    fleet.up("--refresh", "--no-policy").ok()
+    unseen = fleet.up("--no-policy")
+    assert unseen.code == 4, unseen.output
+    assert f"does not have the server of acme any more. `pulumi refresh -s {fleet.stack.name}`" in unseen.output
+    assert fleet.up("--refresh", "--no-policy").code == 4
+    still = fleet.report("--refresh", "--expect-no-changes")
+    assert (still["code"], still["stacks"][0]["drifted"]) == (7, {"shared host shared-1": ["shared-1-server is off"]})
+    fleet.cloud.client().servers.get_by_name("shared-1").power_on().wait_until_finished()
     assert fleet.report("--refresh", "--expect-no-changes")["code"] == 0
 
 

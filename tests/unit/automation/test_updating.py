@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from clawdet_infra.automation.base import Base
 from clawdet_infra.automation.exported import CUSTOMER
 from clawdet_infra.automation.following import Follower
 from clawdet_infra.automation.updating import CellUpdate
+from clawdet_infra.driver.gone import SERVER
 from clawdet_infra.fleet.hosts import HostError
 from clawdet_infra.registry import Desired, Record, Wish
 from tests.unit.automation.samples import base, customer, hosts
@@ -60,6 +61,9 @@ def at_the_provider(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 
         async def status(self, name: str) -> str | None:
             return "running" if name in names else None
+
+        async def existing(self, ids: Collection[int]) -> set[int]:
+            return {one for one in ids if f"server {one}" in names}
 
     monkeypatch.setattr(updating, "Provider", There)
     return names
@@ -154,3 +158,18 @@ def test_who_was_on_a_shared_host_that_the_provider_does_not_have_is_removed_wit
     assert removed == [], "nothing connects to an address that is somebody else's by now"
     kept = made.imported and [one["urn"] for one in made.imported["deployment"]["resources"]]
     assert kept == ([component["urn"]] if deployed else None)
+
+
+def test_a_customer_whose_server_the_provider_does_not_have_has_failed(at_the_provider: set[str]) -> None:
+    """The engine leaves such a server alone, and says that its customer is as it was."""
+    made = update(base(), wish(customer("ada")), wish(customer("bob")))
+    within = f"urn:pulumi:{CELL}::clawdet::{CUSTOMER}$clawdet:index:Server${SERVER}"
+    made.resources = [
+        {"urn": f"{within}::{name}-server", "type": SERVER, "id": number}
+        for name, number in (("ada", "1"), ("bob", "2"))
+    ]
+    at_the_provider.add("server 2")
+    ended = results(made)
+    assert not ended["ada"].ok
+    assert f"does not have the server of ada any more; `pulumi refresh -s {CELL}` takes it out" in ended["ada"].error
+    assert "provider" not in ended["bob"].error

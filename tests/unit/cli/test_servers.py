@@ -112,16 +112,16 @@ def test_a_free_customer_of_a_host_that_is_gone_leaves_without_it(world: World, 
     assert world.kept == ([f"{host}-server", *staying] if host_stays else staying)
 
 
-def test_after_a_failure_all_that_is_gone_is_named_and_nothing_is_changed(
-    world: World, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_all_that_is_gone_is_named_and_nothing_is_changed(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.resources = [server("ada", 1), server("bob", 2)]
     world.there = {2}
-    servers.hint_at_gone("prod")
+    assert servers.hint_at_gone("prod")
     told = capsys.readouterr().err
     assert "the server of ada any more. `pulumi refresh -s prod`" in told
     assert "bob" not in told
     assert world.kept is None
+    world.there = {1, 2}
+    assert not servers.hint_at_gone("prod")
 
 
 def brought(identity: str, **addresses: str) -> dict[str, Any]:

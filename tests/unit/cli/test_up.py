@@ -30,6 +30,7 @@ class Started:
         self.argvs: list[Sequence[str]] = []
         self.wishes: list[previewing.Wish] = []
         self.off: list[str] = []
+        self.gone = False
         self.hinted: list[str] = []
         self.code = 0
         self.report = SimpleNamespace(misconfigured=False, failed=False, refused=False)
@@ -37,6 +38,10 @@ class Started:
     def run(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
         self.argvs.append(argv)
         return self.code
+
+    def hint(self, stack: str) -> bool:
+        self.hinted.append(stack)
+        return self.gone
 
     def preview(self, sources: Iterable[previewing.Source], wish: previewing.Wish) -> Any:
         self.wishes.append(wish)
@@ -49,7 +54,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Started:
     monkeypatch.setattr(recover, "run", lambda stack, wait: None)
     monkeypatch.setattr(servers, "prepare", lambda stack: None)
     monkeypatch.setattr(servers, "switched_off", lambda stack: found.off)
-    monkeypatch.setattr(servers, "hint_at_gone", found.hinted.append)
+    monkeypatch.setattr(servers, "hint_at_gone", found.hint)
     monkeypatch.setattr(project, "run", found.run)
     monkeypatch.setattr(previewing, "preview", found.preview)
     monkeypatch.setattr(module, "_show", lambda report: None)
@@ -90,6 +95,7 @@ def test_nobody_is_waited_for_without_being_asked_to(locked: Path) -> None:
     assert done.exit_code == 1
     assert f"stack prod is being updated by process {os.getpid()} on" in done.output
     assert "Waiting" not in done.output
+    assert "`clawdet up -s prod --wait`" in done.output
     assert time.monotonic() - begun < 60
 
 
@@ -101,6 +107,39 @@ def test_an_update_that_began_during_the_preview_is_waited_for_and_previewed_aga
     assert CliRunner().invoke(app, ["up", "-s", "prod", "--yes", "--wait"]).exit_code == 0
     assert len(started.wishes) == 2
     assert len(started.argvs) == 1
+
+
+def test_an_update_that_takes_the_lock_before_the_engine_does_is_waited_for_and_previewed_over(
+    started: Started, locked: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = locked.read_text()
+    locked.unlink()
+    waited: list[str] = []
+
+    def run(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
+        started.argvs.append(argv)
+        if len(started.argvs) > 1:
+            return 0
+        locked.write_text(taken)
+        return 1
+
+    def recovered(stack: str, wait: recover.Wait) -> None:
+        if locked.exists():
+            waited.append(stack)
+            locked.unlink()
+
+    monkeypatch.setattr(project, "run", run)
+    monkeypatch.setattr(recover, "run", recovered)
+    assert CliRunner().invoke(app, ["up", "-s", "prod", "--yes", "--wait"]).exit_code == 0
+    assert (waited, len(started.wishes), len(started.argvs)) == (["prod"], 2, 2)
+
+
+def test_whom_another_update_has_stopped_is_told_how_to_wait(started: Started, locked: Path) -> None:
+    started.code = 1
+    done = CliRunner().invoke(app, ["up", "-s", "prod", "--yes"])
+    assert done.exit_code == 1
+    assert "another process updates prod. Wait for it: clawdet up -s prod --wait" in done.output
+    assert started.hinted == [], "the reason is known"
 
 
 def test_an_update_is_held_against_the_policies(started: Started) -> None:
@@ -134,7 +173,12 @@ def test_an_update_over_a_server_that_is_off_is_no_success(started: Started) -> 
     done = CliRunner().invoke(app, ["up", "-s", "prod", "--yes"])
     assert done.exit_code == 4
     assert "server ada is off. Switch it on with `clawdet power on ada`" in done.output
-    assert started.hinted == []
+
+
+def test_an_update_over_a_server_that_the_provider_does_not_have_is_no_success(started: Started) -> None:
+    started.gone = True
+    assert CliRunner().invoke(app, ["up", "-s", "prod", "--yes"]).exit_code == 4
+    assert started.hinted == ["prod"]
 
 
 def test_after_an_update_that_failed_servers_that_are_gone_are_named(started: Started) -> None:
@@ -148,11 +192,26 @@ def test_a_rotation_updates_its_stack_in_the_same_way(
     started: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, yes: list[str], more: list[str]
 ) -> None:
     monkeypatch.setattr(token, "ROOT", tmp_path)
+    monkeypatch.setattr(token, "_can_confirm", lambda: True)
     (tmp_path / "Pulumi.prod.yaml").write_text("config:\n  clawdet:customers:\n    - {id: ada, plan: pro}\n")
     assert CliRunner().invoke(app, ["token", "rotate", "ada", "--up", *yes]).exit_code == 0
     assert started.argvs == [["pulumi", "up", "--stack", "prod", "--policy-pack", str(POLICY_PACK), *more]]
     assert [one.policy_pack for one in started.wishes] == [str(POLICY_PACK)]
     assert [one.named for one in started.wishes] == [set()]
+
+
+def test_a_rotation_that_nobody_can_confirm_writes_nothing(
+    started: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(token, "ROOT", tmp_path)
+    monkeypatch.delenv("PULUMI_SKIP_CONFIRMATIONS", raising=False)
+    file = tmp_path / "Pulumi.prod.yaml"
+    file.write_text("config:\n  clawdet:customers:\n    - {id: ada, plan: pro}\n")
+    done = CliRunner().invoke(app, ["token", "rotate", "ada", "--up"])
+    assert done.exit_code == 2
+    assert "--yes" in done.output
+    assert "tokenVersion" not in file.read_text()
+    assert started.argvs == []
 
 
 def test_a_rotation_ends_as_an_update_does_that_would_lose_data(
