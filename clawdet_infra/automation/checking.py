@@ -140,9 +140,9 @@ def _is_full(problem: Problem) -> bool:
 def _new_ones(base: Base, related: Related, problems: Sequence[Problem]) -> list[Problem]:
     """Return those of some problems that are there because of the newcomer.
 
-    There may be none: where one who signed up clashes with one of the base's list, both stacks can still be updated, so
-    nobody else is refused.  Raises SetupError where those who signed up do not fit the settings even without the list,
-    so that no cell could be updated.
+    The list may be empty: a customer who signed up may clash with one of the base's list, and both stacks can still be
+    updated, so other signups are accepted.  Raises SetupError if the customers who signed up do not fit the settings
+    even without the list, because then no cell can be updated.
     """
     before = _problems(base, related, listed=True)
     new = [one for one in problems if _key(one) not in {_key(old) for old in before}]

@@ -88,7 +88,7 @@ class SetupError(AutomationError):
 
 
 def whole(method: Method) -> Method:
-    """Let nothing but AutomationError leave a method of the library: what nobody foresaw becomes a SetupError.
+    """Make a method of the library raise AutomationError only: an unexpected exception becomes a SetupError.
 
     Callers decide by an error's `action`, and an exception that has none would end a job of theirs without one.  The
     text says where in the program it was raised and not what it says, which may hold a secret.

@@ -29,7 +29,7 @@ def refresh(registry: Registry, base: str, root: Path) -> list[str]:
 
 
 def rebuild(registry: Registry, base: Base, root: Path) -> list[str]:
-    """Make the entries of all cells anew from what they export, and mirror all stacks; return the clashes."""
+    """Rebuild the entries of all cells from their exports, mirror all stacks, and return the clashes."""
     clashes: list[str] = []
     found = {stack: str(version) for stack, version in _stacks(base.name, root).items()}
     for stack, outputs in _outputs(list(found), root).items():

@@ -305,7 +305,7 @@ class Provisioner:
     def _until_applied(
         self, call: _Call, cell: str, is_done: Callable[[InstanceRow], bool], keep: Callable[[StageEvent], None]
     ) -> InstanceRow | None:
-        """Wait until somebody has brought about what was asked for: this call, or another one that updates the cell.
+        """Wait until an update of the cell has done what was asked for, by this call or by another one.
 
         Returns the customer as it is then, None where there is none of that id any more.
         """
@@ -373,8 +373,8 @@ class Provisioner:
                     self._registry.applied(cell, results, lease)
                 leasing.mark(self._registry, base, cell, self._root, results, desired, made_from, lease)
             except (LockedError, HeldError, LeaseLostError):
-                # An engine whose caller was killed ends by itself; an operator's own update ends some time.  Whoever
-                # has taken the lease notes what there is.
+                # The other update ends by itself, also if its caller was killed.  The holder of the lease records the
+                # results.
                 return False
             except CommandError as error:
                 why = explain(cell, str(error))
@@ -404,8 +404,8 @@ def _hear(on_stage: OnStage | None, event: StageEvent) -> None:
 def _done_after(wanted: Wanted) -> Callable[[InstanceRow], bool]:
     """Return what says whether a customer is what was asked for.
 
-    One that was so already, while an update for somebody else is at work on the whole cell or was killed at it, is so
-    when that update or the next one has ended.
+    An update that another customer caused may be running on the whole cell, or may have been killed.  Then an unchanged
+    customer counts as done only after that update or the next one has ended.
     """
     before = wanted.instance
 

@@ -167,7 +167,7 @@ class CellUpdate:
             resources = resources_of(exported, one.id)
             for urn in leftovers.protected(resources):
                 self._pulumi(["state", "unprotect", urn, "--yes", "--stack", self._cell])
-            # Whom nobody can reach keeps nobody else from being updated, and is told so in the result.
+            # A customer whose server cannot be reached does not block the others; its own result reports it.
             try:
                 gone += leftovers.unprotect_servers(self._fleet.cloud, resources)
                 if self._is_host_gone(one):
@@ -236,7 +236,7 @@ class CellUpdate:
         try:
             gone = self._base.fleet_with([{**kept, "anthropicApiKey": Encrypted()}], listed=False)
         except ConfigurationError:
-            # The shared host is no part of the fleet any more, or the address is one that nothing connects to.
+            # The fleet no longer has the shared host, or the address is refused.
             return
         [layout] = lay_out(gone, cell=self._cell).customers
         existing = layout.customer.existing_server

@@ -54,7 +54,7 @@ class Planned:
     `steps` are in the order of the engine.  `drift` has the steps of a refresh that found a resource other than it was
     left, or a server off.  `protected` are the URNs of what would be deleted or replaced and must not be; the engine
     stops there, so its answer is not a whole one.  `policies_ran` says whether a policy pack looked at it.  `errors`
-    says in sentences why there is no whole answer; `misconfigured` that the stack's configuration is the reason.
+    holds sentences that say why the answer is incomplete; `misconfigured` says that the stack's configuration is why.
     `seconds` is how long it took.
     """
 

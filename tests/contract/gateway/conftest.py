@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.contract.gateway.containers import SECRETS, Docker, Lab, Service, customer, docker, service
-from tests.support.gateways import STAND_IN
+from tests.support.gateways import OPENCLAW, STAND_IN
 
 
 @pytest.fixture(scope="package")
@@ -29,6 +29,22 @@ def stand_in(outer: Docker, network: str) -> Lab:
     reference = STAND_IN.partition("/")[2]
     outer.image(reference)
     return Lab(outer, outer.loaded(reference), network)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param("stand-in", id="stand-in"),
+        pytest.param("openclaw", id="openclaw", marks=pytest.mark.real_gateway),
+    ],
+)
+def lab(request: pytest.FixtureRequest, stand_in: Lab) -> Lab:
+    """The stand-in, and in the long tier the real gateway too."""
+    if request.param == "stand-in":
+        return stand_in
+    reference = OPENCLAW.partition("/")[2]
+    stand_in.docker.image(reference)
+    return Lab(stand_in.docker, stand_in.docker.loaded(reference), stand_in.network)
 
 
 @pytest.fixture(scope="package")

@@ -16,7 +16,6 @@ import pytest
 
 from tests.contract.gateway.containers import TOKEN, Docker, Lab, Service
 from tests.contract.gateway.doors import PROXY, Door, Doors, upgrade
-from tests.support.gateways import OPENCLAW
 
 pytestmark = [pytest.mark.cloud, pytest.mark.xdist_group("gateway"), pytest.mark.timeout(900)]
 
@@ -52,20 +51,10 @@ CALLERS = {
 }
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param("stand-in", id="stand-in"),
-        pytest.param("openclaw", id="openclaw", marks=pytest.mark.real_gateway),
-    ],
-)
-def image(request: pytest.FixtureRequest, stand_in: Lab) -> str:
+@pytest.fixture(scope="module")
+def image(lab: Lab) -> str:
     """The gateway's image."""
-    if request.param == "stand-in":
-        return stand_in.image
-    reference = OPENCLAW.partition("/")[2]
-    stand_in.docker.image(reference)
-    return stand_in.docker.loaded(reference)
+    return lab.image
 
 
 @contextmanager

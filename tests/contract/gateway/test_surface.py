@@ -14,7 +14,6 @@ import pytest
 
 from clawdet_infra.readiness import failing, has_started, is_ready, refuses_data
 from tests.contract.gateway.containers import GATEWAY, SECRETS, TOKEN, Gateway, Lab, Service
-from tests.support.gateways import OPENCLAW
 
 pytestmark = [pytest.mark.cloud, pytest.mark.xdist_group("gateway"), pytest.mark.timeout(900)]
 
@@ -24,21 +23,6 @@ FORWARDED = ("X-Forwarded-For: 203.0.113.7", "X-Forwarded-Proto: https")
 SESSIONS = {"tool": "sessions_list", "action": "json", "args": {}}
 HANDOFF = "/plugins/clawdet/handoff"
 STATE = "/home/node/.openclaw"
-
-
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param("stand-in", id="stand-in"),
-        pytest.param("openclaw", id="openclaw", marks=pytest.mark.real_gateway),
-    ],
-)
-def lab(request: pytest.FixtureRequest, stand_in: Lab) -> Lab:
-    if request.param == "stand-in":
-        return stand_in
-    reference = OPENCLAW.partition("/")[2]
-    stand_in.docker.image(reference)
-    return Lab(stand_in.docker, stand_in.docker.loaded(reference), stand_in.network)
 
 
 @pytest.fixture(scope="module")
