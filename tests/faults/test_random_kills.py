@@ -30,7 +30,7 @@ from tests.support.cloud import fault
 from tests.support.idle_commands import idle_commands
 from tests.support.stack import Stack, customer
 
-pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("faults"), pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(1200)]
 
 DOMAIN = "kills.test"
 ZONE_RECORD = "hcloud:index/zoneRrset:ZoneRrset"
@@ -279,6 +279,7 @@ SERVERS, RECORDS = "POST /servers", "POST /zones/{id_or_name}/rrsets"
 
 
 @pytest.mark.slow  # It is like those of test_killed_updates, but needs an update before.
+@pytest.mark.xdist_group("kills-0")
 @pytest.mark.parametrize("route", [SERVERS, RECORDS], ids=["server", "record"])
 def test_a_replacement_that_was_made_and_not_noted_is_taken_over(shared_fleet: Fleet, route: str) -> None:
     fleet = shared_fleet
@@ -301,11 +302,16 @@ def test_a_replacement_that_was_made_and_not_noted_is_taken_over(shared_fleet: F
     fleet.check_by_engine()
 
 
+def group(number: int) -> pytest.MarkDecorator:
+    """One of a few groups that share the work, each with a fleet of its own."""
+    return pytest.mark.xdist_group(f"kills-{number % 4}")
+
+
 # 200 kills take half an hour.
-LONG = [pytest.param(seed, 10, id=f"seed{seed}", marks=pytest.mark.slow) for seed in range(1, 21)]
+LONG = [pytest.param(seed, 10, id=f"seed{seed}", marks=[pytest.mark.slow, group(seed)]) for seed in range(1, 21)]
 
 
-@pytest.mark.parametrize(("seed", "kills"), [pytest.param(0, 2, id="seed0"), *LONG])
+@pytest.mark.parametrize(("seed", "kills"), [pytest.param(0, 2, id="seed0", marks=group(0)), *LONG])
 def test_updates_killed_at_random_moments_converge(shared_fleet: Fleet, seed: int, kills: int) -> None:
     shared_fleet.chance.seed(seed)
     kill_and_converge(shared_fleet, kills)
