@@ -1,4 +1,3 @@
-#!PYTHON -IS
 """A stand-in for Docker on a server: it keeps what there is in a file and can be told how things go wrong.
 
 The folder that it lies in holds `world.json` (images, containers, networks, volumes) and `calls.jsonl` (each call's
@@ -6,254 +5,327 @@ arguments).  What an image is called decides how its gateway behaves:
 `…dying…` stops again and again, `…unready…` never gets ready, `…picky…` refuses data that a newer one has written.
 """
 
+from __future__ import annotations
+
+import io
 import json
-import os
 import shutil
-import sys
+import socketserver
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-HERE = Path(__file__).resolve().parent
-WORLD = HERE / "world.json"
-ARGS = sys.argv[1:]
-# Started without the site module, which halves the time that each call takes; this is where PyYAML is.
-SITE = "PACKAGES"
+import yaml
 
+from clawdet_infra.remote.commands import Answer
 
-def load():
-    return json.loads(WORLD.read_text())
+World = dict[str, Any]
 
-
-def save(world):
-    new = WORLD.with_suffix(".new")
-    new.write_text(json.dumps(world, indent=1))
-    new.rename(WORLD)
-
-
-def fail(text, code=1):
-    print(text, file=sys.stderr)
-    sys.exit(code)
-
-
-def option(name):
-    found = options(name)
-    return found[-1] if found else None
+# The program `docker` only passes the call on: a Python for each call would take most of a test's time.
+_CLIENT = """#!/bin/bash
+exec 3<>/dev/tcp/127.0.0.1/PORT
+{
+    printf '%s\\0' "$#" "$@"
+    for name in $(compgen -e); do printf '%s\\0' "$name=${!name}"; done
+    printf '\\0'
+} >&3
+for part in output errors code; do IFS= read -r -d '' "$part" <&3; done
+printf %s "$output"
+printf %s "$errors" >&2
+exit "$code"
+"""
 
 
-def options(name):
-    return [ARGS[place + 1] for place, one in enumerate(ARGS) if one == name]
+class _FailedError(Exception):
+    """What Docker writes to stderr, and its exit code."""
+
+    def __init__(self, text: str, code: int = 1) -> None:
+        super().__init__(text)
+        self.code = code
 
 
-def labels():
-    return [one.removeprefix("label=") for one in options("--filter") if one.startswith("label=")]
+class FakeDocker:
+    """Docker, for whoever calls it in this process."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._world = folder / "world.json"
+
+    def answer(self, arguments: Sequence[str], environment: Mapping[str, str]) -> Answer:
+        """Do what `docker` does when it is called with these arguments, and return what it says."""
+        with (self._folder / "calls.jsonl").open("a") as calls:
+            calls.write(json.dumps(arguments) + "\n")
+        world = json.loads(self._world.read_text())
+        call = _Call(world, self._folder, list(arguments), environment, self._save)
+        try:
+            call.act()
+        except _FailedError as failure:
+            return Answer(failure.code, call.output.getvalue(), f"{failure}\n")
+        return Answer(0, call.output.getvalue(), "")
+
+    def _save(self, world: World) -> None:
+        new = self._world.with_suffix(".new")
+        new.write_text(json.dumps(world, indent=1))
+        new.rename(self._world)
 
 
-def matching(things):
-    for name, thing in things.items():
-        own = thing["labels"]
-        if all(own.get(label.partition("=")[0]) == label.partition("=")[2] for label in labels()):
-            yield name
+class DockerProgram:
+    """A program called `docker`, for whoever runs it from a folder; it answers until it is closed."""
+
+    def __init__(self, folder: Path) -> None:
+        docker = FakeDocker(folder)
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                words = _words(self.rfile)
+                arguments = [next(words) for _ in range(int(next(words)))]
+                environment = dict(word.split("=", 1) for word in iter(words.__next__, ""))
+                answer = docker.answer(arguments, environment)
+                said = (answer.output, answer.errors, str(answer.code))
+                self.wfile.write("".join(f"{part}\0" for part in said).encode())
+
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        program = folder / "docker"
+        program.write_text(_CLIENT.replace("PORT", str(self._server.server_address[1])))
+        program.chmod(0o755)
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
 
 
-def state_folder(world, container):
-    return Path(world["volumes"][f"{container['project']}_state"]["folder"])
+def _words(stream: Any) -> Iterator[str]:
+    """The words of a stream, each of which ends with a null byte."""
+    while True:
+        word = bytearray()
+        while (byte := stream.read(1)) != b"\0":
+            if not byte:
+                return
+            word += byte
+        yield word.decode()
 
 
-def compose(world):
-    command = next(one for one in ("version", "up", "logs") if one in ARGS)
-    if command == "version":
-        return print("2.26.1")
-    project, file = option("--project-name"), Path(options("--file")[0])
-    if command == "logs":
-        return print("starting\nError: the machine says no, token=" + secret_of(file))
-    sys.path.append(SITE)
-    import yaml
+class _Call:
+    """One call of Docker, with arguments as they come after `docker`."""
 
-    world["ups"] += 1
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    services = yaml.load(file.read_text(), loader)["services"]
-    environment = Path(option("--env-file")).read_text()
-    # As Compose does it: variables of its own environment come before those of the file.
-    environment += "".join(f"{name}='{value}'\n" for name, value in os.environ.items())
-    wanted = ARGS[ARGS.index("--pull") + 2 :]
-    wanted = [one for one in wanted if not one.startswith("-")]
-    chosen = set(wanted) or set(services)
-    for name in list(chosen):
-        chosen |= set(services[name].get("depends_on", []))
-    for name in chosen:
-        service = services[name]
+    def __init__(
+        self,
+        world: World,
+        folder: Path,
+        arguments: list[str],
+        environment: Mapping[str, str],
+        save: Callable[[World], None],
+    ) -> None:
+        self.output = io.StringIO()
+        self._world, self._folder, self._arguments = world, folder, arguments
+        self._environment, self._save_world = environment, save
+
+    def act(self) -> None:
+        """Do it; raise _FailedError where Docker fails."""
+        world = self._world
+        match self._arguments:
+            case ["info", *_]:
+                self._print("26.1.5")
+            case ["compose", *_]:
+                self._compose()
+            case ["image", "inspect", *_, image]:
+                if image not in world["images"]:
+                    raise _FailedError("no such image")
+            case ["image", "rm", image]:
+                world["images"].remove(image)
+                self._save()
+            case ["pull", *_, image]:
+                if image not in world["registry"]:
+                    raise _FailedError(f"manifest for {image} not found")
+                world["images"].append(image)
+                self._save()
+            case ["volume", *_]:
+                self._volume()
+            case ["network", *_]:
+                self._network()
+            case ["ps", *_]:
+                found = world["containers"]
+                every = "--all" in self._arguments
+                self._print("\n".join(one for one in self._matching(found) if every or found[one]["running"]))
+            case ["inspect", *names]:
+                self._print(json.dumps([self._inspected(world["containers"][name]) for name in names]))
+            case ["rm", "--force", "--volumes", name]:
+                self._forget_container(name)
+                self._save()
+            case ["stop", name]:
+                world["containers"][name]["running"] = False
+                self._save()
+            case ["exec", _, "caddy", "reload", *_]:
+                text = {site.name: site.read_text() for site in Path(world["sites"]).glob("*.caddy")}
+                if any("refused" in one for one in text.values()):
+                    raise _FailedError("Error: adapting config: unrecognized directive")
+                world["serving"] = text
+                self._save()
+            case _:
+                raise _FailedError(f"the stand-in does not know: docker {' '.join(self._arguments)}", 64)
+
+    def _volume(self) -> None:
+        volumes = self._world["volumes"]
+        match self._arguments[1:]:
+            case ["create", *_, name]:
+                if name not in volumes:
+                    folder = self._folder / "volumes" / name / "_data"
+                    folder.mkdir(parents=True)
+                    own = dict(one.split("=", 1) for one in self._options("--label"))
+                    volumes[name] = {"labels": own, "folder": str(folder)}
+                    self._save()
+            case ["inspect", *_, name]:
+                if name not in volumes:
+                    raise _FailedError(f"no such volume: {name}")
+                self._print(volumes[name]["folder"])
+            case ["ls", *_]:
+                self._print("\n".join(self._matching(volumes)))
+            case ["rm", *_, name]:
+                if any(name in one["volumes"] for one in self._world["containers"].values()):
+                    raise _FailedError(f"remove {name}: volume is in use")
+                shutil.rmtree(Path(volumes.pop(name)["folder"]).parent)
+                self._save()
+            case _:
+                raise _FailedError(f"the stand-in does not know: docker {' '.join(self._arguments)}", 64)
+
+    def _network(self) -> None:
+        networks = self._world["networks"]
+        match self._arguments[1:]:
+            case ["ls", *_]:
+                self._print("\n".join(self._matching(networks)))
+            case ["connect", network, name]:
+                members = networks[network]["members"]
+                if name in members:
+                    raise _FailedError(f"endpoint with name {name} already exists in network {network}")
+                members.append(name)
+                self._save()
+            case ["disconnect", "--force", network, name]:
+                if name not in networks.get(network, {"members": []})["members"]:
+                    raise _FailedError(f"container {name} is not connected to network {network}")
+                networks[network]["members"].remove(name)
+                self._save()
+            case ["inspect", *_, name]:
+                self._print(" ".join(networks[name]["members"]))
+            case ["rm", name]:
+                if networks[name]["members"]:
+                    raise _FailedError(f"network {name} has active endpoints")
+                del networks[name]
+                self._save()
+            case _:
+                raise _FailedError(f"the stand-in does not know: docker {' '.join(self._arguments)}", 64)
+
+    def _compose(self) -> None:
+        arguments, world = self._arguments, self._world
+        command = next(one for one in ("version", "up", "logs") if one in arguments)
+        if command == "version":
+            return self._print("2.26.1")
+        project, file = self._options("--project-name")[-1], Path(self._options("--file")[0])
+        if command == "logs":
+            return self._print("starting\nError: the machine says no, token=" + _secret_of(file))
+
+        world["ups"] += 1
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        services = yaml.load(file.read_text(), loader)["services"]
+        environment = Path(self._options("--env-file")[-1]).read_text()
+        # As Compose does it: variables of its own environment come before those of the file.
+        environment += "".join(f"{name}='{value}'\n" for name, value in self._environment.items())
+        wanted = [one for one in arguments[arguments.index("--pull") + 2 :] if not one.startswith("-")]
+        chosen = set(wanted) or set(services)
+        for name in list(chosen):
+            chosen |= set(services[name].get("depends_on", []))
+        for name in chosen:
+            self._start(project, name, services[name], environment)
+        if "--remove-orphans" in arguments:
+            for one, container in list(world["containers"].items()):
+                if container["project"] == project and container["service"] not in services:
+                    self._forget_container(one)
+        return self._save()
+
+    def _start(self, project: str, name: str, service: dict[str, Any], environment: str) -> None:
+        """Make a service's container, or leave the one that has the same settings."""
+        world = self._world
         if service["image"] not in world["images"]:
-            fail(f"no such image: {service['image']}")
+            raise _FailedError(f"no such image: {service['image']}")
         used = [line for line in environment.splitlines() if f"${{{line.split('=')[0]}:" in json.dumps(service)]
         settings = json.dumps([service, used], sort_keys=True)
-        old = next(
-            (one for one, c in world["containers"].items() if (c["project"], c["service"]) == (project, name)), None
-        )
-        if old and world["containers"][old]["settings"] == settings:
-            world["containers"][old]["running"] = True
-            continue
+        containers = world["containers"]
+        old = next((one for one, c in containers.items() if (c["project"], c["service"]) == (project, name)), None)
+        if old and containers[old]["settings"] == settings:
+            containers[old]["running"] = True
+            return
         if old:
-            forget_container(world, old)
+            self._forget_container(old)
         world["made"] += 1
-        container = {
+        made = f"c{world['made']}"
+        containers[made] = container = {
             "project": project,
             "service": name,
             "image": service["image"],
             "settings": settings,
             "running": True,
-            "restart": "no" if len(options("--file")) > 1 else service["restart"],
+            "restart": "no" if len(self._options("--file")) > 1 else service["restart"],
             "labels": {
                 "com.docker.compose.project": project,
-                "com.docker.compose.project.working_dir": option("--project-directory"),
+                "com.docker.compose.project.working_dir": self._options("--project-directory")[-1],
                 "com.docker.compose.service": name,
             },
             "volumes": [f"{project}_{one.split(':')[0]}" for one in service.get("volumes", []) if one[0] not in "./"],
         }
-        world["containers"][f"c{world['made']}"] = container
         for network in service.get("networks", ["default"]):
-            full = f"{project}_{network}"
             own = {"com.docker.compose.project": project}
             if network == "edge":
                 own["clawdet.edge"] = "tenant"
-            world["networks"].setdefault(full, {"labels": own, "members": []})["members"].append(f"c{world['made']}")
+            full = f"{project}_{network}"
+            world["networks"].setdefault(full, {"labels": own, "members": []})["members"].append(made)
         if name == "gateway" and "dying" not in service["image"]:
-            written = state_folder(world, container) / "written-by"
+            written = Path(world["volumes"][f"{container['project']}_state"]["folder"]) / "written-by"
             if "picky" not in service["image"] or not written.exists():
                 written.write_text(service["image"])
-    if "--remove-orphans" in ARGS:
-        for one, container in list(world["containers"].items()):
-            if container["project"] == project and container["service"] not in services:
-                forget_container(world, one)
-    save(world)
-    return None
 
+    def _forget_container(self, name: str) -> None:
+        del self._world["containers"][name]
+        for network in self._world["networks"].values():
+            network["members"] = [one for one in network["members"] if one != name]
 
-def secret_of(file):
-    lines = (file.parent / ".env").read_text().splitlines()
-    return lines[0].partition("=")[2].strip("'") if lines else ""
-
-
-def forget_container(world, name):
-    del world["containers"][name]
-    for network in world["networks"].values():
-        network["members"] = [one for one in network["members"] if one != name]
-
-
-def inspect(world, names):
-    found = []
-    for name in names:
-        container = world["containers"][name]
+    def _inspected(self, container: dict[str, Any]) -> dict[str, Any]:
         dying = "dying" in container["image"] and container["service"] == "gateway"
         once = container["restart"] == "no"
         status = ("exited" if once else "restarting") if dying else "running" if container["running"] else "exited"
-        found.append(
-            {
-                "Config": {"Labels": container["labels"]},
-                "HostConfig": {"RestartPolicy": {"Name": container["restart"]}},
-                "RestartCount": 3 if dying and not once else 0,
-                "NetworkSettings": {"Networks": networks_of(world, container)},
-                "Mounts": [{"Type": "volume", "Name": one} for one in container["volumes"]],
-                "State": {
-                    "Status": status,
-                    "ExitCode": 1 if dying else 0,
-                    "Health": {"Status": "healthy", "Log": []},
-                },
-            }
-        )
-    print(json.dumps(found))
+        return {
+            "Config": {"Labels": container["labels"]},
+            "HostConfig": {"RestartPolicy": {"Name": container["restart"]}},
+            "RestartCount": 3 if dying and not once else 0,
+            "NetworkSettings": {"Networks": self._networks_of(container)},
+            "Mounts": [{"Type": "volume", "Name": one} for one in container["volumes"]],
+            "State": {"Status": status, "ExitCode": 1 if dying else 0, "Health": {"Status": "healthy", "Log": []}},
+        }
+
+    def _networks_of(self, container: dict[str, Any]) -> dict[str, Any]:
+        """The gateways of these tests answer on loopback addresses; see gateways.py."""
+        if container["service"] == "namespace" or '"network_mode"' not in container["settings"]:
+            address = self._world["addresses"].get(container["project"], "")
+            return {f"{container['project']}_default": {"IPAddress": address}}
+        return {}
+
+    def _options(self, name: str) -> list[str]:
+        return [self._arguments[place + 1] for place, one in enumerate(self._arguments) if one == name]
+
+    def _matching(self, things: dict[str, Any]) -> Iterator[str]:
+        """The names of those that have the labels that are filtered by."""
+        filters = [one.removeprefix("label=") for one in self._options("--filter") if one.startswith("label=")]
+        wanted = [one.partition("=") for one in filters]
+        return (name for name, one in things.items() if all(one["labels"].get(key) == text for key, _, text in wanted))
+
+    def _print(self, text: str) -> None:
+        print(text, file=self.output)
+
+    def _save(self) -> None:
+        self._save_world(self._world)
 
 
-def networks_of(world, container):
-    """The gateways of these tests answer on loopback addresses; see gateways.py."""
-    if container["service"] == "namespace" or '"network_mode"' not in container["settings"]:
-        return {f"{container['project']}_default": {"IPAddress": world["addresses"].get(container["project"], "")}}
-    return {}
-
-
-def main():
-    with (HERE / "calls.jsonl").open("a") as calls:
-        calls.write(json.dumps(ARGS) + "\n")
-    act()
-
-
-def act():
-    world = load()
-    match ARGS:
-        case ["info", *_]:
-            print("26.1.5")
-        case ["compose", *_]:
-            compose(world)
-        case ["image", "inspect", *_]:
-            if ARGS[-1] not in world["images"]:
-                fail("no such image")
-        case ["image", "rm", image]:
-            world["images"].remove(image)
-            save(world)
-        case ["pull", *_]:
-            if ARGS[-1] not in world["registry"]:
-                fail(f"manifest for {ARGS[-1]} not found")
-            world["images"].append(ARGS[-1])
-            save(world)
-        case ["volume", "create", *_]:
-            if ARGS[-1] not in world["volumes"]:
-                folder = HERE / "volumes" / ARGS[-1] / "_data"
-                folder.mkdir(parents=True)
-                own = dict(one.split("=", 1) for one in options("--label"))
-                world["volumes"][ARGS[-1]] = {"labels": own, "folder": str(folder)}
-                save(world)
-        case ["volume", "inspect", *_]:
-            if ARGS[-1] not in world["volumes"]:
-                fail(f"no such volume: {ARGS[-1]}")
-            print(world["volumes"][ARGS[-1]]["folder"])
-        case ["volume", "ls", *_]:
-            print("\n".join(matching(world["volumes"])))
-        case ["volume", "rm", *_, name]:
-            if any(name in one["volumes"] for one in world["containers"].values()):
-                fail(f"remove {name}: volume is in use")
-            shutil.rmtree(Path(world["volumes"].pop(name)["folder"]).parent)
-            save(world)
-        case ["ps", *_]:
-            running = [
-                one for one in matching(world["containers"]) if "--all" in ARGS or world["containers"][one]["running"]
-            ]
-            print("\n".join(running))
-        case ["inspect", *names]:
-            inspect(world, names)
-        case ["rm", "--force", "--volumes", name]:
-            forget_container(world, name)
-            save(world)
-        case ["stop", name]:
-            world["containers"][name]["running"] = False
-            save(world)
-        case ["exec", name, "caddy", "reload", *_]:
-            sites = Path(world["sites"]).glob("*.caddy")
-            text = {site.name: site.read_text() for site in sites}
-            if any("refused" in one for one in text.values()):
-                fail("Error: adapting config: unrecognized directive")
-            world["serving"] = text
-            save(world)
-        case ["network", "ls", *_]:
-            print("\n".join(matching(world["networks"])))
-        case ["network", "connect", network, name]:
-            members = world["networks"][network]["members"]
-            if name in members:
-                fail(f"endpoint with name {name} already exists in network {network}")
-            members.append(name)
-            save(world)
-        case ["network", "disconnect", "--force", network, name]:
-            if name not in world["networks"].get(network, {"members": []})["members"]:
-                fail(f"container {name} is not connected to network {network}")
-            world["networks"][network]["members"].remove(name)
-            save(world)
-        case ["network", "inspect", *_]:
-            print(" ".join(world["networks"][ARGS[-1]]["members"]))
-        case ["network", "rm", name]:
-            if world["networks"][name]["members"]:
-                fail(f"network {name} has active endpoints")
-            del world["networks"][name]
-            save(world)
-        case _:
-            fail(f"the stand-in does not know: docker {' '.join(ARGS)}", 64)
-
-
-if __name__ == "__main__":
-    main()
+def _secret_of(file: Path) -> str:
+    lines = (file.parent / ".env").read_text().splitlines()
+    return lines[0].partition("=")[2].strip("'") if lines else ""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import bz2
 import contextlib
-import io
 import json
 import os
 import traceback
@@ -17,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from clawdet_infra.remote import commands, containers, deploy, edge, install, server, state
-from tests.unit.remote import fake_docker
+from tests.unit.remote.fake_docker import FakeDocker
 from tests.unit.remote.server import Ran, Server
 
 KILLED = 137
@@ -68,7 +67,7 @@ def unpacked(payload: str) -> dict[str, Any]:
 
 
 def _replace_docker(where: Server, before: int | None, after: int | None) -> None:
-    real, step = commands.run, 0
+    real, step, docker = commands.run, 0, FakeDocker(where.bin)
 
     def run(command: list[str], *, seconds: float) -> commands.Answer:
         nonlocal step
@@ -77,7 +76,7 @@ def _replace_docker(where: Server, before: int | None, after: int | None) -> Non
         step += 1
         if step == before:
             os._exit(KILLED)
-        answer = _ask(where, command[1:])
+        answer = docker.answer(command[1:], {})
         if step == after:
             os._exit(KILLED)
         return answer
@@ -85,15 +84,3 @@ def _replace_docker(where: Server, before: int | None, after: int | None) -> Non
     for module in (commands, containers, edge, install, server):
         vars(module)["run"] = run
     assert vars(state)["must"] is commands.must
-
-
-def _ask(where: Server, arguments: list[str]) -> commands.Answer:
-    fake_docker.HERE, fake_docker.WORLD, fake_docker.ARGS = where.bin, where.bin / "world.json", arguments
-    out, err = io.StringIO(), io.StringIO()
-    code = 0
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            fake_docker.main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-    return commands.Answer(code, out.getvalue(), err.getvalue())

@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from clawdet_infra import render
 from clawdet_infra.model import Release
+from tests.unit.remote.fake_docker import DockerProgram
 from tests.unit.remote.gateways import Gateways
 from tests.unit.render.examples import BOT, PINNED, customer, layout
 
-FAKE = Path(__file__).with_name("fake_docker.py")
 TOKEN = "c4" * 32
 PASSWORD = "canary-password'with\\quotes"
 API_KEY = "sk-ant-canary-0123456789-abcdefghijklmnop"
@@ -45,13 +43,7 @@ class Server:
         self.bin = folder / "bin"
         self.system = folder / "system"
         self.bin.mkdir(parents=True)
-        docker = self.bin / "docker"
-        docker.write_text(
-            FAKE.read_text()
-            .replace("PYTHON", sys.executable, 1)
-            .replace("PACKAGES", str(Path(yaml.__file__).parents[1]))
-        )
-        docker.chmod(0o755)
+        self._docker = DockerProgram(self.bin)
         init = self.bin / "cloud-init"
         init.write_text("#!/bin/sh\nexit 2\n")
         init.chmod(0o755)
@@ -90,6 +82,7 @@ class Server:
         )
 
     def close(self) -> None:
+        self._docker.close()
         self.gateways.close()
 
     @property
