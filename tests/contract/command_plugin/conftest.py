@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -52,6 +50,5 @@ def empty(engine: resolve.Engine, tmp_path_factory: pytest.TempPathFactory) -> t
 
 
 @pytest.fixture
-def stack(tmp_path: Path, empty: tuple[Path, PulumiCommand], is_ours: bool) -> Iterator[Stack]:
-    yield Stack(tmp_path / "stack", *empty, ours=is_ours)
-    gc.collect()  # What the Automation API left open goes now, and not in a test that would be blamed for it.
+def stack(tmp_path: Path, empty: tuple[Path, PulumiCommand], is_ours: bool) -> Stack:
+    return Stack(tmp_path / "stack", *empty, ours=is_ours)

@@ -14,9 +14,9 @@ import pytest
 
 from tests.contract.command_plugin.sdk import remote
 from tests.contract.command_plugin.sshd import PASSPHRASE, Keys, Sshd, free_port
-from tests.contract.command_plugin.stack import Program, Stack, export, quiet
+from tests.contract.command_plugin.stack import Program, Stack, export
 
-pytestmark = [pytest.mark.engine, quiet]
+pytestmark = pytest.mark.engine
 
 
 def hello(connection: remote.ConnectionArgs) -> Program:

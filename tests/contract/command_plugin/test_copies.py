@@ -9,9 +9,9 @@ import pytest
 
 from tests.contract.command_plugin.sdk import remote
 from tests.contract.command_plugin.sshd import Sshd
-from tests.contract.command_plugin.stack import Stack, quiet
+from tests.contract.command_plugin.stack import Stack
 
-pytestmark = [pytest.mark.engine, quiet]
+pytestmark = pytest.mark.engine
 
 
 @pytest.fixture

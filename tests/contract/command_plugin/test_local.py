@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.contract.command_plugin.sdk import local
-from tests.contract.command_plugin.stack import Stack, export, quiet
+from tests.contract.command_plugin.stack import Stack, export
 
-pytestmark = [pytest.mark.engine, quiet]
+pytestmark = pytest.mark.engine
 
 
 def test_the_life_of_a_command(stack: Stack, tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ import pytest
 
 from tests.contract.command_plugin.sdk import remote
 from tests.contract.command_plugin.sshd import Sshd
-from tests.contract.command_plugin.stack import Stack, export, quiet
+from tests.contract.command_plugin.stack import Stack, export
 
-pytestmark = [pytest.mark.engine, quiet]
+pytestmark = pytest.mark.engine
 
 SECRET = "4dabf18193072939515e22adb298388d"  # The key by which Pulumi's wire format marks a secret.
 

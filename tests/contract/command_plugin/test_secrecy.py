@@ -11,9 +11,9 @@ from pulumi import automation as auto
 
 from tests.contract.command_plugin.sdk import local, remote
 from tests.contract.command_plugin.sshd import Sshd
-from tests.contract.command_plugin.stack import Stack, quiet
+from tests.contract.command_plugin.stack import Stack
 
-pytestmark = [pytest.mark.engine, quiet]
+pytestmark = pytest.mark.engine
 
 CANARY = "canary-8f1d2c3b4a"
 

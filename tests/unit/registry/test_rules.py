@@ -30,6 +30,10 @@ class Known:
     ok: bool = False
     absent: bool = False
 
+    @property
+    def failed(self) -> bool:
+        return self.applied == self.revision and not self.ok
+
 
 class Wishes(RuleBasedStateMachine):
     def __init__(self) -> None:
@@ -70,7 +74,8 @@ class Wishes(RuleBasedStateMachine):
         assert wanted.before == before.record
         done = before.ok and before.applied == before.revision and before.record == record
         assert wanted.changed == (not done)
-        if not done:
+        # The same call again waits for the update that is under way already.
+        if before.record != record or before.failed:
             before.record, before.revision = record, before.revision + 1
         assert wanted.revision == before.revision
 
@@ -80,7 +85,8 @@ class Wishes(RuleBasedStateMachine):
         if known is None:
             assert withdrawn is None
             return
-        known.absent, known.revision = True, known.revision + 1
+        if not known.absent or known.failed:
+            known.absent, known.revision = True, known.revision + 1
         assert withdrawn is not None
         assert withdrawn.revision == known.revision
 
