@@ -105,8 +105,6 @@ def test_drift_is_told_by_customer(fleet: Fleet) -> None:
     assert unseen.code == 4, unseen.output
     assert f"does not have the server of acme any more. `pulumi refresh -s {fleet.stack.name}`" in unseen.output
     assert fleet.up("--refresh", "--no-policy").code == 4
-    still = fleet.report("--refresh", "--expect-no-changes")
-    assert (still["code"], still["stacks"][0]["drifted"]) == (7, {"shared host shared-1": ["shared-1-server is off"]})
     fleet.cloud.client().servers.get_by_name("shared-1").power_on().wait_until_finished()
     assert fleet.report("--refresh", "--expect-no-changes")["code"] == 0
 
