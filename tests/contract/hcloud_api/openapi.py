@@ -26,8 +26,8 @@ PREFIX = "/v1"
 AMENDMENTS = (
     "The property `datacenter` of servers and primary IPs was removed on 2026-07-01, in requests and in responses.",
     "`GET /actions` takes `page` and `sort`, which Hetzner's own Go client sends with every poll.",
-    "The property `assignee_type` of a primary IP without an assignee is `unassigned` since 2026-08-01.  In requests it "
-    "may be left out.",
+    "The property `assignee_type` of a primary IP without an assignee is `unassigned` since 2026-08-01; it may be left "
+    "out of requests.",
     "Where an object can be named by id or name, the id may be a number: so the description says in words, and so "
     "Hetzner's own clients send it.",
 )
