@@ -49,16 +49,17 @@ async def _start(cloud: Cloud, action: Action) -> Effect | None:
         raise MachineError(f"the action {before.command} that had to come first failed")
     if server is None or server.status == "running":
         return None
-    await cloud.config.clock.sleep(cloud.config.boot_delay)
     return await _boot(cloud, server)
 
 
 async def _start_in_group(cloud: Cloud, action: Action) -> Effect | None:
+    """Start a server that has come to a placement group, unless nothing can reach it."""
     server = _server(cloud, action)
     return None if server is None or server.status == "off" else await _boot(cloud, server)
 
 
 async def _boot(cloud: Cloud, server: Server) -> Effect:
+    await cloud.config.clock.sleep(cloud.config.boot_delay)
     if server.made:
         await cloud.machines.power_on(server.id)
         return _becomes(cloud, server, status="running")
