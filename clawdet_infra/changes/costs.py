@@ -22,7 +22,7 @@ class PricesUnknownError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Prices:
-    """Net prices a month.
+    """Net prices a month, of what is ordered now.
 
     `servers` are by type and location, `addresses` (IPv4) by location; `volume` is for a GB.
     """

@@ -34,8 +34,15 @@ def headline(report: Report) -> str:
 
 
 def costs(report: Report) -> list[str]:
-    """Return what the change costs a month, a line a currency, and why something is not known."""
-    lines = [f"{money(bill)} {currency} a month, net" for currency, bill in sorted(report.bills().items())]
+    """Return what the change costs a month, a line a currency, and why something is not known.
+
+    The provider's list has the prices of new orders.  A server that exists is billed at the price of its order until it
+    is rescaled, and no list says what that was.
+    """
+    lines = [
+        f"{money(bill)} {currency} a month, net, at the prices of new orders"
+        for currency, bill in sorted(report.bills().items())
+    ]
     unknown: dict[str, list[str]] = {}
     for one in report.stacks:
         if one.asked and one.bill is None and one.state in ("changed", "unchanged"):

@@ -47,12 +47,12 @@ SERVER_TYPES = {
     "cax21": ServerType(4, 8, 80, _EUROPE),
     "cax31": ServerType(8, 16, 160, _EUROPE),
     "cax41": ServerType(16, 32, 320, _EUROPE),
-    # Shared AMD cores, the older generation outside Europe.
-    "cpx11": ServerType(2, 2, 40, _AMERICA + _ASIA),
-    "cpx21": ServerType(3, 4, 80, _AMERICA + _ASIA),
-    "cpx31": ServerType(4, 8, 160, _AMERICA + _ASIA),
-    "cpx41": ServerType(8, 16, 240, _AMERICA + _ASIA),
-    "cpx51": ServerType(16, 32, 360, _AMERICA + _ASIA),
+    # Shared AMD cores: the older generation, which the USA have, and the newer one.
+    "cpx11": ServerType(2, 2, 40, _AMERICA),
+    "cpx21": ServerType(3, 4, 80, _AMERICA),
+    "cpx31": ServerType(4, 8, 160, _AMERICA),
+    "cpx41": ServerType(8, 16, 240, _AMERICA),
+    "cpx51": ServerType(16, 32, 360, _AMERICA),
     "cpx12": ServerType(1, 2, 40, _EUROPE + _ASIA),
     "cpx22": ServerType(2, 4, 80, _EUROPE + _ASIA),
     "cpx32": ServerType(4, 8, 160, _EUROPE + _ASIA),

@@ -26,7 +26,7 @@ from localcloud.api.faults import Faults
 from localcloud.api.firewalls import routes as firewalls
 from localcloud.api.firewalls import work as firewall_work
 from localcloud.api.images import routes as images
-from localcloud.api.inputs import read_json
+from localcloud.api.inputs import read_id, read_json
 from localcloud.api.placement_groups import routes as placement_groups
 from localcloud.api.primary_ips import routes as primary_ips
 from localcloud.api.ratelimit import RateLimit
@@ -175,10 +175,9 @@ class _Gate:
         except ApiError as error:
             response = _response(Reply(error.status, error.body(), error.headers))
         except web.HTTPMethodNotAllowed as error:
-            refusal = ApiError("method_not_allowed", "The request method is not allowed")
-            response = _response(Reply(405, refusal.body(), {"Allow": error.headers["Allow"]}))
+            response = _response(_refused_method(request, error))
         except web.HTTPNotFound:
-            response = _response(Reply(404, ApiError("not_found", "requested path not found").body()))
+            response = _response(_refused_path())
         except web.HTTPRequestEntityTooLarge:
             response = _response(Reply(413, ApiError("invalid_input", "the request body is too large").body()))
         except Exception:
@@ -193,6 +192,19 @@ class _Gate:
         good = hmac.compare_digest(token.strip().encode("utf-8", "replace"), self._config.token.encode())
         if scheme.lower() != "bearer" or not good:
             raise ApiError("unauthorized", "unable to authenticate")
+
+
+def _refused_method(request: web.Request, error: web.HTTPMethodNotAllowed) -> Reply:
+    *_, above, last = request.path.split("/")
+    if above == "actions" and read_id(last) is None and error.allowed_methods <= {"GET", "HEAD"}:
+        # The name of an unknown action stands where an action can be read by its id: there is no such path.
+        return _refused_path()
+    refusal = ApiError("method_not_allowed", "The request method is not allowed")
+    return Reply(405, refusal.body(), {"Allow": error.headers["Allow"]})
+
+
+def _refused_path() -> Reply:
+    return Reply(404, ApiError("not_found", "requested path not found").body())
 
 
 async def _text(request: web.Request) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from localcloud.api.addresses import AddressPool
+from localcloud.api.catalogue.server_types import ServerType
 from localcloud.api.config import ApiConfig
 from localcloud.api.errors import limit_exceeded
 from localcloud.api.state import State
@@ -32,6 +33,10 @@ class Cloud:
     def now(self) -> datetime:
         """The present moment, on the cloud's clock."""
         return self.config.clock.now()
+
+    def in_stock(self, size: ServerType, location: str) -> bool:
+        """Say whether servers of this type can be made in a location now.  There are no Arm machines here."""
+        return size.architecture == "x86" and not self.config.sold_out & {(size.name, location), (size.name, "*")}
 
     def check_limit(self, kind: str, table: Table[Any]) -> None:
         """Raise resource_limit_exceeded where the project has as many of these as it may have."""

@@ -84,15 +84,26 @@ def invalid(field_name: str, message: str) -> ApiError:
     return invalid_fields({field_name: [message]})
 
 
+def refused_input(message: str) -> ApiError:
+    """Refuse an input that Hetzner refuses without naming a field of it."""
+    return ApiError("invalid_input", message, {})
+
+
+def removed(announcement: str) -> ApiError:
+    """Say that Hetzner has removed this from its API; `announcement` is the anchor in its changelog."""
+    address = f"https://docs.hetzner.cloud/changelog#{announcement}"
+    return ApiError("deprecated_api_endpoint", "API functionality was removed", {"announcement": address})
+
+
 def not_found(what: str, key: int | str) -> ApiError:
     """Say that no object of this kind has this id or name."""
-    which = f"with ID '{key}'" if isinstance(key, int) or key.isdecimal() else f"'{key}'"
+    which = f"with ID {key}" if isinstance(key, int) or key.isdecimal() else f"'{key}'"
     return ApiError("not_found", f"{what} {which} not found")
 
 
-def not_unique(what: str, field_name: str) -> ApiError:
+def not_unique(message: str, field_name: str) -> ApiError:
     """Say that another object already has this value, which must be unique in the project."""
-    return ApiError("uniqueness_error", f"{what} is already used", {"fields": [{"name": field_name, "messages": []}]})
+    return ApiError("uniqueness_error", message, {"fields": [{"name": field_name, "messages": []}]})
 
 
 def limit_exceeded(what: str) -> ApiError:

@@ -76,7 +76,9 @@ class State:
             name=Index(lambda volume: (volume.name,)),
             server=Index(lambda volume: (volume.server,) if volume.server else ()),
         )
-        self.images = Table("image", Image, self._note)
+        self.images = Table(
+            "image", Image, self._note, bound_to=Index(lambda image: (image.bound_to,) if image.bound_to else ())
+        )
         self.placement_groups = Table(
             "placement_group", PlacementGroup, self._note, name=Index(lambda group: (group.name,))
         )

@@ -125,6 +125,10 @@ class Machines(Protocol):
         """
         ...
 
+    async def set_root_password(self, number: int, password: str) -> None:
+        """Give root of a machine that runs another password."""
+        ...
+
     async def state(self, number: int) -> PowerState:
         """What the machine is doing now."""
         ...

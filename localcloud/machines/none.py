@@ -66,6 +66,9 @@ class NoMachines:
     async def snapshot(self, number: int, image: str) -> None:
         """There is no disk that could be copied."""
 
+    async def set_root_password(self, number: int, password: str) -> None:
+        """There is no root who could log in."""
+
     async def state(self, number: int) -> PowerState:
         """Off where it was switched off; nothing here goes off by itself, a restart of the local cloud included."""
         return "off" if number in self._off else "running"

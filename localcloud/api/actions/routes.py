@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from localcloud.api.actions.model import Action, Resource
 from localcloud.api.actions.view import action_view
 from localcloud.api.call import Call, Handler, Reply, Route
-from localcloud.api.errors import ApiError, invalid, not_found
+from localcloud.api.errors import invalid, not_found, removed
 from localcloud.api.inputs import read_id
 from localcloud.api.listing import chosen, listed
 
@@ -40,8 +40,7 @@ def _list(call: Call) -> Reply:
     numbers = _ids(call)
     if numbers is None:
         # Hetzner removed the list of all actions on 2025-01-30.
-        announcement = "changelog#2025-01-30-listing-arbitrary-actions-in-the-actions-list-endpoint-is-removed"
-        raise ApiError("deprecated_api_endpoint", "API functionality was removed", {"announcement": announcement})
+        raise removed("2025-01-30-listing-arbitrary-actions-in-the-actions-list-endpoint-is-removed")
     actions = call.cloud.state.actions
     return _page(call, [actions[number] for number in sorted(numbers) if number in actions])
 

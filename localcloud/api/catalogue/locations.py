@@ -1,4 +1,4 @@
-"""Locations, and the one virtual data center that each of them has."""
+"""Locations."""
 
 from __future__ import annotations
 
@@ -34,16 +34,8 @@ LOCATIONS = (
 )
 LOCATION = {location.name: location for location in LOCATIONS}
 EUROPE = ("fsn1", "nbg1", "hel1")
+AMERICA = ("ash", "hil")
 EVERYWHERE = tuple(LOCATION)
-DATACENTER_IDS = {"nbg1": 2, "hel1": 3, "fsn1": 4, "ash": 5, "hil": 6, "sin": 7}
-DATACENTER_NAMES = {
-    "nbg1": "nbg1-dc3",
-    "hel1": "hel1-dc2",
-    "fsn1": "fsn1-dc14",
-    "ash": "ash-dc1",
-    "hil": "hil-dc1",
-    "sin": "sin-dc1",
-}
 
 
 def find_location(key: str) -> Location | None:

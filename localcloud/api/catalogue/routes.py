@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from localcloud.api.call import Call, Reply, Route
-from localcloud.api.catalogue.locations import (
-    DATACENTER_IDS,
-    DATACENTER_NAMES,
-    EVERYWHERE,
-    LOCATION,
-    LOCATIONS,
-    Location,
-)
-from localcloud.api.catalogue.server_types import SERVER_TYPES, VAT, price
-from localcloud.api.errors import not_found
+from localcloud.api.catalogue.locations import EVERYWHERE, LOCATION, LOCATIONS, Location
+from localcloud.api.catalogue.server_types import SERVER_TYPES, VAT, ServerType, price
+from localcloud.api.errors import not_found, removed
 from localcloud.api.listing import filtered, listed
+
+T = TypeVar("T", Location, ServerType)
 
 
 def _list_locations(call: Call) -> Reply:
@@ -26,33 +21,14 @@ def _list_locations(call: Call) -> Reply:
 
 
 def _list_server_types(call: Call) -> Reply:
-    return listed(call, "server_types", filtered(call, SERVER_TYPES, "name"), lambda found: found.view())
+    found = filtered(call, SERVER_TYPES, "name")
+    return listed(call, "server_types", found, lambda one: one.view(call.cloud.in_stock))
 
 
-def _datacenter(location: Location) -> dict[str, Any]:
-    offered = [server_type.id for server_type in SERVER_TYPES if location.name in server_type.locations]
-    return {
-        "id": DATACENTER_IDS[location.name],
-        "name": DATACENTER_NAMES[location.name],
-        "description": f"{location.description} virtual DC",
-        "location": location.view(),
-        "server_types": {"supported": offered, "available": offered, "available_for_migration": offered},
-    }
-
-
-def _list_datacenters(call: Call) -> Reply:
-    wanted = call.query.get("name")
-    found = [location for location in LOCATIONS if wanted in (None, DATACENTER_NAMES[location.name])]
-    extra = {"recommendation": DATACENTER_IDS["fsn1"]}
-    return listed(call, "datacenters", found, _datacenter, sort=("id", "name"), extra=extra)
-
-
-def _get_datacenter(call: Call) -> Reply:
-    number = call.id()
-    for location in LOCATIONS:
-        if DATACENTER_IDS[location.name] == number:
-            return Reply(200, {"datacenter": _datacenter(location)})
-    raise not_found("datacenter", number)
+def _no_datacenters(call: Call) -> Reply:
+    """Refuse: Hetzner removed data centers on 2026-10-01, of which locations are what is left."""
+    del call
+    raise removed("2026-06-02-datacenters-deprecated")
 
 
 def _list_isos(call: Call) -> Reply:
@@ -64,16 +40,20 @@ def _no_iso(call: Call) -> Reply:
     raise not_found("iso", call.id())
 
 
-def _get(key: str, items: Iterable[Any]) -> Callable[[Call], Reply]:
-    by_id = {item.id: item for item in items}
+def _get_location(call: Call) -> Reply:
+    return Reply(200, {"location": _by_id(call, "location", LOCATIONS).view()})
 
-    def get(call: Call) -> Reply:
-        number = call.id()
-        if number not in by_id:
-            raise not_found(key.replace("_", " "), number)
-        return Reply(200, {key: by_id[number].view()})
 
-    return get
+def _get_server_type(call: Call) -> Reply:
+    return Reply(200, {"server_type": _by_id(call, "server type", SERVER_TYPES).view(call.cloud.in_stock)})
+
+
+def _by_id(call: Call, what: str, items: Sequence[T]) -> T:
+    number = call.id()
+    for item in items:
+        if item.id == number:
+            return item
+    raise not_found(what, number)
 
 
 def _pricing(call: Call) -> Reply:
@@ -95,7 +75,7 @@ def _pricing(call: Call) -> Reply:
                     }
                     for kind, net in floating.items()
                 ],
-                "image": {"price_per_gb_month": price(Decimal("0.011"))},
+                "image": {"price_per_gb_month": price(Decimal("0.0143"))},
                 "load_balancer_types": [],
                 "primary_ips": [
                     {
@@ -111,7 +91,7 @@ def _pricing(call: Call) -> Reply:
                 "server_types": [
                     {"id": found.id, "name": found.name, "prices": found.prices()} for found in SERVER_TYPES
                 ],
-                "volume": {"price_per_gb_month": price(Decimal("0.044"))},
+                "volume": {"price_per_gb_month": price(Decimal("0.0572"))},
             }
         },
     )
@@ -119,11 +99,11 @@ def _pricing(call: Call) -> Reply:
 
 ROUTES = [
     Route("GET", "/locations", _list_locations),
-    Route("GET", "/locations/{id}", _get("location", LOCATIONS)),
-    Route("GET", "/datacenters", _list_datacenters),
-    Route("GET", "/datacenters/{id}", _get_datacenter),
+    Route("GET", "/locations/{id}", _get_location),
+    Route("GET", "/datacenters", _no_datacenters),
+    Route("GET", "/datacenters/{id}", _no_datacenters),
     Route("GET", "/server_types", _list_server_types),
-    Route("GET", "/server_types/{id}", _get("server_type", SERVER_TYPES)),
+    Route("GET", "/server_types/{id}", _get_server_type),
     Route("GET", "/isos", _list_isos),
     Route("GET", "/isos/{id}", _no_iso),
     Route("GET", "/pricing", _pricing),

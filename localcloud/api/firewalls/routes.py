@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, replace
 from typing import Any
 
-from localcloud.api.actions.model import Action
+from localcloud.api.actions.model import Action, Resource
 from localcloud.api.actions.routes import routes_of
 from localcloud.api.actions.view import action_view, moment
 from localcloud.api.call import Call, Reply, Route
@@ -46,7 +46,8 @@ def view(state: State, firewall: Firewall) -> dict[str, Any]:
         "name": firewall.name,
         "labels": firewall.labels,
         "created": moment(firewall.created),
-        "rules": [{**asdict(rule)} for rule in firewall.rules],
+        # Incoming ones first, as Hetzner lists them, whatever the order that they were given in.
+        "rules": [asdict(rule) for rule in sorted(firewall.rules, key=lambda rule: rule.direction)],
         "applied_to": applied,
     }
 
@@ -71,7 +72,7 @@ def _list(call: Call) -> Reply:
 def _create(call: Call) -> Reply:
     given, state = call.read(CreateInput), call.cloud.state
     if state.firewalls.has("name", given.name):
-        raise not_unique("firewall name", "name")
+        raise not_unique("firewall name is already used", "name")
     call.cloud.check_limit("firewall", state.firewalls)
     firewall = state.firewalls.put(
         Firewall(
@@ -94,7 +95,7 @@ def _update(call: Call) -> Reply:
     firewall, given, state = _found(call), call.read(UpdateInput), call.cloud.state
     if "name" in given.model_fields_set and given.name != firewall.name:
         if state.firewalls.has("name", given.name):
-            raise not_unique("firewall name", "name")
+            raise not_unique("firewall name is already used", "name")
         firewall = replace(firewall, name=given.name)
     if "labels" in given.model_fields_set:
         firewall = replace(firewall, labels=given.labels)
@@ -103,8 +104,10 @@ def _update(call: Call) -> Reply:
 
 def _delete(call: Call) -> Reply:
     firewall = _found(call)
-    if firewall.servers or firewall.selectors:
-        raise ApiError("resource_in_use", f"firewall with ID '{firewall.id}' is still in use")
+    running = call.cloud.state.actions.find("running_on", Resource("firewall", firewall.id))
+    # A server that the firewall is being taken off still uses it.
+    if firewall.servers or firewall.selectors or any(action.command == "remove_firewall" for action in running):
+        raise ApiError("resource_in_use", f"firewall with ID {firewall.id} is still in use")
     call.cloud.state.firewalls.remove(firewall.id)
     return Reply(204)
 
@@ -134,11 +137,11 @@ def _apply(
         if resource.server is not None and resource.type == "server":
             server = _server(state, resource.server.id, missing)
             if server.id in firewall.servers:
-                raise ApiError(doubled, f"firewall is already applied to server with ID '{server.id}'")
+                raise ApiError(doubled, f"firewall is already applied to server with ID {server.id}")
             if not state.primary_ips.has("assignee", server.id):
-                raise ApiError("private_net_only_server", f"server with ID '{server.id}' has no public interface")
+                raise ApiError("private_net_only_server", f"server with ID {server.id} has no public interface")
             if len(firewalls_of(state, server)) >= MAX_FIREWALLS_OF_A_SERVER:
-                message = f"server with ID '{server.id}' has {MAX_FIREWALLS_OF_A_SERVER} firewalls already"
+                message = f"server with ID {server.id} has {MAX_FIREWALLS_OF_A_SERVER} firewalls already"
                 raise ApiError("resource_limit_exceeded", message)
             firewall = replace(firewall, servers=(*firewall.servers, server.id))
         elif resource.label_selector is not None:
@@ -161,10 +164,10 @@ def _remove_from(call: Call) -> Reply:
             if number in firewall.servers:
                 firewall = replace(firewall, servers=tuple(n for n in firewall.servers if n != number))
             elif selected(firewall, server):
-                message = f"firewall is applied to server with ID '{number}' by a label selector"
+                message = f"firewall is applied to server with ID {number} by a label selector"
                 raise ApiError("firewall_managed_by_label_selector", message)
             else:
-                raise _not_applied(f"server with ID '{number}'")
+                raise _not_applied(f"server with ID {number}")
         elif resource.label_selector is not None:
             selector = resource.label_selector.selector
             if selector not in firewall.selectors:
@@ -183,7 +186,7 @@ def _not_applied(what: str) -> ApiError:
 def _server(state: State, number: int, missing: int) -> Server:
     server = state.servers.get(number)
     if server is None:
-        message = f"server with ID '{number}' not found"
+        message = f"server with ID {number} not found"
         raise ApiError("firewall_resource_not_found", message, http_status=missing)
     return server
 

@@ -9,10 +9,10 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Image:
-    """A system image (`name` is set), or a snapshot of a server (`name` is None). Sizes are GB."""
+    """A system image (`name` is set), or a snapshot or backup of a server (`name` is None).  Sizes are GB."""
 
     id: int
-    type: Literal["system", "snapshot"]
+    type: Literal["system", "snapshot", "backup"]
     description: str
     created: datetime
     disk_size: float
@@ -25,5 +25,7 @@ class Image:
     created_from: tuple[int, str] | None = None
     base: str | None = None
     """Name of the system image that a snapshot's server was made from."""
+    bound_to: int | None = None
+    """The server that a backup is of, and goes with."""
     protect_delete: bool = False
     labels: dict[str, str] = field(default_factory=dict)

@@ -45,7 +45,7 @@ def view(image: Image) -> dict[str, Any]:
         "disk_size": image.disk_size,
         "created": moment(image.created),
         "created_from": None if source is None else {"id": source[0], "name": source[1]},
-        "bound_to": None,
+        "bound_to": image.bound_to,
         "os_flavor": image.os_flavor,
         "os_version": image.os_version,
         "architecture": image.architecture,
@@ -53,12 +53,13 @@ def view(image: Image) -> dict[str, Any]:
         "protection": {"delete": image.protect_delete},
         "labels": image.labels,
         "deprecated": None,
+        "deprecation": None,
         "deleted": None,
     }
 
 
 def all_images(state: State) -> list[Image]:
-    """System images and snapshots."""
+    """System images, snapshots and backups."""
     return [*SYSTEM_IMAGES, *state.images]
 
 
@@ -78,11 +79,11 @@ def _found(call: Call) -> Image:
     return image
 
 
-def _snapshot(call: Call) -> Image:
+def _own(call: Call) -> Image:
     """The image in the path, which must be one that the project owns."""
     image = _found(call)
-    if image.type != "snapshot":
-        raise invalid("type", "only images of type snapshot can be changed or deleted")
+    if image.type == "system":
+        raise invalid("type", "only images of type snapshot and backup can be changed or deleted")
     return image
 
 
@@ -97,7 +98,7 @@ def _list(call: Call) -> Reply:
         if (types is None or image.type in types)
         and (statuses is None or image.status in statuses)
         and (architectures is None or image.architecture in architectures)
-        and bound is None
+        and (bound is None or str(image.bound_to) in bound)
     ]
     return listed(call, "images", found, view, sort=("id", "name", "created"))
 
@@ -107,24 +108,28 @@ def _get(call: Call) -> Reply:
 
 
 def _update(call: Call) -> Reply:
-    image, given = _snapshot(call), call.read(UpdateInput)
+    image, given = _own(call), call.read(UpdateInput)
     if "description" in given.model_fields_set:
         image = replace(image, description=given.description)
     if "labels" in given.model_fields_set:
         image = replace(image, labels=given.labels)
+    if "type" in given.model_fields_set:
+        image = replace(image, type=given.type, bound_to=None)
     return Reply(200, {"image": view(call.cloud.state.images.put(image))})
 
 
 def _delete(call: Call) -> Reply:
-    image = _snapshot(call)
+    image = _own(call)
     if image.protect_delete:
-        raise protected("image", "deletion")
+        raise protected(image.type, "deletion")
     call.cloud.state.images.remove(image.id)
     return Reply(204)
 
 
 def _change_protection(call: Call) -> Reply:
-    image, given = _snapshot(call), call.read(ProtectionInput)
+    image, given = _own(call), call.read(ProtectionInput)
+    if image.type != "snapshot":
+        raise invalid("type", "only images of type snapshot can be protected")
     if "delete" in given.model_fields_set:
         call.cloud.state.images.put(replace(image, protect_delete=given.delete))
     return reply(call, call.cloud.runner.begin("change_protection", [("image", image.id)]))

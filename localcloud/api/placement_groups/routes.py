@@ -47,13 +47,13 @@ def view(state: State, group: PlacementGroup) -> dict[str, Any]:
 
 
 def with_room(state: State, number: int) -> PlacementGroup:
-    """A group that can take one more server.  Raises not_found and placement_error."""
+    """A group that can take one more server.  Raises not_found and placement_group_member_limit_reached."""
     group = state.placement_groups.get(number)
     if group is None:
         raise not_found("placement group", number)
     if len(state.servers.find("placement_group", number)) >= MAX_SERVERS:
-        message = f"placement group with ID '{number}' has {MAX_SERVERS} servers already"
-        raise ApiError("placement_error", message)
+        message = f"placement group with ID {number} contains already {MAX_SERVERS} servers"
+        raise ApiError("placement_group_member_limit_reached", message)
     return group
 
 
@@ -74,7 +74,7 @@ def _list(call: Call) -> Reply:
 def _create(call: Call) -> Reply:
     given, state = call.read(CreateInput), call.cloud.state
     if state.placement_groups.has("name", given.name):
-        raise not_unique("placement group name", "name")
+        raise not_unique("placement group name is already used", "name")
     call.cloud.check_limit("placement_group", state.placement_groups)
     group = PlacementGroup(state.new_id(), given.name, call.cloud.now(), given.labels)
     return Reply(201, {"placement_group": view(state, state.placement_groups.put(group)), "action": None})
@@ -88,7 +88,7 @@ def _update(call: Call) -> Reply:
     group, given, state = _found(call), call.read(UpdateInput), call.cloud.state
     if "name" in given.model_fields_set and given.name != group.name:
         if state.placement_groups.has("name", given.name):
-            raise not_unique("placement group name", "name")
+            raise not_unique("placement group name is already used", "name")
         group = replace(group, name=given.name)
     if "labels" in given.model_fields_set:
         group = replace(group, labels=given.labels)

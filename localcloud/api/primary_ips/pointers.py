@@ -1,9 +1,9 @@
-"""Reverse names of addresses."""
+"""Addresses of a primary IP, and their reverse names."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import IPv6Network, ip_address
+from ipaddress import IPv6Network, ip_address, ip_network
 from typing import Any
 
 from localcloud.api.cloud import Cloud
@@ -33,6 +33,15 @@ def set_pointer(cloud: Cloud, ip: PrimaryIP, address: str, name: str | None) -> 
     if name is not None:
         names[key] = name
     cloud.state.primary_ips.put(replace(ip, pointers=names))
+
+
+def is_named(ip: PrimaryIP, text: str) -> bool:
+    """Say whether text is how a primary IP is written: an address, and of a network with or without its length."""
+    try:
+        parsed = ip_network(text) if "/" in text else ip_address(text)
+    except ValueError:
+        return False
+    return parsed in (ip_network(ip.ip), ip_network(ip.ip).network_address)
 
 
 def covers(ip: PrimaryIP, address: str) -> bool:

@@ -14,7 +14,7 @@ from localcloud.api.errors import ApiError, invalid, not_found, not_unique, prot
 from localcloud.api.listing import filtered, listed
 from localcloud.api.primary_ips.inputs import AssignInput, CreateInput, PointerInput, ProtectionInput, UpdateInput
 from localcloud.api.primary_ips.model import PrimaryIP
-from localcloud.api.primary_ips.pointers import pointers, set_pointer
+from localcloud.api.primary_ips.pointers import is_named, pointers, set_pointer
 from localcloud.api.servers.model import Server
 
 
@@ -31,7 +31,7 @@ def view(ip: PrimaryIP) -> dict[str, Any]:
         "blocked": False,
         "dns_ptr": pointers(ip),
         "protection": {"delete": ip.protect_delete},
-        "assignee_type": "server",
+        "assignee_type": "unassigned" if ip.assignee is None else "server",
         "assignee_id": ip.assignee,
         "auto_delete": ip.auto_delete,
     }
@@ -77,7 +77,9 @@ def _found(call: Call) -> PrimaryIP:
 
 
 def _list(call: Call) -> Reply:
-    found = filtered(call, call.cloud.state.primary_ips, "name", "ip")
+    found = filtered(call, call.cloud.state.primary_ips, "name")
+    if (wanted := call.query.get("ip")) is not None:
+        found = [ip for ip in found if is_named(ip, wanted)]
     return listed(call, "primary_ips", found, view, sort=("id", "created"))
 
 
@@ -86,7 +88,7 @@ def _create(call: Call) -> Reply:
     if "datacenter" in call.body:
         raise invalid("datacenter", "Unknown field.")
     if cloud.state.primary_ips.has("name", given.name):
-        raise not_unique("primary IP name", "name")
+        raise not_unique("primary IP name is already used", "name")
     server = None if given.assignee_id is None else _assignable(cloud, given.assignee_id, given.type)
     place = None if given.location is None else find_location(given.location)
     if given.location is not None and place is None:
@@ -119,7 +121,7 @@ def _assignable(cloud: Cloud, number: int, kind: str) -> Server:
     if server is None:
         raise not_found("server", number)
     if server.status != "off":
-        raise ApiError("server_not_stopped", "the server must be powered off")
+        raise ApiError("server_not_stopped", "Server must be offline for this action")
     if cloud.state.primary_ips.has("assignee", (number, kind)):
         raise ApiError(f"server_has_{kind}", f"the server already has an {kind} address")
     return server
@@ -133,7 +135,7 @@ def _update(call: Call) -> Reply:
     ip, given, ips = _found(call), call.read(UpdateInput), call.cloud.state.primary_ips
     if "name" in given.model_fields_set and given.name != ip.name:
         if ips.has("name", given.name):
-            raise not_unique("primary IP name", "name")
+            raise not_unique("primary IP name is already used", "name")
         ip = replace(ip, name=given.name)
     if "labels" in given.model_fields_set:
         ip = replace(ip, labels=given.labels)
@@ -147,9 +149,9 @@ def _update(call: Call) -> Reply:
 def _delete(call: Call) -> Reply:
     ip = _found(call)
     if ip.protect_delete:
-        raise protected("primary IP", "deletion")
+        raise protected("Primary IP", "deletion")
     if ip.assignee is not None:
-        raise ApiError("must_be_unassigned", "the primary IP must be unassigned before it can be deleted")
+        raise ApiError("must_be_unassigned", "Primary IP must be unassigned")
     call.cloud.state.primary_ips.remove(ip.id)
     return Reply(204)
 
@@ -171,7 +173,7 @@ def _unassign(call: Call) -> Reply:
     if ip.assignee is None:
         raise ApiError("primary_ip_not_assigned", "the primary IP is not assigned to a server")
     if call.cloud.state.servers[ip.assignee].status != "off":
-        raise ApiError("server_not_stopped", "the server must be powered off")
+        raise ApiError("server_not_stopped", "Server must be offline for this action")
     call.cloud.state.primary_ips.put(replace(ip, assignee=None))
     resources = [("primary_ip", ip.id), ("server", ip.assignee)]
     return reply(call, call.cloud.runner.begin("unassign_primary_ip", resources))

@@ -11,7 +11,7 @@ from localcloud.api.call import Call, Reply
 from localcloud.api.catalogue.locations import LOCATION, Location, find_location
 from localcloud.api.catalogue.server_types import ServerType, find_server_type
 from localcloud.api.cloud import Cloud
-from localcloud.api.errors import ApiError, invalid, not_found, not_unique
+from localcloud.api.errors import ApiError, invalid, not_found, not_unique, refused_input
 from localcloud.api.firewalls.matching import begin_changes
 from localcloud.api.images.model import Image
 from localcloud.api.images.routes import find_image
@@ -35,7 +35,7 @@ def create(call: Call) -> Reply:
     if "datacenter" in call.body:
         raise invalid("datacenter", "Unknown field.")
     if state.servers.has("name", given.name.lower()):
-        raise not_unique("server name", "name")
+        raise not_unique("server name is already used", "name")
     cloud.check_limit("server", state.servers)
     size = _size(given.server_type)
     image = usable_image(cloud, given.image, size.disk)
@@ -74,7 +74,7 @@ def create(call: Call) -> Reply:
     return Reply(
         201,
         {
-            "server": server_view(state, server),
+            "server": server_view(cloud, server),
             "action": action_view(action, now),
             "next_actions": [action_view(each, now) for each in following],
             "root_password": password,
@@ -100,7 +100,7 @@ def usable_image(cloud: Cloud, reference: str, disk: int) -> Image:
     if image is None:
         raise not_found("image", reference)
     if image.status != "available":
-        raise ApiError("resource_unavailable", f"image with ID '{image.id}' is not available yet")
+        raise ApiError("resource_unavailable", f"image with ID {image.id} is not available yet")
     if image.disk_size > disk:
         raise invalid("image", f"image disk is bigger than server type disk: {image.disk_size:g} GB")
     return image
@@ -109,14 +109,17 @@ def usable_image(cloud: Cloud, reference: str, disk: int) -> Image:
 def _place(cloud: Cloud, size: ServerType, reference: str | None) -> Location:
     place = LOCATION[size.locations[0]] if reference is None else find_location(reference)
     if place is None:
-        raise not_found("location", reference or "")
+        raise refused_input(f"location '{reference}' not found")
     if place.name not in size.locations:
-        raise invalid("location", "unsupported location for server type")
-    if size.architecture != "x86":
-        raise ApiError("resource_unavailable", "the local cloud has no Arm machines")
-    if cloud.config.sold_out & {(size.name, place.name), (size.name, "*")}:
-        raise ApiError("resource_unavailable", f"server type {size.name} is not available in {place.name} now")
+        raise refused_input("unsupported location for server type")
+    if not cloud.in_stock(size, place.name):
+        raise no_room()
     return place
+
+
+def no_room() -> ApiError:
+    """Say that the server type is not in stock."""
+    return ApiError("resource_unavailable", "error during placement")
 
 
 def _key(cloud: Cloud, reference: str) -> SSHKey:
@@ -155,11 +158,11 @@ def _assign(cloud: Cloud, server: Server, number: int, kind: str) -> PrimaryIP:
     if ip is None:
         raise not_found("primary IP", number)
     if ip.type != kind:
-        raise ApiError("primary_ip_version_mismatch", f"primary IP with ID '{number}' is no {kind} address")
+        raise ApiError("primary_ip_version_mismatch", f"primary IP with ID {number} is no {kind} address")
     if ip.assignee is not None:
-        raise ApiError("primary_ip_assigned", f"primary IP with ID '{number}' is already assigned to a server")
+        raise ApiError("primary_ip_assigned", f"primary IP with ID {number} is already assigned to a server")
     if ip.location != server.location:
-        message = f"primary IP with ID '{number}' is in {ip.location}, the server in {server.location}"
+        message = f"primary IP with ID {number} is in {ip.location}, the server in {server.location}"
         raise ApiError("primary_ip_datacenter_mismatch", message)
     return cloud.state.primary_ips.put(replace(ip, assignee=server.id))
 

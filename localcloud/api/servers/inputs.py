@@ -113,6 +113,6 @@ class PlacementInput(Input):
 class CreateImageInput(Input):
     """Body of `create_image`."""
 
-    type: Literal["snapshot"] = "snapshot"
+    type: Literal["snapshot", "backup"] = "snapshot"
     description: Annotated[str, Field(max_length=255)] = ""
     labels: Labels = Field(default_factory=dict)

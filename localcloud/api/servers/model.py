@@ -23,6 +23,8 @@ LOCKING = frozenset(
         "change_server_type",
         "reset_password",
         "create_image",
+        "add_to_placement_group",
+        "disable_backup",
     }
 )
 """Commands that lock their server while they run: no other operation on it is taken."""
@@ -44,6 +46,8 @@ class Server:
     placement_group: int | None = None
     protect_delete: bool = False
     protect_rebuild: bool = False
+    backup_window: str | None = None
+    """When Hetzner would make backups, as hours of the day (UTC); None where that is not enabled."""
     made: bool = False
     """Whether its machine was made; a server that was never started has none yet."""
 

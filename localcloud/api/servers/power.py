@@ -9,13 +9,13 @@ from localcloud.api.actions.view import action_view
 from localcloud.api.call import Call, Reply, Route
 from localcloud.api.catalogue.server_types import SERVER_TYPE, find_server_type
 from localcloud.api.catalogue.system_images import SYSTEM_IMAGES
-from localcloud.api.errors import ApiError, invalid, not_found, protected
+from localcloud.api.errors import ApiError, invalid, not_found, protected, refused_input
 from localcloud.api.images.model import Image
 from localcloud.api.images.routes import find_image
 from localcloud.api.images.routes import view as image_view
 from localcloud.api.placement_groups.routes import with_room
 from localcloud.api.primary_ips.pointers import covers, set_pointer
-from localcloud.api.servers.create import new_password, usable_image
+from localcloud.api.servers.create import new_password, no_room, usable_image
 from localcloud.api.servers.inputs import (
     ChangeTypeInput,
     CreateImageInput,
@@ -92,14 +92,23 @@ def _change_type(call: Call) -> Reply:
         raise not_found("server type", given.server_type)
     if new.name == old.name:
         raise invalid("server_type", "the server already has this type")
-    if new.architecture != old.architecture or new.disk < server.disk or server.location not in new.locations:
-        message = f"server type {new.name} does not fit the server: architecture, disk size or location differ"
+    if new.disk < server.disk:
+        message = "cannot change type because the selected server_type has not sufficient disk space"
         raise ApiError("invalid_server_type", message)
-    if call.cloud.config.sold_out & {(new.name, server.location), (new.name, "*")}:
-        raise ApiError("resource_unavailable", f"server type {new.name} is not available in {server.location} now")
+    if new.architecture != old.architecture or server.location not in new.locations:
+        message = f"server type {new.name} does not fit the server: architecture or location differ"
+        raise ApiError("invalid_server_type", message)
+    if not call.cloud.in_stock(new, server.location):
+        raise no_room()
     _set(call, server, "migrating")
     disk = new.disk if given.upgrade_disk else server.disk
     return reply(call, begin(call, "change_server_type", server, {"server_type": new.name, "disk": disk}))
+
+
+def _reset_password(call: Call) -> Reply:
+    server, password = _on(call), new_password(call.cloud)
+    action = begin(call, "reset_password", server, {"password": password})
+    return Reply(201, {"action": action_view(action, call.cloud.now()), "root_password": password})
 
 
 def _change_protection(call: Call) -> Reply:
@@ -123,8 +132,10 @@ def _add_to_placement_group(call: Call) -> Reply:
     server, given = stopped(free(call)), call.read(PlacementInput)
     if server.placement_group is not None:
         raise ApiError("already_in_placement_group", "the server is already in a placement group")
-    group = with_room(call.cloud.state, given.placement_group)
-    call.cloud.state.servers.put(replace(server, placement_group=group.id))
+    state, group = call.cloud.state, with_room(call.cloud.state, given.placement_group)
+    # Hetzner starts it where its group wants it to be.  A server without an address cannot be started.
+    status: Status = "starting" if state.primary_ips.has("assignee", server.id) else "off"
+    state.servers.put(replace(server, placement_group=group.id, status=status))
     return reply(call, begin(call, "add_to_placement_group", server))
 
 
@@ -136,14 +147,35 @@ def _remove_from_placement_group(call: Call) -> Reply:
     return reply(call, begin(call, "remove_from_placement_group", server))
 
 
+def _enable_backup(call: Call) -> Reply:
+    server = free(call)
+    window = server.backup_window or _window(call.cloud.now().hour)
+    call.cloud.state.servers.put(replace(server, backup_window=window))
+    return reply(call, begin(call, "enable_backup", server))
+
+
+def _window(hour: int) -> str:
+    """The four hours, of the six windows that a day has, that an hour is in."""
+    first = (hour + 2) // 4 * 4 - 2
+    return f"{first % 24:02}-{(first + 4) % 24:02}"
+
+
+def _disable_backup(call: Call) -> Reply:
+    server = free(call)
+    call.cloud.state.servers.put(replace(server, backup_window=None))
+    return reply(call, begin(call, "disable_backup", server))
+
+
 def _create_image(call: Call) -> Reply:
     server, given, cloud = free(call), call.read(CreateImageInput), call.cloud
     cloud.check_limit("image", cloud.state.images)
+    if given.type == "backup" and server.backup_window is None:
+        raise refused_input("backups are not enabled for the server")
     source = find_image(cloud.state, str(server.image)) or SYSTEM_IMAGES[0]
     image = cloud.state.images.put(
         Image(
             id=cloud.state.new_id(),
-            type="snapshot",
+            type=given.type,
             description=given.description or server.name,
             created=cloud.now(),
             disk_size=server.disk,
@@ -152,6 +184,7 @@ def _create_image(call: Call) -> Reply:
             status="creating",
             created_from=(server.id, server.name),
             labels=given.labels,
+            bound_to=server.id if given.type == "backup" else None,
         )
     )
     action = cloud.runner.begin("create_image", [("server", server.id), ("image", image.id)])
@@ -166,10 +199,13 @@ _HANDLERS = {
     "reset": _reset,
     "rebuild": _rebuild,
     "change_type": _change_type,
+    "reset_password": _reset_password,
     "change_protection": _change_protection,
     "change_dns_ptr": _change_dns_ptr,
     "add_to_placement_group": _add_to_placement_group,
     "remove_from_placement_group": _remove_from_placement_group,
     "create_image": _create_image,
+    "enable_backup": _enable_backup,
+    "disable_backup": _disable_backup,
 }
 ROUTES = [Route("POST", f"/servers/{{id}}/actions/{name}", handler) for name, handler in _HANDLERS.items()]

@@ -27,11 +27,13 @@ def _list(call: Call) -> Reply:
     state, statuses = call.cloud.state, chosen(call, "status", _STATUSES)
     servers = filtered(call, state.servers, "name")
     servers = [server for server in servers if statuses is None or server.status in statuses]
-    return listed(call, "servers", servers, lambda server: server_view(state, server), sort=("id", "name", "created"))
+    return listed(
+        call, "servers", servers, lambda server: server_view(call.cloud, server), sort=("id", "name", "created")
+    )
 
 
 def _get(call: Call) -> Reply:
-    return Reply(200, {"server": server_view(call.cloud.state, found(call))})
+    return Reply(200, {"server": server_view(call.cloud, found(call))})
 
 
 def _update(call: Call) -> Reply:
@@ -39,13 +41,13 @@ def _update(call: Call) -> Reply:
     before = [firewall.id for firewall in firewalls_of(state, server)]
     if "name" in given.model_fields_set and given.name != server.name:
         if given.name.lower() != server.name.lower() and state.servers.has("name", given.name.lower()):
-            raise not_unique("server name", "name")
+            raise not_unique("server name is already used", "name")
         server = replace(server, name=given.name)
     if "labels" in given.model_fields_set:
         server = replace(server, labels=given.labels)
     state.servers.put(server)
     begin_changes(call.cloud, server, before)
-    return Reply(200, {"server": server_view(state, server)})
+    return Reply(200, {"server": server_view(call.cloud, server)})
 
 
 def _delete(call: Call) -> Reply:

@@ -8,6 +8,7 @@ from typing import Any
 from localcloud.api.actions.view import moment
 from localcloud.api.catalogue.locations import EUROPE, LOCATION
 from localcloud.api.catalogue.server_types import SERVER_TYPE
+from localcloud.api.cloud import Cloud
 from localcloud.api.firewalls.matching import firewalls_of
 from localcloud.api.images.routes import find_image
 from localcloud.api.images.routes import view as image_view
@@ -19,8 +20,9 @@ from localcloud.api.servers.model import Server
 from localcloud.api.state import State
 
 
-def server_view(state: State, server: Server) -> dict[str, Any]:
+def server_view(cloud: Cloud, server: Server) -> dict[str, Any]:
     """A server in JSON."""
+    state = cloud.state
     image = None if server.image is None else find_image(state, str(server.image))
     group = None if server.placement_group is None else state.placement_groups[server.placement_group]
     return {
@@ -30,13 +32,13 @@ def server_view(state: State, server: Server) -> dict[str, Any]:
         "created": moment(server.created),
         "public_net": _public_net(state, server),
         "private_net": [],
-        "server_type": SERVER_TYPE[server.server_type].view(),
+        "server_type": SERVER_TYPE[server.server_type].view(cloud.in_stock),
         "location": LOCATION[server.location].view(),
         "image": None if image is None else image_view(image),
         "iso": None,
         "rescue_enabled": False,
         "locked": is_locked(state, server.id),
-        "backup_window": None,
+        "backup_window": server.backup_window,
         "outgoing_traffic": 0,
         "ingoing_traffic": 0,
         "included_traffic": (20 if server.location in EUROPE else 1) * 1024**4,

@@ -14,6 +14,9 @@ from localcloud.api.servers.model import Server
 from localcloud.api.servers.spec import machine_spec, snapshot_name, with_type
 from localcloud.machines.base import MachineError
 
+BACKUPS = 7
+"""So many backups of a server are kept; a further one takes the place of the oldest."""
+
 
 def _server(cloud: Cloud, action: Action) -> Server | None:
     """The action's server; None where it was deleted before the action's turn came."""
@@ -46,11 +49,17 @@ async def _start(cloud: Cloud, action: Action) -> Effect | None:
         raise MachineError(f"the action {before.command} that had to come first failed")
     if server is None or server.status == "running":
         return None
-    await cloud.config.clock.sleep(cloud.config.boot_delay)
     return await _boot(cloud, server)
 
 
+async def _start_in_group(cloud: Cloud, action: Action) -> Effect | None:
+    """Start a server that has come to a placement group, unless nothing can reach it."""
+    server = _server(cloud, action)
+    return None if server is None or server.status == "off" else await _boot(cloud, server)
+
+
 async def _boot(cloud: Cloud, server: Server) -> Effect:
+    await cloud.config.clock.sleep(cloud.config.boot_delay)
     if server.made:
         await cloud.machines.power_on(server.id)
         return _becomes(cloud, server, status="running")
@@ -113,6 +122,12 @@ def _with_machine(operation: str) -> Work:
     return work
 
 
+async def _reset_password(cloud: Cloud, action: Action) -> None:
+    server = _server(cloud, action)
+    if server is not None:
+        await cloud.machines.set_root_password(server.id, action.data["password"])
+
+
 async def _rebuild(cloud: Cloud, action: Action) -> Effect | None:
     server = _server(cloud, action)
     if server is None:
@@ -154,9 +169,20 @@ async def _delete(cloud: Cloud, action: Action) -> Effect | None:
     return lambda: _forget(cloud, server.id)
 
 
+async def _remove_backups(cloud: Cloud, action: Action) -> Effect | None:
+    server = _server(cloud, action)
+    return None if server is None else lambda: _drop_backups(cloud, server.id)
+
+
+def _drop_backups(cloud: Cloud, number: int) -> None:
+    for image in cloud.state.images.find("bound_to", number):
+        cloud.state.images.remove(image.id)
+
+
 def _forget(cloud: Cloud, number: int) -> None:
-    """Remove a server and set free what was attached to it."""
+    """Remove a server with its backups, and set free what was attached to it."""
     state = cloud.state
+    _drop_backups(cloud, number)
     for ip in state.primary_ips.find("assignee", number):
         if ip.auto_delete:
             state.primary_ips.remove(ip.id)
@@ -182,6 +208,8 @@ async def _create_image(cloud: Cloud, action: Action) -> Effect | None:
         image: Image | None = cloud.state.images.get(number)
         if image is not None:
             cloud.state.images.put(replace(image, status="available", image_size=image.disk_size / 10))
+        for oldest in cloud.state.images.find("bound_to", server.id)[:-BACKUPS]:
+            cloud.state.images.remove(oldest.id)
 
     return effect
 
@@ -210,12 +238,15 @@ WORKS: dict[str, Work] = {
     "shutdown_server": _shut_down,
     "reboot_server": _with_machine("reboot"),
     "reset_server": _with_machine("reset"),
+    "reset_password": _reset_password,
     "rebuild_server": _rebuild,
     "change_server_type": _change_type,
     "assign_primary_ip": _readdress,
     "unassign_primary_ip": _readdress,
     "delete_server": _delete,
     "create_image": _create_image,
+    "add_to_placement_group": _start_in_group,
+    "disable_backup": _remove_backups,
 }
 FAILURES: dict[str, Undo] = {
     "create_server": _failed("off"),
@@ -226,4 +257,5 @@ FAILURES: dict[str, Undo] = {
     "change_server_type": _failed("off"),
     "delete_server": _failed("unknown"),
     "create_image": _no_image,
+    "add_to_placement_group": _failed("off"),
 }

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from localcloud.api.actions.view import moment
 from localcloud.api.call import Call, Reply, Route
-from localcloud.api.errors import ApiError, invalid, not_found, not_unique
+from localcloud.api.errors import invalid, not_found, not_unique
 from localcloud.api.inputs import Input, Labels
 from localcloud.api.listing import filtered, listed
 from localcloud.api.ssh_keys.model import SSHKey
@@ -66,10 +66,9 @@ def _create(call: Call) -> Reply:
     except KeyFormatError as error:
         raise invalid("public_key", f"SSH key is invalid: {error}") from None
     if keys.has("name", given.name):
-        raise not_unique("SSH key name", "name")
+        raise not_unique("SSH key not unique", "name")
     if keys.has("fingerprint", digest):
-        details = {"fields": [{"name": "public_key", "messages": []}]}
-        raise ApiError("uniqueness_error", "SSH key with the same fingerprint already exists", details)
+        raise not_unique("SSH key not unique", "public_key")
     call.cloud.check_limit("ssh_key", keys)
     key = SSHKey(call.cloud.state.new_id(), given.name, text, digest, call.cloud.now(), given.labels)
     return Reply(201, {"ssh_key": view(keys.put(key))})
@@ -84,7 +83,7 @@ def _update(call: Call) -> Reply:
     keys = call.cloud.state.ssh_keys
     if "name" in given.model_fields_set and given.name != key.name:
         if keys.has("name", given.name):
-            raise not_unique("SSH key name", "name")
+            raise not_unique("SSH key not unique", "name")
         key = replace(key, name=given.name)
     if "labels" in given.model_fields_set:
         key = replace(key, labels=given.labels)

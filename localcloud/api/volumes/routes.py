@@ -41,7 +41,7 @@ def view(volume: Volume) -> dict[str, Any]:
 def attachable(cloud: Cloud, volume: Volume, server: Server) -> None:
     """Raise where the volume cannot be attached to the server."""
     if volume.server is not None:
-        raise ApiError("volume_already_attached", f"volume with ID '{volume.id}' is already attached to a server")
+        raise ApiError("volume_already_attached", f"volume with ID {volume.id} is already attached to a server")
     if volume.location != server.location:
         raise ApiError("invalid_input", "volume and server must be in the same location")
     if len(cloud.state.volumes.find("server", server.id)) >= MAX_VOLUMES_OF_A_SERVER:
@@ -77,7 +77,7 @@ def _create(call: Call) -> Reply:
     given, cloud = call.read(CreateInput), call.cloud
     volumes = cloud.state.volumes
     if volumes.has("name", given.name):
-        raise not_unique("volume name", "name")
+        raise not_unique("volume name is already used", "name")
     cloud.check_limit("volume", volumes)
     if (given.server is None) == (given.location is None):
         raise invalid("location", "either location or server must be given")
@@ -121,7 +121,7 @@ def _update(call: Call) -> Reply:
     volume, given, volumes = _found(call), call.read(UpdateInput), call.cloud.state.volumes
     if "name" in given.model_fields_set and given.name != volume.name:
         if volumes.has("name", given.name):
-            raise not_unique("volume name", "name")
+            raise not_unique("volume name is already used", "name")
         volume = replace(volume, name=given.name)
     if "labels" in given.model_fields_set:
         volume = replace(volume, labels=given.labels)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from localcloud.api.cloud import Cloud
-from localcloud.api.errors import ApiError, invalid, not_found, not_unique, protected
+from localcloud.api.errors import ApiError, invalid, not_found, not_unique
 from localcloud.api.inputs import read_id
 from localcloud.api.zones.model import APEX, NAMESERVERS, Record, Zone, ZoneRRSet
 from localcloud.api.zones.soa import default_soa, next_serial
@@ -42,8 +42,13 @@ def find_rrset(cloud: Cloud, zone: Zone, name: str, rtype: str) -> ZoneRRSet:
 def changeable(rrset: ZoneRRSet) -> ZoneRRSet:
     """The record set itself.  Raises protected."""
     if rrset.protect_change:
-        raise protected("RRSet", "change")
+        raise changes_protected()
     return rrset
+
+
+def changes_protected() -> ApiError:
+    """Say that record sets are protected against changes."""
+    return ApiError("protected", "RRSet(s) is/are change protected")
 
 
 def bump(cloud: Cloud, zone: Zone) -> Zone:
@@ -66,7 +71,7 @@ def add_rrset(
         raise invalid("name", found)
     rrsets = cloud.state.rrsets
     if rrsets.has("type", (zone.id, name, rtype)):
-        raise not_unique("RRSet name and type", "name")
+        raise not_unique("RRSet(s) already exist(s)", "name")
     check_records(zone, rtype, records)
     neighbours = {other.type for other in rrsets.find("at", (zone.id, name))}
     if rtype == "CNAME" and name == APEX:

@@ -11,7 +11,15 @@ from localcloud.api.call import Call, Reply, Route
 from localcloud.api.errors import ApiError, invalid, not_unique, protected
 from localcloud.api.listing import chosen, filtered, listed
 from localcloud.api.zones import zonefile
-from localcloud.api.zones.changes import add_defaults, add_rrset, bump, find_zone, primary, remove_rrsets
+from localcloud.api.zones.changes import (
+    add_defaults,
+    add_rrset,
+    bump,
+    changes_protected,
+    find_zone,
+    primary,
+    remove_rrsets,
+)
 from localcloud.api.zones.inputs import (
     CreateInput,
     LabelsInput,
@@ -46,7 +54,7 @@ def _create(call: Call) -> Reply:
     given, cloud = call.read(CreateInput), call.cloud
     zones = cloud.state.zone_table
     if zones.has("name", given.name):
-        raise not_unique("zone name", "name")
+        raise not_unique("zone name is already used", "name")
     cloud.check_limit("zone", zones)
     if given.mode == "secondary" and not given.primary_nameservers:
         raise invalid("primary_nameservers", "Missing data for required field.")
@@ -125,7 +133,7 @@ def _import_zonefile(call: Call) -> Reply:
     zone, given = primary(_zone(call)), call.read(ZonefileInput)
     rrsets = call.cloud.state.rrsets.find("zone", zone.id)
     if any(rrset.protect_change for rrset in rrsets):
-        raise protected("RRSet", "change")
+        raise changes_protected()
     remove_rrsets(call.cloud, rrsets)
     _import(call, zone, given.zonefile)
     return reply(call, _begin(call, "import_zonefile", zone))

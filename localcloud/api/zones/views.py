@@ -11,7 +11,7 @@ from localcloud.api.zones.soa import with_serial
 
 
 def zone_view(state: State, zone: Zone) -> dict[str, Any]:
-    """A zone in JSON.  No parent zone delegates to the local cloud, so the delegation is never known."""
+    """A zone in JSON.  No parent zone delegates to the local cloud: to it, no domain is registered."""
     return {
         "id": zone.id,
         "name": zone.name,
@@ -22,7 +22,7 @@ def zone_view(state: State, zone: Zone) -> dict[str, Any]:
         "protection": {"delete": zone.protect_delete},
         "status": "ok",
         "record_count": sum(len(rrset.records) for rrset in state.rrsets.find("zone", zone.id)),
-        "registrar": "unknown",
+        "registrar": "other",
         "primary_nameservers": [
             {key: value for key, value in vars(server).items() if value is not None}
             for server in zone.primary_nameservers
@@ -30,8 +30,8 @@ def zone_view(state: State, zone: Zone) -> dict[str, Any]:
         "authoritative_nameservers": {
             "assigned": list(NAMESERVERS),
             "delegated": [],
-            "delegation_last_check": None,
-            "delegation_status": "unknown",
+            "delegation_last_check": moment(zone.created),
+            "delegation_status": "unregistered",
         },
     }
 

@@ -36,10 +36,10 @@ class Engine:
         """The command with these arguments."""
         return ["docker", "--host", self.host, *arguments]
 
-    async def run(self, *arguments: str, timeout: float = 120.0) -> str:  # noqa: ASYNC109
+    async def run(self, *arguments: str, stdin: str | None = None, timeout: float = 120.0) -> str:  # noqa: ASYNC109
         """Run a docker command and return what it printed."""
         try:
-            return await run_async(self.argv(*arguments), timeout=timeout)
+            return await run_async(self.argv(*arguments), stdin=stdin, timeout=timeout)
         except CommandError as error:
             raise failure(arguments, error) from error
 
@@ -82,9 +82,17 @@ class Engine:
         ids = (await self.run("image", "ls", "--filter", f"label={label}", "--quiet", "--no-trunc")).split()
         return list(dict.fromkeys(ids))
 
-    async def execute(self, name: str, argv: Sequence[str], *, timeout: float = 60.0) -> str:  # noqa: ASYNC109
+    async def execute(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        stdin: str | None = None,
+        timeout: float = 60.0,  # noqa: ASYNC109
+    ) -> str:
         """Run a command inside a container as root."""
-        return await self.run("exec", name, *argv, timeout=timeout)
+        interactive = [] if stdin is None else ["--interactive"]
+        return await self.run("exec", *interactive, name, *argv, stdin=stdin, timeout=timeout)
 
 
 def failure(arguments: Sequence[str], error: CommandError) -> MachineError:

@@ -200,6 +200,11 @@ class DockerMachines:
         async with self._only(number) as server:
             await server.set_firewall(rules)
 
+    async def set_root_password(self, number: int, password: str) -> None:
+        """Give root of the server, which runs, another password."""
+        async with self._only(number) as server:
+            await server.set_root_password(password)
+
     async def state(self, number: int) -> PowerState:
         """What the server is doing now."""
         state = await self._server(number).find()

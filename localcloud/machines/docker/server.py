@@ -173,6 +173,12 @@ class Server:
             except CommandError as error:
                 raise MachineError(f"the firewall of server {self.number} was not changed: {error}") from error
 
+    async def set_root_password(self, password: str) -> None:
+        """Give root another password, which does not expire."""
+        if not (await self.state()).running:
+            raise MachineError(f"server {self.number} is off, so it cannot take a password")
+        await self.engine.execute(self.name, ["chpasswd"], stdin=f"root:{password}\n")
+
     async def _ask(self, argv: Sequence[str]) -> None:
         """Run a command on it; it may have just started, and its init does not answer yet."""
         deadline = time.monotonic() + ASK_SECONDS

@@ -26,6 +26,8 @@ PREFIX = "/v1"
 AMENDMENTS = (
     "The property `datacenter` of servers and primary IPs was removed on 2026-07-01, in requests and in responses.",
     "`GET /actions` takes `page` and `sort`, which Hetzner's own Go client sends with every poll.",
+    "The property `assignee_type` of a primary IP without an assignee is `unassigned` since 2026-08-01; it may be left "
+    "out of requests.",
     "Where an object can be named by id or name, the id may be a number: so the description says in words, and so "
     "Hetzner's own clients send it.",
 )
@@ -118,6 +120,9 @@ def load(path: Path) -> dict[str, Any]:
     paths = document["paths"]
     named = {parameter["name"]: parameter for parameter in paths["/servers/actions"]["get"]["parameters"]}
     paths["/actions"]["get"]["parameters"] += [named["page"], named["sort"]]
+    for node in _nodes(document["components"]["schemas"]):
+        if {"assignee_id", "assignee_type"} <= node.get("properties", {}).keys():
+            _allow_no_assignee(node)
     for name in ("/servers", "/servers/{id}/actions/rebuild", "/servers/{id}/actions/change_type", "/primary_ips"):
         _allow_numbers(document, paths[name]["post"]["requestBody"]["content"]["application/json"]["schema"])
     return document
@@ -130,6 +135,13 @@ def _remove_datacenter(node: dict[str, Any]) -> None:
         node["required"] = [name for name in node.get("required", []) if name != "datacenter"]
         if not node["required"]:
             del node["required"]
+
+
+def _allow_no_assignee(node: dict[str, Any]) -> None:
+    if "ip" in node["properties"]:
+        node["properties"]["assignee_type"]["enum"].append("unassigned")
+    elif "name" in node["properties"]:
+        node["required"].remove("assignee_type")
 
 
 def _allow_numbers(document: dict[str, Any], schema: dict[str, Any]) -> None:

@@ -47,6 +47,42 @@ def test_a_firewall_keeps_its_rules_as_given(client: Client) -> None:
     assert (second.protocol, second.port, second.source_ips) == ("icmp", None, ["0.0.0.0/0", "::/0"])
 
 
+def test_rules_are_listed_with_the_incoming_ones_first(client: Client) -> None:
+    out = FirewallRule(direction="out", protocol="tcp", port="25", destination_ips=["0.0.0.0/0"])
+    other = FirewallRule(direction="out", protocol="udp", port="53", destination_ips=["0.0.0.0/0"])
+    firewall = client.firewalls.create(name="edge", rules=[out, SSH, other, PING]).firewall
+
+    assert [(rule.direction, rule.port) for rule in firewall.rules] == [
+        ("in", "22"),
+        ("in", None),
+        ("out", "25"),
+        ("out", "53"),
+    ]
+    wait(*firewall.set_rules([out, PING]))
+    firewall.reload()
+    assert [rule.direction for rule in firewall.rules] == ["in", "out"]
+
+
+def test_a_firewall_in_use_is_not_deleted_not_even_while_it_is_taken_off(cloud: RunningCloud, client: Client) -> None:
+    server = make_server(client)
+    firewall = make_firewall(client, by_server(server))
+    refusals = []
+
+    def refused() -> None:
+        with pytest.raises(APIException) as refusal:
+            firewall.delete()
+        refusals.append((refusal.value.code, refusal.value.message))
+
+    refused()
+    with cloud.machines.hold():
+        actions = firewall.remove_from_resources([by_server(server)])
+        refused()
+    wait(*actions)
+
+    assert firewall.delete()
+    assert refusals == [("resource_in_use", f"firewall with ID {firewall.id} is still in use")] * 2
+
+
 def test_ipv6_blocks_are_shown_in_canonical_form(client: Client) -> None:
     rule = FirewallRule(direction="in", protocol="tcp", port="80-90", source_ips=["2001:DB8:0:0::/32"])
 

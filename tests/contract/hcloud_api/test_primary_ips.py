@@ -21,17 +21,20 @@ def make_ip(client: Client, name: str = "mine", kind: str = "ipv4", location: st
 
 def test_an_address_can_wait_for_its_server(client: Client) -> None:
     ip = make_ip(client)
+    assert (ip.assignee_id, ip.assignee_type) == (None, "unassigned")
     server = off(make_server(client, public_net=ServerCreatePublicNetwork(enable_ipv4=False)))
 
     wait(ip.assign(server.id, "server"))
 
     ip.reload()
     server.reload()
-    assert ip.assignee_id == server.id
+    assert (ip.assignee_id, ip.assignee_type) == (server.id, "server")
     assert server.public_net.ipv4.ip == ip.ip
     wait(ip.unassign())
     server.reload()
     assert server.public_net.ipv4 is None
+    ip.reload()
+    assert ip.assignee_type == "unassigned"
     assert ip.delete()
 
 
@@ -40,7 +43,7 @@ def test_an_address_is_only_moved_while_its_server_is_off(client: Client) -> Non
     attached = client.primary_ips.get_all()[0]
 
     for call in (lambda: make_ip(client).assign(server.id, "server"), attached.unassign):
-        with pytest.raises(APIException) as refusal:
+        with pytest.raises(APIException, match="Server must be offline for this action") as refusal:
             call()
         assert refusal.value.code == "server_not_stopped"
 
@@ -65,9 +68,9 @@ def test_an_assigned_or_protected_address_cannot_be_deleted(client: Client) -> N
     ip = make_ip(client)
     wait(ip.change_protection(delete=True))
 
-    with pytest.raises(APIException) as assigned:
+    with pytest.raises(APIException, match="Primary IP must be unassigned") as assigned:
         client.primary_ips.get_all()[0].delete()
-    with pytest.raises(APIException) as protected:
+    with pytest.raises(APIException, match="Primary IP deletion is protected") as protected:
         ip.delete()
 
     assert assigned.value.code == "must_be_unassigned"
@@ -94,6 +97,18 @@ def test_addresses_differ_and_are_found_by_themselves(client: Client) -> None:
     assert len({ip.ip for ip in ips}) == 10
     assert [found.id for found in client.primary_ips.get_list(ip=ips[3].ip).primary_ips] == [ips[3].id]
     assert all(ip.ip.endswith("::/64") for ip in ips if ip.type == "ipv6")
+
+
+def test_a_network_is_found_by_its_address_with_and_without_its_length(client: Client) -> None:
+    networks = [make_ip(client, f"ip-{number}", "ipv6") for number in range(2)]
+    address = networks[1].ip.removesuffix("/64")
+    spellings = (networks[1].ip, address, ip_address(address).exploded.upper())
+
+    found = {text: [ip.id for ip in client.primary_ips.get_list(ip=text).primary_ips] for text in spellings}
+
+    assert found == {text: [networks[1].id] for text in spellings}
+    for text in (f"{address}1", f"{address}/48", "nonsense", ""):
+        assert client.primary_ips.get_list(ip=text).primary_ips == []
 
 
 def test_an_address_that_was_given_back_is_not_the_next_ones(client: Client) -> None:

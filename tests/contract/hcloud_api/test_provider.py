@@ -35,7 +35,10 @@ class Stack:
         self.run("stack", "init", "test")
         self.run("config", "set", "--secret", "hcloud:token", stdin=TOKEN)
         endpoint = {"hcloud:endpoint": self.cloud.endpoint, "hcloud:pollInterval": "20ms"}
-        self.set(endpoint | {"publicKey": KEY, "size": "cx23", "protect": "false", "sources[0]": "192.0.2.0/24"})
+        self.set(
+            endpoint
+            | {"publicKey": KEY, "size": "cx23", "protect": "false", "backups": "true", "sources[0]": "192.0.2.0/24"}
+        )
 
     def set(self, values: Mapping[str, str]) -> None:
         self.run("config", "set-all", "--path", *(f"--plaintext={key}={value}" for key, value in values.items()))
@@ -101,15 +104,19 @@ def test_the_provider_and_the_local_cloud_understand_each_other(stack: Stack) ->
     rrsets = {rrset["id"]: rrset["records"] for rrset in get(stack, "/zones/clawdet.test/rrsets")["rrsets"]}
     assert rrsets["gateway-1/A"] == [{"value": outputs["ipv4"]}]
     assert rrsets["gateway-1/AAAA"] == [{"value": outputs["ipv6"]}]
+    assert get(stack, "/servers?name=plain-1")["servers"][0]["backup_window"]
     without_changes(stack)
 
-    stack.set({"size": "cx33", "protect": "true", "ttl": "120", "sources[0]": "198.51.100.0/24"})
+    stack.set(
+        {"size": "cx33", "protect": "true", "backups": "false", "ttl": "120", "sources[0]": "198.51.100.0/24"},
+    )
     stack.up()
     changed = get(stack, "/servers?name=gateway-1")["servers"][0]
     assert changed["id"] == server["id"], "all of these are changed in place"
     assert changed["server_type"]["name"] == "cx33"
     assert changed["protection"] == {"delete": True, "rebuild": True}
     assert changed["status"] == "running"
+    assert get(stack, "/servers?name=plain-1")["servers"][0]["backup_window"] is None
     assert get(stack, "/zones/clawdet.test/rrsets/www/CNAME")["rrset"]["ttl"] == 120
     rules = get(stack, "/firewalls?name=edge")["firewalls"][0]["rules"]
     assert ["198.51.100.0/24"] in [rule["source_ips"] for rule in rules]

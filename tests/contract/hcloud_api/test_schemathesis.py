@@ -225,7 +225,12 @@ def test_a_good_request_gets_an_answer_of_the_real_api(
     assert problems == []
 
 
-NEGATABLE = [route for route in ROUTES if route.method in ("POST", "PUT") or "{" in route.path]
+NEGATABLE = [
+    route
+    for route in ROUTES
+    # Of what was removed, no request is looked at.
+    if (route.method in ("POST", "PUT") or "{" in route.path) and not route.path.startswith("/datacenters")
+]
 
 
 @EXAMPLES

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hcloud import APIException, Client
-from hcloud.images import Image
+from hcloud.images import BoundImage, Image
 from hcloud.server_types import ServerType
+from hcloud.servers import BoundServer, ServerCreatePublicNetwork
 
 from tests.contract.hcloud_api.making import make_server, off, wait
 from tests.contract.hcloud_api.running import RunningCloud
@@ -99,7 +102,7 @@ def test_a_server_that_is_off_can_be_given_another_type(client: Client) -> None:
     wait(off(server).change_type(ServerType(name="cx33" if server.server_type.name != "cx33" else "cx43"), True))
     server.reload()
     assert server.primary_disk_size == 160
-    with pytest.raises(APIException) as smaller:
+    with pytest.raises(APIException, match="server_type has not sufficient disk space") as smaller:
         off(server).change_type(ServerType(name="cx23"), upgrade_disk=False)
     assert smaller.value.code == "invalid_server_type"
 
@@ -108,7 +111,7 @@ def test_a_protected_server_can_neither_be_deleted_nor_rebuilt(client: Client) -
     server = make_server(client)
     wait(server.change_protection(delete=True, rebuild=True))
 
-    with pytest.raises(APIException) as deletion:
+    with pytest.raises(APIException, match="server deletion is protected") as deletion:
         server.delete()
     with pytest.raises(APIException) as rebuild:
         server.rebuild(Image(name="debian-13"))
@@ -152,10 +155,12 @@ def test_placement_groups_take_ten_servers(client: Client) -> None:
     for number in range(10):
         make_server(client, f"web-{number}", placement_group=group)
 
-    with pytest.raises(APIException) as refusal:
+    with pytest.raises(
+        APIException, match=f"placement group with ID {group.id} contains already 10 servers"
+    ) as refusal:
         make_server(client, "web-10", placement_group=group)
 
-    assert refusal.value.code == "placement_error"
+    assert refusal.value.code == "placement_group_member_limit_reached"
     group.reload()
     assert len(group.servers) == 10
 
@@ -170,9 +175,22 @@ def test_a_server_moves_between_placement_groups_while_it_is_off(client: Client)
     wait(off(server).add_to_placement_group(group))
     server.reload()
     assert server.placement_group.id == group.id
-    wait(server.remove_from_placement_group())
+    assert server.status == "running", "a server is started where its group has put it"
+    wait(off(server).remove_from_placement_group())
     server.reload()
     assert server.placement_group is None
+    assert server.status == "off"
+
+
+def test_a_server_without_an_address_stays_off_in_its_placement_group(client: Client) -> None:
+    group = client.placement_groups.create(name="spread", type="spread").placement_group
+    net = ServerCreatePublicNetwork(enable_ipv4=False, enable_ipv6=False)
+    server = make_server(client, public_net=net, start_after_create=False)
+
+    wait(server.add_to_placement_group(group))
+
+    server.reload()
+    assert (server.status, server.placement_group.id) == ("off", group.id)
 
 
 def test_deleting_a_placement_group_sets_its_servers_free(client: Client) -> None:
@@ -183,3 +201,56 @@ def test_deleting_a_placement_group_sets_its_servers_free(client: Client) -> Non
 
     server.reload()
     assert server.placement_group is None
+
+
+def backup(server: BoundServer, **options: object) -> BoundImage:
+    made = server.create_image(type="backup", **options)
+    wait(made.action)
+    made.image.reload()
+    return made.image
+
+
+def test_backups_are_enabled_with_a_window_and_disabled_with_all_there_are(client: Client) -> None:
+    server = make_server(client)
+    assert server.backup_window is None
+    with pytest.raises(APIException, match="not enabled"):
+        server.create_image(type="backup")
+
+    wait(server.enable_backup())
+
+    server.reload()
+    assert re.fullmatch(r"(22-02|02-06|06-10|10-14|14-18|18-22)", server.backup_window)
+    made = backup(server, description="before the upgrade")
+    assert (made.type, made.bound_to.id, made.status) == ("backup", server.id, "available")
+    assert [image.id for image in client.images.get_all(bound_to=[str(server.id)])] == [made.id]
+    assert client.images.get_all(bound_to=["4711"]) == []
+    wait(server.disable_backup())
+    server.reload()
+    assert server.backup_window is None
+    assert client.images.get_all(type=["backup"]) == []
+
+
+def test_a_server_keeps_seven_backups_and_takes_them_with_it(client: Client) -> None:
+    server = make_server(client)
+    wait(server.enable_backup())
+    made = [backup(server).id for _ in range(8)]
+    assert [image.id for image in client.images.get_all(type=["backup"])] == made[1:]
+
+    kept = client.images.get_by_id(made[-1]).update(type="snapshot")
+    assert (kept.type, kept.bound_to) == ("snapshot", None)
+    wait(server.delete())
+
+    assert [image.id for image in client.images.get_all(type=["backup", "snapshot"])] == [kept.id]
+
+
+def test_a_server_that_runs_is_given_another_root_password(client: Client) -> None:
+    server = make_server(client)
+
+    reset = server.reset_password()
+
+    wait(reset.action)
+    assert reset.action.command == "reset_password"
+    assert len(reset.root_password) >= 16
+    with pytest.raises(APIException) as refusal:
+        off(server).reset_password()
+    assert refusal.value.code == "server_not_running"

@@ -154,6 +154,19 @@ def test_a_server_with_something_wrong_is_refused_and_leaves_nothing(
     assert client.primary_ips.get_all() == []
 
 
+@pytest.mark.parametrize(
+    ("location", "message"),
+    [("tokyo", "location 'tokyo' not found"), ("ash", "unsupported location for server type")],
+)
+def test_a_location_that_cannot_be_had_is_refused_in_hetzners_words(
+    client: Client, location: str, message: str
+) -> None:
+    with pytest.raises(APIException) as refusal:
+        make_server(client, location=Location(name=location))
+
+    assert (refusal.value.code, refusal.value.message, refusal.value.details) == ("invalid_input", message, {})
+
+
 def test_user_data_of_exactly_32_kib_is_taken(client: Client) -> None:
     assert make_server(client, user_data="x" * 32 * 1024).status == "running"
 
@@ -173,5 +186,5 @@ def test_names_of_servers_are_unique_without_regard_to_case(client: Client) -> N
     with pytest.raises(APIException) as refusal:
         make_server(client, "Web")
 
-    assert refusal.value.code == "uniqueness_error"
+    assert (refusal.value.code, refusal.value.message) == ("uniqueness_error", "server name is already used")
     assert refusal.value.details["fields"][0]["name"] == "name"

@@ -143,7 +143,7 @@ def test_a_snapshot_can_be_labelled_protected_and_deleted(client: Client) -> Non
     snapshot = snapshot.update(description="kept", labels={"a": "b"})
     assert (snapshot.description, snapshot.labels) == ("kept", {"a": "b"})
     wait(snapshot.change_protection(delete=True))
-    with pytest.raises(APIException) as protected:
+    with pytest.raises(APIException, match="snapshot deletion is protected") as protected:
         snapshot.delete()
     assert protected.value.code == "protected"
     wait(snapshot.change_protection(delete=False))
@@ -154,6 +154,7 @@ def test_a_snapshot_can_be_labelled_protected_and_deleted(client: Client) -> Non
 def test_a_system_image_is_hetzners(client: Client) -> None:
     image = client.images.get_by_name_and_architecture("debian-13", "x86")
     assert image is not None
+    assert image.deprecation is None
 
     for call in (image.delete, lambda: image.update(description="mine")):
         with pytest.raises(APIException) as refusal:

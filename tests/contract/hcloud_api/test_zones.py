@@ -37,6 +37,8 @@ def test_a_zone_comes_with_its_soa_and_name_servers(zone: BoundZone) -> None:
     assert zone.ttl == 300
     assert zone.labels == {"env": "test"}
     assert zone.record_count == 4
+    assert zone.registrar == "other"
+    assert zone.authoritative_nameservers.delegation_status == "unregistered"
     assert values(zone, "@", "NS") == zone.authoritative_nameservers.assigned
     (soa,) = values(zone, "@", "SOA")
     assert soa.startswith("hydrogen.ns.hetzner.com. dns.hetzner.com. 20")
@@ -107,7 +109,7 @@ def test_a_protected_record_set_cannot_be_changed(zone: BoundZone) -> None:
     ):
         with pytest.raises(APIException) as refusal:
             change()
-        assert refusal.value.code == "protected"
+        assert (refusal.value.code, refusal.value.message) == ("protected", "RRSet(s) is/are change protected")
     wait(zone.change_rrset_protection(rrset, change=False))
     wait(zone.delete_rrset(rrset).action)
 
@@ -313,7 +315,7 @@ def test_a_cname_stands_alone(zone: BoundZone) -> None:
 def test_a_record_set_is_unique_and_so_are_its_values(zone: BoundZone) -> None:
     make_rrset(zone, "user1", "A", "192.0.2.1")
 
-    with pytest.raises(APIException) as twice:
+    with pytest.raises(APIException, match=r"^RRSet\(s\) already exist\(s\)") as twice:
         make_rrset(zone, "user1", "A", "192.0.2.2")
     with pytest.raises(APIException) as values_twice:
         make_rrset(zone, "user2", "A", "192.0.2.1", "192.0.2.1")

@@ -57,11 +57,18 @@ async def test_limits_are_those_of_the_order(web: Server, bench: Bench) -> None:
 
 
 @pytest.mark.machines_full
-async def test_a_password_lets_root_in_once_where_there_are_no_keys(bench: Bench) -> None:
+async def test_a_password_lets_root_in_once_where_there_are_no_keys_and_a_reset_one_as_often_as_wanted(
+    bench: Bench,
+) -> None:
     async with bench.server(ssh_keys=(), root_password="correct-horse-9") as server:
         async with server.ssh(client_keys=None, password="correct-horse-9") as connection:
             done = await connection.run("true", input="")
         assert "expired" in f"{done.stdout}{done.stderr}", "the first thing asked for is a new password"
+
+        await bench.machines.set_root_password(server.number, "battery-staple-10")
+
+        async with server.ssh(client_keys=None, password="battery-staple-10") as connection:
+            assert (await connection.run("id --user", check=True)).stdout == "0\n"
 
 
 @pytest.mark.machines_full

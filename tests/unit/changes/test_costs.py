@@ -19,7 +19,7 @@ def price(net: str) -> dict[str, str]:
 
 
 def answer(**changed: Any) -> dict[str, Any]:
-    places = [{"location": "fsn1", "price_monthly": price("3.4900000000")}]
+    places = [{"location": "fsn1", "price_monthly": price("5.4900000000")}]
     return {
         "pricing": {
             "currency": "EUR",
@@ -28,7 +28,7 @@ def answer(**changed: Any) -> dict[str, Any]:
                 {"type": "ipv4", "prices": [{"location": "fsn1", "price_monthly": price("0.50")}]},
                 {"type": "ipv6", "prices": [{"location": "fsn1", "price_monthly": price("0")}]},
             ],
-            "volume": {"price_per_gb_month": price("0.044")},
+            "volume": {"price_per_gb_month": price("0.0572")},
             **changed,
         }
     }
@@ -38,14 +38,14 @@ def test_a_server_costs_its_type_and_its_address() -> None:
     prices = Prices.read(answer())
     state = {"serverType": "cx23", "location": "fsn1"}
     both = [{"ipv4Enabled": True, "ipv6Enabled": True}]
-    assert prices.monthly(SERVER, {**state, "publicNets": both}) == Decimal("3.99")
-    assert prices.monthly(SERVER, state) == Decimal("3.99"), "an address is the default"
-    assert prices.monthly(SERVER, {**state, "publicNets": [{"ipv4Enabled": False}]}) == Decimal("3.49")
+    assert prices.monthly(SERVER, {**state, "publicNets": both}) == Decimal("5.99")
+    assert prices.monthly(SERVER, state) == Decimal("5.99"), "an address is the default"
+    assert prices.monthly(SERVER, {**state, "publicNets": [{"ipv4Enabled": False}]}) == Decimal("5.49")
 
 
 def test_volumes_cost_by_their_size_and_records_nothing() -> None:
     prices = Prices.read(answer())
-    assert prices.monthly(VOLUME, {"size": 10, "location": "fsn1"}) == Decimal("0.44")
+    assert prices.monthly(VOLUME, {"size": 10, "location": "fsn1"}) == Decimal("0.572")
     assert prices.monthly(RECORD, {"name": "ada"}) == 0
 
 

@@ -62,10 +62,10 @@ def test_with_the_disk_kept_every_change_of_type_can_be_undone(old: str, new: st
         assert misfit_of_type(new, old, disk) is None
 
 
-def test_disks_are_those_that_are_sold() -> None:
-    assert {name: one.disk for name, one in SERVER_TYPES.items()} == {
-        one.name: one.disk for one in SOLD if one.name in SERVER_TYPES
-    }
+def test_server_types_are_those_that_the_local_cloud_sells() -> None:
+    known = {name: (one.cores, one.memory_gib, one.disk, one.locations) for name, one in SERVER_TYPES.items()}
+
+    assert known == {one.name: (one.cores, one.memory, one.disk, one.locations) for one in SOLD}
 
 
 def on_existing(identity: str, address: str, plan: str = "pro") -> list[dict[str, Any]]:

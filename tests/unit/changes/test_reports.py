@@ -25,7 +25,7 @@ def subject(number: int, verdict: Verdict = "changed", *, own: bool = False, los
         lost=(LostData(sentence=f"customer-{number}-server is deleted", name=f"customer-{number}", allowed=False),)
         if lost
         else (),
-        bill=Bill(before=Decimal("3.49"), after=Decimal("5.49")),
+        bill=Bill(before=Decimal("5.99"), after=Decimal("8.99")),
     )
 
 
@@ -91,7 +91,7 @@ def test_several_stacks_are_one_report_with_one_sum() -> None:
         )
     )
     text = as_markdown(report)
-    assert "20.00 → 25.00 (+5.00) EUR a month" in text
+    assert "20.00 → 25.00 (+5.00) EUR a month, net, at the prices of new orders" in text
     assert "the costs of three are not known: the provider could not be asked for its prices" in text
     assert "four" in text
     told = as_json(report)

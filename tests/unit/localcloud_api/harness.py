@@ -30,6 +30,7 @@ class NotingMachines(NoMachines):
         self.specs: list[MachineSpec] = []
         self.rules: dict[int, tuple[FirewallRule, ...] | None] = {}
         self.snapshots: list[str] = []
+        self.passwords: dict[int, str] = {}
         self.failing: dict[str, str] = {}
         self.states: dict[int, PowerState] = {}
 
@@ -79,6 +80,10 @@ class NotingMachines(NoMachines):
     async def snapshot(self, number: int, image: str) -> None:
         self.snapshots.append(image)
         self._note("snapshot", number)
+
+    async def set_root_password(self, number: int, password: str) -> None:
+        self.passwords[number] = password
+        self._note("set_root_password", number)
 
     async def state(self, number: int) -> PowerState:
         return self.states.get(number, "missing")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from pathlib import Path
 from typing import Any
@@ -159,6 +160,82 @@ async def test_a_change_of_type_gives_the_machine_its_new_size_and_starts_it(api
 
     assert [name for name, _ in api.machines.calls][-2:] == ["resize", "power_on"]
     assert (api.machines.specs[-1].cores, api.machines.specs[-1].disk_bytes) == (4, 80 * 1000**3)
+
+
+async def test_a_server_is_started_in_its_placement_group(api: Api) -> None:
+    group = (await api.post("/placement_groups", {"name": "apart", "type": "spread"}))["placement_group"]["id"]
+    server = await api.server()
+    at = f"/servers/{server['id']}"
+    await api.post(f"{at}/actions/poweroff")
+    await api.rest()
+
+    await api.post(f"{at}/actions/add_to_placement_group", {"placement_group": group})
+
+    now = (await api.get(at))["server"]
+    assert (now["status"], now["locked"], now["placement_group"]["id"]) == ("starting", True, group)
+    await api.rest()
+    assert (await api.get(at))["server"]["status"] == "running"
+    assert [name for name, _ in api.machines.calls] == ["create", "power_off", "power_on"]
+
+
+async def test_a_server_that_does_not_start_in_its_placement_group_is_off(api: Api) -> None:
+    group = (await api.post("/placement_groups", {"name": "apart", "type": "spread"}))["placement_group"]["id"]
+    server = await api.server(start_after_create=False)
+    api.machines.failing["create"] = "no room on the disk"
+
+    made = await api.post(f"/servers/{server['id']}/actions/add_to_placement_group", {"placement_group": group})
+    await api.rest()
+
+    assert (await api.action(made["action"]))["status"] == "error"
+    assert (await api.get(f"/servers/{server['id']}"))["server"]["status"] == "off"
+
+
+async def test_a_reset_password_is_given_to_the_machine_and_then_forgotten(api: Api) -> None:
+    server = await api.server()
+
+    made = await api.post(f"/servers/{server['id']}/actions/reset_password")
+    await api.rest()
+
+    assert api.machines.passwords == {server["id"]: made["root_password"]}
+    assert api.state.actions[made["action"]["id"]].data == {}
+
+
+async def test_backups_are_copies_of_the_machine(api: Api) -> None:
+    server = await api.server()
+    await api.post(f"/servers/{server['id']}/actions/enable_backup")
+    await api.rest()
+
+    made = await api.post(f"/servers/{server['id']}/actions/create_image", {"type": "backup"})
+    await api.rest()
+    await api.post(f"/servers/{server['id']}/actions/rebuild", {"image": str(made["image"]["id"])})
+    await api.rest()
+
+    assert api.machines.snapshots == [f"snapshot-{made['image']['id']}"]
+    assert api.machines.specs[-1].image == f"snapshot-{made['image']['id']}"
+
+
+@pytest.mark.parametrize(
+    ("hour", "window"),
+    [
+        (0, "22-02"),
+        (1, "22-02"),
+        (2, "02-06"),
+        (5, "02-06"),
+        (12, "10-14"),
+        (18, "18-22"),
+        (22, "22-02"),
+        (23, "22-02"),
+    ],
+)
+async def test_the_window_of_backups_is_the_one_that_they_were_enabled_in(
+    tmp_path: Path, hour: int, window: str
+) -> None:
+    async with running(tmp_path, clock=ManualClock(datetime(2026, 1, 30, hour, 30, tzinfo=UTC))) as api:
+        server = await api.server(start_after_create=False)
+
+        await api.post(f"/servers/{server['id']}/actions/enable_backup")
+
+        assert (await api.get(f"/servers/{server['id']}"))["server"]["backup_window"] == window
 
 
 async def test_moved_addresses_are_brought_to_the_machine(api: Api) -> None:

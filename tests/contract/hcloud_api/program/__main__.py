@@ -26,7 +26,14 @@ firewall = hcloud.Firewall(
     ],
 )
 address = hcloud.PrimaryIp(
-    "address", name="kept", type="ipv4", location="fsn1", assignee_type="server", auto_delete=False
+    "address",
+    name="kept",
+    type="ipv4",
+    location="fsn1",
+    assignee_type="server",
+    auto_delete=False,
+    # This version of the provider does not know that an address without a server is `unassigned` now.
+    opts=pulumi.ResourceOptions(ignore_changes=["assigneeType"]),
 )
 server = hcloud.Server(
     "server",
@@ -46,7 +53,13 @@ server = hcloud.Server(
     rebuild_protection=config.require_bool("protect"),
 )
 plain = hcloud.Server(
-    "plain", name="plain-1", server_type="cx23", image="debian-13", location="nbg1", ssh_keys=[key.name]
+    "plain",
+    name="plain-1",
+    server_type="cx23",
+    image="debian-13",
+    location="nbg1",
+    ssh_keys=[key.name],
+    backups=config.require_bool("backups"),
 )
 volume = hcloud.Volume("volume", name="data", size=10, location="fsn1", format="ext4")
 attachment = hcloud.VolumeAttachment(
