@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from clawdet_infra.stackedit import EditError, raise_token_version, stack_file_of
+from clawdet_infra.stackedit import EditableStackFile, EditCode, EditError, stack_file_of
 
 FILE = """\
 encryptionsalt: v1:abc
@@ -36,6 +36,12 @@ def written(folder: Path, text: str = FILE, name: str = "prod") -> Path:
     file = folder / f"Pulumi.{name}.yaml"
     file.write_text(text, encoding="utf-8", newline="")
     return file
+
+
+def raise_token_version(file: Path, customer: str) -> int:
+    version, edit = EditableStackFile(file).raise_token_version(customer)
+    edit.write()
+    return version
 
 
 @pytest.mark.parametrize(
@@ -98,8 +104,9 @@ config:
       id: bob
 """
     file = written(tmp_path, text)
-    with pytest.raises(EditError, match="cannot be changed safely: raise tokenVersion by hand"):
+    with pytest.raises(EditError, match="the change would reach other entries too") as refused:
         raise_token_version(file, "ada")
+    assert refused.value.code is EditCode.FORM
     assert file.read_text() == text
     assert list(tmp_path.iterdir()) == [file]
 
@@ -120,11 +127,11 @@ def test_customers_written_as_one_text_are_left_to_the_operator(tmp_path: Path) 
 
 def test_the_file_is_found_by_the_customer(tmp_path: Path) -> None:
     prod, cell = written(tmp_path), written(tmp_path, FILE.replace("alice", "anna"), "cell")
-    assert stack_file_of(tmp_path, "anna") == cell
-    assert stack_file_of(tmp_path, "alice") == prod
+    assert stack_file_of(tmp_path, "anna").file == cell
+    assert stack_file_of(tmp_path, "alice").file == prod
     with pytest.raises(EditError, match=r"Pulumi\.cell\.yaml and Pulumi\.prod\.yaml both have a customer bob"):
         stack_file_of(tmp_path, "bob")
-    assert stack_file_of(tmp_path, "bob", "cell") == cell
+    assert stack_file_of(tmp_path, "bob", "cell").file == cell
     with pytest.raises(EditError, match="Did you mean `alice`"):
         stack_file_of(tmp_path, "alicee")
     with pytest.raises(EditError, match="there is no file"):
