@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -76,19 +78,34 @@ class Edit:
     def diff(self) -> str:
         """Return a unified diff in which no secret is shown, not even an encrypted one."""
         hidden = Redactor({*_secrets(self.before), *_secrets(self.after)})
-        sides = [hidden(text).splitlines() for text in (self.before, self.after)]
+        old, new = (hidden(text).splitlines() for text in (self.before, self.after))
         name = self.file.name
-        return "\n".join(difflib.unified_diff(*sides, f"a/{name}", f"b/{name}", n=_CONTEXT_LINES, lineterm=""))
+        lines = difflib.unified_diff(old, new, f"a/{name}", f"b/{name}", n=_CONTEXT_LINES, lineterm="")
+        return "\n".join(lines)
 
-    def check(self) -> None:
-        """Raise EditError if the new text breaks rules of the configuration."""
-        with _beside(self.file, self.after) as new:
-            problems = read_fleet(new)[1]
-        errors = tuple(replace(one, file=str(self.file)) for one in problems if not one.warning)
-        if errors:
-            listed = "\n".join(f"  - {one}" for one in errors)
+    def check(self) -> tuple[Problem, ...]:
+        """Return the errors of the configuration that were there before and stay.
+
+        Raises EditError if the new text breaks rules of the configuration that the old one does not break.
+        """
+        before, after = (self._errors(text) for text in (self.before, self.after))
+        known = Counter(map(_without_position, before))
+        new: list[Problem] = []
+        for one in after:
+            if known[_without_position(one)] > 0:
+                known[_without_position(one)] -= 1
+            else:
+                new.append(one)
+        if new:
+            listed = "\n".join(f"  - {one}" for one in new)
             message = f"{self.file.name} would break rules, so nothing was written:\n{listed}"
-            raise EditError(EditCode.INVALID, message, errors)
+            raise EditError(EditCode.INVALID, message, tuple(new))
+        return tuple(after)
+
+    def _errors(self, text: str) -> list[Problem]:
+        with _beside(self.file, text) as file:
+            problems = read_fleet(file)[1]
+        return [replace(one, file=str(self.file)) for one in problems if not one.warning]
 
     def write(self) -> None:
         """Put the new text in the file's place in one step.  Raises EditError if the file has changed meanwhile."""
@@ -297,7 +314,7 @@ class _Document:
         def change_tree(tree: CommentedMap) -> None:
             config, key = _place_of_customers(tree)
             if not config[key]:
-                config[key] = CommentedSeq()
+                config[key].fa.set_block_style()
             change(config[key])
 
         return self.yaml.edited(change_tree, self.customers, self.column)
@@ -334,7 +351,9 @@ def _set(entry: CommentedMap, key: str, value: Any) -> None:
 
 
 def _tree(entry: Entry, *, flow: bool = False) -> CommentedMap:
-    tree = CommentedMap((key, _tree(one) if isinstance(one, Mapping) else _text(str(one))) for key, one in entry.items())
+    tree = CommentedMap(
+        (key, _tree(one) if isinstance(one, Mapping) else _text(str(one))) for key, one in entry.items()
+    )
     if flow:
         tree.fa.set_flow_style()
     return tree
@@ -346,8 +365,10 @@ def _text(value: str) -> str:
         node = yaml.compose(value, Loader)
     except yaml.YAMLError:
         node = None
-    plain = isinstance(node, yaml.ScalarNode) and node.style is None and node.tag.endswith(":str")
-    return value if plain and scalar(node) == value else DoubleQuotedScalarString(value)
+    if isinstance(node, yaml.ScalarNode) and not node.style and node.tag.endswith(":str") and scalar(node) == value:
+        return value
+    quoted: str = DoubleQuotedScalarString(value)
+    return quoted
 
 
 def _texts(text: str) -> dict[str, Any]:
@@ -374,6 +395,12 @@ def _secrets(text: str) -> Iterator[str]:
             yield from search(one, name)
 
     yield from search(_texts(text), "")
+
+
+def _without_position(problem: Problem) -> tuple[str, str, str]:
+    """Return what a problem says, whatever line and place in the list it is at."""
+    customer = problem.customer or ""
+    return re.sub(r"\[[0-9]+\]", "[]", problem.field), problem.message, customer if customer[:1] != "#" else "#"
 
 
 def _unknown(customer: str, where: str, known: list[str]) -> EditError:

@@ -179,16 +179,17 @@ class YamlText:
         if len(own) == len(before):
             return start
         # It has folded lines, so that those before and after have to be found by their words.
-        words = [[tuple(_WORD.findall(line)) for line in lines] for lines in (before, own)]
-        same_start, same_end = _common(*words)
+        written, mine = ([" ".join(_WORD.findall(line)) for line in lines] for lines in (before, own))
+        same_start, same_end = _common(written, mine)
         if start + count <= same_start:
             return start
         if start >= len(before) - same_end:
             return start + len(own) - len(before)
-        middles = [one[same_start : len(one) - same_end] for one in words]
-        blocks = difflib.SequenceMatcher(None, *middles, autojunk=False).get_matching_blocks()
+        found = difflib.SequenceMatcher(
+            a=written[same_start : len(written) - same_end], b=mine[same_start : len(mine) - same_end], autojunk=False
+        )
         first, last = start - same_start - (0 if count else 1), start - same_start + count
-        for block in blocks:
+        for block in found.get_matching_blocks():
             if block.a <= first and last <= block.a + block.size:
                 return start + block.b - block.a
         raise FormError("ruamel.yaml would fold lines at the place of the change", same_start + 1)
