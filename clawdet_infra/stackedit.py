@@ -276,7 +276,7 @@ def stack_file_of(root: Path, customer: str, stack: str | None = None) -> Editab
         if customer not in file.ids:
             raise _unknown(customer, file.file.name, file.ids)
         return file
-    # What is wrong in the file of another stack is no reason not to edit this one.
+    # An error in the file of another stack must not stop the edit of this one.
     known = {path: _ids(read_stack_file(path, PROJECT)) for path in sorted(root.glob("Pulumi.*.yaml"))}
     found = [path for path, ids in known.items() if customer in ids]
     if not found:

@@ -64,7 +64,7 @@ class _Item:
 class YamlText:
     """A YAML text with a byte order mark or not, and with any line ends.  Raises FormError if it cannot be read.
 
-    Scalars are texts in its tree, as they are written: nothing is taken for a number or a date, and written anew.
+    Scalars are texts in its tree, as they are written: ruamel.yaml converts none to a number or a date.
     """
 
     tree: CommentedMap
@@ -142,10 +142,10 @@ class YamlText:
             tree = _yaml().load(self._normal)
         except (YAMLError, ValueError, NotImplementedError) as error:
             mark = getattr(error, "problem_mark", None)
-            why = getattr(error, "problem", None) or "it is no single YAML document"
+            why = getattr(error, "problem", None) or "it is not a single YAML document"
             raise FormError(f"ruamel.yaml cannot read it: {why}", mark.line + 1 if mark else None) from None
         if not isinstance(tree, CommentedMap):
-            raise FormError("it is no YAML mapping")
+            raise FormError("it is not a YAML mapping")
         return tree
 
     @property
@@ -280,7 +280,7 @@ def _common(one: Sequence[object], other: Sequence[object]) -> tuple[int, int]:
 
 
 def _patched(own: str, old: str, new: str) -> str | None:
-    """Return a line after the change that ruamel.yaml made in its own form of it; None if that cannot be told."""
+    """Return a line after the change that ruamel.yaml made in its own form of it; None if that is ambiguous."""
     if own.lstrip() == old.lstrip() and _indentation(old) == _indentation(new):
         return own[: _indentation(own)] + new.lstrip()
     before, after = _WORD.split(old), _WORD.split(new)

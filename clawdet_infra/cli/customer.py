@@ -70,7 +70,7 @@ def add(
                 )
             report.unchanged(file, f"{customer} is in {file.file} already")
             return
-        # The rules come first: nobody waits for the engine to read about a plan that does not exist.
+        # The rules come first, so that a wrong plan is reported without waiting for the engine.
         file.add_customer(entry, "v1:unknown").check()
         report.edited(file, file.add_customer(entry, encryption.encrypt(key)))
 
@@ -127,7 +127,7 @@ def remove(
         removal = _removal(file, customer)
         report.lost(file, removal)
         if not (yes or dry_run):
-            if json_output or not sys.stdin.isatty():
+            if json_output or not _can_ask():
                 report.fail("not_confirmed", f"this removes {customer} from {file.file}: add --yes to confirm")
             typer.confirm(f"Remove {customer} from {file.file}?", abort=True)
         report.edited(file, edit)
@@ -219,13 +219,17 @@ class _Report:
         project.print_json(result)
 
 
+def _can_ask() -> bool:
+    return sys.stdin.isatty()
+
+
 def _only_stack(report: _Report) -> str:
     from clawdet_infra.changes.stacks import checkout_stacks
 
     stacks = checkout_stacks(ROOT)
     if len(stacks) != 1:
-        known = f"there are {', '.join(stacks)}" if stacks else f"there is no Pulumi.STACK.yaml in {ROOT}"
-        report.fail("no_stack", f"say which stack is meant, with -s: {known}")
+        known = f"the checkout has {', '.join(stacks)}" if stacks else f"{ROOT} has no Pulumi.STACK.yaml"
+        report.fail("no_stack", f"name the stack with -s: {known}")
     return stacks[0]
 
 

@@ -52,7 +52,9 @@ def words_of(change: Change) -> tuple[str, str]:
         told.append(f"{' and '.join(again)} restart{'s' if len(again) == 1 else ''}")
     if before.server and after.server and before.server.type != after.server.type:
         told.append("server resized")
-    address = [(one.fqdn, one.customer.existing_server and one.customer.existing_server.ipv4) for one in (before, after)]
+    address = [
+        (one.fqdn, one.customer.existing_server and one.customer.existing_server.ipv4) for one in (before, after)
+    ]
     if address[0] != address[1]:
         told.append("new address")
     return "stays", ", ".join(told) or "nothing"
