@@ -29,6 +29,7 @@ from ruamel.yaml.tokens import (
 _MARK = "\ufeff"
 _WITHOUT_TEXT = (BlockEndToken, BlockMappingStartToken, BlockSequenceStartToken, CommentToken, StreamEndToken)
 _UNLIMITED = 10**9
+_OTHER_LINE_END = re.compile("\r(?!$)|[\x85\u2028\u2029]")
 _WORD = re.compile(r"([^\s{},\[\]]+)")
 
 
@@ -49,18 +50,6 @@ class _Indent:
     nested: int
 
 
-@dataclass(frozen=True)
-class _Item:
-    """The lines of one item of a block list, from 0: those with its content, and those that belong to it.
-
-    `whole` has the comments too that are about this item alone.
-    """
-
-    first: int
-    last: int
-    whole: range
-
-
 class YamlText:
     """A YAML text with a byte order mark or not, and with any line ends.  Raises FormError if it cannot be read.
 
@@ -71,8 +60,10 @@ class YamlText:
 
     def __init__(self, text: str) -> None:
         self._mark = _MARK if text.startswith(_MARK) else ""
-        # Only these end a line in YAML 1.2; Python would split at others too.
         self._lines = text.removeprefix(self._mark).split("\n")
+        for number, line in enumerate(self._lines, start=1):
+            if _OTHER_LINE_END.search(line):
+                raise FormError("the line has a character that ends lines for some YAML readers only", number)
         self.tree = self._load()
 
     def edited(self, change: Callable[[Any], None], items: CommentedSeq, key_column: int) -> str:
@@ -115,12 +106,12 @@ class YamlText:
         """Return the text with one more item at the end of a list that is written in block style and not empty."""
         indent = self._indent(items, key_column)
         known = self._items(items)
-        last = known[-1]
-        dash = _indentation(self._lines[last.first])
-        new = [f"{' ' * dash}{line}" for line in _dump([item], _Indent(0, indent.after_dash, indent.nested))]
-        if len(known) > 1 and not self._lines[last.whole.start - 1].strip():
+        start, stop = known[-1].start, known[-1].stop
+        dash = " " * items.lc.col
+        new = [f"{dash}{line}" for line in _dump([item], _Indent(0, indent.after_dash, indent.nested))]
+        if len(known) > 1 and not self._lines[start - 1].strip():
             new.insert(0, "")
-        return self._with(range(last.whole.stop, last.whole.stop), new)
+        return self._with(range(stop, stop), new)
 
     def without_item(self, items: CommentedSeq, position: int) -> str:
         """Return the text without one item, of several, of a list that is written in block style.
@@ -128,12 +119,12 @@ class YamlText:
         Comments that are about it alone go with it, and so does the empty line that told it from its neighbor.
         """
         known = self._items(items)
-        start, stop = known[position].whole.start, known[position].whole.stop
+        start, stop = known[position].start, known[position].stop
         if position + 1 < len(known):
-            while stop < known[position + 1].whole.start and not self._lines[stop].strip():
+            while stop < known[position + 1].start and not self._lines[stop].strip():
                 stop += 1
         else:
-            while start > known[position - 1].whole.stop and not self._lines[start - 1].strip():
+            while start > known[position - 1].stop and not self._lines[start - 1].strip():
                 start -= 1
         return self._with(range(start, stop), [])
 
@@ -204,8 +195,8 @@ class YamlText:
                 nested = _nested(item) or nested
         return _Indent(to_dash, after_dash, nested)
 
-    def _items(self, items: CommentedSeq) -> list[_Item]:
-        """Return the items of a block list."""
+    def _items(self, items: CommentedSeq) -> list[range]:
+        """Return the lines of each item of a block list, from 0, with the comments that are about it alone."""
         dash = items.lc.col
         tokens = [one for one in _yaml().scan(self._normal) if not isinstance(one, _WITHOUT_TEXT)]
         spans: list[list[int]] = []
@@ -224,22 +215,22 @@ class YamlText:
             raise FormError("its list is written in a form that cannot be edited", items.lc.line + 1)
         return self._with_comments(spans, dash)
 
-    def _with_comments(self, spans: list[list[int]], dash: int) -> list[_Item]:
-        found: list[_Item] = []
+    def _with_comments(self, spans: list[list[int]], dash: int) -> list[range]:
+        found: list[range] = []
         for number, (first, last) in enumerate(spans):
             while last > first and not self._lines[last].strip():
                 last -= 1
             stop = last + 1
             while stop < len(self._lines) and self._is_comment(stop) and _indentation(self._lines[stop]) > dash:
                 stop += 1
-            floor = found[-1].whole.stop if found else 0
+            floor = found[-1].stop if found else 0
             start = first
             while start > floor and self._is_comment(start - 1) and _indentation(self._lines[start - 1]) == dash:
                 start -= 1
             if number + 1 < len(spans) and spans[number + 1][0] == stop:
                 # The next item follows at once, so a comment above this one may be about both.
                 start = first
-            found.append(_Item(first, last, range(start, stop)))
+            found.append(range(start, stop))
         return found
 
     def _is_comment(self, line: int) -> bool:

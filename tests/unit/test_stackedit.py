@@ -186,6 +186,8 @@ def test_a_new_customer_comes_to_the_end_of_any_list(tmp_path: Path, before: str
         ("  clawdet:customers:\n    - {id: a, k: *unknown}\n", add, "not valid YAML"),
         ("  clawdet:customers:\n    - {id: a, id: b}\n", add, "written twice"),
         ("  clawdet:customers: []\n---\na: b\n", add, "not valid YAML"),
+        ("  # one\u2028# two\n  clawdet:customers: []\n", add, ":2 .*ends lines for some YAML readers only"),
+        ("  # one\r# two\n  clawdet:customers: []\n", add, ":2 .*ends lines for some YAML readers only"),
         (
             "  clawdet:customers:\n  - id: a\n    anthropicApiKey: &k {secure: x}\n  - {id: b, anthropicApiKey: *k}\n",
             lambda file: file.set_api_key("a", "v1:new"),
