@@ -44,15 +44,15 @@ Entry = Mapping[str, Any]
 class EditCode(StrEnum):
     """Why a file is not changed."""
 
-    NO_FILE = "no_file"
-    SEVERAL_FILES = "several_files"
+    NO_FILE = "no-file"
+    SEVERAL_FILES = "several-files"
     UNREADABLE = "unreadable"
-    NO_CUSTOMER = "no_customer"
-    CUSTOMER_EXISTS = "customer_exists"
-    OWN_TOKEN = "own_token"  # noqa: S105 -- a code
+    NO_CUSTOMER = "no-customer"
+    CUSTOMER_EXISTS = "customer-exists"
+    OWN_TOKEN = "own-token"  # noqa: S105 -- a code
     INVALID = "invalid"
     FORM = "form"
-    CHANGED_MEANWHILE = "changed_meanwhile"
+    CHANGED_MEANWHILE = "changed-meanwhile"
 
 
 class EditError(Exception):

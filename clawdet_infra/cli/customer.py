@@ -128,7 +128,7 @@ def remove(
         report.lost(file, removal)
         if not (yes or dry_run):
             if json_output or not _can_ask():
-                report.fail("not_confirmed", f"this removes {customer} from {file.file}: add --yes to confirm")
+                report.fail("not-confirmed", f"this removes {customer} from {file.file}: add --yes to confirm")
             typer.confirm(f"Remove {customer} from {file.file}?", abort=True)
         report.edited(file, edit)
 
@@ -157,7 +157,8 @@ class _Report:
     def fail(self, code: str, message: str, exit_code: Exit = Exit.CONFIGURATION) -> NoReturn:
         """End the command with an error."""
         if self._json:
-            project.print_json({"success": False, "id": self._customer, "code": code, "error": message})
+            failed = {"success": False, "error": message, "code": code, "exitCode": int(exit_code)}
+            project.print_json({**failed, "id": self._customer})
         echo(f"error: {message}", err=True)
         raise typer.Exit(exit_code)
 
@@ -229,7 +230,7 @@ def _only_stack(report: _Report) -> str:
     stacks = checkout_stacks(ROOT)
     if len(stacks) != 1:
         known = f"the checkout has {', '.join(stacks)}" if stacks else f"{ROOT} has no Pulumi.STACK.yaml"
-        report.fail("no_stack", f"name the stack with -s: {known}")
+        report.fail("no-stack", f"name the stack with -s: {known}")
     return stacks[0]
 
 
@@ -248,7 +249,7 @@ def _api_key(report: _Report) -> str:
     except ValidationError as error:
         context = error.errors(include_url=False, include_input=False)[0].get("ctx", {})
         sentence = f"{context.get('message', 'is no API key.')} {context.get('hint', '')}".strip()
-        report.fail("invalid_key", f"what stdin has {sentence}")
+        report.fail("invalid-key", f"what stdin has {sentence}")
     return str(key)
 
 
@@ -260,7 +261,7 @@ def _encryption(file: EditableStackFile, report: _Report) -> Any:
 
     fleet, _ = read_fleet(file.file)
     if why := refusal(file.stack, file.file, os.environ, local=fleet is not None and fleet.cloud.is_local):
-        report.fail("public_passphrase", why)
+        report.fail("public-passphrase", why)
     return StackEncryption(file.stack, file.settings(), ROOT)
 
 

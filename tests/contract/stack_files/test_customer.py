@@ -99,7 +99,7 @@ def test_a_customer_is_added_with_its_key_encrypted_and_every_other_line_stays(w
     code, found, told = world.run("add", "eve", "--plan", "free", "--subdomain", "eve.x", "-s", "test")
     assert (code, found["changed"], told) == (0, False, "")
     code, found, _ = world.run("add", "eve", "--plan", "free", "--subdomain", "eve.x", "-s", "test", key=OTHER_KEY)
-    assert (code, found["code"]) == (2, "customer_exists")
+    assert (code, found["code"]) == (2, "customer-exists")
     assert world.file.read_bytes() == before
 
 
