@@ -35,6 +35,7 @@ _CUSTOMERS_KEYS = (_CUSTOMERS, f"{PROJECT}:config:customers", "customers")
 _VERSION = "tokenVersion"
 _API_KEY = "anthropicApiKey"
 _SECRET_KEYS = ("secure", _API_KEY, "telegramBotToken", "gatewayToken", "token", "hcloud:token", "encryptedkey")
+_ENCRYPTION_KEYS = ("encryptionsalt", "secretsprovider", "encryptedkey")
 _CONTEXT_LINES = 2
 _BY_HAND = "Nothing was written; make the change by hand."
 
@@ -153,9 +154,9 @@ class EditableStackFile:
         key = entry.get(_API_KEY) if isinstance(entry, dict) else None
         return key["secure"] if isinstance(key, dict) and list(key) == ["secure"] else None
 
-    def settings(self) -> dict[str, Any]:
-        """Return what the engine needs for encrypting: all that the file has beside the configuration."""
-        return {key: value for key, value in _texts(self._text).items() if key not in ("config", "environment")}
+    def encryption_settings(self) -> dict[str, Any]:
+        """Return what the file says of the stack's secrets provider."""
+        return {key: value for key, value in _texts(self._text).items() if key in _ENCRYPTION_KEYS}
 
     def add_customer(self, entry: Entry, encrypted_api_key: str) -> Edit:
         """Return the edit that adds a customer, given by the texts of its keys, to the end of the list."""

@@ -262,7 +262,7 @@ def _encryption(file: EditableStackFile, report: _Report) -> Any:
     fleet, _ = read_fleet(file.file)
     if why := refusal(file.stack, file.file, os.environ, local=fleet is not None and fleet.cloud.is_local):
         report.fail("public-passphrase", why)
-    return StackEncryption(file.stack, file.settings(), ROOT)
+    return StackEncryption(file.stack, file.encryption_settings(), ROOT)
 
 
 def _has_key(file: EditableStackFile, customer: str, key: str, encryption: Any) -> bool:

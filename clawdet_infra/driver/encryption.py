@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from clawdet_infra.inventory.errors import MISSING_ENGINE
+from clawdet_infra.inventory.errors import MISSING_ENGINE, explain
 from clawdet_infra.place import ROOT
 
 _KEY = "clawdet:value"
@@ -30,8 +30,8 @@ class EncryptionError(Exception):
 class StackEncryption:
     """Encryption of one stack.
 
-    `settings` is what the stack's file says of it, beside the configuration: `encryptionsalt`, `secretsprovider`,
-    `encryptedkey`.
+    `settings` is what the stack's file says of it: `encryptionsalt`, `secretsprovider`, `encryptedkey`; none of them
+    for a stack in Pulumi Cloud.
     """
 
     def __init__(self, stack: str, settings: Mapping[str, Any], root: Path = ROOT) -> None:
@@ -46,9 +46,7 @@ class StackEncryption:
             self._run(["set", "--secret", _KEY], file, value)
             written = yaml.safe_load(file.read_text(encoding="utf-8"))
         # An engine that finds no settings makes some, in its own file; the value could not be read with any others.
-        if any(written.get(key) != value for key, value in self._settings.items()) or set(written) - {"config"} != set(
-            self._settings
-        ):
+        if {key: value for key, value in written.items() if key != "config"} != self._settings:
             raise EncryptionError(
                 f"the file of stack {self._stack} does not say how its secrets are encrypted. Encrypt a first one with "
                 f"`pulumi config set --secret hcloud:token -s {self._stack}`, which writes that"
@@ -84,12 +82,5 @@ class StackEncryption:
         except subprocess.TimeoutExpired:
             raise EncryptionError(f"the engine did not answer within {_SECONDS} s") from None
         if done.returncode != 0:
-            raise EncryptionError(_reason(done.stderr, self._stack))
+            raise EncryptionError(explain(self._stack, done.stderr, [value]))
         return done.stdout
-
-
-def _reason(said: str, stack: str) -> str:
-    """Return why the engine failed, and what to do about the usual causes."""
-    from clawdet_infra.inventory.errors import explain
-
-    return explain(stack, said)
