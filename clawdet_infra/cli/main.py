@@ -7,6 +7,7 @@ import typer
 from clawdet_infra.cli import (
     alert,
     cloud,
+    customer,
     daemon,
     demo,
     details,
@@ -61,6 +62,7 @@ app.command("restart")(restart.restart)
 app.command("ssh", context_settings=ssh.CONTEXT)(ssh.ssh)
 app.command("open")(open.open_)
 app.command("cloud", context_settings=cloud.CONTEXT)(cloud.cloud)
+app.add_typer(customer.app, name="customer")
 app.add_typer(demo.app, name="demo")
 app.add_typer(power.app, name="power")
 app.add_typer(alert.app, name="alert")

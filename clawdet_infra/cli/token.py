@@ -63,18 +63,20 @@ def rotate(
         fail(
             "nobody can confirm the update where no terminal is; say --yes too. Nothing was written", Exit.CONFIGURATION
         )
-    from clawdet_infra.stackedit import EditError, raise_token_version, stack_file_of
+    from clawdet_infra.stackedit import EditError, stack_file_of
 
     try:
-        file = stack_file_of(ROOT, customer, stack)
-        version = raise_token_version(file, customer)
+        found = stack_file_of(ROOT, customer, stack)
+        version, edit = found.raise_token_version(customer)
+        edit.check()
+        edit.write()
     except EditError as error:
         fail(str(error), Exit.CONFIGURATION)
-    name = file.name.removeprefix("Pulumi.").removesuffix(".yaml")
+    name = found.stack
     if json_output:
-        project.print_json({"id": customer, "stack": name, "file": str(file), "token_version": version})
+        project.print_json({"id": customer, "stack": name, "file": str(found.file), "token_version": version})
     else:
-        echo(f"{customer}: tokenVersion is now {version} in {file}")
+        echo(f"{customer}: tokenVersion is now {version} in {found.file}")
     if not up:
         echo(f"Nothing has changed yet; the new token is made by: clawdet up -s {name}", err=True)
         return

@@ -20,7 +20,8 @@ _MEANINGS: Sequence[tuple[str, str]] = (
     ),
     (
         r"no stack named",
-        "{stack} is not in the state's backend: see `pulumi stack ls`, and whether PULUMI_BACKEND_URL is right",
+        "{stack} is not in the state's backend: see `pulumi stack ls`, and whether PULUMI_BACKEND_URL is right. "
+        "`pulumi stack init {name}` makes a new one",
     ),
     (
         r"PULUMI_ACCESS_TOKEN must be set",

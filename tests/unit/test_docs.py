@@ -258,3 +258,26 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         assert found.exists(), f"{page.name} links to {target}"
         if anchor:
             assert anchor in anchors(found), f"{page.name} links to {target}"
+
+
+# --- examples -----------------------------------------------------------------------------------------------------
+
+
+def example_ids(stack: str) -> set[str]:
+    """The ids of the customers in an example of a stack's file."""
+    entries = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]["clawdet:customers"]
+    return {entry["id"] for entry in entries}
+
+
+def test_the_examples_share_no_customer_so_that_commands_need_no_stack() -> None:
+    assert not example_ids("local") & example_ids("prod")
+    assert "ada" not in example_ids("local") | example_ids("prod"), "README adds her"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_documented_commands_name_customers_of_the_stack_that_they_name(page: Path) -> None:
+    for line in page.read_text().splitlines():
+        command, stack = line.strip().removeprefix("$ "), re.search(r"-s (prod|local)\b", line)
+        if command.startswith(("clawdet ", "pulumi ")) and stack:
+            others = example_ids("local" if stack[1] == "prod" else "prod")
+            assert not others & set(re.split(r"[\s,]+", command)), line

@@ -73,7 +73,7 @@ def test_a_fleet_whose_program_went_wrong_is_stopped(spoiled: Stack) -> None:
     silent = [policy.name for policy in POLICIES if f"{policy.name} " not in result.output]
     assert silent == [], f"these policies said nothing:\n{result.output}"
     for words in (
-        "customer user123, resource user123-deployment: service gateway: can write to its own image.",
+        "customer noor, resource noor-deployment: service gateway: can write to its own image.",
         "1024 MiB of memory are under the minimum of 2048 MiB",
         "port 22 is open to 0.0.0.0/0",
         "tcp port 18789 is open",
@@ -93,6 +93,6 @@ def test_clawdet_up_stops_before_anything_is_made(spoiled: Stack) -> None:
 
 
 def _no_secret_in(text: str) -> None:
-    tokens = [token_of(identity) for identity in ("ada", "user123", "acme")]
+    tokens = [token_of(identity) for identity in ("iris", "noor", "globex")]
     for secret in (CANARY_API_KEY, *tokens, *(token[:16] for token in tokens), TOKEN, "PRIVATE KEY"):
         assert secret not in text

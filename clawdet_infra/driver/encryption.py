@@ -1,0 +1,86 @@
+"""Encrypts single values as the engine does for a stack's file, with the stack's own secrets provider.
+
+The engine does it, so every provider works: a passphrase, a key service, Pulumi Cloud.  It writes into a file of its
+own, because `pulumi config set` would write the whole file of the stack in another form.  Values go to the engine by
+stdin and are in no argument; what it writes is encrypted.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from clawdet_infra.inventory.errors import MISSING_ENGINE, explain
+from clawdet_infra.place import ROOT
+
+_KEY = "clawdet:value"
+_SECONDS = 120
+
+
+class EncryptionError(Exception):
+    """The engine did not encrypt or decrypt a value; the text says why.  No secret is in it."""
+
+
+class StackEncryption:
+    """Encryption of one stack.
+
+    `settings` is what the stack's file says of it: `encryptionsalt`, `secretsprovider`, `encryptedkey`; none of them
+    for a stack in Pulumi Cloud.
+    """
+
+    def __init__(self, stack: str, settings: Mapping[str, Any], root: Path = ROOT) -> None:
+        self._stack = stack
+        self._settings = dict(settings)
+        self._root = root
+
+    def encrypt(self, value: str) -> str:
+        """Return a value as it may stand in the stack's file after `secure:`.  Raises EncryptionError."""
+        with tempfile.TemporaryDirectory(prefix="clawdet-encrypt-") as folder:
+            file = self._file(folder, {})
+            self._run(["set", "--secret", _KEY], file, value)
+            written = yaml.safe_load(file.read_text(encoding="utf-8"))
+        # An engine that finds no settings makes some, in its own file; the value could not be read with any others.
+        if {key: value for key, value in written.items() if key != "config"} != self._settings:
+            raise EncryptionError(
+                f"the file of stack {self._stack} does not say how its secrets are encrypted. Encrypt a first one with "
+                f"`pulumi config set --secret hcloud:token -s {self._stack}`, which writes that"
+            )
+        return str(written["config"][_KEY]["secure"])
+
+    def decrypt(self, encrypted: str) -> str:
+        """Return the value of what stands in the stack's file after `secure:`.  Raises EncryptionError."""
+        with tempfile.TemporaryDirectory(prefix="clawdet-encrypt-") as folder:
+            return self._run(["get", _KEY], self._file(folder, {_KEY: {"secure": encrypted}})).removesuffix("\n")
+
+    def _file(self, folder: str, config: Mapping[str, Any]) -> Path:
+        file = Path(folder) / f"Pulumi.{self._stack}.yaml"
+        file.write_text(yaml.safe_dump({**self._settings, "config": dict(config)}), encoding="utf-8")
+        return file
+
+    def _run(self, arguments: list[str], file: Path, value: str = "") -> str:
+        argv = ["pulumi", "config", *arguments, "--stack", self._stack, "--config-file", str(file)]
+        try:
+            done = subprocess.run(
+                [*argv, "--non-interactive", "--color", "never"],
+                cwd=self._root,
+                env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"},
+                input=value,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=_SECONDS,
+                check=False,
+            )
+        except FileNotFoundError:
+            raise EncryptionError(MISSING_ENGINE) from None
+        except subprocess.TimeoutExpired:
+            raise EncryptionError(f"the engine did not answer within {_SECONDS} s") from None
+        if done.returncode != 0:
+            raise EncryptionError(explain(self._stack, done.stderr, [value]))
+        return done.stdout
