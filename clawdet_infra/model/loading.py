@@ -21,20 +21,23 @@ from clawdet_infra.model.hosts import SharedHost
 from clawdet_infra.model.plan import PlanOverrides
 from clawdet_infra.model.problems import (
     MISREAD,
+    QUOTE_IT,
     UNREADABLE,
     ConfigurationError,
     Problem,
-    did_you_mean,
+    Suggestion,
     listed,
     nearest,
-    quote_hint,
     quoted,
+    quoting,
+    remove,
     shown,
 )
 from clawdet_infra.model.rollout import Rollout
 from clawdet_infra.model.rules import broken_rules
 from clawdet_infra.model.secrets import Encrypted
 from clawdet_infra.model.servers import ServerDefaults
+from clawdet_infra.model.suggestions import settle
 
 CLOUD_TOKEN = "hcloud:token"  # noqa: S105
 """Where the provider's own configuration has the token."""
@@ -57,13 +60,14 @@ Written = Callable[[str], str | None]
 """Gives the text that a file has at a path, None where that is not known."""
 
 
-def load_fleet(raw: Mapping[str, Any], *, token: Any = None) -> Fleet:
+def load_fleet(raw: Mapping[str, Any], *, token: Any = None, written: Written = lambda _: None) -> Fleet:
     """Return the fleet that a raw configuration describes (keys as in YAML, without `clawdet:`).
 
-    `token` is the cloud's token where `cloud` has none: what is written as `hcloud:token`.
+    `token` is the cloud's token where `cloud` has none: what is written as `hcloud:token`.  `written` gives the text
+    that a value has in the stack's file, where there is one.
     Raises ConfigurationError with all problems of the configuration, not only the first.
     """
-    fleet, problems = examine(raw, token=token)
+    fleet, problems = examine(raw, token=token, written=written)
     if fleet is None:
         raise ConfigurationError(problems)
     return fleet
@@ -82,6 +86,18 @@ def examine(
     The arguments are those of `load_fleet`. Of an `incomplete` configuration nothing is missed. Encrypted values at the
     paths `decided_later` may be right once the engine has decrypted them, so they are warnings.
     """
+
+    def judge(raw: Mapping[str, Any]) -> tuple[Fleet | None, list[Problem]]:
+        return _judge(raw, token=token, incomplete=incomplete, written=written, decided_later=decided_later)
+
+    fleet, problems = judge(raw)
+    return fleet, settle(raw, problems, lambda corrected: judge(corrected)[1])
+
+
+def _judge(
+    raw: Mapping[str, Any], *, token: Any, incomplete: bool, written: Written, decided_later: Container[str]
+) -> tuple[Fleet | None, list[Problem]]:
+    """Do what `examine` does, with suggestions that may lead to further problems."""
     raw = dict(raw)
     if raw.get("cloud") in (None, ""):  # The engine hands over an empty text where a key has no value.
         raw["cloud"] = {}
@@ -137,7 +153,7 @@ def _told(
             missing.discard((*place, meant or ""))
     for mistake in mistakes:
         loc = mistake["loc"]
-        message, hint = _sentence(mistake, written)
+        message, hint, suggestion = _sentence(mistake, raw, written)
         if mistake["type"] == "missing" and loc not in missing:
             continue
         # Within a value, the engine decrypts to a text; only a whole key of the program can become something else.
@@ -145,25 +161,48 @@ def _told(
         if later:
             message = "is encrypted, so only the engine can read and check it, and reviewers do not see it."
             hint = "Write it readable, and encrypt the secrets in it one by one."
-        customer = _customer(loc, raw, broken)
-        yield Problem(customer=customer, field=_path(loc), message=message, hint=hint, warning=later)
+        path = _path(loc)
+        if suggestion is not None:
+            suggestion = replace(suggestion, field=path + suggestion.field)
+        yield Problem(
+            customer=_customer(loc, raw, broken),
+            field=path,
+            message=message,
+            hint=hint,
+            suggestion=suggestion,
+            warning=later,
+        )
 
 
-def _sentence(mistake: ErrorDetails, written: Written) -> tuple[str, str]:
+def _sentence(mistake: ErrorDetails, raw: Mapping[str, Any], written: Written) -> tuple[str, str, Suggestion | None]:
     loc, kind = mistake["loc"], mistake["type"]
     if kind in ("rule", UNREADABLE):
         context = mistake["ctx"]
-        return context["message"], context["hint"]
+        return context["message"], context["hint"], context["suggestion"]
     if kind == MISREAD:
-        return mistake["ctx"]["message"], quote_hint(written(_path(loc)))
+        suggestion = quoting(written(_path(loc)))
+        return mistake["ctx"]["message"], "" if suggestion else QUOTE_IT, suggestion
     if kind == "missing":
-        return "is missing.", _MISSING.get(str(loc[-1]), "").format(path=_path(loc))
+        return "is missing.", _MISSING.get(str(loc[-1]), "").format(path=_path(loc)), None
     if kind == "extra_forbidden":
         known = _keys(loc[:-1])
-        return "is not a known key.", f"{did_you_mean(loc[-1], known)}Known are {listed(known)}."
+        return "is not a known key.", f"Known are {listed(known)}.", _renaming(loc, raw, known)
     if kind == "model_type":
-        return f"must be a mapping, but is {shown(mistake['input'])}.", f"Its keys are {listed(_keys(loc))}."
-    return f"{mistake['msg']}.", ""
+        return f"must be a mapping, but is {shown(mistake['input'])}.", f"Its keys are {listed(_keys(loc))}.", None
+    return f"{mistake['msg']}.", "", None
+
+
+def _renaming(loc: Location, raw: Mapping[str, Any], known: list[str]) -> Suggestion | None:
+    """Suggest the known key that an unknown one most likely means."""
+    key, meant = loc[-1], nearest(loc[-1], known)
+    if meant is None or not _is_shown(key) or "." in key:  # A dot would be taken for the end of the key.
+        return None
+    holder: Any = raw
+    for part in loc[:-1]:
+        holder = holder[part]
+    if meant in holder:
+        return remove(f"Did you mean `{meant}`? That is there already, so remove this line.")
+    return Suggestion(action="rename", value=meant, sentence=f"Did you mean `{meant}`?")
 
 
 def _path(loc: Location) -> str:
@@ -172,9 +211,12 @@ def _path(loc: Location) -> str:
         if isinstance(part, int):
             path += f"[{part}]"
         else:
-            safe = bool(_PLAIN_KEY.fullmatch(part)) and part in quoted(part)
-            path += f"{path and '.'}{part if safe else '(a key that is not shown)'}"
+            path += f"{path and '.'}{part if _is_shown(part) else '(a key that is not shown)'}"
     return path
+
+
+def _is_shown(key: Any) -> bool:
+    return isinstance(key, str) and bool(_PLAIN_KEY.fullmatch(key)) and key in quoted(key)
 
 
 def _customer(loc: Location, raw: Mapping[str, Any], broken: set[Location]) -> str | None:

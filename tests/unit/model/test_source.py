@@ -13,6 +13,7 @@ import yaml
 from clawdet_infra.model import check_file, read_fleet
 from tests.unit.model.samples import customer, fleet
 
+FORM = "Use a-z, 0-9 and hyphens; begin and end each part with a letter or a digit."
 SECURE = {"secure": "v1:AAAA:BBBB"}
 
 GOOD = """\
@@ -108,11 +109,11 @@ def test_a_truth_value_in_quotes_is_one_for_the_engine_as_well(check):
     ("written", "message"),
     [
         ("id: 123", 'must be text, but YAML reads it as the number 123. Put it in quotes: "123".'),
-        ("id: 1_0", 'must be text, but YAML reads it as the number 10. Put it in quotes: "1_0".'),
+        ("id: 1_0", "must be text, but YAML reads it as the number 10. Write `1-0`. " + FORM),
         ("id: 0123", 'must be text, but YAML reads it as the number 83. Put it in quotes: "0123".'),
         ("id: 12.50", 'must be text, but YAML reads it as the number 12.5. Put it in quotes: "12.50".'),
         ("id: 2024-1-5", 'must be text, but YAML reads it as a date. Put it in quotes: "2024-1-5".'),
-        ("id: True", 'must be text, but YAML reads it as the truth value true. Put it in quotes: "True".'),
+        ("id: True", 'must be text, but YAML reads it as the truth value true. Write `"true"`.'),
         ("id: true", 'must be text, but YAML reads it as the truth value true. Put it in quotes: "true".'),
         ("id: ~", "is empty. Write a value, or leave the line out where it is optional."),
         ("id:", "is empty. Write a value, or leave the line out where it is optional."),
