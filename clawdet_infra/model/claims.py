@@ -67,7 +67,7 @@ class Entry(Generic[R]):
             message=message,
             hint=hint,
             suggestion=suggestion,
-            rival=rival and rival.path,
+            rival=rival.path if rival else None,
         )
 
 

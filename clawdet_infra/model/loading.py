@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any, TypeVar, get_args
@@ -32,6 +32,7 @@ from clawdet_infra.model.problems import (
     quoting,
     remove,
     shown,
+    write,
 )
 from clawdet_infra.model.rollout import Rollout
 from clawdet_infra.model.rules import broken_rules
@@ -46,6 +47,7 @@ Location = tuple[int | str, ...]
 R = TypeVar("R", bound=Record)
 
 _PLAIN_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,39}")
+_ZERO_FIRST = re.compile(r"[-+]?0[0-9_]*[0-9]")
 _MISSING = {
     "anthropicApiKey": "Set it with `pulumi config set --secret --path 'clawdet:{path}'`.",
     "id": "It names the customer for ever.",
@@ -104,18 +106,50 @@ def _judge(
     from_key = isinstance(raw["cloud"], Mapping) and "token" not in raw["cloud"]
     if from_key and token is not None:
         raw["cloud"] = {**raw["cloud"], "token": token}
+    misleading = list(_misleading_numbers(raw, written))
     try:
-        return Fleet.model_validate(raw, by_alias=True, by_name=False), []
+        fleet = Fleet.model_validate(raw, by_alias=True, by_name=False)
     except ConfigurationError as error:
-        return None, list(error.problems)
+        return None, [*error.problems, *misleading]
     except ValidationError as error:
         mistakes = error.errors(include_url=False)
+    else:
+        return (None if misleading else fleet), misleading
     told = [mistake for mistake in mistakes if not (incomplete and mistake["type"] == "missing")]
     broken = [mistake["loc"] for mistake in mistakes]
     problems = [*_told(told, raw, written, decided_later), *broken_rules(_claims(raw, broken))]
+    problems += [one for one in misleading if one.field not in {_path(loc) for loc in broken}]
     if from_key:
         problems = [replace(one, field=CLOUD_TOKEN) if one.field == "cloud.token" else one for one in problems]
     return None, problems
+
+
+def _misleading_numbers(raw: Mapping[str, Any], written: Written) -> Iterator[Problem]:
+    """Yield whole numbers that are written with a zero before them, which YAML reads in base 8."""
+    for loc, value in _numbers(raw, ()):
+        path = _path(loc)
+        text = written(path) or ""
+        if _ZERO_FIRST.fullmatch(text) and value != (meant := int(text)):
+            yield Problem(
+                customer=_customer(loc, raw, set()),
+                field=path,
+                message=f"is written as {text}, which YAML reads as the number {value}: a zero before it means base 8.",
+                suggestion=write(meant, field=path, otherwise="Write the number that is meant without the zero."),
+            )
+
+
+def _numbers(value: Any, loc: Location) -> Iterator[tuple[Location, int]]:
+    match value:
+        case bool():
+            return
+        case int():
+            yield loc, value
+        case Mapping():
+            for key, item in value.items():
+                yield from _numbers(item, (*loc, key))
+        case list() | tuple():
+            for position, item in enumerate(value):
+                yield from _numbers(item, (*loc, position))
 
 
 def dump_fleet(fleet: Fleet) -> dict[str, Any]:
@@ -194,7 +228,7 @@ def _sentence(mistake: ErrorDetails, raw: Mapping[str, Any], written: Written) -
 
 def _renaming(loc: Location, raw: Mapping[str, Any], known: list[str]) -> Suggestion | None:
     """Suggest the known key that an unknown one most likely means."""
-    key, meant = loc[-1], nearest(loc[-1], known)
+    key, meant = str(loc[-1]), nearest(loc[-1], known)
     if meant is None or not _is_shown(key) or "." in key:  # A dot would be taken for the end of the key.
         return None
     holder: Any = raw
@@ -224,7 +258,7 @@ def _customer(loc: Location, raw: Mapping[str, Any], broken: set[Location]) -> s
     if len(loc) < 2 or loc[0] != "customers" or not isinstance(loc[1], int):
         return None
     entry = raw["customers"][loc[1]]
-    if isinstance(entry, Mapping) and ("customers", loc[1], "id") not in broken and "id" in entry:
+    if isinstance(entry, Mapping) and ("customers", loc[1], "id") not in broken and isinstance(entry.get("id"), str):
         return str(entry["id"])
     return f"#{loc[1] + 1}"
 

@@ -34,14 +34,12 @@ def misplaced(claims: Claims) -> Iterator[Problem]:
     yield from _same_names(claims.hosts)
     hosts = {host.value.id: host for host in claims.hosts}
     tenants, homeless = _tenants(claims, tuple(hosts))
-    plans = claims.plans or PlanOverrides()
+    occupied = {name: list(tenants[name]) for name in hosts}
     for entry in homeless:
-        told, place = _without_place(entry, hosts, tenants, plans)
+        told, place = _without_place(entry, hosts, occupied, claims.plans or PlanOverrides())
         yield told
-        if place is not None:  # The next one is not sent to a place that is given away here.
-            tenants[place].append(entry)
-    for host in hosts.values():
-        tenants[host.value.id] = [one for one in tenants[host.value.id] if one not in homeless]
+        if place is not None:  # The next one is not sent to a place that is suggested here.
+            occupied[place].append(entry)
     for host in hosts.values():
         yield from _crowded(host, tenants[host.value.id])
         if claims.plans is not None and host.sound("type"):

@@ -62,18 +62,31 @@ def read_stack_file(path: Path, project: str) -> StackFile:
     """
     stack = StackFile(str(path))
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8-sig"), Loader)
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         stack.problem("config", "cannot be read: the file is not UTF-8 text.")
         return stack
+    try:
+        root = yaml.compose(text, Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        said = quoted(str(getattr(error, "problem", None) or "broken"))
         place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        if tab := _tab_before(text, place[0]):
+            message = "cannot be read: the line begins with a tab, and YAML takes spaces only."
+            stack.problem("config", message, "Write spaces for the tab.", place=tab)
+            return stack
+        said = quoted(str(getattr(error, "problem", None) or "broken"))
         stack.problem("config", f"cannot be read: it is not valid YAML ({said.strip(chr(39))}).", place=place)
         return stack
     _Reader(stack, project).document(root)
     return stack
+
+
+def _tab_before(text: str, line: int) -> Place | None:
+    """Return the first tab in the indentation of a line; None where it has none."""
+    written = text.splitlines()[line - 1] if line <= len(text.splitlines()) else ""
+    indentation = written[: len(written) - len(written.lstrip())]
+    return (line, indentation.index("\t") + 1) if "\t" in indentation else None
 
 
 class _Reader:
