@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any, TypeVar, get_args
@@ -110,7 +110,7 @@ def _judge(
     try:
         fleet = Fleet.model_validate(raw, by_alias=True, by_name=False)
     except ConfigurationError as error:
-        return None, [*error.problems, *misleading]
+        return None, _before(misleading, error.problems)
     except ValidationError as error:
         mistakes = error.errors(include_url=False)
     else:
@@ -118,10 +118,17 @@ def _judge(
     told = [mistake for mistake in mistakes if not (incomplete and mistake["type"] == "missing")]
     broken = [mistake["loc"] for mistake in mistakes]
     problems = [*_told(told, raw, written, decided_later), *broken_rules(_claims(raw, broken))]
-    problems += [one for one in misleading if one.field not in {_path(loc) for loc in broken}]
+    misread = {_path(mistake["loc"]) for mistake in mistakes if mistake["type"] == MISREAD}
+    problems = _before([one for one in misleading if one.field not in misread], problems)
     if from_key:
         problems = [replace(one, field=CLOUD_TOKEN) if one.field == "cloud.token" else one for one in problems]
     return None, problems
+
+
+def _before(misleading: Sequence[Problem], problems: Iterable[Problem]) -> list[Problem]:
+    """Return all problems, of a number in base 8 that one alone: any other is about a number that nobody has written."""
+    fields = {one.field for one in misleading}
+    return [*misleading, *(one for one in problems if one.field not in fields)]
 
 
 def _misleading_numbers(raw: Mapping[str, Any], written: Written) -> Iterator[Problem]:
