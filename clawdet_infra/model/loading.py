@@ -126,7 +126,7 @@ def _judge(
 
 
 def _before(misleading: Sequence[Problem], problems: Iterable[Problem]) -> list[Problem]:
-    """Return all problems, of a number in base 8 that one alone: any other is about a number that nobody has written."""
+    """Return all problems; of a number in base 8 only that one, since others are about a number nobody has written."""
     fields = {one.field for one in misleading}
     return [*misleading, *(one for one in problems if one.field not in fields)]
 

@@ -176,8 +176,8 @@ def _raw(stack: StackFile) -> dict[str, Any]:
     for key, value in stack.config.items():
         namespace, _, name = key.partition(":")
         if namespace == PROJECT:
-            plain = isinstance(value, int | float) and not isinstance(value, bool)
-            raw[name] = decode(name, str(value)) if plain or isinstance(value, str) else value
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            raw[name] = decode(name, text) if isinstance(value, str | int | float) else value
     if isinstance(raw.get("cloud"), str):
         # The path of a file that the local cloud writes when it is up; the file says where the cloud answers.
         raw["cloud"] = {"endpoint": "http://localhost"}

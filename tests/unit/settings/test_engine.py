@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
+import os
+import random
 from pathlib import Path
 
 import pytest
+import yaml
 
-from clawdet_infra.model import check_file
+from clawdet_infra.model import check_file, decode
+from clawdet_infra.model.problems import DATE
+from clawdet_infra.model.scalars import resolve
+from clawdet_infra.model.source import _raw
 from clawdet_infra.model.stackfile import read_stack_file
 from clawdet_infra.passphrase import EXAMPLE
 from tests.support.stack import Stack
@@ -43,6 +50,84 @@ def test_a_stack_file_means_the_same_to_us_and_to_the_engine(stack):
     theirs = json.loads(shown[shown.index("{") :])["clawdet:x"]["objectValue"]
     ours = read_stack_file(stack.file, "clawdet").config["clawdet:x"]
     assert ours == theirs, "what validates must be what gets deployed"
+
+
+_PARTS = [
+    "0",
+    "1",
+    "7",
+    "8",
+    "9",
+    "12",
+    "0123",
+    "2024",
+    "_",
+    "-",
+    "+",
+    ".",
+    ":",
+    "e",
+    "E",
+    "x",
+    "X",
+    "o",
+    "b",
+    "B",
+    "f",
+]
+_PARTS += [
+    "T",
+    "t",
+    "Z",
+    " ",
+    ",",
+    "-1-5",
+    "-01-05",
+    "-02-29",
+    "-13-45",
+    "01:02:03",
+    "1:2:3",
+    "+02:00",
+    "-05:30",
+    "+24:60",
+]
+_PARTS += ["true", "no", "null", "~", "inf", "nan", "18446744073709551616", "9223372036854775808", "e400", "e-7", "e21"]
+
+
+def texts(chance: random.Random, count: int) -> list[str]:
+    """Random texts that are each one plain scalar, and a number that JSON has if they are a number."""
+    found: dict[str, None] = {}
+    while len(found) < count:
+        text = "".join(chance.choices(_PARTS, k=chance.randint(1, 5)))
+        try:
+            root = yaml.compose(f"- {text}\n", yaml.CSafeLoader)
+        except yaml.YAMLError:
+            continue
+        (node,) = root.value
+        value = resolve(text)
+        finite = not isinstance(value, float) or math.isfinite(value)
+        if isinstance(node, yaml.ScalarNode) and node.value == text and finite:
+            found[text] = None
+    return list(found)
+
+
+def test_random_scalars_mean_the_same_to_us_and_to_the_engine(stack):
+    chance = random.Random(None if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 1)
+    within, alone = texts(chance, 2000), texts(chance, 200)
+    lines = [f"    - {text}\n" for text in within]
+    lines += [f"  clawdet:key{number}: {text}\n" for number, text in enumerate(alone)]
+    stack.file.write_text(f"config:\n  clawdet:x:\n{''.join(lines)}")
+    stack.extra_env["TZ"] = "UTC"
+    shown = stack.run("pulumi", "config", "--json", "--stack", stack.name, "--non-interactive").ok().output
+    theirs = json.loads(shown[shown.index("{") :])
+    ours = read_stack_file(stack.file, "clawdet")
+    pairs = zip(within, ours.config["clawdet:x"], theirs["clawdet:x"]["objectValue"], strict=True)
+    assert [pair for pair in pairs if repr(pair[1]) != repr(pair[2])] == [], "text, our value, the engine's"
+    raw = _raw(ours)
+    tops = [(text, raw[f"key{number}"], theirs[f"clawdet:key{number}"]["value"]) for number, text in enumerate(alone)]
+    # A date there is another text to us than to the engine; no key takes either.
+    differ = [one for one in tops if one[1] != decode("key", one[2]) and not DATE.fullmatch(str(one[1]))]
+    assert differ == [], "text, our value, the engine's"
 
 
 def configure(stack: Stack, *entries, **changes) -> None:
