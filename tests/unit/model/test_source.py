@@ -197,15 +197,20 @@ def test_settings_of_an_environment_are_not_missed_in_the_file(tmp_path):
     assert [one.field for one in check_file(path) if not one.warning] == ["ssh.sources[0]"], "what is there is judged"
 
 
-@pytest.mark.parametrize("key", ["Clawdet:zone", "clawdett:zone", "hcIoud:token"])
-def test_a_namespace_that_resembles_ours_is_told(check, key):
+@pytest.mark.parametrize(
+    ("key", "advice"),
+    [
+        ("Clawdet:zone", "Did you mean `clawdet:zone`?"),
+        ("clawdett:zone", "Did you mean `clawdet:zone`?"),
+        ("Clawdet:zonee", "Did you mean `clawdet:zone`?"),
+        ("hcIoud:endpoint", "Did you mean `hcloud:endpoint`?"),
+        ("hcIoud:token", "`hcloud:token` is there already, so remove this line."),
+    ],
+)
+def test_a_namespace_that_resembles_ours_is_told(check, key, advice):
     (told,) = check(f"{GOOD}  {key}: existing\n")
-    namespace, _, name = key.partition(":")
-    meant = "hcloud" if namespace[0] == "h" else "clawdet"
-    assert told == (
-        f"Pulumi.test.yaml:18: {key}: is in the namespace '{namespace}', which nothing reads. "
-        f"Did you mean `{meant}:{name}`?"
-    )
+    namespace = key.partition(":")[0]
+    assert told == f"Pulumi.test.yaml:18: {key}: is in the namespace '{namespace}', which nothing reads. {advice}"
 
 
 def test_customers_as_a_mapping_are_one_message_with_its_line(check):
