@@ -28,7 +28,6 @@ _DATE = re.compile(
     r"(?:(?P<joint>[Tt ])(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{1,2}):(?P<second>[0-9]{1,2})"
     r"(?:[.,](?P<fraction>[0-9]+))?(?P<zone>Z|[+-][0-9]{2}:[0-9]{2})?)?"
 )
-_LONGEST_INTEGER = 64
 _LARGEST_PLAIN = 1e21
 """From here on the engine's JSON has an exponent."""
 
@@ -52,7 +51,7 @@ def resolve(text: str) -> Any:
         return date
     digits = text.replace("_", "")
     if (whole := _integer(digits)) is not None:
-        return whole if abs(whole) < 2**_LONGEST_INTEGER and whole >= -(2 ** (_LONGEST_INTEGER - 1)) else text
+        return whole if _fits(whole, digits) else text
     return _float(digits, text) if _FLOAT.fullmatch(digits) else text
 
 
@@ -69,8 +68,12 @@ def _integer(digits: str) -> int | None:
     octal = len(bare) > 1 and bare[0] == "0" and bare[1].isdigit()
     whole = sign * (int(bare, 8) if octal else int(bare, 0))
     # What does not fit is tried as a float, which has no such prefixes.
-    fits = -(2 ** (_LONGEST_INTEGER - 1)) <= whole < 2**_LONGEST_INTEGER
-    return whole if fits or not _FLOAT.fullmatch(digits) else None
+    return whole if _fits(whole, digits) or not _FLOAT.fullmatch(digits) else None
+
+
+def _fits(whole: int, digits: str) -> bool:
+    """Return whether a number fits into 64 bits: with a sign, or without one, which is one bit more."""
+    return -(2**63) <= whole < (2**63 if digits[0] in "+-" else 2**64)
 
 
 def _float(digits: str, text: str) -> Any:
