@@ -51,7 +51,10 @@ def resolve(text: str) -> Any:
         return date
     digits = text.replace("_", "")
     if (whole := _integer(digits)) is not None:
-        return whole if _fits(whole, digits) else text
+        if not _fits(whole, digits):
+            return text
+        # The engine hands on what needs all 64 bits as a float.
+        return whole if whole < 2**63 else _as_json(float(whole))
     return _float(digits, text) if _FLOAT.fullmatch(digits) else text
 
 
@@ -77,10 +80,14 @@ def _fits(whole: int, digits: str) -> bool:
 
 
 def _float(digits: str, text: str) -> Any:
-    """Return a number, in the form in which the engine hands it on as JSON: 3072.0 is written as 3072 there."""
+    """Return a number in the form in which the engine hands it on as JSON: 3072.0 is written as 3072 there."""
     number = float(digits)
     if math.isinf(number):  # Go does not read what is too large.
         return text
+    return _as_json(number)
+
+
+def _as_json(number: float) -> int | float:
     return int(Decimal(repr(number))) if number.is_integer() and abs(number) < _LARGEST_PLAIN else number
 
 

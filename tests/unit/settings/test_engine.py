@@ -119,7 +119,7 @@ def test_random_scalars_mean_the_same_to_us_and_to_the_engine(stack):
     shown = stack.run("pulumi", "config", "--json", "--stack", stack.name, "--non-interactive").ok().output
     theirs = json.loads(shown[shown.index("{") :])
     ours = read_stack_file(stack.file, "clawdet")
-    pairs = zip(within, ours.config["clawdet:x"], theirs["clawdet:x"]["objectValue"], strict=True)
+    pairs = zip(within, ours.config["clawdet:x"], json.loads(theirs["clawdet:x"]["value"]), strict=True)
     assert [pair for pair in pairs if repr(pair[1]) != repr(pair[2])] == [], "text, our value, the engine's"
     raw = _raw(ours)
     tops = [(text, raw[f"key{number}"], theirs[f"clawdet:key{number}"]["value"]) for number, text in enumerate(alone)]
