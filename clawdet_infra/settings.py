@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,17 +18,7 @@ from urllib.parse import urlsplit
 import pulumi
 from pulumi.runtime import config as engine
 
-from clawdet_infra.model import (
-    MAY_HOLD_SECRETS,
-    CloudAccess,
-    ConfigurationError,
-    Encrypted,
-    Fleet,
-    Problem,
-    decode,
-    load_fleet,
-    misspelt_namespaces,
-)
+from clawdet_infra.model import ConfigurationError, Fleet, Problem, read_config
 from clawdet_infra.passphrase import refusal
 
 NAMESPACE = "clawdet"
@@ -51,32 +40,19 @@ def load() -> Fleet:
 
 def read() -> Fleet:
     """Do what `load` does, but raise ConfigurationError, whose problems can be worked with."""
-    config = pulumi.Config(NAMESPACE)
-    raw = {key: decode(key, config.get(key, "")) for key in _given_keys()}
-    token = pulumi.Config("hcloud").get("token") or os.environ.get(TOKEN_VARIABLE)
-    problems = [*_needlessly_secret(raw), *misspelt_namespaces(sorted(_all_keys()))]
-    if isinstance(raw.get("cloud"), str) and raw["cloud"]:
-        try:
-            raw["cloud"] = local_cloud(_project_folder() / raw["cloud"])
-        except ConfigurationError as error:
-            problems += error.problems
-            raw["cloud"] = {"token": Encrypted()}
-    try:
-        fleet = load_fleet(raw, token=token)
-    except ConfigurationError as error:
-        problems += error.problems
-    else:
-        problems += _public_passphrase(fleet.cloud)
-    if problems:
-        raise ConfigurationError(problems)
-    return fleet
-
-
-def _public_passphrase(cloud: CloudAccess) -> list[Problem]:
+    config = {**engine.get_config_env(), **engine.CONFIG.get()}
     stack = pulumi.get_stack()
     file = _project_folder() / f"Pulumi.{stack}.yaml"
-    why = refusal(stack, file, os.environ, local=cloud.is_local)
-    return [Problem(field="encryptionsalt", message=why)] if why else []
+    fleet = read_config(
+        config,
+        secret={key for key in config if _is_secret(key)},
+        token=pulumi.Config("hcloud").get("token") or os.environ.get(TOKEN_VARIABLE),
+        file=file,
+        local_cloud=local_cloud,
+    )
+    if why := refusal(stack, file, os.environ, local=fleet.cloud.is_local):
+        raise ConfigurationError([Problem(field="encryptionsalt", message=why)])
+    return fleet
 
 
 def local_cloud(path: Path, *, must_answer: bool = True) -> dict[str, Any]:
@@ -116,23 +92,6 @@ def local_cloud(path: Path, *, must_answer: bool = True) -> dict[str, Any]:
         message = f"the local cloud is not up: nothing answers at {address[0]}:{address[1]}."
         raise ConfigurationError([Problem(field="cloud", message=message, hint=start)]) from None
     return {key: value for key, value in cloud.items() if value is not None}
-
-
-def _given_keys() -> list[str]:
-    """Return all keys of the program's namespace that the stack has, the unknown ones too."""
-    return sorted(key.removeprefix(f"{NAMESPACE}:") for key in _all_keys() if key.startswith(f"{NAMESPACE}:"))
-
-
-def _all_keys() -> set[str]:
-    return {*engine.get_config_env(), *engine.CONFIG.get()}
-
-
-def _needlessly_secret(raw: Mapping[str, Any]) -> list[Problem]:
-    """Return problems for encrypted settings that everyone will see: in host names, labels or the preview."""
-    secret = {key for key in raw if _is_secret(f"{NAMESPACE}:{key}") and key not in MAY_HOLD_SECRETS}
-    message = "is encrypted, but must be readable: it is no secret, and reviewers have to see it."
-    hint = "Set it again with `pulumi config set --plaintext`."
-    return [Problem(field=key, message=message, hint=hint) for key in sorted(secret)]
 
 
 def _is_secret(key: str) -> bool:

@@ -12,17 +12,6 @@ from clawdet_infra.automation.errors import AutomationError, ImmutableError, Inp
 from clawdet_infra.model import PLANS, ConfigurationError, Problem, dump_fleet, slug_of
 from clawdet_infra.registry import Record, Related
 
-_CLASHES = (
-    "is already",
-    "is the same as",
-    "of the same bot as",
-    "collides",
-    "lies below",
-    "also the id of",
-    "is the server of",
-    "names the same",
-)
-"""How the model says that somebody else has something."""
 _POSITION = re.compile(r"^customers\[\d+\]\.")
 _PLACE = re.compile(r" \(customers\[\d+\]\)")
 
@@ -167,19 +156,25 @@ def _key(problem: Problem) -> tuple[str | None, str, str]:
 
 def _refusal(identity: str, problems: Sequence[Problem], position: int) -> AutomationError:
     own = (identity, f"#{position + 1}")
-    mine = [_without_position(one) for one in problems if one.customer in own]
-    told = "; ".join(_told(one) for one in mine or problems)
-    kind = TakenError if any(word in one.message for one in mine or problems for word in _CLASHES) else InputError
-    return kind(f"customer {identity}: {told}", identity, mine or problems)
+    mine = [one for one in problems if one.customer in own]
+    kind = TakenError if any(one.rival is not None for one in mine or problems) else InputError
+    about = [_without_position(one) for one in mine] or problems
+    return kind(f"customer {identity}: {'; '.join(_told(one) for one in about)}", identity, about)
 
 
 def _without_position(problem: Problem) -> Problem:
     """Return a problem of a caller's customer, by its field alone: the caller has no list with positions."""
-    return replace(problem, field=_POSITION.sub("", problem.field))
+    suggestion = problem.suggestion
+    if suggestion is not None:
+        own = _POSITION.match(problem.field)
+        # What would have to be changed elsewhere is not the caller's to change.
+        inside = own is not None and suggestion.field.startswith(own[0])
+        suggestion = replace(suggestion, field=_POSITION.sub("", suggestion.field)) if inside else None
+    return replace(problem, field=_POSITION.sub("", problem.field), suggestion=suggestion, rival=None)
 
 
 def _told(problem: Problem) -> str:
     """Return a problem in the caller's words."""
     field = _POSITION.sub(f"{problem.customer}'s ", problem.field)
     message = _PLACE.sub("", problem.message)
-    return f"{field} {message} {problem.hint}".strip()
+    return f"{field} {message} {problem.advice}".strip()

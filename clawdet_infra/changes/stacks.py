@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from clawdet_infra.changes.asking import Previewed
+from clawdet_infra.engine_environment import engine_environment
 from clawdet_infra.place import ROOT
 
 
@@ -54,12 +54,12 @@ class CheckoutStack:
 
     def run(self, argv: Sequence[str]) -> subprocess.CompletedProcess[str]:
         """Run a command in the stack's folder and return what it said."""
-        environment = {**os.environ, "PULUMI_DEBUG_COMMANDS": "true", "PULUMI_SKIP_UPDATE_CHECK": "true"}
+        quiet = {"PULUMI_DEBUG_COMMANDS": "true", "PULUMI_SKIP_UPDATE_CHECK": "true"}
         try:
             return subprocess.run(
                 argv,
                 cwd=self.root,
-                env={**environment, **self.environment},
+                env=engine_environment({**quiet, **self.environment}),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 encoding="utf-8",

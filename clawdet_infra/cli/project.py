@@ -11,10 +11,14 @@ from contextlib import AbstractContextManager, nullcontext
 from enum import IntEnum
 from typing import Any
 
+from clawdet_infra.engine_environment import engine_environment
 from clawdet_infra.place import ROOT
 from clawdet_infra.stack_locks import noted_engine
 
 __all__ = ["ROOT", "CommandError", "Exit", "capture", "capture_json", "print_json", "run"]
+
+
+_ENGINE = "pulumi"
 
 
 class Exit(IntEnum):
@@ -34,7 +38,7 @@ class CommandError(Exception):
 
 def run(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
     """Run a program in the project's folder on this terminal, and return its exit code."""
-    environment = {**os.environ, **(env or {})}
+    environment = _environment(argv, env)
     try:
         process = subprocess.Popen(argv, cwd=ROOT, env=environment)
     except FileNotFoundError:
@@ -51,11 +55,14 @@ def run(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
 
 def capture(argv: Sequence[str], *, accepted: Sequence[int] = (0,)) -> str:
     """What a program prints.  Raises CommandError where it exits with a code that is not `accepted`."""
+    environment = _environment(argv)
     try:
-        process = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            argv, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
     except FileNotFoundError:
         raise CommandError(_not_found(argv[0])) from None
-    with process, _noted(argv, os.environ, process.pid):
+    with process, _noted(argv, environment, process.pid):
         try:
             stdout, stderr = process.communicate()
         except BaseException:
@@ -76,9 +83,13 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, default=str))
 
 
+def _environment(argv: Sequence[str], changes: Mapping[str, str] | None = None) -> dict[str, str]:
+    return engine_environment(changes) if argv[0] == _ENGINE else {**os.environ, **(changes or {})}
+
+
 def _noted(argv: Sequence[str], environment: Mapping[str, str], pid: int) -> AbstractContextManager[None]:
     """Note an engine, so that its lock is known to be dead if it is killed."""
-    return noted_engine(environment.get("PULUMI_BACKEND_URL", ""), pid) if argv[0] == "pulumi" else nullcontext()
+    return noted_engine(environment.get("PULUMI_BACKEND_URL", ""), pid) if argv[0] == _ENGINE else nullcontext()
 
 
 def _not_found(program: str) -> str:

@@ -26,12 +26,9 @@ def prepare(stack: str) -> None:
     of customers and hosts that the stack's file does not list.  Ends the command where it, or the engine, fails.
     """
     from clawdet_infra.fleet.provider import ProviderError
-    from clawdet_infra.model import read_fleet
 
-    fleet, _ = read_fleet(ROOT / f"Pulumi.{stack}.yaml")
-    if fleet is None:
-        return
     try:
+        fleet = _fleet(stack)
         resources = _resources(stack)
         _refuse_taken(stack, fleet, resources)
         _forget_gone(stack, fleet, resources)
@@ -109,18 +106,29 @@ def switched_off(stack: str) -> list[str]:
     """Return the names of a stack's servers that are off; none where the provider cannot be asked, with a warning."""
     from clawdet_infra.fleet.provider import Provider, ProviderError
     from clawdet_infra.layout import fleet_label
-    from clawdet_infra.model import read_fleet
 
-    fleet, _ = read_fleet(ROOT / f"Pulumi.{stack}.yaml")
-    if fleet is None:
-        return []
-    # Those of cells are their own updates' business.
-    selector = f"clawdet-fleet={fleet_label(fleet.domain)},!clawdet-cell"
     try:
+        # Those of cells are their own updates' business.
+        selector = f"clawdet-fleet={fleet_label(_fleet(stack).domain)},!clawdet-cell"
         return asyncio.run(Provider(_cloud(stack)).switched_off(selector))
     except (CommandError, ProviderError) as error:
         echo(f"warning: nobody has seen whether all servers run: {error}", err=True)
         return []
+
+
+def _fleet(stack: str) -> Fleet:
+    """Return the fleet of a stack; the engine is asked where the file alone does not say what it is.
+
+    Raises CommandError.
+    """
+    from clawdet_infra.inventory import InventoryError, fleet_of
+    from clawdet_infra.model import read_fleet
+
+    fleet, _ = read_fleet(ROOT / f"Pulumi.{stack}.yaml")
+    try:
+        return fleet or fleet_of(stack)
+    except InventoryError as error:
+        raise CommandError(str(error)) from None
 
 
 def _existing(stack: str, ids: Collection[int]) -> Collection[int]:

@@ -85,14 +85,18 @@ def update(
     waiting = waiting or recover.Wait()
     if (base := _base_of(stack)) != stack:
         return _update_cell(stack, base, arguments, waiting, policies=policies, named=named)
-    recover.run(stack, waiting)
-    servers.prepare(stack)
     pack = str(POLICY_PACK) if policies else None
     # Imported where it is needed: it takes time that no other command should wait for.
     from clawdet_infra.changes.checkout import CheckoutSource
     from clawdet_infra.changes.previewing import Wish, preview
 
     source = CheckoutSource(stack, ROOT, _for_preview(arguments))
+    if source.problems():  # Recovery changes the state, and must not do so for a configuration that is refused.
+        report = preview([source], Wish())
+        _show(report)
+        return exit_code(report)
+    recover.run(stack, waiting)
+    servers.prepare(stack)
     held = ["--policy-pack", pack] if pack else []
     # A person who has to confirm sees the engine's own preview; who has said yes need not wait for a second one.
     skip = ["--skip-preview"] if not {*_SKIP}.intersection(arguments) and {*_YES}.intersection(arguments) else []

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -59,7 +59,7 @@ def validate(
             {
                 "file": str(path),
                 "valid": not errors and not findings,
-                "problems": [asdict(one) for one in problems],
+                "problems": [_as_json(one) for one in problems],
                 "checks": told,
             }
         )
@@ -77,6 +77,13 @@ def validate(
         wrong = len(errors) + len(findings)
         echo(f"{path}: {f'{wrong} to mend' if wrong else 'valid'}")
     raise typer.Exit(Exit.CONFIGURATION if errors or findings else Exit.OK)
+
+
+def _as_json(problem: Problem) -> dict[str, Any]:
+    """Return a problem for programs; `suggestion` is the edit that the advice in `hint` asks for, if any."""
+    edit = problem.suggestion
+    suggestion = {"action": edit.action, "field": edit.field, "value": edit.value} if edit else None
+    return {**asdict(problem), "hint": problem.advice, "suggestion": suggestion}
 
 
 def _moves(fleet: Fleet, path: Path) -> list[Problem]:

@@ -26,6 +26,7 @@ from pulumi.automation import (
 )
 from pulumi.automation.errors import create_command_error
 
+from clawdet_infra.engine_environment import engine_environment
 from clawdet_infra.inventory.stacks import PROJECT
 from clawdet_infra.model import CloudAccess
 from clawdet_infra.stack_locks import noted_engine
@@ -66,7 +67,7 @@ class Command(PulumiCommand):
     ) -> CommandResult:
         """Do what the base does."""
         self.check()
-        environment = {**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true"}
+        environment = engine_environment({**additional_env, "PULUMI_AUTOMATION_API": "true"})
         process = subprocess.Popen(
             [self.command, "--non-interactive", *(one for one in args if one != "--non-interactive")],
             cwd=cwd,

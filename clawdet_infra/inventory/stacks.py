@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from clawdet_infra.inventory.errors import MISSING_ENGINE, InventoryError, explain
-from clawdet_infra.model import CloudAccess, ConfigurationError, Fleet, decode, load_fleet
+from clawdet_infra.model import CloudAccess, ConfigurationError, Fleet, decode, load_fleet, read_config
 from clawdet_infra.model.stackfile import read_stack_file
 from clawdet_infra.place import ROOT
 
 if TYPE_CHECKING:
-    from pulumi.automation import LocalWorkspace, PulumiCommand
+    from pulumi.automation import ConfigValue, LocalWorkspace, PulumiCommand
 
 PROJECT = "clawdet"
 _CELL = re.compile(r"(?P<base>.+)-cell-[1-9][0-9]*")
@@ -88,9 +88,19 @@ def fleet_of(stack: str, root: Path = ROOT) -> Fleet:
 
     Raises InventoryError with all that is wrong.
     """
-    config = _config(base_of(stack, root), root)
+    from clawdet_infra.settings import local_cloud
+
+    base = base_of(stack, root)
+    given = _given(base, root)
+    config = {key: one.value for key, one in given.items()}
     try:
-        return load_fleet(_raw(config, root, must_answer=True), token=_token(config))
+        return read_config(
+            config,
+            secret={key for key, one in given.items() if one.secret},
+            token=_token(config),
+            file=root / f"Pulumi.{base}.yaml",
+            local_cloud=local_cloud,
+        )
     except ConfigurationError as error:
         raise InventoryError(str(error)) from None
 
@@ -103,7 +113,7 @@ def cloud_of(stack: str, root: Path = ROOT) -> tuple[CloudAccess, Path | None]:
     """
     config = _config(base_of(stack, root), root)
     try:
-        raw = _raw(config, root, must_answer=False)
+        raw = _raw(config, root)
     except ConfigurationError as error:
         raise InventoryError(f"stack {stack}: {error.problems[0]}") from None
     cloud = raw.get("cloud") or {}
@@ -129,17 +139,21 @@ def _local_cloud_file(config: Mapping[str, str], root: Path) -> Path | None:
 
 
 def _config(stack: str, root: Path) -> dict[str, str]:
+    return {key: one.value for key, one in _given(stack, root).items()}
+
+
+def _given(stack: str, root: Path) -> Mapping[str, ConfigValue]:
     file = root / f"Pulumi.{stack}.yaml"
     if not file.is_file():
         raise InventoryError(f"stack {stack} has no configuration: there is no file {file}")
     with _asking(stack):
         try:
-            return {key: value.value for key, value in workspace(root).get_all_config(stack).items()}
+            return workspace(root).get_all_config(stack)
         except KeyError:
             raise InventoryError(f"stack {stack} has a configuration that the engine cannot show") from None
 
 
-def _raw(config: Mapping[str, str], root: Path, *, must_answer: bool) -> dict[str, Any]:
+def _raw(config: Mapping[str, str], root: Path) -> dict[str, Any]:
     from clawdet_infra.settings import NAMESPACE, local_cloud
 
     mark = f"{NAMESPACE}:"
@@ -147,7 +161,7 @@ def _raw(config: Mapping[str, str], root: Path, *, must_answer: bool) -> dict[st
     raw = {name: decode(name, value) for name, value in names.items()}
     file = _local_cloud_file(config, root)
     if file is not None:
-        raw["cloud"] = local_cloud(file, must_answer=must_answer)
+        raw["cloud"] = local_cloud(file, must_answer=False)
     return raw
 
 

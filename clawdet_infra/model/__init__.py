@@ -12,7 +12,7 @@ from clawdet_infra.model.images import Image, Release, ReleaseOverride, parse_im
 from clawdet_infra.model.loading import dump_fleet, load_fleet
 from clawdet_infra.model.names import slug_of
 from clawdet_infra.model.plan import PLANS, Limits, LimitsOverride, Plan, PlanName, PlanOverride, PlanOverrides
-from clawdet_infra.model.problems import ConfigurationError, Problem
+from clawdet_infra.model.problems import ConfigurationError, Problem, Suggestion
 from clawdet_infra.model.rollout import Rollout
 from clawdet_infra.model.secrets import Encrypted
 from clawdet_infra.model.servers import (
@@ -26,7 +26,7 @@ from clawdet_infra.model.servers import (
     decide_server,
     misfit_of_type,
 )
-from clawdet_infra.model.source import MAY_HOLD_SECRETS, check_file, decode, misspelt_namespaces, read_fleet
+from clawdet_infra.model.source import MAY_HOLD_SECRETS, check_file, decode, read_config, read_fleet
 
 __all__ = [
     "MAY_HOLD_SECRETS",
@@ -57,14 +57,15 @@ __all__ = [
     "ServerWish",
     "SharedHost",
     "SshAccess",
+    "Suggestion",
     "check_file",
     "decide_server",
     "decode",
     "dump_fleet",
     "load_fleet",
     "misfit_of_type",
-    "misspelt_namespaces",
     "parse_image",
+    "read_config",
     "read_fleet",
     "slug_of",
 ]

@@ -14,7 +14,7 @@ from clawdet_infra.model.addresses import special_meaning
 from clawdet_infra.model.base import NonEmpty, Record, Text, Truth, text
 from clawdet_infra.model.images import parse_image
 from clawdet_infra.model.networks import AnyNetwork
-from clawdet_infra.model.problems import quoted, wrong
+from clawdet_infra.model.problems import Suggestion, quoted, write, wrong
 from clawdet_infra.model.secrets import CloudToken
 
 # Without what configuration languages give a meaning; in addresses it would have to be encoded anyway.
@@ -32,7 +32,8 @@ def _url(value: str) -> str:
 
 def _https(value: str) -> str:
     if not value.startswith("https://"):
-        raise wrong(f"{quoted(value)} is not an https:// address; ACME is spoken over HTTPS only.")
+        secure = write(f"https://{value.removeprefix('http://')}")
+        raise wrong(f"{quoted(value)} is not an https:// address; ACME is spoken over HTTPS only.", suggestion=secure)
     return value
 
 
@@ -52,7 +53,8 @@ def _image_prefix(value: str) -> str:
     if not value:
         return value
     if not value.endswith("/"):
-        raise wrong(f"{quoted(value)} does not end with a slash.", f"Write `{value}/`.")
+        example = "Write for example `10.1.0.1:5000/`."
+        raise wrong(f"{quoted(value)} does not end with a slash.", suggestion=write(f"{value}/", otherwise=example))
     try:
         parse_image(f"{value}library/example:1")
     except ValueError:
@@ -62,30 +64,36 @@ def _image_prefix(value: str) -> str:
     return value
 
 
+_WITH_PREFIX = "Write the prefix length too, such as `{}`."
+_NETWORKS = "Write the networks of your operators and runners, such as `203.0.113.0/24`."
+
+
 def _network(value: Any) -> Any:
     if isinstance(value, IPv4Network | IPv6Network):
         return value
     written = str(text(value))
     if "/" not in written:
-        raise wrong(
-            f"{quoted(written)} is not a network.", f"Write the prefix length too, such as `{_with_prefix(written)}`."
-        )
+        single = _with_prefix(written)
+        hint = "" if single else _WITH_PREFIX.format("203.0.113.7/32")
+        raise wrong(f"{quoted(written)} is not a network.", hint, single)
     try:
         return ipaddress.ip_network(written)
     except ValueError:
         pass
     try:
-        meant = ipaddress.ip_network(written, strict=False)
+        meant = ipaddress.ip_network(written.strip(), strict=False)
     except ValueError:
         raise wrong(f"{quoted(written)} is not a network.", "Write for example `203.0.113.7/32`.") from None
-    raise wrong(f"{quoted(written)} is an address inside a network.", f"Write `{meant}`.")
+    raise wrong(f"{quoted(written)} is an address inside a network.", suggestion=write(str(meant), otherwise=_NETWORKS))
 
 
-def _with_prefix(written: str) -> str:
+def _with_prefix(written: str) -> Suggestion | None:
+    """Suggest the network that has one address alone."""
     try:
-        return str(ipaddress.ip_network(written))
+        network = str(ipaddress.ip_network(written.strip()))
     except ValueError:
-        return "203.0.113.7/32"
+        return None
+    return write(network, _WITH_PREFIX.format(network), otherwise=_NETWORKS)
 
 
 Url = Annotated[Text, AfterValidator(_url)]

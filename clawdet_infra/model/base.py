@@ -6,12 +6,27 @@ messages that say what was found and what to write instead.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
 from pydantic.alias_generators import to_camel
 
-from clawdet_infra.model.problems import DATE, did_you_mean, listed, misread, quoted, shown, unreadable, wrong
+from clawdet_infra.model.problems import (
+    DATE,
+    Suggestion,
+    listed,
+    meant,
+    misread,
+    quoted,
+    shown,
+    unreadable,
+    write,
+    wrong,
+)
+
+_AMOUNT = re.compile(r"([0-9]{1,9}) ?(?:MiB|MB|M)?")
+_WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
 class Record(BaseModel):
@@ -50,13 +65,22 @@ def whole(low: int, high: int, unit: str = "") -> BeforeValidator:
 
     def check(value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, int):
-            hint = "Write it without quotes and without a unit."
-            raise wrong(f"must be a whole number{unit and f' of {unit}'}, but is {shown(value)}.", hint)
+            hint = f"Write a number from {low} to {high}, without quotes and without a unit."
+            amount = _amount(value, hint)
+            message = f"must be a whole number{unit and f' of {unit}'}, but is {shown(value)}."
+            raise wrong(message, "" if amount else hint, amount)
         if not low <= value <= high:
-            raise wrong(f"is {value}; it must be from {low} to {high}{unit and f' {unit}'}.")
+            within = write(min(max(value, low), high), "")
+            raise wrong(f"is {value}; it must be from {low} to {high}{unit and f' {unit}'}.", suggestion=within)
         return value
 
     return BeforeValidator(check)
+
+
+def _amount(value: Any, otherwise: str) -> Suggestion | None:
+    """Suggest the number that somebody has written in quotes, or with a unit."""
+    match = _AMOUNT.fullmatch(value) if isinstance(value, str) else None
+    return write(int(match[1]), "Write it without quotes and without a unit.", otherwise=otherwise) if match else None
 
 
 def one_of(what: str, *known: str) -> BeforeValidator:
@@ -65,8 +89,8 @@ def one_of(what: str, *known: str) -> BeforeValidator:
     def check(value: Any) -> Any:
         if text(value) in known:
             return value
-        hint = f"{did_you_mean(value, known, likeness=0.4)}Known are {listed(known)}."
-        raise wrong(f"{quoted(value)} is no {what}.", hint)
+        near = meant(value, known, likeness=0.4)
+        raise wrong(f"{quoted(value)} is no {what}.", f"Known are {listed(known)}.", near)
 
     return BeforeValidator(check)
 
@@ -74,13 +98,17 @@ def one_of(what: str, *known: str) -> BeforeValidator:
 def _truth(value: Any) -> Any:
     if isinstance(value, bool):
         return value
-    raise wrong(f"must be true or false, but is {shown(value)}.", "Write true or false, without quotes.")
+    word = _WORDS.get(value.lower()) if isinstance(value, str) else None
+    hint = "Write true or false, without quotes."
+    raise wrong(f"must be true or false, but is {shown(value)}.", hint, None if word is None else write(word, ""))
 
 
 def _as_tuple(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return tuple(value)
-    raise wrong(f"must be a list, but is {shown(value)}.", "In YAML, begin each entry with `- ` on its own line.")
+    hint = "In YAML, begin each entry with `- ` on its own line."
+    single = isinstance(value, str) and write(value) is not None and not value.startswith(("{", "["))
+    raise wrong(f"must be a list, but is {shown(value)}.", hint, write((value,), "") if single else None)
 
 
 def _some(value: tuple[Any, ...]) -> tuple[Any, ...]:

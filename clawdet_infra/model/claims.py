@@ -7,14 +7,14 @@ mistakes they see the fields that are right, and `sound` says which.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
 
 from clawdet_infra.model.customer import Customer
 from clawdet_infra.model.hosts import SharedHost
 from clawdet_infra.model.networks import AnyNetwork
 from clawdet_infra.model.plan import PlanOverrides
-from clawdet_infra.model.problems import Problem
+from clawdet_infra.model.problems import Problem, Suggestion
 from clawdet_infra.model.rollout import Rollout
 from clawdet_infra.model.servers import ServerDefaults
 
@@ -43,12 +43,32 @@ class Entry(Generic[R]):
         """Name the entry in a sentence about another one."""
         return f"{self.value.id} ({self.path})" if self.sound("id") else self.path
 
-    def problem(self, field: str, message: str, hint: str = "") -> Problem:
-        """Return a problem of one field of this entry."""
+    def problem(
+        self,
+        field: str,
+        message: str,
+        hint: str = "",
+        suggestion: Suggestion | None = None,
+        rival: Entry[Any] | None = None,
+    ) -> Problem:
+        """Return a problem of one field of this entry.
+
+        The field of a `suggestion` is one of this entry, by default that of the problem.  `rival` is the entry that has
+        already what this one asks for.
+        """
         customer = None
         if isinstance(self.value, Customer):
             customer = self.value.id if self.sound("id") else f"#{self.position + 1}"
-        return Problem(customer=customer, field=f"{self.path}.{field}", message=message, hint=hint)
+        if suggestion is not None:
+            suggestion = replace(suggestion, field=f"{self.path}.{suggestion.field or field}")
+        return Problem(
+            customer=customer,
+            field=f"{self.path}.{field}",
+            message=message,
+            hint=hint,
+            suggestion=suggestion,
+            rival=rival.path if rival else None,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

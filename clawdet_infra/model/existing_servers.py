@@ -8,7 +8,7 @@ from clawdet_infra.model.addresses import PRIVATE, AnyAddress, special_meaning
 from clawdet_infra.model.claims import Claims, Entry
 from clawdet_infra.model.customer import Customer
 from clawdet_infra.model.plan import PLANS
-from clawdet_infra.model.problems import Problem
+from clawdet_infra.model.problems import Problem, remove
 
 
 def unusable_servers(claims: Claims) -> Iterator[Problem]:
@@ -20,7 +20,7 @@ def unusable_servers(claims: Claims) -> Iterator[Problem]:
             continue
         if entry.sound("plan") and not PLANS[entry.value.plan].dedicated:
             message = f"cannot be given: customers of the plan {entry.value.plan} share hosts."
-            yield entry.problem("existingServer", message, "Remove it, or choose a paying plan.")
+            yield entry.problem("existingServer", message, "Remove it, or choose a paying plan.", remove(""))
         if entry.sound("server") and entry.value.server is not None:
             message = "and `server` exclude each other: either a server is there, or one is rented."
             yield entry.problem("existingServer", message, "Remove one of them.")
@@ -40,4 +40,5 @@ def unusable_servers(claims: Claims) -> Iterator[Problem]:
                     f"existingServer.{field}",
                     f"{address} is the server of customer {first.named()} already.",
                     "Each paying customer has a server of its own.",
+                    rival=first,
                 )

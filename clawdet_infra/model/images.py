@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from clawdet_infra.model.base import Record, Text
-from clawdet_infra.model.problems import quoted, wrong
+from clawdet_infra.model.problems import quoted, write, wrong
 
 DEFAULT_REGISTRY = "docker.io"
 LONGEST_REPOSITORY = 255
@@ -68,11 +68,13 @@ def parse_image(reference: str) -> Image:
 def _pinned(reference: str) -> str:
     example = "Write it as REGISTRY/NAME:TAG, for example `ghcr.io/openclaw/openclaw:2026.9.6`."
     if reference.startswith(("http://", "https://")):
-        raise wrong("is a web address, not an image reference.", example)
+        plain = write(reference.partition("://")[2], otherwise=example)
+        raise wrong("is a web address, not an image reference.", "" if plain else example, plain)
     try:
         image = parse_image(reference)
     except ValueError:
-        raise wrong(f"{quoted(reference)} is not an image reference.", example) from None
+        trimmed = write(reference.strip()) if reference != reference.strip() else None
+        raise wrong(f"{quoted(reference)} is not an image reference.", example, trimmed) from None
     if image.digest is not None and not _SHA256.fullmatch(image.digest):
         raise wrong("has a digest that is not `sha256:` and 64 lower-case hexadecimal digits.", example)
     if image.digest is None and image.tag is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any, TypeVar, get_args
@@ -21,20 +21,24 @@ from clawdet_infra.model.hosts import SharedHost
 from clawdet_infra.model.plan import PlanOverrides
 from clawdet_infra.model.problems import (
     MISREAD,
+    QUOTE_IT,
     UNREADABLE,
     ConfigurationError,
     Problem,
-    did_you_mean,
+    Suggestion,
     listed,
     nearest,
-    quote_hint,
     quoted,
+    quoting,
+    remove,
     shown,
+    write,
 )
 from clawdet_infra.model.rollout import Rollout
 from clawdet_infra.model.rules import broken_rules
 from clawdet_infra.model.secrets import Encrypted
 from clawdet_infra.model.servers import ServerDefaults
+from clawdet_infra.model.suggestions import settle
 
 CLOUD_TOKEN = "hcloud:token"  # noqa: S105
 """Where the provider's own configuration has the token."""
@@ -43,6 +47,7 @@ Location = tuple[int | str, ...]
 R = TypeVar("R", bound=Record)
 
 _PLAIN_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,39}")
+_ZERO_FIRST = re.compile(r"[-+]?0[0-9_]*[0-9]")
 _MISSING = {
     "anthropicApiKey": "Set it with `pulumi config set --secret --path 'clawdet:{path}'`.",
     "id": "It names the customer for ever.",
@@ -57,13 +62,14 @@ Written = Callable[[str], str | None]
 """Gives the text that a file has at a path, None where that is not known."""
 
 
-def load_fleet(raw: Mapping[str, Any], *, token: Any = None) -> Fleet:
+def load_fleet(raw: Mapping[str, Any], *, token: Any = None, written: Written = lambda _: None) -> Fleet:
     """Return the fleet that a raw configuration describes (keys as in YAML, without `clawdet:`).
 
-    `token` is the cloud's token where `cloud` has none: what is written as `hcloud:token`.
+    `token` is the cloud's token where `cloud` has none: what is written as `hcloud:token`.  `written` gives the text
+    that a value has in the stack's file, where there is one.
     Raises ConfigurationError with all problems of the configuration, not only the first.
     """
-    fleet, problems = examine(raw, token=token)
+    fleet, problems = examine(raw, token=token, written=written)
     if fleet is None:
         raise ConfigurationError(problems)
     return fleet
@@ -82,24 +88,75 @@ def examine(
     The arguments are those of `load_fleet`. Of an `incomplete` configuration nothing is missed. Encrypted values at the
     paths `decided_later` may be right once the engine has decrypted them, so they are warnings.
     """
+
+    def judge(raw: Mapping[str, Any]) -> tuple[Fleet | None, list[Problem]]:
+        return _judge(raw, token=token, incomplete=incomplete, written=written, decided_later=decided_later)
+
+    fleet, problems = judge(raw)
+    return fleet, settle(raw, problems, lambda corrected: judge(corrected)[1])
+
+
+def _judge(
+    raw: Mapping[str, Any], *, token: Any, incomplete: bool, written: Written, decided_later: Container[str]
+) -> tuple[Fleet | None, list[Problem]]:
+    """Do what `examine` does, with suggestions that may lead to further problems."""
     raw = dict(raw)
     if raw.get("cloud") in (None, ""):  # The engine hands over an empty text where a key has no value.
         raw["cloud"] = {}
     from_key = isinstance(raw["cloud"], Mapping) and "token" not in raw["cloud"]
     if from_key and token is not None:
         raw["cloud"] = {**raw["cloud"], "token": token}
+    misleading = list(_misleading_numbers(raw, written))
     try:
-        return Fleet.model_validate(raw, by_alias=True, by_name=False), []
+        fleet = Fleet.model_validate(raw, by_alias=True, by_name=False)
     except ConfigurationError as error:
-        return None, list(error.problems)
+        return None, _before(misleading, error.problems)
     except ValidationError as error:
         mistakes = error.errors(include_url=False)
+    else:
+        return (None if misleading else fleet), misleading
     told = [mistake for mistake in mistakes if not (incomplete and mistake["type"] == "missing")]
     broken = [mistake["loc"] for mistake in mistakes]
     problems = [*_told(told, raw, written, decided_later), *broken_rules(_claims(raw, broken))]
+    misread = {_path(mistake["loc"]) for mistake in mistakes if mistake["type"] == MISREAD}
+    problems = _before([one for one in misleading if one.field not in misread], problems)
     if from_key:
         problems = [replace(one, field=CLOUD_TOKEN) if one.field == "cloud.token" else one for one in problems]
     return None, problems
+
+
+def _before(misleading: Sequence[Problem], problems: Iterable[Problem]) -> list[Problem]:
+    """Return all problems; of a number in base 8 only that one, since others are about a number nobody has written."""
+    fields = {one.field for one in misleading}
+    return [*misleading, *(one for one in problems if one.field not in fields)]
+
+
+def _misleading_numbers(raw: Mapping[str, Any], written: Written) -> Iterator[Problem]:
+    """Yield whole numbers that are written with a zero before them, which YAML reads in base 8."""
+    for loc, value in _numbers(raw, ()):
+        path = _path(loc)
+        text = written(path) or ""
+        if _ZERO_FIRST.fullmatch(text) and value != (meant := int(text)):
+            yield Problem(
+                customer=_customer(loc, raw, set()),
+                field=path,
+                message=f"is written as {text}, which YAML reads as the number {value}: a zero before it means base 8.",
+                suggestion=write(meant, field=path, otherwise="Write the number that is meant without the zero."),
+            )
+
+
+def _numbers(value: Any, loc: Location) -> Iterator[tuple[Location, int]]:
+    match value:
+        case bool():
+            return
+        case int():
+            yield loc, value
+        case Mapping():
+            for key, item in value.items():
+                yield from _numbers(item, (*loc, key))
+        case list() | tuple():
+            for position, item in enumerate(value):
+                yield from _numbers(item, (*loc, position))
 
 
 def dump_fleet(fleet: Fleet) -> dict[str, Any]:
@@ -137,7 +194,7 @@ def _told(
             missing.discard((*place, meant or ""))
     for mistake in mistakes:
         loc = mistake["loc"]
-        message, hint = _sentence(mistake, written)
+        message, hint, suggestion = _sentence(mistake, raw, written)
         if mistake["type"] == "missing" and loc not in missing:
             continue
         # Within a value, the engine decrypts to a text; only a whole key of the program can become something else.
@@ -145,25 +202,48 @@ def _told(
         if later:
             message = "is encrypted, so only the engine can read and check it, and reviewers do not see it."
             hint = "Write it readable, and encrypt the secrets in it one by one."
-        customer = _customer(loc, raw, broken)
-        yield Problem(customer=customer, field=_path(loc), message=message, hint=hint, warning=later)
+        path = _path(loc)
+        if suggestion is not None:
+            suggestion = replace(suggestion, field=path + suggestion.field)
+        yield Problem(
+            customer=_customer(loc, raw, broken),
+            field=path,
+            message=message,
+            hint=hint,
+            suggestion=suggestion,
+            warning=later,
+        )
 
 
-def _sentence(mistake: ErrorDetails, written: Written) -> tuple[str, str]:
+def _sentence(mistake: ErrorDetails, raw: Mapping[str, Any], written: Written) -> tuple[str, str, Suggestion | None]:
     loc, kind = mistake["loc"], mistake["type"]
     if kind in ("rule", UNREADABLE):
         context = mistake["ctx"]
-        return context["message"], context["hint"]
+        return context["message"], context["hint"], context["suggestion"]
     if kind == MISREAD:
-        return mistake["ctx"]["message"], quote_hint(written(_path(loc)))
+        suggestion = quoting(written(_path(loc)))
+        return mistake["ctx"]["message"], "" if suggestion else QUOTE_IT, suggestion
     if kind == "missing":
-        return "is missing.", _MISSING.get(str(loc[-1]), "").format(path=_path(loc))
+        return "is missing.", _MISSING.get(str(loc[-1]), "").format(path=_path(loc)), None
     if kind == "extra_forbidden":
         known = _keys(loc[:-1])
-        return "is not a known key.", f"{did_you_mean(loc[-1], known)}Known are {listed(known)}."
+        return "is not a known key.", f"Known are {listed(known)}.", _renaming(loc, raw, known)
     if kind == "model_type":
-        return f"must be a mapping, but is {shown(mistake['input'])}.", f"Its keys are {listed(_keys(loc))}."
-    return f"{mistake['msg']}.", ""
+        return f"must be a mapping, but is {shown(mistake['input'])}.", f"Its keys are {listed(_keys(loc))}.", None
+    return f"{mistake['msg']}.", "", None
+
+
+def _renaming(loc: Location, raw: Mapping[str, Any], known: list[str]) -> Suggestion | None:
+    """Suggest the known key that an unknown one most likely means."""
+    key, meant = str(loc[-1]), nearest(loc[-1], known)
+    if meant is None or not _is_shown(key) or "." in key:  # A dot would be taken for the end of the key.
+        return None
+    holder: Any = raw
+    for part in loc[:-1]:
+        holder = holder[part]
+    if meant in holder:
+        return remove(f"Did you mean `{meant}`? That is there already, so remove this line.")
+    return Suggestion(action="rename", value=meant, sentence=f"Did you mean `{meant}`?")
 
 
 def _path(loc: Location) -> str:
@@ -172,9 +252,12 @@ def _path(loc: Location) -> str:
         if isinstance(part, int):
             path += f"[{part}]"
         else:
-            safe = bool(_PLAIN_KEY.fullmatch(part)) and part in quoted(part)
-            path += f"{path and '.'}{part if safe else '(a key that is not shown)'}"
+            path += f"{path and '.'}{part if _is_shown(part) else '(a key that is not shown)'}"
     return path
+
+
+def _is_shown(key: Any) -> bool:
+    return isinstance(key, str) and bool(_PLAIN_KEY.fullmatch(key)) and key in quoted(key)
 
 
 def _customer(loc: Location, raw: Mapping[str, Any], broken: set[Location]) -> str | None:
@@ -182,7 +265,7 @@ def _customer(loc: Location, raw: Mapping[str, Any], broken: set[Location]) -> s
     if len(loc) < 2 or loc[0] != "customers" or not isinstance(loc[1], int):
         return None
     entry = raw["customers"][loc[1]]
-    if isinstance(entry, Mapping) and ("customers", loc[1], "id") not in broken and "id" in entry:
+    if isinstance(entry, Mapping) and ("customers", loc[1], "id") not in broken and isinstance(entry.get("id"), str):
         return str(entry["id"])
     return f"#{loc[1] + 1}"
 

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
 
 from clawdet_infra.model.base import Text
-from clawdet_infra.model.problems import quoted, wrong
+from clawdet_infra.model.problems import Suggestion, listed, quoted, write, wrong
 
 LONGEST_LABEL = 63
 LONGEST_DOMAIN = 253
 LONGEST_ID = 50
 """Names are made from an id by adding to it (`<id>-data`, `<id>-ipv4`); with 50 each of them fits into a label."""
 
+_ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
+_FORM = "Use a-z, 0-9 and hyphens; begin and end each part with a letter or a digit."
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 # Narrower than what mail allows: the address is written into the proxies' configuration, whose language gives braces
 # and some other characters a meaning, also between quotes.
@@ -50,39 +53,57 @@ RESERVED = frozenset(_COMPANY.split()) | frozenset(_SOFTWARE.split())
 _RESERVED_NUMBERED = re.compile(r"(?:ns|mx|dns|smtp|mail|www|api|imap|pop)-?[0-9]+")
 
 
+_CHARACTERS = {" ": "a space", "\t": "a tab", "\n": "a line break", "\r": "a line break", "_": "an underscore"}
+
+
 def _complain_about_label(label: str, whole: str) -> None:
     """Raise the problem of one label of a name, if it has one."""
+    better = _corrected(whole)
     if not label:
-        raise wrong(f"{quoted(whole)} begins or ends with a dot, or has two in a row.")
+        raise wrong(f"{quoted(whole)} begins or ends with a dot, or has two in a row.", suggestion=better)
     for character in label:
         if not character.isascii():
             name = unicodedata.name(character, "a character without a name").lower()
             raise wrong(
                 f"{quoted(whole)} has a character outside a-z, 0-9 and the hyphen: {name}.",
                 "Letters of other scripts can look like Latin ones; write the name in a-z.",
+                better,
             )
     if label != label.lower():
-        raise wrong(f"{quoted(whole)} has upper-case letters.", f"Write {quoted(whole.lower())}.")
+        raise wrong(f"{quoted(whole)} has upper-case letters.", suggestion=better)
+    if others := sorted(set(label) - _ALLOWED):
+        named = listed(list(dict.fromkeys(_CHARACTERS.get(one, ascii(one)) for one in others)))
+        raise wrong(f"{quoted(whole)} has {named}, which host names do not have.", _FORM, better)
     if len(label) > LONGEST_LABEL:
-        raise wrong(f"has a part of {len(label)} characters; DNS allows {LONGEST_LABEL}.")
+        raise wrong(f"has a part of {len(label)} characters; DNS allows {LONGEST_LABEL}.", suggestion=better)
     if not _LABEL.fullmatch(label):
-        raise wrong(
-            f"{quoted(whole)} is not a host name.",
-            "Use a-z, 0-9 and hyphens; begin and end each part with a letter or a digit.",
-        )
+        raise wrong(f"{quoted(whole)} is not a host name.", _FORM, better)
     if label[2:4] == "--":
         raise wrong(
             f"{quoted(whole)} has `--` after two characters, which DNS reserves: `xn--` names show letters of other "
             "scripts, and can look like another customer's name.",
             "Choose a name without `--` there.",
+            None if label.startswith("xn--") else better,
         )
+
+
+def _corrected(name: str) -> Suggestion | None:
+    """Suggest the host name that is nearest to a name, None where that would be another name."""
+    latin = unicodedata.normalize("NFKD", name.strip().casefold())
+    plain = "".join(one for one in latin if not unicodedata.combining(one))
+    if not plain.isascii():
+        return None
+    joined = re.sub(r"[^a-z0-9.]+", "-", plain)
+    labels = [part.strip("-")[:LONGEST_LABEL].rstrip("-") for part in joined.split(".")]
+    better = ".".join(part for part in labels if part)
+    return write(better) if better != name else None
 
 
 def _check_labels(name: str) -> str:
     if not name:
         raise wrong("is empty.")
     if name != name.strip():
-        raise wrong(f"{quoted(name)} begins or ends with white space.", f"Write {quoted(name.strip())}.")
+        raise wrong(f"{quoted(name)} begins or ends with white space.", suggestion=_corrected(name))
     if "sk-ant-" in name:
         raise wrong("is an Anthropic API key, not a name (the value is not shown).", "Put it under `anthropicApiKey`.")
     for label in name.split("."):
@@ -96,9 +117,14 @@ def _check_id(name: str) -> str:
         raise wrong(
             f"has {len(name)} characters; at most {LONGEST_ID} are possible.",
             "Names of at most 63 characters are made from it.",
+            write(name[:LONGEST_ID].rstrip("-.")),
         )
     if name == "clawdet" or name.startswith(("clawdet-", "clawdet.")):
-        raise wrong(f"{quoted(name)} begins with `clawdet`, which marks the fleet's own parts on a server.")
+        raise wrong(
+            f"{quoted(name)} begins with `clawdet`, which marks the fleet's own parts on a server.",
+            "Choose an id that begins with another word.",
+            write(name[len("clawdet-") :]),
+        )
     return name
 
 
@@ -151,10 +177,18 @@ def _check_domain(name: str) -> str:
 
 
 def _check_email(address: str) -> str:
+    example = "Write for example `ops@clawdet.com`."
     match = _EMAIL.fullmatch(address)
     if match is None:
-        raise wrong(f"{quoted(address)} is not an e-mail address.", "Write for example `ops@clawdet.com`.")
-    _check_domain(match["domain"])
+        trimmed = write(address.strip()) if _EMAIL.fullmatch(address.strip()) else None
+        raise wrong(f"{quoted(address)} is not an e-mail address.", "" if trimmed else example, trimmed)
+    try:
+        _check_domain(match["domain"])
+    except PydanticCustomError as error:
+        context: Any = error.context
+        better: Suggestion | None = context["suggestion"]
+        whole = write(f"{address.partition('@')[0]}@{better.value}", otherwise=example) if better else None
+        raise wrong(context["message"], "" if whole else example, whole) from None
     return address
 
 

@@ -13,8 +13,8 @@ from clawdet_infra.model.claims import Claims, Entry
 from clawdet_infra.model.customer import Customer
 from clawdet_infra.model.hosts import SharedHost
 from clawdet_infra.model.names import slug_of
-from clawdet_infra.model.plan import PLANS, SYSTEM_MEMORY, PlanOverrides
-from clawdet_infra.model.problems import Problem, did_you_mean, listed, quoted
+from clawdet_infra.model.plan import PLANS, SYSTEM_MEMORY, PlanOverrides, fitting_type
+from clawdet_infra.model.problems import Problem, Suggestion, listed, meant, quoted, remove, write
 from clawdet_infra.model.servers import SERVER_TYPES
 
 Tenants = Mapping[str, list[Entry[Customer]]]
@@ -27,15 +27,19 @@ def misplaced(claims: Claims) -> Iterator[Problem]:
             yield entry.problem(
                 "host",
                 f"cannot be given: customers of the plan {entry.value.plan} have a server of their own.",
-                "Remove the line.",
+                suggestion=remove(),
             )
     if claims.hosts is None:
         return
     yield from _same_names(claims.hosts)
     hosts = {host.value.id: host for host in claims.hosts}
     tenants, homeless = _tenants(claims, tuple(hosts))
+    occupied = {name: list(tenants[name]) for name in hosts}
     for entry in homeless:
-        yield _without_place(entry, hosts, tenants, claims.plans or PlanOverrides())
+        told, place = _without_place(entry, hosts, occupied, claims.plans or PlanOverrides())
+        yield told
+        if place is not None:  # The next one is not sent to a place that is suggested here.
+            occupied[place].append(entry)
     for host in hosts.values():
         yield from _crowded(host, tenants[host.value.id])
         if claims.plans is not None and host.sound("type"):
@@ -59,23 +63,31 @@ def _tenants(claims: Claims, hosts: tuple[str, ...]) -> tuple[Tenants, list[Entr
 
 def _without_place(
     entry: Entry[Customer], hosts: Mapping[str, Entry[SharedHost]], tenants: Tenants, plans: PlanOverrides
-) -> Problem:
+) -> tuple[Problem, str | None]:
+    """Return the problem of a customer without a host, and the host that is suggested."""
     customer = entry.value
     if not hosts:
         message = "is missing, and the fleet has no shared host that a free customer could live on."
         if customer.host is not None:
             message = f"{quoted(customer.host)} is no shared host; the fleet has none."
-        return entry.problem("host", message, "Add a host under `sharedHosts`, or choose a paying plan.")
+        return entry.problem("host", message, "Add a host under `sharedHosts`, or choose a paying plan."), None
     known = {name: host for name, host in hosts.items() if host.sound("type", "capacity")}
     free = {name: _places(host, tenants[name], plans) for name, host in known.items()}
-    room = [f"{name} ({count})" for name, count in sorted(free.items()) if count > 0]
-    where = f"Free places: {listed(room)}." if room else "All hosts are full: add one under `sharedHosts`."
-    if not room and len(known) < len(hosts):
+    room = {name: count for name, count in sorted(free.items()) if count > 0}
+    where = "All hosts are full: add one under `sharedHosts`."
+    if room:
+        where = f"Free places: {listed([f'{name} ({count})' for name, count in room.items()])}."
+    elif len(known) < len(hosts):
         where = f"Known are {listed(tuple(hosts))}."
+    fitting = [name for name in room if _left(known[name], tenants[name], plans) >= _memory(entry, plans)]
     if customer.host is None:
-        return entry.problem("host", f"must be written, because the fleet has {len(hosts)} shared hosts.", where)
-    hint = f"{did_you_mean(customer.host, hosts)}{where}"
-    return entry.problem("host", f"{quoted(customer.host)} is no shared host of the fleet.", hint)
+        message, suggestion = f"must be written, because the fleet has {len(hosts)} shared hosts.", None
+        if fitting:
+            suggestion = write(max(fitting, key=room.__getitem__), "")
+    else:
+        message = f"{quoted(customer.host)} is no shared host of the fleet."
+        suggestion = meant(customer.host, fitting)
+    return entry.problem("host", message, where, suggestion), suggestion.value if suggestion else None
 
 
 def _memory(entry: Entry[Customer], plans: PlanOverrides) -> int:
@@ -86,8 +98,12 @@ def _memory(entry: Entry[Customer], plans: PlanOverrides) -> int:
 def _places(host: Entry[SharedHost], tenants: list[Entry[Customer]], plans: PlanOverrides) -> int:
     """Return how many more customers of the free plan a host can take, by count and by memory."""
     by_count = host.value.capacity - len(tenants)
-    left = SERVER_TYPES[host.value.type].memory - SYSTEM_MEMORY - sum(_memory(one, plans) for one in tenants)
-    return max(min(by_count, left // plans.plan("free").limits.memory), 0)
+    return max(min(by_count, _left(host, tenants, plans) // plans.plan("free").limits.memory), 0)
+
+
+def _left(host: Entry[SharedHost], tenants: list[Entry[Customer]], plans: PlanOverrides) -> int:
+    """Return the MiB of a host that none of its customers may take."""
+    return SERVER_TYPES[host.value.type].memory - SYSTEM_MEMORY - sum(_memory(one, plans) for one in tenants)
 
 
 def _crowded(host: Entry[SharedHost], tenants: list[Entry[Customer]]) -> Iterator[Problem]:
@@ -96,6 +112,7 @@ def _crowded(host: Entry[SharedHost], tenants: list[Entry[Customer]]) -> Iterato
             "capacity",
             f"'{host.value.id}' takes at most {host.value.capacity} of the {len(tenants)} customers that live there.",
             "Move customers by their `host`, or raise the capacity where memory allows it.",
+            write(len(tenants), ""),
         )
 
 
@@ -114,7 +131,14 @@ def _overloaded(host: Entry[SharedHost], tenants: list[Entry[Customer]], plans: 
             f"'{host.value.id}' is a {host.value.type} with {usable} MiB for customers, but its {len(tenants)} "
             f"customers may take {wanted} MiB together.",
             "Choose a larger type, or move customers by their `host`.",
+            _larger(host.value.location if host.sound("location") else None, wanted, cores),
         )
+
+
+def _larger(location: str | None, memory: int, cores: int) -> Suggestion | None:
+    """Suggest the first type with this much memory (MiB) for customers, and as many cores."""
+    fitting = location and fitting_type(location, memory, cores)
+    return write(fitting, f"The first type that fits at {location} is `{fitting}`.") if fitting else None
 
 
 def _same_names(hosts: tuple[Entry[SharedHost], ...]) -> Iterator[Problem]:
@@ -126,4 +150,5 @@ def _same_names(hosts: tuple[Entry[SharedHost], ...]) -> Iterator[Problem]:
                 "id",
                 f"'{host.value.id}' names the same server as '{first.value.id}' of {first.path}.",
                 "Each host needs an id of its own.",
+                rival=first,
             )

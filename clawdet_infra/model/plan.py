@@ -8,13 +8,14 @@ any plan may give.
 from __future__ import annotations
 
 import math
+import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import BeforeValidator
 
 from clawdet_infra.model.base import Record, one_of, whole
-from clawdet_infra.model.problems import shown, wrong
-from clawdet_infra.model.servers import ServerWish
+from clawdet_infra.model.problems import shown, write, wrong
+from clawdet_infra.model.servers import SERVER_TYPES, ServerWish
 
 LEAST_GATEWAY_MEMORY = 2048
 LEAST_BROWSER_MEMORY = 512
@@ -24,29 +25,37 @@ LEAST_PIDS, MOST_PIDS = 128, 32768
 SYSTEM_MEMORY = 768
 """MiB of a server that no container gets: the kernel's own part, systemd, sshd, dockerd and the TLS proxy."""
 
+_CORES = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3})?")
+
 PlanName = Literal["free", "pro", "enterprise"]
 
 
 def _cpus(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise wrong(f"must be a number of processor cores, but is {shown(value)}.", "Write for example 1.5.")
+        quoted_one = isinstance(value, str) and _CORES.fullmatch(value)
+        number = write(float(value), "Write it without quotes.") if quoted_one else None
+        hint = "" if number else "Write for example 1.5."
+        raise wrong(f"must be a number of processor cores, but is {shown(value)}.", hint, number)
     if not LEAST_CPUS <= value <= MOST_CPUS:
-        raise wrong(f"is {value}; it must be from {LEAST_CPUS} to {MOST_CPUS:g} processor cores.")
+        within = write(min(max(value, LEAST_CPUS), MOST_CPUS), "")
+        raise wrong(f"is {value}; it must be from {LEAST_CPUS} to {MOST_CPUS:g} processor cores.", suggestion=within)
     return float(value)
 
 
-def _gateway_memory(amount: int) -> int:
-    if amount < LEAST_GATEWAY_MEMORY:
+def _gateway_memory(amount: Any) -> Any:
+    if isinstance(amount, int) and not isinstance(amount, bool) and amount < LEAST_GATEWAY_MEMORY:
         raise wrong(
             f"{amount} MiB are under the minimum of {LEAST_GATEWAY_MEMORY} MiB for a gateway.",
             "It takes almost 1 GiB when idle, and dies in use with a heap under about 1.5 GB. The unit is MiB.",
+            write(LEAST_GATEWAY_MEMORY, ""),
         )
     return amount
 
 
 Cpus = Annotated[float, BeforeValidator(_cpus)]
 Memory = Annotated[int, whole(0, MOST_MEMORY, "MiB")]
-GatewayMemory = Annotated[Memory, AfterValidator(_gateway_memory)]
+# Of two such validators the later one is asked first.
+GatewayMemory = Annotated[int, whole(LEAST_GATEWAY_MEMORY, MOST_MEMORY, "MiB"), BeforeValidator(_gateway_memory)]
 BrowserMemory = Annotated[int, whole(LEAST_BROWSER_MEMORY, MOST_MEMORY, "MiB")]
 Pids = Annotated[int, whole(LEAST_PIDS, MOST_PIDS, "processes")]
 KnownPlan = Annotated[PlanName, one_of("plan", "free", "pro", "enterprise")]
@@ -165,3 +174,11 @@ PLANS: dict[str, Plan] = {
     )
 }
 """The built-in plans.  Pro fits the smallest server (4 GiB); enterprise brings a browser and asks for 8 GiB."""
+
+
+def fitting_type(location: str, memory: int, cpus: float) -> str | None:
+    """Return the first server type at a location with so many MiB for customers and so many cores; None for none."""
+    for name, server in SERVER_TYPES.items():
+        if location in server.locations and server.memory - SYSTEM_MEMORY >= memory and server.cores >= cpus:
+            return name
+    return None

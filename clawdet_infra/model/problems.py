@@ -10,10 +10,12 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import SecretStr
 from pydantic_core import PydanticCustomError
+
+from clawdet_infra.model.scalars import resolve
 
 LONGEST_QUOTE = 63
 MISREAD = "misread"
@@ -26,6 +28,22 @@ _SECRET_LOOKING = re.compile(r"sk-ant-|[0-9A-Fa-f]{24}|\d{6}:[A-Za-z0-9_-]{20}|P
 
 
 @dataclass(frozen=True, kw_only=True)
+class Suggestion:
+    """One edit of a configuration that solves a problem.
+
+    `field` is the path of what to edit, as in `Problem`; in the error of a validator it is relative to the wrong value.
+    `write` puts `value` there, `rename` gives the key the name `value`, `remove` takes it out.  `sentence` says so to
+    people, and `otherwise` is the advice where the edit would lead to another problem.
+    """
+
+    action: Literal["write", "rename", "remove"]
+    field: str = ""
+    value: Any = None
+    sentence: str = ""
+    otherwise: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Problem:
     """One thing that is wrong with a configuration.
 
@@ -33,11 +51,15 @@ class Problem:
     no customer is concerned.  `field` is the path as written in the stack file, such as
     `customers[2].limits.memory`, positions counted from 0 as `pulumi config set --path` counts them.  `file`, `line`
     and `column` (from 1) are known only when the problem was found in a file.  A `warning` does not stop anything.
+    `suggestion` is an edit that solves the problem, where one is known, and `hint` is what else there is to say.
+    `rival` is the path of the entry, such as `customers[0]`, that has already what this one asks for.
     """
 
     field: str
     message: str
     hint: str = ""
+    suggestion: Suggestion | None = None
+    rival: str | None = None
     customer: str | None = None
     file: str | None = None
     line: int | None = None
@@ -47,8 +69,13 @@ class Problem:
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}: " if self.file and self.line else ""
         who = f"customer {self.customer}: " if self.customer else ""
-        hint = f" {self.hint}" if self.hint else ""
-        return f"{place}{who}{self.field}: {self.message}{hint}"
+        advice = f" {self.advice}" if self.advice else ""
+        return f"{place}{who}{self.field}: {self.message}{advice}"
+
+    @property
+    def advice(self) -> str:
+        """What to do, in sentences; "" where only the message can help."""
+        return " ".join(part for part in (self.suggestion and self.suggestion.sentence, self.hint) if part)
 
 
 class ConfigurationError(Exception):
@@ -66,27 +93,62 @@ def in_order(problems: Iterable[Problem]) -> list[Problem]:
     return sorted(set(problems), key=_order)
 
 
-def wrong(message: str, hint: str = "") -> PydanticCustomError:
-    """Return what a validator raises: a broken rule with a way to mend it."""
-    return PydanticCustomError("rule", "{message}", {"message": message, "hint": hint})
+def wrong(message: str, hint: str = "", suggestion: Suggestion | None = None) -> PydanticCustomError:
+    """Return what a validator raises: a broken rule with a way to fix it."""
+    return PydanticCustomError("rule", "{message}", {"message": message, "hint": hint, "suggestion": suggestion})
 
 
 def misread(value: Any) -> PydanticCustomError:
-    """Return what a validator raises for a text that YAML has read as something else; quotes mend it."""
+    """Return what a validator raises for a text that YAML has read as something else; quotes fix it."""
     return PydanticCustomError(MISREAD, "{message}", {"message": f"must be text, but YAML reads it as {shown(value)}."})
 
 
 def unreadable() -> PydanticCustomError:
     """Return what a validator raises for an encrypted text that is no secret."""
     message = "is encrypted, but must be readable: it is no secret, and reviewers have to see it."
-    return PydanticCustomError(UNREADABLE, "{message}", {"message": message, "hint": ""})
+    return PydanticCustomError(UNREADABLE, "{message}", {"message": message, "hint": "", "suggestion": None})
 
 
-def quote_hint(written: str | None) -> str:
-    """Return how to mend a misread text; `written` is how the file has it, where that is known."""
-    if written is None or not written.isprintable() or quoted(written) != ascii(written):
-        return "Put it in quotes, as it is written in the file."
-    return f'Put it in quotes: "{written}".'
+QUOTE_IT = "Put it in quotes, as it is written in the file."
+
+
+def quoting(written: str | None) -> Suggestion | None:
+    """Suggest quotes around a misread text; `written` is how the file has it, None where that is not known."""
+    return None if written is None else write(written, f'Put it in quotes: "{written}".')
+
+
+def write(value: Any, sentence: str | None = None, *, field: str = "", otherwise: str = "") -> Suggestion | None:
+    """Suggest a value; None for a text that may be a secret, or that cannot be shown as it is.
+
+    The `sentence` is made from the value where none is given; "" where the message says it already.
+    """
+    if isinstance(value, str) and (not value or not value.isprintable() or quoted(value) != f"'{value}'"):
+        return None
+    sentence = f"Write `{_yaml(value)}`." if sentence is None else sentence
+    return Suggestion(action="write", field=field, value=value, sentence=sentence, otherwise=otherwise)
+
+
+def remove(sentence: str = "Remove the line.", *, field: str = "") -> Suggestion:
+    """Suggest to take something out."""
+    return Suggestion(action="remove", field=field, sentence=sentence)
+
+
+def meant(word: Any, known: Iterable[str], likeness: float = 0.55) -> Suggestion | None:
+    """Suggest the known word that a mistyped one most likely means; None where none is that much alike."""
+    near = nearest(word, known, likeness)
+    return write(near, f"Did you mean `{near}`?") if near else None
+
+
+def _yaml(value: Any) -> str:
+    """Return how a value is written in YAML."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case tuple():
+            return f"[{', '.join(map(_yaml, value))}]"
+        case str() if resolve(value) != value:
+            return f'"{value}"'
+    return str(value)
 
 
 def shown(value: Any) -> str:

@@ -13,7 +13,7 @@ from clawdet_infra.model.names import LONGEST_DOMAIN, can_be_certified, reserved
 from clawdet_infra.model.networks import AnyNetwork, world_of
 from clawdet_infra.model.placement import misplaced
 from clawdet_infra.model.plan import PLANS
-from clawdet_infra.model.problems import Problem, listed
+from clawdet_infra.model.problems import Problem, listed, remove, write
 from clawdet_infra.model.secrets import Encrypted, bot_of
 from clawdet_infra.model.sizing import oversized
 
@@ -36,6 +36,9 @@ def broken_rules(claims: Claims) -> list[Problem]:
     ]
 
 
+_FOR_EVER = "the id of what was deployed can never change"
+
+
 def _names(claims: Claims) -> Iterator[Problem]:
     """Yield ids, subdomains and names made from them that two customers, or a customer and a host, would share."""
     told: set[int] = set()
@@ -52,13 +55,15 @@ def _names(claims: Claims) -> Iterator[Problem]:
                 "id",
                 f"'{entry.value.id}' is already the id of {first.path}.",
                 "Each customer needs an id of its own.",
+                rival=first,
             )
         else:
             yield entry.problem(
                 "id",
                 f"'{entry.value.id}' collides with '{first.value.id}' of {first.path}: names of servers and "
                 f"directories have hyphens for dots, so both would be '{slug_of(entry.value.id)}'.",
-                "Choose another id.",
+                f"Choose another id for the newer of the two; {_FOR_EVER}.",
+                rival=first,
             )
     for host in claims.hosts or ():
         twin = slugs.get(slug_of(host.value.id)) if host.sound("id") else None
@@ -66,7 +71,8 @@ def _names(claims: Claims) -> Iterator[Problem]:
             yield host.problem(
                 "id",
                 f"'{host.value.id}' is also the id of customer {twin.named()}; both name a server.",
-                "Give the host another id.",
+                f"Give another id to the one that is newer; {_FOR_EVER}.",
+                rival=twin,
             )
     yield from _subdomains(claims, told)
 
@@ -112,14 +118,18 @@ def _subdomains(claims: Claims, told: set[int]) -> Iterator[Problem]:
         alike = by_slug.setdefault(slug_of(name), entry)
         if first is not entry:
             yield entry.problem(
-                field, f"'{name}' is already the subdomain of customer {first.named()}.", "Choose another subdomain."
+                field,
+                f"'{name}' is already the subdomain of customer {first.named()}.",
+                _other_subdomain(field),
+                rival=first,
             )
         elif alike is not entry:
             yield entry.problem(
                 field,
                 f"'{name}' collides with the subdomain '{alike.value.name}' of customer {alike.named()}: "
                 "they differ in dots and hyphens only.",
-                "Choose another subdomain.",
+                _other_subdomain(field),
+                rival=alike,
             )
     for entry, name, field in named:
         parts = name.split(".")
@@ -131,6 +141,7 @@ def _subdomains(claims: Claims, told: set[int]) -> Iterator[Problem]:
                     f"'{name}' lies below '{above}' of customer {owner.named()}, who could be taken for this one, and "
                     "whose browser sessions this one could interfere with.",
                     "Choose a subdomain that is not below another customer's.",
+                    rival=owner,
                 )
         if field == "id" and (reserved := reserved_part(name)):
             yield entry.problem(
@@ -143,8 +154,13 @@ def _subdomains(claims: Claims, told: set[int]) -> Iterator[Problem]:
             yield entry.problem(
                 field,
                 f"makes a host name of {length} characters together with the domain; DNS allows {LONGEST_DOMAIN}.",
-                "Choose a shorter subdomain.",
+                "Choose a shorter subdomain." if field == "subdomain" else "Give the customer a shorter `subdomain`.",
             )
+
+
+def _other_subdomain(field: str) -> str:
+    """Return what to do about a subdomain that is taken; a customer whose id it is keeps the id."""
+    return "Choose another subdomain." if field == "subdomain" else "Give the customer another `subdomain`."
 
 
 def _shared_tokens(claims: Claims) -> Iterator[Problem]:
@@ -171,12 +187,14 @@ def _shared_tokens(claims: Claims) -> Iterator[Problem]:
                     f"is a token of the same bot as that of customer {first.named()} (the values are not shown): "
                     f"{why[field]}.",
                     "Give each customer a bot of their own.",
+                    rival=first,
                 )
             elif first is not entry:
                 yield entry.problem(
                     field,
                     f"is the same as that of customer {first.named()} (the value is not shown): {why[field]}.",
                     "Give each customer a token of its own.",
+                    rival=first,
                 )
 
 
@@ -189,20 +207,25 @@ def _settings_without_effect(claims: Claims) -> Iterator[Problem]:
                 "tokenVersion",
                 "has no effect on a token that is written down as `gatewayToken`.",
                 "To rotate it, write another `gatewayToken` and leave `tokenVersion` out.",
+                remove(""),
             )
         if not entry.sound("plan", "release") or customer.release is None:
             continue
         if customer.release.browser is not None and not PLANS[customer.plan].browser:
-            yield entry.problem("release.browser", f"has no effect: the plan {customer.plan} has no browser.")
+            message = f"has no effect: the plan {customer.plan} has no browser."
+            yield entry.problem("release.browser", message, suggestion=remove())
     for name, plan in PLANS.items():
         override = claims.plans and getattr(claims.plans, name)
         if override and override.browser is not None and not plan.browser:
-            yield Problem(field=f"plans.{name}.browser", message=f"has no effect: the plan {name} has no browser.")
+            field = f"plans.{name}.browser"
+            message = f"has no effect: the plan {name} has no browser."
+            yield Problem(field=field, message=message, suggestion=remove(field=field))
         if override and override.server is not None and not plan.dedicated:
             yield Problem(
                 field=f"plans.{name}.server",
                 message=f"has no effect: customers of the plan {name} share hosts.",
                 hint="The types of shared hosts are written under `sharedHosts`.",
+                suggestion=remove(field=f"plans.{name}.server"),
             )
 
 
@@ -218,6 +241,7 @@ def _waves(claims: Claims) -> Iterator[Problem]:
                 "wave",
                 f"is {wave}, but the rollout has {count} wave{'s' if count > 1 else ''}, counted from 0.",
                 f"Write a number from 0 to {count - 1}, or leave it out." if count > 1 else "Write 0 or leave it out.",
+                write(count - 1, ""),
             )
 
 
@@ -249,7 +273,8 @@ def _ssh(claims: Claims) -> Iterator[Problem]:
         if not claims.ssh_open_to_world and world_of([source]):
             yield Problem(field=field, message=f"'{source}' {_open_ssh(source)}", hint=_NARROW)
         if source in sources[:position]:
-            yield Problem(field=field, message=f"'{source}' is in the list already.", hint="Remove one of them.")
+            out = remove("Remove one of them.", field=field)
+            yield Problem(field=field, message=f"'{source}' is in the list already.", suggestion=out)
     if len(sources) > MOST_SOURCES:
         yield Problem(
             field="ssh.sources",

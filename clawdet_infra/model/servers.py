@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BeforeValidator
 
 from clawdet_infra.model.base import Record, Text, text
-from clawdet_infra.model.problems import did_you_mean, listed, quoted, wrong
+from clawdet_infra.model.problems import listed, meant, quoted, write, wrong
 
 _EUROPE = ("fsn1", "nbg1", "hel1")
 _AMERICA = ("ash", "hil")
@@ -100,27 +100,32 @@ _SUCCESSORS = {
 }
 
 
+_KNOWN_TYPES = f"Known are {listed(tuple(SERVER_TYPES))}."
+
+
 def _known_type(name: str) -> str:
     if successor := _SUCCESSORS.get(name.lower()):
         raise wrong(
-            f"{quoted(name)} is a server type that Hetzner no longer sells.", f"Its successor is `{successor}`."
+            f"{quoted(name)} is a server type that Hetzner no longer sells.",
+            suggestion=write(successor, f"Its successor is `{successor}`.", otherwise=_KNOWN_TYPES),
         )
     if name not in SERVER_TYPES:
-        hint = f"{did_you_mean(name, SERVER_TYPES)}Known are {listed(tuple(SERVER_TYPES))}."
-        raise wrong(f"{quoted(name)} is no server type that this program knows.", hint)
+        message = f"{quoted(name)} is no server type that this program knows."
+        raise wrong(message, _KNOWN_TYPES, meant(name, SERVER_TYPES))
     return name
 
 
 def _known_location(name: str) -> str:
     if name not in LOCATIONS:
-        hint = f"{did_you_mean(name, LOCATIONS)}Known are {listed(LOCATIONS)}."
-        raise wrong(f"{quoted(name)} is no location of Hetzner.", hint)
+        hint = f"Known are {listed(LOCATIONS)}."
+        raise wrong(f"{quoted(name)} is no location of Hetzner.", hint, meant(name, LOCATIONS))
     return name
 
 
 def _debian_image(name: str) -> str:
     if name not in SERVER_IMAGES:
-        raise wrong(f"{quoted(name)} is no image that servers can be prepared from.", f"Write `{SERVER_IMAGES[0]}`.")
+        message = f"{quoted(name)} is no image that servers can be prepared from."
+        raise wrong(message, suggestion=write(SERVER_IMAGES[0]))
     return name
 
 
@@ -129,26 +134,31 @@ LocationName = Annotated[Text, AfterValidator(_known_location)]
 ServerImage = Annotated[Text, AfterValidator(_debian_image)]
 
 
+_PUBLIC_ADDRESS = "Write the server's public address, without a prefix length."
+
+
 def _address4(value: Any) -> Any:
-    return _address(value, IPv4Address, "203.0.113.7")
+    return _address(value, IPv4Address)
 
 
 def _address6(value: Any) -> Any:
-    return _address(value, IPv6Address, "2001:db8::7")
+    return _address(value, IPv6Address)
 
 
-def _address(value: Any, kind: type[A], example: str) -> A:
+def _address(value: Any, kind: type[A]) -> A:
     if isinstance(value, kind):
         return value
     written = str(text(value))
     if kind is IPv6Address and "%" in written:
         # The zone names a network interface of whichever machine reads it, and two spellings would be one address.
-        raise wrong(f"{quoted(written)} has a zone, which means something on one machine only.", "Leave out the `%`.")
+        plain = write(written.partition("%")[0], "Leave out the `%` and what follows.", otherwise=_PUBLIC_ADDRESS)
+        raise wrong(f"{quoted(written)} has a zone, which means something on one machine only.", suggestion=plain)
     try:
         return kind(written)
     except ValueError:
         family = "4" if kind is IPv4Address else "6"
-        raise wrong(f"{quoted(written)} is no IPv{family} address.", f"Write for example `{example}`.") from None
+        trimmed = write(written.strip()) if written != written.strip() else None
+        raise wrong(f"{quoted(written)} is no IPv{family} address.", _PUBLIC_ADDRESS, trimmed) from None
 
 
 def _host_key(line: str) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from clawdet_infra.model.fleet import Fleet
-from clawdet_infra.model.loading import CLOUD_TOKEN, examine
-from clawdet_infra.model.problems import Problem, in_order, quoted
+from clawdet_infra.model.loading import CLOUD_TOKEN, Written, examine, load_fleet
+from clawdet_infra.model.problems import ConfigurationError, Problem, Suggestion, in_order, nearest, quoted, remove
 from clawdet_infra.model.secrets import Encrypted
 from clawdet_infra.model.stackfile import StackFile, read_stack_file
 
@@ -64,17 +65,79 @@ def read_fleet(path: str | Path) -> tuple[Fleet | None, list[Problem]]:
     return None if stack.environment else fleet, in_order([*stack.problems, *_open_secrets(raw, stack), *placed])
 
 
-def misspelt_namespaces(keys: Iterable[str]) -> Iterator[Problem]:
+def read_config(
+    config: Mapping[str, str],
+    *,
+    secret: Container[str],
+    token: str | None,
+    file: Path,
+    local_cloud: Callable[[Path], dict[str, Any]],
+) -> Fleet:
+    """Return the fleet of a configuration as the engine hands it over: a text for each full key, secrets decrypted.
+
+    `secret` has the keys that are encrypted, `token` the cloud's token where the configuration has none, and `file` is
+    the stack's file, which may be missing.  `local_cloud` reads the file in which a local cloud describes itself.
+    Raises ConfigurationError with all that is wrong.
+    """
+    mark = f"{PROJECT}:"
+    names = sorted(key.removeprefix(mark) for key in config if key.startswith(mark))
+    raw = {name: decode(name, config[f"{mark}{name}"]) for name in names}
+    problems = [*_needlessly_secret(names, secret), *misspelt_namespaces(sorted(config))]
+    if isinstance(raw.get("cloud"), str) and raw["cloud"]:
+        try:
+            raw["cloud"] = local_cloud(file.parent / raw["cloud"])
+        except ConfigurationError as error:
+            problems += error.problems
+            raw["cloud"] = {"token": Encrypted()}
+    try:
+        fleet = load_fleet(raw, token=token, written=_written_in(file))
+    except ConfigurationError as error:
+        problems += error.problems
+    if problems:
+        raise ConfigurationError(problems)
+    return fleet
+
+
+def _needlessly_secret(names: Iterable[str], secret: Container[str]) -> Iterator[Problem]:
+    """Yield problems for encrypted settings that everyone will see: in host names, labels or the preview."""
+    for name in names:
+        if f"{PROJECT}:{name}" in secret and name not in MAY_HOLD_SECRETS:
+            message = "is encrypted, but must be readable: it is no secret, and reviewers have to see it."
+            yield Problem(field=name, message=message, hint="Set it again with `pulumi config set --plaintext`.")
+
+
+def _written_in(file: Path) -> Written:
+    """Return what gives the text that a value has in a stack's file, which is read when it is asked."""
+
+    @functools.cache
+    def texts() -> Mapping[str, str]:
+        try:
+            return read_stack_file(file, PROJECT).written
+        except OSError:
+            return {}
+
+    return lambda path: texts().get(f"{PROJECT}:{path}")
+
+
+def misspelt_namespaces(keys: Collection[str]) -> Iterator[Problem]:
     """Yield the keys of a stack whose namespace nobody reads, but resembles one that this program reads."""
     for key in keys:
         namespace, _, name = key.partition(":")
-        meant = get_close_matches(namespace.casefold(), NAMESPACES, n=1, cutoff=0.8)
-        if meant and namespace not in NAMESPACES:
+        near = get_close_matches(namespace.casefold(), NAMESPACES, n=1, cutoff=0.8)
+        if near and namespace not in NAMESPACES:
+            meant = f"{near[0]}:{_known_key(name) if near[0] == PROJECT else name}"
             yield Problem(
                 field=key,
                 message=f"is in the namespace {quoted(namespace)}, which nothing reads.",
-                hint=f"Did you mean `{meant[0]}:{name}`?",
+                suggestion=remove(f"`{meant}` is there already, so remove this line.", field=key)
+                if meant in keys
+                else Suggestion(action="rename", field=key, value=meant, sentence=f"Did you mean `{meant}`?"),
             )
+
+
+def _known_key(name: str) -> str:
+    known = [field.alias or own for own, field in Fleet.model_fields.items()]
+    return name if name in known else nearest(name, known) or name
 
 
 def _not_in_the_file(stack: StackFile) -> Iterator[Problem]:
@@ -113,8 +176,8 @@ def _raw(stack: StackFile) -> dict[str, Any]:
     for key, value in stack.config.items():
         namespace, _, name = key.partition(":")
         if namespace == PROJECT:
-            plain = isinstance(value, int | float) and not isinstance(value, bool)
-            raw[name] = decode(name, str(value)) if plain or isinstance(value, str) else value
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            raw[name] = decode(name, text) if isinstance(value, str | int | float) else value
     if isinstance(raw.get("cloud"), str):
         # The path of a file that the local cloud writes when it is up; the file says where the cloud answers.
         raw["cloud"] = {"endpoint": "http://localhost"}

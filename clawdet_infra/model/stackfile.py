@@ -1,21 +1,19 @@
 """Reading a stack file (`Pulumi.<stack>.yaml`) without the engine, with the place of each value.
 
-Values are resolved as the engine resolves them, which is not as PyYAML does: only true and false are truth values,
-so `id: no` is the text "no", and 010 is 8.  What is still encrypted (`{secure: …}`) becomes `Encrypted`.
+Values are resolved as the engine resolves them, which is not as PyYAML does; see `scalars`.  What is still encrypted
+(`{secure: …}`) becomes `Encrypted`.
 """
 
 from __future__ import annotations
 
-import math
-import re
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from clawdet_infra.model.problems import Problem, quoted
+from clawdet_infra.model.scalars import resolve
 from clawdet_infra.model.secrets import Encrypted
 
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -26,16 +24,6 @@ MOST_VALUES = 1_000_000
 """Aliases can make a short file mean an endless one."""
 
 _STANDARD = "tag:yaml.org,2002:"
-_TRUTHS = {word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")}
-_NOTHING = {"", "~", "null", "Null", "NULL"}
-_OTHERS = {f"{sign}.{word}": float(f"{sign}inf") for sign in ("", "+", "-") for word in ("inf", "Inf", "INF")}
-_INTEGER = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|0|[1-9][0-9]*)")
-_DATE = re.compile(
-    r"(?P<year>[0-9]{4})-(?P<month>[0-9]{1,2})-(?P<day>[0-9]{1,2})"
-    r"(?:(?P<joint>[Tt ])(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{1,2}):(?P<second>[0-9]{1,2})"
-    r"(?:[.,](?P<fraction>[0-9]+))?(?P<zone>Z|[+-][0-9]{2}:[0-9]{2})?)?"
-)
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 
 
 @dataclass
@@ -74,18 +62,31 @@ def read_stack_file(path: Path, project: str) -> StackFile:
     """
     stack = StackFile(str(path))
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8-sig"), Loader)
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         stack.problem("config", "cannot be read: the file is not UTF-8 text.")
         return stack
+    try:
+        root = yaml.compose(text, Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        said = quoted(str(getattr(error, "problem", None) or "broken"))
         place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        if tab := _tab_before(text, place[0]):
+            message = "cannot be read: the line begins with a tab, and YAML takes spaces only."
+            stack.problem("config", message, "Write spaces for the tab.", place=tab)
+            return stack
+        said = quoted(str(getattr(error, "problem", None) or "broken"))
         stack.problem("config", f"cannot be read: it is not valid YAML ({said.strip(chr(39))}).", place=place)
         return stack
     _Reader(stack, project).document(root)
     return stack
+
+
+def _tab_before(text: str, line: int) -> Place | None:
+    """Return the first tab in the indentation of a line; None where it has none."""
+    written = text.splitlines()[line - 1] if line <= len(text.splitlines()) else ""
+    indentation = written[: len(written) - len(written.lstrip())]
+    return (line, indentation.index("\t") + 1) if "\t" in indentation else None
 
 
 class _Reader:
@@ -183,43 +184,9 @@ def _is_text_by_tag(tag: str, text: str) -> bool:
     return bool(resolver.resolve(yaml.ScalarNode, text, (True, False)) != tag)
 
 
-def _date(text: str) -> str | None:
-    """Return what the engine makes of a text that it reads as a date; None for any other text."""
-    match = _DATE.fullmatch(text)
-    # With a zone a date is joined to its time by a T, without one by a space.
-    if match is None or (match["joint"] and (match["joint"] == " ") != (match["zone"] is None)):
-        return None
-    parts = ("year", "month", "day", "hour", "minute", "second")
-    year, month, day, hour, minute, second = (int(match[part] or 0) for part in parts)
-    try:
-        moment = datetime(year, month, day, hour, minute, second)
-    except ValueError:
-        return None
-    fraction = (match["fraction"] or "")[:9].rstrip("0")
-    zone = re.sub("[+-]00:00", "Z", match["zone"] or "Z").replace(":", "")
-    return f"{moment:%Y-%m-%d %H:%M:%S}{fraction and f'.{fraction}'} {'+0000 UTC' if zone == 'Z' else f'{zone} {zone}'}"
-
-
 def scalar(node: yaml.ScalarNode) -> Any:
     """Return the value of a scalar as the engine's YAML reader resolves it."""
     text = str(node.value)
     if node.style or _is_text_by_tag(node.tag, text):
         return text
-    if (date := _date(text)) is not None:
-        return date
-    if text in _TRUTHS:
-        return _TRUTHS[text]
-    if text in _NOTHING:
-        return None
-    if text in _OTHERS:
-        return _OTHERS[text]
-    digits = text.replace("_", "") if text[:1].isdigit() or text[:1] in "+-." else text
-    if _INTEGER.fullmatch(digits):
-        sign, bare = (-1, digits[1:]) if digits[0] == "-" else (1, digits.removeprefix("+"))
-        octal = len(bare) > 1 and bare[0] == "0" and bare[1].isdigit()
-        return sign * (int(bare, 8) if octal else int(bare, 0))
-    if _FLOAT.fullmatch(digits):
-        number = float(digits)
-        # The engine hands numbers on as JSON, where 3072.0 is written as 3072.
-        return int(number) if math.isfinite(number) and number.is_integer() and abs(number) < 1e21 else number
-    return text
+    return resolve(text)

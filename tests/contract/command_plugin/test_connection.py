@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -75,6 +76,15 @@ def test_the_agent_helps_where_the_private_key_does_not(stack: Stack, sshd: Sshd
     stranger = sshd.keys.private("stranger")
     run = stack.up(hello(sshd.connection(private_key=stranger, agent_socket_path=str(agent))))
     assert run.outputs == {"stdout": "hello"}
+
+
+@pytest.mark.usefixtures("built_here")
+def test_an_agent_that_is_gone_does_not_matter_where_a_key_is_given(stack: Stack, sshd: Sshd, tmp_path: Path) -> None:
+    left = tmp_path / "left"
+    with socket.socket(socket.AF_UNIX) as agent:
+        agent.bind(str(left))
+    stack.environment["SSH_AUTH_SOCK"] = str(left)
+    assert stack.up(hello(sshd.connection())).outputs == {"stdout": "hello"}
 
 
 @pytest.fixture

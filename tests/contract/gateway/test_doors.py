@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from http.client import HTTPResponse
 from itertools import product
 from pathlib import Path
 
 import pytest
 
 from tests.contract.gateway.containers import TOKEN, Docker, Lab, Service
-from tests.contract.gateway.doors import PROXY, Door, Doors, upgrade
+from tests.contract.gateway.doors import PROXY, Door, Doors, Reply, upgrade
 
 pytestmark = [pytest.mark.cloud, pytest.mark.xdist_group("gateway"), pytest.mark.timeout(900)]
 
@@ -227,3 +228,30 @@ def test_a_wrong_password_costs_the_connection_and_next_to_no_time(every: dict[s
     assert set(found) == {401}
     assert set(probes) == {200}
     assert time.monotonic() - begun < 15, "a slow hash would take a minute for these"
+
+
+SLOW_UPLOAD_SECONDS = 64
+"""Longer than proxies usually wait for a body."""
+
+
+def upload_slowly(door: Door) -> Reply:
+    """Send a request whose body takes a while, a piece at a time."""
+    body = b'{"tool": "sessions_list"}'
+    head = f"POST /tools/invoke HTTP/1.1\r\nHost: {door.host}\r\n{RIGHT_TOKEN}\r\nContent-Length: {len(body)}\r\n\r\n"
+    with door.connect() as connection:
+        connection.sendall(head.encode())
+        for piece in (body[:8], body[8:16], body[16:]):
+            connection.sendall(piece)
+            if piece != body[16:]:
+                time.sleep(SLOW_UPLOAD_SECONDS / 2)
+        answer = HTTPResponse(connection, method="POST")
+        answer.begin()
+        return Reply(answer.status, "", answer.read(), answer.will_close)
+
+
+def test_an_upload_that_takes_more_than_a_minute_arrives(every: dict[str, Door]) -> None:
+    with ThreadPoolExecutor(len(every)) as pool:
+        replies = dict(zip(every, pool.map(upload_slowly, every.values()), strict=True))
+    for name, reply in replies.items():
+        assert reply.status == 200, f"{name}: {reply}"
+        assert json.loads(reply.body)["ok"]

@@ -93,7 +93,8 @@ def test_a_second_customer_with_the_same_id_is_told_once():
 def test_ids_that_give_the_same_server_name_are_told():
     assert complaint(fleet(customer("a.b"), customer("a-b"))) == (
         "customer a-b: customers[1].id: 'a-b' collides with 'a.b' of customers[0]: names of servers and directories "
-        "have hyphens for dots, so both would be 'a-b'. Choose another id."
+        "have hyphens for dots, so both would be 'a-b'. Choose another id for the newer of the two; the "
+        "id of what was deployed can never change."
     )
 
 
@@ -151,7 +152,7 @@ def test_a_wave_that_the_rollout_does_not_have_is_told():
         ("wave", -1, "is -1; it must be from 0 to 9."),
         ("wave", "0", "must be a whole number, but is '0'. Write it without quotes and without a unit."),
         ("tokenVersion", 0, "is 0; it must be from 1 to 1000000."),
-        ("tokenVersion", True, "must be a whole number, but is the truth value true. Write it without quotes and without a unit."),
+        ("tokenVersion", True, "must be a whole number, but is the truth value true. Write a number from 1 to 1000000, without quotes and without a unit."),
         ("protect", "yes", "must be true or false, but is 'yes'. Write true or false, without quotes."),
         ("protect", 1, "must be true or false, but is the number 1. Write true or false, without quotes."),
         ("authPassword", "derive", "'derive' is no kind of password. Did you mean `derived`? Known are derived and independent."),
@@ -222,8 +223,8 @@ def test_more_sources_than_a_firewall_rule_takes_are_told():
         ("zone", True, 'must be text, but YAML reads it as the truth value true. Put it in quotes, as it is written in the file.'),
         ("protect", "true", "must be true or false, but is 'true'. Write true or false, without quotes."),
         ("release", None, "must be a mapping, but is empty. Its keys are gateway, proxy and browser."),
-        ("acmeMail", "x", "is not a known key. Did you mean `acmeEmail`? Known are domain, zone, cloud, acmeEmail, release, server, ssh, rollout, sharedHosts, plans, customers and protect."),
-        ("customer", [], "is not a known key. Did you mean `customers`? Known are domain, zone, cloud, acmeEmail, release, server, ssh, rollout, sharedHosts, plans, customers and protect."),
+        ("acmeMail", "x", "is not a known key. Did you mean `acmeEmail`? That is there already, so remove this line. Known are domain, zone, cloud, acmeEmail, release, server, ssh, rollout, sharedHosts, plans, customers and protect."),
+        ("customer", [], "is not a known key. Did you mean `customers`? That is there already, so remove this line. Known are domain, zone, cloud, acmeEmail, release, server, ssh, rollout, sharedHosts, plans, customers and protect."),
     ],
 )  # fmt: skip
 def test_a_bad_setting_of_the_fleet_is_told(field, value, message):
@@ -240,7 +241,7 @@ def test_a_bad_setting_of_the_fleet_is_told(field, value, message):
         ("resolver", "127.0.0.1:99999", "'127.0.0.1:99999' is not an address and a port. Write for example `127.0.0.1:8453`."),
         ("imagePrefix", "10.1.0.1:5000", "'10.1.0.1:5000' does not end with a slash. Write `10.1.0.1:5000/`."),
         ("imagePrefix", "A b/", "'A b/' cannot begin an image reference. Write for example `10.1.0.1:5000/`."),
-        ("acme", {"directory": "http://x/dir"}, "'http://x/dir' is not an https:// address; ACME is spoken over HTTPS only."),
+        ("acme", {"directory": "http://x/dir"}, "'http://x/dir' is not an https:// address; ACME is spoken over HTTPS only. Write `https://x/dir`."),
     ],
 )  # fmt: skip
 def test_a_bad_way_to_reach_the_cloud_is_told(field, value, message):

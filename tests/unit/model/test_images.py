@@ -73,7 +73,7 @@ def test_what_is_no_reference_is_refused(reference):
             "has the tag `latest`, which moves: two customers could run different images, and no preview would show "
             "an upgrade. Name a version that does not move.",
         ),
-        ("https://ghcr.io/a:1", f"is a web address, not an image reference. {EXAMPLE}"),
+        ("https://ghcr.io/a:1", "is a web address, not an image reference. Write `ghcr.io/a:1`."),
         ("Caddy:2", f"'Caddy:2' is not an image reference. {EXAMPLE}"),
         (
             "a@sha512:" + "a" * 128,
@@ -101,7 +101,7 @@ def test_the_images_of_one_customer_are_judged_like_those_of_the_fleet():
 
 def test_a_browser_for_a_plan_without_one_is_refused():
     assert complaint(fleet(customer(release={"browser": "a:1"}))) == (
-        "customer user123: customers[0].release.browser: has no effect: the plan pro has no browser."
+        "customer user123: customers[0].release.browser: has no effect: the plan pro has no browser. Remove the line."
     )
 
 

@@ -115,8 +115,9 @@ def test_the_order_of_keys_in_the_file_does_not_change_what_is_told(shuffle: ran
     ],
 )
 def test_an_unknown_key_is_told_with_the_nearest_known_one(key, near):
+    there = "That is there already, so remove this line. " if near in customer() else ""
     assert complaint(fleet(customer(**{key: "x"}))) == (
-        f"customer user123: customers[0].{key}: is not a known key. Did you mean `{near}`? Known are id, plan, "
+        f"customer user123: customers[0].{key}: is not a known key. Did you mean `{near}`? {there}Known are id, plan, "
         "subdomain, anthropicApiKey, telegramBotToken, gatewayToken, tokenVersion, authPassword, server, "
         "existingServer, host, limits, wave, release and protect."
     )

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from clawdet_infra.model import load_fleet, slug_of
 from tests.unit.model.samples import complaint, complaints, customer, fleet
 
-NOT_A_HOST_NAME = "is not a host name. Use a-z, 0-9 and hyphens; begin and end each part with a letter or a digit."
+FORM = "Use a-z, 0-9 and hyphens; begin and end each part with a letter or a digit."
+FLEETS_OWN = "begins with `clawdet`, which marks the fleet's own parts on a server. "
+NOT_IN_HOST_NAMES = "which host names do not have."
 
 
 IN_QUOTES = "Put it in quotes, as it is written in the file."
@@ -26,18 +28,20 @@ def test_good_ids_are_taken_as_they_are(name):
     ("name", "message"),
     [
         ("", "is empty."),
-        ("Alice", "'Alice' has upper-case letters. Write 'alice'."),
-        ("-a", f"'-a' {NOT_A_HOST_NAME}"),
-        ("a-", f"'a-' {NOT_A_HOST_NAME}"),
-        ("al ice", f"'al ice' {NOT_A_HOST_NAME}"),
-        ("a_b", f"'a_b' {NOT_A_HOST_NAME}"),
-        ("a/../b", f"'a/../b' {NOT_A_HOST_NAME}"),
-        ("$(id)", f"'$(id)' {NOT_A_HOST_NAME}"),
-        ("ali\nce", f"'ali\\nce' {NOT_A_HOST_NAME}"),
-        (" alice", "' alice' begins or ends with white space. Write 'alice'."),
-        ("alice\n", "'alice\\n' begins or ends with white space. Write 'alice'."),
-        (".a", "'.a' begins or ends with a dot, or has two in a row."),
-        ("a..b", "'a..b' begins or ends with a dot, or has two in a row."),
+        ("Alice", "'Alice' has upper-case letters. Write `alice`."),
+        ("-a", f"'-a' is not a host name. Write `a`. {FORM}"),
+        ("a-", f"'a-' is not a host name. Write `a`. {FORM}"),
+        ("al ice", f"'al ice' has a space, {NOT_IN_HOST_NAMES} Write `al-ice`. {FORM}"),
+        ("a_b", f"'a_b' has an underscore, {NOT_IN_HOST_NAMES} Write `a-b`. {FORM}"),
+        ("a\tb", f"'a\\tb' has a tab, {NOT_IN_HOST_NAMES} Write `a-b`. {FORM}"),
+        ("Acme_Corp", "'Acme_Corp' has upper-case letters. Write `acme-corp`."),
+        ("a/../b", f"'a/../b' has '/', {NOT_IN_HOST_NAMES} Write `a.b`. {FORM}"),
+        ("$(id)", f"'$(id)' has '$', '(' and ')', {NOT_IN_HOST_NAMES} {FORM}"),
+        ("ali\nce", f"'ali\\nce' has a line break, {NOT_IN_HOST_NAMES} Write `ali-ce`. {FORM}"),
+        (" alice", "' alice' begins or ends with white space. Write `alice`."),
+        ("alice\n", "'alice\\n' begins or ends with white space. Write `alice`."),
+        (".a", "'.a' begins or ends with a dot, or has two in a row. Write `a`."),
+        ("a..b", "'a..b' begins or ends with a dot, or has two in a row. Write `a.b`."),
         (
             "\u0430lice",
             "'\\u0430lice' has a character outside a-z, 0-9 and the hyphen: cyrillic small letter a. Letters of other "
@@ -50,8 +54,8 @@ def test_good_ids_are_taken_as_they_are(name):
         ),
         ("a" * 51, "has 51 characters; at most 50 are possible. Names of at most 63 characters are made from it."),
         ("a" * 64, "has a part of 64 characters; DNS allows 63."),
-        ("clawdet", "'clawdet' begins with `clawdet`, which marks the fleet's own parts on a server."),
-        ("clawdet-edge", "'clawdet-edge' begins with `clawdet`, which marks the fleet's own parts on a server."),
+        ("clawdet", f"'clawdet' {FLEETS_OWN}Choose an id that begins with another word."),
+        ("clawdet-edge", f"'clawdet-edge' {FLEETS_OWN}Write `edge`. Choose an id that begins with another word."),
         (
             "sk-ant-api03-abcdefghijklmnopqrst",
             "is an Anthropic API key, not a name (the value is not shown). Put it under `anthropicApiKey`.",
@@ -108,9 +112,9 @@ def test_a_reserved_word_elsewhere_in_a_name_is_fine(name):
 
 @pytest.mark.parametrize("name", ["_acme-challenge", "_dmarc", "*", "*.alice"])
 def test_names_that_only_software_uses_are_no_host_names(name):
-    assert complaint(fleet(customer(subdomain=name))) == (
-        f"customer user123: customers[0].subdomain: '{name}' {NOT_A_HOST_NAME}"
-    )
+    told = complaint(fleet(customer(subdomain=name)))
+    assert told.startswith(f"customer user123: customers[0].subdomain: '{name}' has ")
+    assert NOT_IN_HOST_NAMES in told
 
 
 def test_a_subdomain_has_to_fit_into_a_host_name_together_with_the_domain():
@@ -126,9 +130,9 @@ def test_a_subdomain_has_to_fit_into_a_host_name_together_with_the_domain():
     ("value", "message"),
     [
         ("localhost", "'localhost' is not a domain: it has no dot. Write for example `clawdet.com`."),
-        ("clawdet.com.", "'clawdet.com.' begins or ends with a dot, or has two in a row."),
+        ("clawdet.com.", "'clawdet.com.' begins or ends with a dot, or has two in a row. Write `clawdet.com`."),
         ("10.0.0.1", "'10.0.0.1' ends with a number, so it reads as an address."),
-        ("Clawdet.com", "'Clawdet.com' has upper-case letters. Write 'clawdet.com'."),
+        ("Clawdet.com", "'Clawdet.com' has upper-case letters. Write `clawdet.com`."),
         (".".join(["a" * 60] * 5), "has 304 characters; DNS allows 253."),
         (None, "is empty. Write a value, or leave the line out where it is optional."),
     ],
@@ -146,7 +150,7 @@ def test_a_bad_email_address_is_told(value):
 
 def test_the_domain_of_an_email_address_is_judged_too():
     assert complaint(fleet(acmeEmail="ops@localhost")) == (
-        "acmeEmail: 'localhost' is not a domain: it has no dot. Write for example `clawdet.com`."
+        "acmeEmail: 'localhost' is not a domain: it has no dot. Write for example `ops@clawdet.com`."
     )
 
 

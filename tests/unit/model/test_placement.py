@@ -79,7 +79,7 @@ def test_a_host_with_less_memory_than_its_customers_may_take_is_told():
     entries = [free(f"c{number}") for number in range(4)]
     assert complaint(fleet(*entries, sharedHosts=[host("one", type="cx33")])) == (
         "sharedHosts[0].type: 'one' is a cx33 with 7424 MiB for customers, but its 4 customers may take 8192 MiB "
-        "together. Choose a larger type, or move customers by their `host`."
+        "together. The first type that fits at fsn1 is `cx43`. Choose a larger type, or move customers by their `host`."
     )
 
 
@@ -115,7 +115,7 @@ def test_a_free_customer_may_not_have_a_server():
 def test_a_host_and_a_customer_may_not_name_the_same_server():
     assert complaint(fleet(free("a.b"), sharedHosts=[host("a-b")])) == (
         "sharedHosts[0].id: 'a-b' is also the id of customer a.b (customers[0]); both name a server. "
-        "Give the host another id."
+        "Give another id to the one that is newer; the id of what was deployed can never change."
     )
 
 
@@ -127,7 +127,8 @@ def test_two_hosts_may_not_name_the_same_server():
 
 def test_a_host_that_hetzner_does_not_sell_there_is_told():
     assert complaint(fleet(sharedHosts=[host("one", location="ash")])) == (
-        "sharedHosts[0].location: Hetzner sells no cx43 at ash. It is sold at fsn1, nbg1 and hel1."
+        "sharedHosts[0].location: Hetzner sells no cx43 at ash. The first type that fits at ash is cpx41. "
+        "It is sold at fsn1, nbg1 and hel1."
     )
 
 
@@ -153,4 +154,4 @@ def test_mistakes_of_a_host_do_not_hide_those_of_its_customers():
 
 def test_hosts_without_a_usable_id_make_no_customer_homeless():
     found = complaints(fleet(free("alice", host="one"), sharedHosts=[host("One")]))
-    assert found == ["sharedHosts[0].id: 'One' has upper-case letters. Write 'one'."], "one mistake, one message"
+    assert found == ["sharedHosts[0].id: 'One' has upper-case letters. Write `one`."], "one mistake, one message"

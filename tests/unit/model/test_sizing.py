@@ -35,11 +35,11 @@ def test_a_plan_may_not_go_under_the_minimum_either():
     ("limits", "message"),
     [
         ({"memory": "2048"}, "memory: must be a whole number of MiB, but is '2048'. Write it without quotes and without a unit."),
-        ({"memory": "3g"}, "memory: must be a whole number of MiB, but is '3g'. Write it without quotes and without a unit."),
-        ({"memory": True}, "memory: must be a whole number of MiB, but is the truth value true. Write it without quotes and without a unit."),
-        ({"memory": 2048.5}, "memory: must be a whole number of MiB, but is the number 2048.5. Write it without quotes and without a unit."),
-        ({"memory": 10**9}, "memory: is 1000000000; it must be from 0 to 196608 MiB."),
-        ({"cpus": "1"}, "cpus: must be a number of processor cores, but is '1'. Write for example 1.5."),
+        ({"memory": "3g"}, "memory: must be a whole number of MiB, but is '3g'. Write a number from 2048 to 196608, without quotes and without a unit."),
+        ({"memory": True}, "memory: must be a whole number of MiB, but is the truth value true. Write a number from 2048 to 196608, without quotes and without a unit."),
+        ({"memory": 2048.5}, "memory: must be a whole number of MiB, but is the number 2048.5. Write a number from 2048 to 196608, without quotes and without a unit."),
+        ({"memory": 10**9}, "memory: is 1000000000; it must be from 2048 to 196608 MiB. No type at fsn1 fits; lower the limits."),
+        ({"cpus": "1"}, "cpus: must be a number of processor cores, but is '1'. Write it without quotes."),
         ({"cpus": True}, "cpus: must be a number of processor cores, but is the truth value true. Write for example 1.5."),
         ({"cpus": float("nan")}, "cpus: must be a number of processor cores, but is the number nan. Write for example 1.5."),
         ({"cpus": 0.1}, "cpus: is 0.1; it must be from 0.25 to 48 processor cores."),
@@ -123,7 +123,7 @@ def test_plans_that_nobody_has_are_not_judged_against_the_server():
         ({"type": "cx99"}, f"server.type: 'cx99' is no server type that this program knows. Known are {TYPES}."),
         ({"type": "cx-33"}, f"server.type: 'cx-33' is no server type that this program knows. Did you mean `cx33`? Known are {TYPES}."),
         ({"location": "fsn"}, "server.location: 'fsn' is no location of Hetzner. Did you mean `fsn1`? Known are fsn1, nbg1, hel1, ash, hil and sin."),
-        ({"location": "ash"}, "server: Hetzner sells no cx23 at ash. It is sold at fsn1, nbg1 and hel1."),
+        ({"location": "ash"}, "server: Hetzner sells no cx23 at ash. The first type that fits at ash is cpx21. It is sold at fsn1, nbg1 and hel1."),
         ({"image": "debian-13"}, "server.image: is not a known key. Known are type and location."),
         (["cx33"], "server: must be a mapping, but is a list. Its keys are type and location."),
     ],
@@ -136,7 +136,7 @@ def test_a_plan_whose_server_is_not_sold_at_the_fleets_location_is_told():
     found = complaint(fleet(customer(plan="enterprise"), server={"type": "cpx21", "location": "ash"}))
     assert found == (
         "plans.enterprise.server: for the plan enterprise: Hetzner sells no cx33 at ash. "
-        "It is sold at fsn1, nbg1 and hel1."
+        "The first type that fits at ash is cpx31. It is sold at fsn1, nbg1 and hel1."
     )
 
 
@@ -161,9 +161,11 @@ def test_a_type_that_is_no_longer_sold_is_told_with_its_successor(old, successor
 def test_the_successor_of_a_type_at_a_location_is_named():
     (_, told) = complaints(fleet(customer(server={"type": "cpx11", "location": "fsn1"})))
     assert told == (
-        "customer user123: customers[0].server: Hetzner sells no cpx11 at fsn1. Its successor there is `cpx12`. "
-        "It is sold at ash and hil."
+        "customer user123: customers[0].server: Hetzner sells no cpx11 at fsn1. Its successor there, cpx12, is "
+        "too small. The first type that fits at fsn1 is cx23. It is sold at ash and hil."
     )
+    told = complaint(fleet(customer(server={"type": "cpx21", "location": "fsn1"})))
+    assert "Its successor there is `cpx22`. It is sold at" in told
 
 
 def test_a_wish_for_another_type_keeps_the_location():
@@ -175,9 +177,9 @@ def test_a_wish_for_another_type_keeps_the_location():
 def test_settings_of_a_plan_that_would_do_nothing_are_told():
     plans = {"pro": {"browser": {"memory": 1024}}, "free": {"server": {"type": "cx33"}}}
     assert complaints(fleet(plans=plans)) == [
-        "plans.free.server: has no effect: customers of the plan free share hosts. The types of shared hosts are "
-        "written under `sharedHosts`.",
-        "plans.pro.browser: has no effect: the plan pro has no browser.",
+        "plans.free.server: has no effect: customers of the plan free share hosts. Remove the line. The types of "
+        "shared hosts are written under `sharedHosts`.",
+        "plans.pro.browser: has no effect: the plan pro has no browser. Remove the line.",
     ]
 
 

@@ -13,6 +13,7 @@ import yaml
 from clawdet_infra.model import check_file, read_fleet
 from tests.unit.model.samples import customer, fleet
 
+FORM = "Use a-z, 0-9 and hyphens; begin and end each part with a letter or a digit."
 SECURE = {"secure": "v1:AAAA:BBBB"}
 
 GOOD = """\
@@ -108,11 +109,11 @@ def test_a_truth_value_in_quotes_is_one_for_the_engine_as_well(check):
     ("written", "message"),
     [
         ("id: 123", 'must be text, but YAML reads it as the number 123. Put it in quotes: "123".'),
-        ("id: 1_0", 'must be text, but YAML reads it as the number 10. Put it in quotes: "1_0".'),
+        ("id: 1_0", "must be text, but YAML reads it as the number 10. Write `1-0`. " + FORM),
         ("id: 0123", 'must be text, but YAML reads it as the number 83. Put it in quotes: "0123".'),
         ("id: 12.50", 'must be text, but YAML reads it as the number 12.5. Put it in quotes: "12.50".'),
         ("id: 2024-1-5", 'must be text, but YAML reads it as a date. Put it in quotes: "2024-1-5".'),
-        ("id: True", 'must be text, but YAML reads it as the truth value true. Put it in quotes: "True".'),
+        ("id: True", 'must be text, but YAML reads it as the truth value true. Write `"true"`.'),
         ("id: true", 'must be text, but YAML reads it as the truth value true. Put it in quotes: "true".'),
         ("id: ~", "is empty. Write a value, or leave the line out where it is optional."),
         ("id:", "is empty. Write a value, or leave the line out where it is optional."),
@@ -196,15 +197,20 @@ def test_settings_of_an_environment_are_not_missed_in_the_file(tmp_path):
     assert [one.field for one in check_file(path) if not one.warning] == ["ssh.sources[0]"], "what is there is judged"
 
 
-@pytest.mark.parametrize("key", ["Clawdet:zone", "clawdett:zone", "hcIoud:token"])
-def test_a_namespace_that_resembles_ours_is_told(check, key):
+@pytest.mark.parametrize(
+    ("key", "advice"),
+    [
+        ("Clawdet:zone", "Did you mean `clawdet:zone`?"),
+        ("clawdett:zone", "Did you mean `clawdet:zone`?"),
+        ("Clawdet:zonee", "Did you mean `clawdet:zone`?"),
+        ("hcIoud:endpoint", "Did you mean `hcloud:endpoint`?"),
+        ("hcIoud:token", "`hcloud:token` is there already, so remove this line."),
+    ],
+)
+def test_a_namespace_that_resembles_ours_is_told(check, key, advice):
     (told,) = check(f"{GOOD}  {key}: existing\n")
-    namespace, _, name = key.partition(":")
-    meant = "hcloud" if namespace[0] == "h" else "clawdet"
-    assert told == (
-        f"Pulumi.test.yaml:18: {key}: is in the namespace '{namespace}', which nothing reads. "
-        f"Did you mean `{meant}:{name}`?"
-    )
+    namespace = key.partition(":")[0]
+    assert told == f"Pulumi.test.yaml:18: {key}: is in the namespace '{namespace}', which nothing reads. {advice}"
 
 
 def test_customers_as_a_mapping_are_one_message_with_its_line(check):

@@ -74,6 +74,19 @@ def test_the_tenants_proxy_speaks_plain_http_to_the_edge_alone() -> None:
     assert "header_up X-Forwarded-For {client_ip}" in text
 
 
+SLOWEST_LINE = 2_000_000 / 8
+"""Bytes a second of a slow line's upload."""
+
+
+@pytest.mark.parametrize("plan", ["free", "pro", "enterprise", "edge"])
+def test_the_largest_upload_arrives_in_time_over_a_slow_line(plan: str) -> None:
+    text = edge() if plan == "edge" else caddyfile(plan)
+    (megabytes,) = re.findall(r"max_size (\d+)MB", text)
+    (minutes,) = re.findall(r"\t\t\tread_body (\d+)m\n", text)
+    assert int(megabytes) * 1e6 / SLOWEST_LINE <= int(minutes) * 60
+    assert "\t\ttimeouts {\n\t\t\tread_header 10s\n" in text
+
+
 @pytest.mark.parametrize("plan", ["free", "pro", "enterprise", "edge"])
 def test_the_health_check_of_a_proxy_is_answered_in_its_container_only(plan: str) -> None:
     text = edge() if plan == "edge" else caddyfile(plan)

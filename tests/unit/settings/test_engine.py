@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
+import os
+import random
 from pathlib import Path
 
 import pytest
+import yaml
 
-from clawdet_infra.model import check_file
+from clawdet_infra.model import check_file, decode
+from clawdet_infra.model.problems import DATE
+from clawdet_infra.model.scalars import resolve
+from clawdet_infra.model.source import _raw
 from clawdet_infra.model.stackfile import read_stack_file
 from clawdet_infra.passphrase import EXAMPLE
 from tests.support.stack import Stack
@@ -43,6 +50,82 @@ def test_a_stack_file_means_the_same_to_us_and_to_the_engine(stack):
     theirs = json.loads(shown[shown.index("{") :])["clawdet:x"]["objectValue"]
     ours = read_stack_file(stack.file, "clawdet").config["clawdet:x"]
     assert ours == theirs, "what validates must be what gets deployed"
+
+
+def _digits(chance: random.Random) -> str:
+    return "".join(chance.choices("0123456789", k=chance.choice([1, 1, 2, 3, 4, 19, 20, 22])))
+
+
+def _number(chance: random.Random) -> str:
+    pick = chance.choice
+    whole = pick(["", "+", "-"]) + pick(["", "", "0", "0x", "0X", "0b", "0o", "0B", "0O"]) + _digits(chance)
+    return (
+        whole
+        + pick(["", "", ".", f".{_digits(chance)}"])
+        + pick(["", "", f"{pick('eE')}{pick(['', '+', '-'])}{pick('1279')}"])
+    )
+
+
+def _moment(chance: random.Random) -> str:
+    def two(most: int) -> str:
+        return f"{chance.randint(0, most):{chance.choice(['', '02'])}}"
+
+    date = f"{chance.choice(['2024', '2023', '1900', '0000', '24', '9999'])}-{two(13)}-{two(32)}"
+    if chance.random() < 0.4:
+        return date
+    zone = chance.choice(["", "", "Z", f"{chance.choice('+-')}{chance.randint(0, 26):02}:{chance.randint(0, 61):02}"])
+    fraction = chance.choice(["", "", f"{chance.choice('.,')}{_digits(chance)}"])
+    return f"{date}{chance.choice('Tt ')}{two(25)}:{two(61)}:{two(61)}{fraction}{zone}"
+
+
+def _word(chance: random.Random) -> str:
+    word = chance.choice(
+        ["true", "false", "yes", "no", "on", "off", "null", "~", ".inf", ".nan", "<<", "=", "y", "Inf"]
+    )
+    return chance.choice([word, word.title(), word.upper()])
+
+
+def _changed(chance: random.Random, text: str) -> str:
+    at = chance.randint(0, len(text))
+    return text[:at] + chance.choice(["", *"_+-.0eExobfTZ: ,"]) + text[at + chance.choice([0, 1]) :]
+
+
+def texts(chance: random.Random, count: int) -> list[str]:
+    """Random texts that are each one plain scalar, and a number that JSON has if they are a number."""
+    found: dict[str, None] = {}
+    while len(found) < count:
+        text = chance.choice([_number, _number, _moment, _word])(chance)
+        while chance.random() < 0.4:
+            text = _changed(chance, text)
+        try:
+            root = yaml.compose(f"- {text}\n", yaml.CSafeLoader)
+        except yaml.YAMLError:
+            continue
+        (node,) = root.value
+        value = resolve(text)
+        finite = not isinstance(value, float) or math.isfinite(value)
+        if isinstance(node, yaml.ScalarNode) and node.value == text and finite:
+            found[text] = None
+    return list(found)
+
+
+def test_random_scalars_mean_the_same_to_us_and_to_the_engine(stack):
+    chance = random.Random(None if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 1)
+    within, alone = texts(chance, 4000), texts(chance, 200)
+    lines = [f"    - {text}\n" for text in within]
+    lines += [f"  clawdet:key{number}: {text}\n" for number, text in enumerate(alone)]
+    stack.file.write_text(f"config:\n  clawdet:x:\n{''.join(lines)}")
+    stack.extra_env["TZ"] = "UTC"
+    shown = stack.run("pulumi", "config", "--json", "--stack", stack.name, "--non-interactive").ok().output
+    theirs = json.loads(shown[shown.index("{") :])
+    ours = read_stack_file(stack.file, "clawdet")
+    pairs = zip(within, ours.config["clawdet:x"], json.loads(theirs["clawdet:x"]["value"]), strict=True)
+    assert [pair for pair in pairs if repr(pair[1]) != repr(pair[2])] == [], "text, our value, the engine's"
+    raw = _raw(ours)
+    tops = [(text, raw[f"key{number}"], theirs[f"clawdet:key{number}"]["value"]) for number, text in enumerate(alone)]
+    # A date there is another text to us than to the engine; no key takes either.
+    differ = [one for one in tops if one[1] != decode("key", one[2]) and not DATE.fullmatch(str(one[1]))]
+    assert differ == [], "text, our value, the engine's"
 
 
 def configure(stack: Stack, *entries, **changes) -> None:

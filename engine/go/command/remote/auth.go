@@ -70,7 +70,8 @@ func algorithms(keyType string) []string {
 }
 
 // signers returns the private key of the endpoint, followed by the ones of its agent; nil if it has neither. The
-// library tries public keys once a connection, so both have to be in one list.
+// library tries public keys once a connection, so both have to be in one list. The agent of the environment is for
+// endpoints that come without credentials: one that is gone or does not answer must not stop a login that has its key.
 func (e *Endpoint) signers(result *login) (func() ([]ssh.Signer, error), error) {
 	var own []ssh.Signer
 	if e.PrivateKey != nil {
@@ -80,7 +81,10 @@ func (e *Endpoint) signers(result *login) (func() ([]ssh.Signer, error), error) 
 		}
 		own = append(own, signer)
 	}
-	socket := or(e.AgentSocketPath, os.Getenv("SSH_AUTH_SOCK"))
+	socket := or(e.AgentSocketPath, "")
+	if socket == "" && own == nil && e.Password == nil {
+		socket = os.Getenv("SSH_AUTH_SOCK")
+	}
 	if socket == "" {
 		if own == nil {
 			return nil, nil

@@ -64,7 +64,7 @@ func (e *Endpoint) annotate(a infer.Annotator) {
 	a.Describe(&e.Password, "The password of the user.")
 	a.Describe(&e.PrivateKey, "A private key in PEM or OpenSSH format, which is tried before the password.")
 	a.Describe(&e.PrivateKeyPassword, "The passphrase of the private key.")
-	a.Describe(&e.AgentSocketPath, "The socket of an SSH agent. Default: the environment variable SSH_AUTH_SOCK.")
+	a.Describe(&e.AgentSocketPath, "The socket of an SSH agent. Default: SSH_AUTH_SOCK, where neither key nor password is given.")
 	a.Describe(&e.HostKey, "The public key that the server must prove to have, as in an authorized_keys file. "+
 		"Default: any key will do.")
 	a.Describe(&e.DialErrorLimit, "How many failed attempts to connect are followed by another. -1: any number.")

@@ -2,11 +2,16 @@ package remote
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/pem"
 	"errors"
 	"net"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/crypto/ssh"
 )
 
 func ptr[T any](value T) *T { return &value }
@@ -93,6 +98,36 @@ func TestUnreadableKeysFailAtOnce(t *testing.T) {
 			t.Errorf("error %v, want one about %q", err, test.want)
 		}
 	}
+}
+
+func TestAnAgentIsAskedWhereNothingElseLogsIn(t *testing.T) {
+	t.Setenv("SSH_AUTH_SOCK", "/nonexistent")
+	for _, test := range []struct {
+		endpoint Endpoint
+		asked    bool
+	}{
+		{Endpoint{Host: "h"}, true},
+		{Endpoint{Host: "h", PrivateKey: ptr(privateKey(t))}, false},
+		{Endpoint{Host: "h", Password: ptr("secret")}, false},
+		{Endpoint{Host: "h", Password: ptr("secret"), AgentSocketPath: ptr("/nonexistent")}, true},
+	} {
+		if _, err := test.endpoint.login(); (err != nil) != test.asked {
+			t.Errorf("error %v, although an agent that is gone matters here: %t", err, test.asked)
+		}
+	}
+}
+
+func privateKey(t *testing.T) string {
+	t.Helper()
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := ssh.MarshalPrivateKey(key, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(block))
 }
 
 func TestAnRSAHostKeyIsAskedForByItsSignatures(t *testing.T) {
