@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from clawdet_infra.changes.owners import name_of, type_of
+from clawdet_infra.changes.owners import RECORD_SET, labelled, name_of, type_of
 from clawdet_infra.changes.report import Change
 from clawdet_infra.changes.scrubbing import scrubbed
 
 SERVER = "hcloud:index/server:Server"
-RECORD_SET = "hcloud:index/zoneRrset:ZoneRrset"
 FIREWALL = "hcloud:index/firewall:Firewall"
 PASSWORD = "random:index/randomPassword:RandomPassword"  # noqa: S105 -- a type of resource
 DEPLOYMENT = "command:remote:Command"
@@ -21,6 +20,8 @@ _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 _SECRET_MARK = "4dabf18193072939515e22adb298388d"  # noqa: S105 -- the key of a mapping that stands for a secret
 _MASKED = "[secret]"
+NEW_RECORD = "new DNS record"
+OLD_RECORD = "DNS record removed:"
 _LONGEST = 120
 
 Step = Mapping[str, Any]
@@ -30,7 +31,9 @@ def changes_of(step: Step) -> list[Change]:
     """Return what a step that is no mere grouping changes; nothing where that follows from other steps."""
     kind = type_of(step["urn"])
     made_or_gone = step["op"] in ("create", "delete") and kind not in (PASSWORD, PROBE)
-    tell = _anything if made_or_gone else _TELLERS.get(kind, _anything)
+    tell = _TELLERS.get(kind, _anything)
+    if made_or_gone:
+        tell = _made_record if kind == RECORD_SET else _anything
     return list(dict.fromkeys(tell(step)))
 
 
@@ -156,7 +159,34 @@ def _only_ours(old: Any, new: Any) -> bool:
     return bool(plain[0] == plain[1])
 
 
+def host_name(step: Step) -> str:
+    """Return the host name that a record is of."""
+    name = name_of(step["urn"])
+    if "/" in name:
+        return name.rpartition("/")[0]
+    # The name of a record that was last updated before December 2026 does not say it.
+    state = inputs(step, "newState") or inputs(step, "oldState")
+    return f"{shown(state.get('name'))}.{shown(state.get('zone'))}"
+
+
+def taken_over(step: Step) -> Change | None:
+    """Return what to say of a record that passes from one customer to another; None for any other step."""
+    if type_of(step["urn"]) != RECORD_SET:
+        return None
+    was, now = labelled(step.get("oldState") or {}), labelled(step.get("newState") or {})
+    if not was or not now or was == now:
+        return None
+    return Change(what="takes over", after=f"{host_name(step)} from {was}")
+
+
+def _made_record(step: Step) -> Iterator[Change]:
+    yield Change(what=NEW_RECORD if step["op"] == "create" else OLD_RECORD, after=host_name(step))
+
+
 def _record(step: Step) -> Iterator[Change]:
+    if passes := taken_over(step):
+        yield passes
+        return
     old, new = inputs(step, "oldState"), inputs(step, "newState")
     if old.get("name") != new.get("name"):
         yield Change(what="subdomain", before=shown(old.get("name")), after=shown(new.get("name")))

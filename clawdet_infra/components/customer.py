@@ -68,6 +68,7 @@ class Customer(pulumi.ComponentResource):
         records = DnsRecords(
             f"{name}-dns",
             DnsRecordsArgs(
+                resource=layout.record,
                 zone=args.foundation.zone,
                 name=layout.subdomain,
                 ipv4=place.ipv4,

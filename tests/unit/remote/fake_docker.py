@@ -229,6 +229,8 @@ def act():
             text = {site.name: site.read_text() for site in sites}
             if any("refused" in one for one in text.values()):
                 fail("Error: adapting config: unrecognized directive")
+            if len({one.split(" ")[0] for one in text.values()}) < len(text):
+                fail("Error: adapting config: ambiguous site definition")
             world["serving"] = text
             save(world)
         case ["network", "ls", *_]:
