@@ -10,6 +10,7 @@ from typing import Any
 from clawdet_infra.changes.asking import Planned, Step, is_off
 from clawdet_infra.changes.costs import Prices, PricesUnknownError
 from clawdet_infra.changes.guarding import MOST_UNNAMED, Loss, guard, losses
+from clawdet_infra.changes.interruptions import interruptions
 from clawdet_infra.changes.owners import STACK, Owner, Owners, name_of, type_of
 from clawdet_infra.changes.refusals import refusals
 from clawdet_infra.changes.report import (
@@ -134,7 +135,15 @@ def _subject(owner: Owner, steps: Sequence[Step], lost: tuple[LostData, ...], bi
     else:
         changes = [change for step in real for change in changes_of(step)]
         changes = _without_repetition(changes) or [Change(what=_fallback(real))]
-    return Subject(kind=owner.kind, id=owner.id, verdict=verdict, changes=_in_order(changes), lost=lost, bill=bill)
+    return Subject(
+        kind=owner.kind,
+        id=owner.id,
+        verdict=verdict,
+        changes=_in_order(changes),
+        interruptions=() if verdict in ("new", "removed") else interruptions(real),
+        lost=lost,
+        bill=bill,
+    )
 
 
 def _is_leaving(owner: Owner, steps: Sequence[Step]) -> bool:

@@ -81,7 +81,7 @@ def _deployment(step: Step) -> Iterator[Change]:
         yield Change(what="deployment program, and guard of the server")
     # The secrets travel with all the rest in one input, so that they alone have changed is known only where nothing
     # else of it has.
-    if "stdin" in _differing(step) and new.get("stdin") != _UNKNOWN and before == after:
+    if "stdin" in differing(step) and new.get("stdin") != _UNKNOWN and before == after:
         yield Change(what="secrets changed")
     yield from _others(step, {"create", "stdin", "connection", "delete", "triggers"})
 
@@ -259,7 +259,7 @@ def _others(step: Step, known: set[str]) -> Iterator[Change]:
     if op in ("create", "delete"):
         yield Change(what=f"{name} is {'made' if op == 'create' else 'removed'}")
         return
-    for key in sorted(_differing(step) - known):
+    for key in sorted(differing(step) - known):
         if key.startswith("__"):
             continue
         if _simple(old.get(key)) and _simple(new.get(key)) and old.get(key) != new.get(key):
@@ -268,7 +268,7 @@ def _others(step: Step, known: set[str]) -> Iterator[Change]:
             yield Change(what=f"{name}: {key} changed")
 
 
-def _differing(step: Step) -> set[str]:
+def differing(step: Step) -> set[str]:
     """Return the top-level properties that a step changes: those that the engine names, else those that differ."""
     named = [*(step.get("diffReasons") or ()), *(step.get("replaceReasons") or ())]
     old, new = inputs(step, "oldState"), inputs(step, "newState")

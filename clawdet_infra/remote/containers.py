@@ -11,7 +11,7 @@ from typing import Any
 
 from clawdet_infra.remote.commands import must, run
 from clawdet_infra.remote.failures import DeploymentError
-from clawdet_infra.remote.names import owned
+from clawdet_infra.remote.names import COMPILE_CACHE, owned
 
 _PULL_SECONDS = 900
 _PULL_PAUSES = (1, 5)
@@ -117,6 +117,14 @@ class Project:
         except ValueError:
             return []
 
+    def is_healthy(self, service: str) -> bool:
+        """Return whether a service's container does its work, as its health check says."""
+        return any(
+            container["State"].get("Health", {}).get("Status") == "healthy"
+            for container in self.containers()
+            if container["Config"]["Labels"][_SERVICE] == service
+        )
+
     def container(self, service: str) -> str | None:
         """Return the id of a service's running container."""
         label = f"label={_SERVICE}={service}"
@@ -139,6 +147,13 @@ class Project:
             os.chown(where, _GATEWAY_UID, _GATEWAY_UID)
         return where
 
+    def forget_caches(self, kept: Iterable[str]) -> None:
+        """Delete the volumes for compiled modules that no release has which is kept; one that is in use stays."""
+        names = {owned(self.name, one) for one in kept}
+        for volume in self._made("volume", (), COMPILE_CACHE):
+            if volume not in names:
+                run(["docker", "volume", "rm", volume], seconds=60)
+
     def stop(self, service: str) -> None:
         """Stop a service's containers; a deployment that was cut off may have left two, or none."""
         for container in self._ids("ps", "--filter", f"label={_SERVICE}={service}"):
@@ -155,7 +170,7 @@ class Project:
         for network in self._made("network", _NETWORKS):
             remove_network(network)
         if volumes:
-            _each("volume rm --force", self._made("volume", _VOLUMES))
+            _each("volume rm --force", self._made("volume", _VOLUMES, COMPILE_CACHE))
 
     def remove_containers(self) -> None:
         """Remove the containers, and nothing else."""
@@ -179,11 +194,17 @@ class Project:
         named = must(listing, seconds=30, doing="listing containers").split()
         return not set(named) <= set(self._ids("ps", "--all"))
 
-    def _made(self, kind: str, names: Iterable[str]) -> list[str]:
-        """Return the volumes or networks that have both the project's label and a name that a release gives one."""
+    def _made(self, kind: str, names: Iterable[str], beginning: str | None = None) -> list[str]:
+        """Return the volumes or networks that have both the project's label and a name that a release gives one.
+
+        That is one of `names`, or one with this `beginning`.
+        """
         listing = ["docker", kind, "ls", "--filter", f"label={_PROJECT}={self.name}", "--format", "{{.Name}}"]
         listed = must(listing, seconds=30, doing=f"listing {kind}s").split()
-        return sorted({owned(self.name, name) for name in names}.intersection(listed))
+        known = {owned(self.name, name) for name in names}
+        return sorted(
+            one for one in listed if one in known or (beginning and one.startswith(owned(self.name, beginning)))
+        )
 
 
 def remove_network(network: str) -> None:

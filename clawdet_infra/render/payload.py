@@ -28,6 +28,9 @@ _FIREWALL = {
     "installed": "/usr/local/lib/clawdet/firewall.installed",
 }
 _CONFIG_FOLDER = re.compile(r"config/[0-9a-f]{16}/")
+_SERVICES = re.compile(r"^services:\n((?:  .*\n)*)", re.MULTILINE)
+_SERVICE = re.compile(r"^  ([a-z]+):\n((?:    .*\n)*)", re.MULTILINE)
+_JOINED = re.compile(r"^    network_mode: service:([a-z]+)$", re.MULTILINE)
 _GUARD_UNITS = ("clawdet-guard.service", "clawdet-guard.timer")
 
 _LOAD = "import json,sys; p=json.load(sys.stdin);"
@@ -114,6 +117,7 @@ def _payload(bundle: Bundle, **fields: Any) -> str:
             "action": "deploy",
             **fields,
             "digest": bundle.digest,
+            "compile_cache": bundle.compile_cache,
             "guard": _GUARD,
             "firewall": _FIREWALL,
             # The compose file names the images too, so that packed with it they take next to no room.
@@ -125,11 +129,26 @@ def _payload(bundle: Bundle, **fields: Any) -> str:
 def _release_lines(bundle: Bundle) -> list[str]:
     return [
         *(f"{role} image: {image}" for role, image in bundle.images.items()),
+        # By these a preview tells which containers are made anew, and who is without an answer meanwhile.
+        f"services: {', '.join(f'{name} {mark}' for name, mark in _service_marks(bundle).items())}",
         f"release: {bundle.digest[:16]}",
         # By these a preview tells a new template from new images or secrets.  None of it holds a secret.
         f"files: {', '.join(f'{name} {mark}' for name, mark in _file_marks(bundle).items())}",
         f"program: {_program_mark()}",
     ]
+
+
+def _service_marks(bundle: Bundle) -> dict[str, str]:
+    """Return by service a short digest of all but secrets that Compose makes a container anew for."""
+    body = _SERVICES.search(bundle.files[COMPOSE_FILE].content)
+    sections = dict(_SERVICE.findall(body[1] if body else ""))
+    marks = {}
+    for name, section in sections.items():
+        # What shares the network of another container is made anew with that one.
+        joined = _JOINED.search(section)
+        content = section + (sections.get(joined[1], "") if joined else "")
+        marks[name] = hashlib.sha256(content.encode()).hexdigest()[:8]
+    return marks
 
 
 def _file_marks(bundle: Bundle) -> dict[str, str]:

@@ -70,7 +70,11 @@ def compose(world):
 
     world["ups"] += 1
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    services = yaml.load(file.read_text(), loader)["services"]
+    content = yaml.load(file.read_text(), loader)
+    services, volumes = content["services"], content.get("volumes", {})
+    for volume in volumes.values():
+        if volume.get("external") and volume["name"] not in world["volumes"]:
+            fail(f"external volume {volume['name']} not found")
     environment = Path(option("--env-file")).read_text()
     # As Compose does it: variables of its own environment come before those of the file.
     environment += "".join(f"{name}='{value}'\n" for name, value in os.environ.items())
@@ -89,6 +93,8 @@ def compose(world):
             (one for one, c in world["containers"].items() if (c["project"], c["service"]) == (project, name)), None
         )
         if old and world["containers"][old]["settings"] == settings:
+            if not world["containers"][old]["running"]:
+                take_configuration(world["containers"][old])
             world["containers"][old]["running"] = True
             continue
         if old:
@@ -106,8 +112,14 @@ def compose(world):
                 "com.docker.compose.project.working_dir": option("--project-directory"),
                 "com.docker.compose.service": name,
             },
-            "volumes": [f"{project}_{one.split(':')[0]}" for one in service.get("volumes", []) if one[0] not in "./"],
+            "volumes": [
+                volumes[one.split(":")[0]].get("name", f"{project}_{one.split(':')[0]}")
+                for one in service.get("volumes", [])
+                if one[0] not in "./"
+            ],
+            "reads_live": any(one.startswith("./live:") for one in service.get("volumes", [])),
         }
+        take_configuration(container)
         world["containers"][f"c{world['made']}"] = container
         for network in service.get("networks", ["default"]):
             full = f"{project}_{network}"
@@ -125,6 +137,13 @@ def compose(world):
                 forget_container(world, one)
     save(world)
     return None
+
+
+def take_configuration(container):
+    """What a proxy reads when it starts, or is told to read it again."""
+    if container["reads_live"]:
+        folder = Path(container["labels"]["com.docker.compose.project.working_dir"])
+        container["loaded"] = (folder / "live" / "Caddyfile").read_text()
 
 
 def secret_of(file):
@@ -155,7 +174,7 @@ def inspect(world, names):
                 "State": {
                     "Status": status,
                     "ExitCode": 1 if dying else 0,
-                    "Health": {"Status": "healthy", "Log": []},
+                    "Health": {"Status": container.get("health", "healthy"), "Log": []},
                 },
             }
         )
@@ -224,7 +243,21 @@ def act():
         case ["stop", name]:
             world["containers"][name]["running"] = False
             save(world)
+        case ["restart", name]:
+            world["containers"][name] |= {"running": True, "health": "healthy"}
+            take_configuration(world["containers"][name])
+            save(world)
         case ["exec", name, "caddy", "reload", *_]:
+            container = world["containers"][name]
+            if container.get("health", "healthy") != "healthy":
+                fail("Error: sending configuration to instance: connection refused")
+            before = container.get("loaded")
+            take_configuration(container)
+            if "broken" in container.get("loaded", ""):
+                container["loaded"] = before
+                fail("Error: adapting config: unrecognized directive")
+            if container["service"] != "edge":
+                return save(world)
             sites = Path(world["sites"]).glob("*.caddy")
             text = {site.name: site.read_text() for site in sites}
             if any("refused" in one for one in text.values()):
