@@ -127,7 +127,8 @@ def _addresses(steps: Sequence[Step]) -> Iterator[Interruption]:
             yield Interruption(
                 kind="address",
                 seconds=_ttl(step),
-                sentence=f"DNS leads to another address, which all resolvers have at most {_ttl(step)} s after the change",
+                sentence="DNS leads to another address, which all resolvers have at most "
+                f"{_ttl(step)} s after the change",
             )
 
 
