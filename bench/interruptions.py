@@ -67,12 +67,15 @@ class Calls:
             self._over.wait(PAUSE_SECONDS)
 
     def _once(self) -> str:
-        with suppress(OSError, http.client.HTTPException):
-            with socket.create_connection((self.place.address, 443), timeout=5) as plain:
-                connection = http.client.HTTPSConnection(self.customer.fqdn, context=self._trust, timeout=5)
-                connection.sock = self._trust.wrap_socket(plain, server_hostname=self.customer.fqdn)
-                connection.request("GET", "/", headers=self._headers)
-                return str(connection.getresponse().status)
+        with (
+            suppress(OSError, http.client.HTTPException),
+            socket.create_connection((self.place.address, 443), timeout=5) as plain,
+            self._trust.wrap_socket(plain, server_hostname=self.customer.fqdn) as secret,
+        ):
+            connection = http.client.HTTPSConnection(self.customer.fqdn, timeout=5)
+            connection.sock = secret
+            connection.request("GET", "/", headers=self._headers)
+            return str(connection.getresponse().status)
         return "refused"
 
 
@@ -96,23 +99,18 @@ def away(calls: Calls) -> tuple[float, dict[str, float]]:
 
 def payload(place: Place, customer: CustomerLayout, number: int, what: str) -> str:
     """A deployment of the customer that differs from that of another number in one thing."""
-    limits = customer.limits.model_copy(update={"pids": 300 + number}) if what == "gateway" else customer.limits
-    changed = replace(customer, limits=limits)
-    email = f"ops{number}@deploy.test" if what == "Caddyfile" else "ops@deploy.test"
-    bundle = render.bundle(changed, images=place.images, acme=place.acme, acme_email=email, offline=True)
-    if what == "Caddyfile" and not customer.plan.dedicated:
-        raise ValueError("a tenant's proxy has no address for an authority")
+    email = f"ops{number if what == 'Caddyfile' else 0}@deploy.test"
+    if what == "gateway":
+        customer = replace(customer, limits=customer.limits.model_copy(update={"pids": 300 + number}))
+    bundle = render.bundle(customer, images=place.images, acme=place.acme, acme_email=email, offline=True)
     if what == "proxy":
-        bundle = render.bundle(
-            changed, images=place.images, acme=place.acme, acme_email="ops@deploy.test", offline=True
-        )
         file = bundle.files["compose.yaml"]
         text = file.content.replace("GOMEMLIMIT: 200MiB", f"GOMEMLIMIT: {200 + number}MiB")
         bundle = replace(bundle, files={**bundle.files, "compose.yaml": replace(file, content=text)})
     secrets = render.environment(
         customer.customer, gateway_token=token(customer.id), auth_password=password(customer.id)
     )
-    return render.payload(changed, bundle, secrets)
+    return render.payload(customer, bundle, secrets)
 
 
 def measure(name: str, place: Place, customer: CustomerLayout, make: Callable[[int], str], repeat: int) -> None:

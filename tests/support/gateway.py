@@ -81,3 +81,14 @@ def websocket(address: str, host: str, ca: str) -> Iterator[ssl.SSLSocket]:
         answer = connection.recv(4096)
         assert answer.startswith(b"HTTP/1.1 101"), answer
         yield connection
+
+
+def is_open(connection: ssl.SSLSocket) -> bool:
+    """Whether the other side has not ended a connection, nor does so within a second."""
+    connection.settimeout(1)
+    try:
+        while connection.recv(4096):
+            pass
+    except TimeoutError:
+        return True
+    return False

@@ -19,7 +19,7 @@ from clawdet_infra.fleet.probe import probe_until_healthy
 from clawdet_infra.layout import CustomerLayout
 from clawdet_infra.model import PLANS
 from tests.contract.deploy.place import API_KEY, TELEGRAM, Place, password, token
-from tests.support.gateway import curl, websocket
+from tests.support.gateway import curl, is_open, websocket
 from tests.support.gateways import STAND_IN, gateway
 
 pytestmark = pytest.mark.cloud
@@ -321,11 +321,7 @@ def test_another_configuration_of_the_proxy_ends_no_connection(dedicated: Place,
     with websocket(dedicated.address, big.fqdn, dedicated.cloud["ca"]) as connection:
         ran = dedicated.deploy(dedicated.payload(big, email="other@deploy.test"))
         assert ran.code == 0, ran.errors
-        connection.settimeout(2)
-        with pytest.raises(TimeoutError):
-            # A connection that was cut would be read to its end at once.
-            while connection.recv(4096):
-                pass
+        assert is_open(connection)
     assert dedicated.started("big") == before
     admin = "docker exec big-proxy-1 wget -q -O - http://127.0.0.1:2019/config/apps/tls"
     assert "other@deploy.test" in dedicated.run(admin)

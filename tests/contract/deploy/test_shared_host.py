@@ -11,7 +11,7 @@ import pytest
 from clawdet_infra.fleet.probe import probe_until_healthy
 from clawdet_infra.layout import CustomerLayout
 from tests.contract.deploy.place import Place, secrets, token
-from tests.support.gateway import invoke, websocket
+from tests.support.gateway import invoke, is_open, websocket
 
 pytestmark = pytest.mark.cloud
 
@@ -121,11 +121,7 @@ def test_another_configuration_of_the_edge_ends_no_connection(shared: Place, ann
     with websocket(shared.address, anna.fqdn, shared.cloud["ca"]) as connection:
         ran = shared.deploy(shared.edge_payload(email="other@deploy.test"))
         assert ran.code == 0, ran.errors
-        connection.settimeout(2)
-        with pytest.raises(TimeoutError):
-            # A connection that was cut would be read to its end at once.
-            while connection.recv(4096):
-                pass
+        assert is_open(connection)
     assert shared.started("clawdet-edge") == before
     volume = "docker exec clawdet-edge-edge-1 wget -q -O - http://127.0.0.1:2019/config/apps/tls"
     assert "other@deploy.test" in shared.run(volume)

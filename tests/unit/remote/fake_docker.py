@@ -256,8 +256,6 @@ def act():
             if "broken" in container.get("loaded", ""):
                 container["loaded"] = before
                 fail("Error: adapting config: unrecognized directive")
-            if container["service"] != "edge":
-                return save(world)
             sites = Path(world["sites"]).glob("*.caddy")
             text = {site.name: site.read_text() for site in sites}
             if any("refused" in one for one in text.values()):
