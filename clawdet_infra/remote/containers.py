@@ -147,11 +147,10 @@ class Project:
             os.chown(where, _GATEWAY_UID, _GATEWAY_UID)
         return where
 
-    def forget_caches(self, kept: Iterable[str]) -> None:
-        """Delete the volumes for compiled modules that no release has which is kept; one that is in use stays."""
-        names = {owned(self.name, one) for one in kept}
-        for volume in self._made("volume", (), COMPILE_CACHE):
-            if volume not in names:
+    def forget_caches(self, kept: str | None) -> None:
+        """Delete the volumes for compiled modules but one; what a container still uses stays."""
+        for volume in self._caches():
+            if kept is None or volume != owned(self.name, kept):
                 run(["docker", "volume", "rm", volume], seconds=60)
 
     def stop(self, service: str) -> None:
@@ -165,12 +164,14 @@ class Project:
         Networks and volumes of another project of this name stay; those are told apart by the containers that use them.
         """
         self.remove_containers()
+        if volumes:
+            _each("volume rm --force", self._caches())
         if self._others():
             return
         for network in self._made("network", _NETWORKS):
             remove_network(network)
         if volumes:
-            _each("volume rm --force", self._made("volume", _VOLUMES, COMPILE_CACHE))
+            _each("volume rm --force", self._made("volume", _VOLUMES))
 
     def remove_containers(self) -> None:
         """Remove the containers, and nothing else."""
@@ -194,17 +195,17 @@ class Project:
         named = must(listing, seconds=30, doing="listing containers").split()
         return not set(named) <= set(self._ids("ps", "--all"))
 
-    def _made(self, kind: str, names: Iterable[str], beginning: str | None = None) -> list[str]:
-        """Return the volumes or networks that have both the project's label and a name that a release gives one.
+    def _caches(self) -> list[str]:
+        """Return the volumes for compiled modules, which nothing but a deployment makes."""
+        listing = ["docker", "volume", "ls", "--filter", f"label={OWN}={self.name}", "--format", "{{.Name}}"]
+        listed = must(listing, seconds=30, doing="listing volumes").split()
+        return sorted(one for one in listed if one.startswith(owned(self.name, COMPILE_CACHE)))
 
-        That is one of `names`, or one with this `beginning`.
-        """
+    def _made(self, kind: str, names: Iterable[str]) -> list[str]:
+        """Return the volumes or networks that have both the project's label and a name that a release gives one."""
         listing = ["docker", kind, "ls", "--filter", f"label={_PROJECT}={self.name}", "--format", "{{.Name}}"]
         listed = must(listing, seconds=30, doing=f"listing {kind}s").split()
-        known = {owned(self.name, name) for name in names}
-        return sorted(
-            one for one in listed if one in known or (beginning and one.startswith(owned(self.name, beginning)))
-        )
+        return sorted({owned(self.name, name) for name in names}.intersection(listed))
 
 
 def remove_network(network: str) -> None:

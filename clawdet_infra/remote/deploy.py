@@ -178,7 +178,7 @@ class Deployment:
             forget(image)
         if self._has_gateway:
             self._state().forget()
-            self._project.forget_caches(self._releases.compile_caches)
+            self._project.forget_caches(release.facts.get("compile_cache"))
 
 
 def remove(payload: Mapping[str, Any]) -> None:

@@ -120,11 +120,6 @@ class Releases:
                 shutil.rmtree(folder)
         return unused - {image for release in self._all() for image in release.facts["images"].values()}
 
-    @property
-    def compile_caches(self) -> set[str]:
-        """The volumes for compiled modules that releases have which are kept, without the deployment's name."""
-        return {cache for release in self._all() if (cache := release.facts.get("compile_cache"))}
-
     def remove(self) -> None:
         """Delete all of it."""
         if self.directory.exists():

@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from clawdet_infra.remote import commands, containers, deploy, edge, install, server, state
+from clawdet_infra.remote import commands, containers, deploy, edge, install, proxy, server, state
 from tests.unit.remote import fake_docker
 from tests.unit.remote.server import Ran, Server
 
@@ -82,7 +82,7 @@ def _replace_docker(where: Server, before: int | None, after: int | None) -> Non
             os._exit(KILLED)
         return answer
 
-    for module in (commands, containers, edge, install, server):
+    for module in (commands, containers, edge, install, proxy, server):
         vars(module)["run"] = run
     assert vars(state)["must"] is commands.must
 

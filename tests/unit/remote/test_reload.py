@@ -87,9 +87,6 @@ def test_each_image_has_compiled_modules_of_its_own_and_no_other_ones_container_
         if one["service"] == "gateway"
     }
     assert mounted == {"gateway:2": [second]}
-    assert first in caches(server), "the release before may come back"
-    for number in range(2):
-        assert server.run(server.payload(gateway="gateway:2", token=f"{number:02x}" * 32)).code == 0
     assert caches(server) == [second], "a disk must not fill with what old releases compiled"
     assert server.remove(server.payload(gateway="gateway:2")).code == 0
     assert caches(server) == []
