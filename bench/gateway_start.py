@@ -1,8 +1,8 @@
 """Seconds from the start of a gateway's container until it listens and is ready, and its memory then.
 
-The container has the settings of a pro customer's compose file and an empty state. It is the stand-in of the tests, or with
-`--openclaw` the real gateway. It is started with nothing compiled beforehand, and then with what a gateway before it has
-left in the volume for that.
+The container has the settings of a pro customer's compose file and an empty state. It is the stand-in of the tests, or
+with `--openclaw` the real gateway. It is started with nothing compiled beforehand, and then with what a gateway before
+it has left in the volume for that.
 """
 
 from __future__ import annotations
