@@ -152,7 +152,8 @@ class Service:
     def options(self, volume: str, *, without: Sequence[str] = (), cache: str | None = None) -> list[str]:
         """The options of `docker run`, with the state in `volume` and without some variables of the environment.
 
-        What is compiled goes to the volume `cache`, or with the container where there is none.  Secrets are not in them: Docker's client takes those from its own environment.
+        What is compiled goes to the volume `cache`, or with the container where there is none.  Secrets are not in the
+        options: Docker's client takes those from its own environment.
         """
         left = dict(self.settings)
         for elsewhere in ("image", "command", "healthcheck"):
