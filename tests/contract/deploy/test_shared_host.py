@@ -117,6 +117,7 @@ async def test_a_new_edge_serves_the_customers_that_are_there_and_restarts_none(
 
 
 def test_another_configuration_of_the_edge_ends_no_connection(shared: Place, anna: CustomerLayout) -> None:
+    shared.must_deploy(shared.edge_payload())
     before = shared.started("clawdet-edge")
     with websocket(shared.address, anna.fqdn, shared.cloud["ca"]) as connection:
         ran = shared.deploy(shared.edge_payload(email="other@deploy.test"))
