@@ -11,6 +11,7 @@ from typing import Any
 from clawdet_infra import remote
 from clawdet_infra.layout import CustomerLayout, HostLayout
 from clawdet_infra.remote import names
+from clawdet_infra.remote.names import COMPILE_CACHE
 from clawdet_infra.render.bundle import COMPOSE_FILE, Bundle, site
 from clawdet_infra.render.server import FIREWALL_PROGRAM, FIREWALL_RULES_TEXT, FIREWALL_UNIT, FIREWALL_UNIT_TEXT
 from clawdet_infra.render.templates import bare, text
@@ -159,6 +160,8 @@ def _file_marks(bundle: Bundle) -> dict[str, str]:
         if path == COMPOSE_FILE:
             for role, image in bundle.images.items():
                 content = content.replace(image, role)
+            # Its name follows from the gateway's image.
+            content = content.replace(bundle.compile_cache or COMPILE_CACHE, COMPILE_CACHE)
             content = _CONFIG_FOLDER.sub("config/", content)
         marks[path.rpartition("/")[2]] = hashlib.sha256(content.encode()).hexdigest()[:8]
     return marks

@@ -119,6 +119,15 @@ def services_line(one: render.Bundle, plan: str) -> dict[str, str]:
     return dict(entry.split(" ") for entry in lines["services"].split(", "))
 
 
+def test_another_gateway_image_is_told_as_that_and_not_as_another_template() -> None:
+    other = PINNED.model_copy(update={"gateway": "ghcr.io/openclaw/openclaw@sha256:" + "00" * 32})
+    files = [
+        next(line for line in render.summary(customer("pro"), one).splitlines() if line.startswith("files: "))
+        for one in (bundle("pro"), bundle("pro", images=other))
+    ]
+    assert files[0] == files[1]
+
+
 @pytest.mark.parametrize(
     ("change", "plan", "again"),
     [
