@@ -1,7 +1,8 @@
 """Seconds from the start of a gateway's container until it listens and is ready, and its memory then.
 
 The container has the settings of a pro customer's compose file and an empty state. It is the stand-in of the tests, or
-with `--openclaw` the real gateway.
+with `--openclaw` the real gateway. It is started with nothing compiled beforehand, and then with what a gateway before
+it has left in the volume for that.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import time
 from pathlib import Path
 
 from bench.machine import facts, spread
-from tests.contract.gateway.containers import Gateway, Lab, customer, docker, service
+from tests.contract.gateway.containers import Gateway, Lab, Service, customer, docker, service
 from tests.support.gateways import OPENCLAW, STAND_IN
 
 
@@ -29,19 +30,39 @@ def main() -> None:
         outer.run("network", "create", "--internal", network)
         lab = Lab(outer, outer.loaded(reference), network)
         one = service(Path(folder), customer())
-        listening, ready, memory = [], [], []
-        for _ in range(options.repeat):
-            begun = time.monotonic()
-            gateway = lab.run(one)
-            gateway.until("/healthz", lambda answer: answer.status == 200, pause=0.02)
-            listening.append(time.monotonic() - begun)
-            gateway.until("/readyz", lambda answer: answer.status == 200, pause=0.02)
-            ready.append(time.monotonic() - begun)
-            memory.append(_mebibytes(gateway))
-            outer.run("rm", "--force", gateway.name)
         print(f"{reference}: {image.size / 2**20:.0f} MiB to pull")
-        print(f"listens after {spread(listening)}, ready after {spread(ready)}, `docker run` included")
-        print(f"memory when ready: {max(memory):.0f} MiB at most")
+        cache = lab.volume()
+        outer.run(
+            "run", "--rm", "--user=0", f"--volume={cache}:/cache", "--entrypoint=chown", lab.image, "1000", "/cache"
+        )
+        # Whoever ends in order leaves what was compiled.
+        outer.run("stop", _started(lab, one, cache)[0].name)
+        for title, kept in (("nothing compiled", None), ("compiled before", cache)):
+            _measure(title, lab, one, kept, options.repeat)
+
+
+def _measure(title: str, lab: Lab, one: Service, cache: str | None, repeat: int) -> None:
+    listening, ready, stopping, memory = [], [], [], []
+    for _ in range(repeat):
+        gateway, listens, is_ready = _started(lab, one, cache)
+        listening.append(listens)
+        ready.append(is_ready)
+        memory.append(_mebibytes(gateway))
+        begun = time.monotonic()
+        lab.docker.run("stop", gateway.name)
+        stopping.append(time.monotonic() - begun)
+        lab.docker.run("rm", "--force", gateway.name)
+    print(f"{title}: listens after {spread(listening)}, ready after {spread(ready)}, `docker run` included")
+    print(f"  ends after {spread(stopping)}; memory when ready: {max(memory):.0f} MiB at most", flush=True)
+
+
+def _started(lab: Lab, one: Service, cache: str | None) -> tuple[Gateway, float, float]:
+    begun = time.monotonic()
+    gateway = lab.run(one, cache=cache)
+    gateway.until("/healthz", lambda answer: answer.status == 200, pause=0.02)
+    listening = time.monotonic() - begun
+    gateway.until("/readyz", lambda answer: answer.status == 200, pause=0.02)
+    return gateway, listening, time.monotonic() - begun
 
 
 def _mebibytes(gateway: Gateway) -> float:

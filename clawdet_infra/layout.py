@@ -89,6 +89,15 @@ class CustomerLayout:
         return self.host_id
 
     @property
+    def record(self) -> str:
+        """The name of the DNS record's resource: the host name's, whoever has it, and not the customer's.
+
+        So a name that passes from one customer to another stays one resource, which is changed in place: the cloud
+        allows one record set a name and type, and refuses a second before the first is gone.
+        """
+        return f"{self.fqdn}/A"
+
+    @property
     def subdomain(self) -> str:
         """The name of the customer's DNS records in the fleet's zone."""
         return self.customer.name

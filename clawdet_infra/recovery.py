@@ -36,7 +36,7 @@ class PendingCreate:
 
     @property
     def logical_name(self) -> str:
-        """The last part of the URN, which begins with the customer's id."""
+        """The last part of the URN, which begins with the customer's id, or for a record with the host name."""
         return self.urn.rpartition("::")[2]
 
 

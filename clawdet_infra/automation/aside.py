@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from clawdet_infra.automation.exported import deployment_of, facts_of, resources_of
+from clawdet_infra.automation.exported import deployment_of, facts_of, record_of, resources_of
 from clawdet_infra.driver.gone import SERVER
 from clawdet_infra.layout import CustomerLayout
 from clawdet_infra.registry import Desired, Wish
@@ -23,6 +23,7 @@ def aside(
     does so at once, and the outputs of the stack depend on it.
     """
     layouts = {one.id: one for one in customers}
+    records = {record_of(cell, one): one.id for one in layouts.values()}
     placed = facts_of(exported)
     found = {}
     for one in desired:
@@ -33,7 +34,12 @@ def aside(
             layout.server is not None and not any(resource["type"] == SERVER for resource in resources)
         ):
             continue
-        there = (str(resource["urn"]) for resource in resources if resource.get("custom"))
+        there = (
+            urn
+            for resource in resources
+            # A name that this customer had may be another one's by now.
+            if resource.get("custom") and records.get(urn := str(resource["urn"]), one.id) == one.id
+        )
         # What failed the first time is not in the state, and would be made.
         found[one.id] = list(dict.fromkeys((*there, *deployment_of(cell, layout))))
     return found

@@ -51,6 +51,12 @@ def deployment_of(cell: str, customer: CustomerLayout) -> list[str]:
     ]
 
 
+def record_of(cell: str, customer: CustomerLayout) -> str:
+    """Return the URN of a customer's DNS record."""
+    within = f"urn:pulumi:{cell}::{PROJECT}::{CUSTOMER}"
+    return f"{within}$clawdet:index:DnsRecords$hcloud:index/zoneRrset:ZoneRrset::{customer.record}"
+
+
 def commands_of(resources: Sequence[Resource]) -> list[str]:
     """Return the URNs of the deployment and the health check among a customer's resources."""
     return [str(one["urn"]) for one in resources if one["type"].startswith("command:")]

@@ -13,7 +13,6 @@ from clawdet_infra.layout import CustomerLayout
 
 _ENDS: Mapping[str, Stage] = {
     "-server": "server",
-    "-dns-a": "DNS",
     "-health": "healthy",
 }
 _DONE = ("create", "update", "same", "replace", "create-replacement", "refresh")
@@ -47,6 +46,7 @@ class Follower:
             self._watches[identity] = Watch(self._stages[identity], one.fqdn, ca_bundle)
             for end, stage in _ENDS.items():
                 self._names[f"{identity}{end}"] = (identity, stage)
+            self._names[one.record] = (identity, "DNS")
             self._names[one.deployment] = (identity, "deployment")
         self._addresses = addresses
 

@@ -44,6 +44,7 @@ def _subject(one: Subject) -> dict[str, Any]:
         "id": one.id,
         "verdict": one.verdict,
         "changes": [{**asdict(change), "sentence": str(change)} for change in one.changes],
+        "interruptions": [asdict(interruption) for interruption in one.interruptions],
         "lost": [asdict(lost) for lost in one.lost],
         "monthly_cost": None if one.bill is None else _bill(one.bill),
     }

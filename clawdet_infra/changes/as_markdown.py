@@ -90,7 +90,7 @@ def _table(title: str, subjects: Sequence[tuple[str, Subject]]) -> Iterator[str]
     yield "| who | stack | | what | a month |"
     yield "|---|---|---|---|---|"
     for stack, one in subjects:
-        what = "<br>".join(escaped(str(change)) for change in one.changes)
+        what = "<br>".join(map(escaped, one.lines))
         cost = money(one.bill) if one.bill and (one.bill.before or one.bill.after) else ""
         who = escaped(one.id) if one.kind != "shared host" else f"host {escaped(one.id)}"
         yield f"| {who} | {escaped(stack)} | **{one.verdict}** | {what} | {cost} |"

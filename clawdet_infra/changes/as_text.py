@@ -60,6 +60,6 @@ def _table(title: str, subjects: list[tuple[str, Subject]]) -> Table:
         return table
     for stack, one in subjects:
         cost = money(one.bill) if one.bill and (one.bill.before or one.bill.after) else ""
-        what = Text("\n".join(str(change) for change in one.changes))
+        what = Text("\n".join(one.lines))
         table.add_row(Text(one.id), Text(stack), Text(one.verdict, style=_STYLES[one.verdict]), what, cost)
     return table

@@ -28,7 +28,7 @@ def grouped(subjects: Iterable[tuple[str, Subject]]) -> list[Group]:
 
 def what_happens(subject: Subject) -> str:
     """Return what happens to a subject without its own name, so that others can have the same."""
-    told = "; ".join(str(change) for change in subject.changes)
+    told = "; ".join(subject.lines)
     return told.replace(f"//{subject.id}.", "//NAME.").replace(f"{subject.id}-", "ID-")
 
 

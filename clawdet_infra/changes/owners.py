@@ -9,6 +9,7 @@ from typing import Any, Literal
 Kind = Literal["customer", "shared host", "shared"]
 
 STACK = "pulumi:pulumi:Stack"
+RECORD_SET = "hcloud:index/zoneRrset:ZoneRrset"
 _COMPONENTS: Mapping[str, Kind] = {"clawdet:index:Customer": "customer", "clawdet:index:SharedHost": "shared host"}
 
 # What the parts of a customer or host are called by, after its id.
@@ -37,8 +38,13 @@ class Owners:
 
     def __init__(self, steps: Iterable[Mapping[str, Any]]) -> None:
         self._states: dict[str, Mapping[str, Any]] = {}
+        self._parents: dict[str, str] = {}
         for step in steps:
             self._states.setdefault(step["urn"], step.get("oldState") or step.get("newState") or {})
+            # A record that passes to another customer is that one's from then on.
+            parents = [(step.get(which) or {}).get("parent") for which in ("newState", "oldState")]
+            if parent := next(filter(None, parents), None):
+                self._parents.setdefault(step["urn"], parent)
 
     def state(self, urn: str) -> Mapping[str, Any]:
         """Return what is known of a resource: as it was before, else as it is to become."""
@@ -50,15 +56,28 @@ class Owners:
         return {name_of(urn) for urn in self._states if is_owner(urn)}
 
     def of(self, urn: str) -> Owner:
-        """Return whose a resource is: that of the innermost customer or host around it."""
+        """Return whose a resource is, or is to become: that of the innermost customer or host around it."""
         chain = [urn]
-        while (parent := self.state(chain[-1]).get("parent")) and parent not in chain:
+        while (parent := self._parents.get(chain[-1])) and parent not in chain:
             chain.append(parent)
         for one in chain:
             if kind := _COMPONENTS.get(type_of(one)):
                 return Owner(kind, name_of(one))
         outermost = [one for one in chain if type_of(one) != STACK][-1]
-        return _from_name(outermost) or Owner("shared", name_of(outermost))
+        return _from_name(outermost) or self._from_labels(urn) or Owner("shared", name_of(outermost))
+
+    def _from_labels(self, urn: str) -> Owner | None:
+        """Return whose a record is, which is not named after its customer; the rest is as for `_from_name`."""
+        within = urn.split("::")[2].split("$")[0] in _COMPONENTS
+        identity = labelled(self.state(urn)) if within and type_of(urn) == RECORD_SET else None
+        return Owner("customer", identity) if identity else None
+
+
+def labelled(state: Mapping[str, Any]) -> str | None:
+    """Return whose id the labels of a resource have, given one of its states; None where they have none."""
+    labels = (state.get("inputs") or {}).get("labels")
+    identity = labels.get("clawdet-id") if isinstance(labels, Mapping) else None
+    return identity if isinstance(identity, str) else None
 
 
 def _from_name(urn: str) -> Owner | None:
@@ -73,7 +92,9 @@ def _from_name(urn: str) -> Owner | None:
     end = _DEPLOYMENT_ENDS[kind] if types[1] == "clawdet:index:Deployment" else _ENDS.get(types[1])
     # What is within a part is called like it, with more at its end.  Ids may end so too, so the last one counts.
     # A deployment's name goes on with its server.
-    return Owner(kind, name_of(urn).partition("@")[0].rpartition(end)[0]) if end else None
+    # A record's name is a host name.
+    identity = name_of(urn).partition("@")[0].rpartition(end)[0] if end and "/" not in name_of(urn) else ""
+    return Owner(kind, identity) if identity else None
 
 
 def is_owner(urn: str) -> bool:

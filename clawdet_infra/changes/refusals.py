@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from clawdet_infra.changes.owners import STACK, Owner, Owners, name_of, type_of
-from clawdet_infra.changes.wording import DEPLOYMENT, RECORD_SET, SERVER, inputs, summary_of
+from clawdet_infra.changes.owners import RECORD_SET, STACK, Owner, Owners, name_of, type_of
+from clawdet_infra.changes.wording import DEPLOYMENT, SERVER, host_name, inputs, shown, summary_of
 from clawdet_infra.checks.finding import Finding
 from clawdet_infra.model import misfit_of_type
 
@@ -22,7 +22,7 @@ def refusals(steps: Iterable[Step]) -> list[Finding]:
     # The stack itself is nobody's.
     steps = [step for step in steps if type_of(step["urn"]) != STACK]
     owners = Owners(steps)
-    return [*_types(steps, owners), *_taken_servers(steps, owners)]
+    return [*_types(steps, owners), *_taken_servers(steps, owners), *_taken_names(steps, owners)]
 
 
 def _types(steps: Sequence[Step], owners: Owners) -> Iterator[Finding]:
@@ -67,6 +67,31 @@ def _taken_servers(steps: Sequence[Step], owners: Owners) -> Iterator[Finding]:
                     hint="Write the address of a server of the customer's own as `existingServer`.",
                     concerns=(str(owner),),
                 )
+
+
+def _taken_names(steps: Sequence[Step], owners: Owners) -> Iterator[Finding]:
+    """Yield customers whose name is still that of a record which goes later in the same update.
+
+    That is so only where the other record was last updated before December 2026.  It has a resource of its customer's
+    name, and the engine cannot see that the two are one.
+    """
+    records = [step for step in steps if type_of(step["urn"]) == RECORD_SET]
+    going = {_name_in_zone(step, "oldState"): step for step in records if step["op"] in ("replace", "delete")}
+    for step in records:
+        holder = going.get(_name_in_zone(step, "newState"))
+        if step["op"] in ("create", "replace") and holder is not None and holder["urn"] != step["urn"]:
+            yield Finding(
+                rule="name_taken",
+                message=f"{host_name(step)} is still that of {owners.of(holder['urn'])}, in a form that an older "
+                "release left.",
+                hint="First update without this change, which brings the present form. Then make it.",
+                concerns=(str(owners.of(step["urn"])),),
+            )
+
+
+def _name_in_zone(step: Step, which: str) -> tuple[str, ...]:
+    state = inputs(step, which)
+    return tuple(shown(state.get(key)) for key in ("zone", "name", "type"))
 
 
 def _addresses(steps: Sequence[Step]) -> list[str]:

@@ -42,6 +42,22 @@ class LostData:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Interruption:
+    """A time in which a customer gets no answer, or not from everywhere, because of an update.
+
+    `kind` is what is away: the `gateway`, the `proxy`, the whole `server`, a `move` to another server, or an `address`
+    that DNS has to learn.  `seconds` is how long that usually takes at most.
+    """
+
+    kind: Literal["gateway", "proxy", "server", "move", "address"]
+    seconds: int
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"interruption: {self.sentence}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Bill:
     """What something costs a month, net, before and after the change."""
 
@@ -68,8 +84,14 @@ class Subject:
     id: str
     verdict: Verdict
     changes: tuple[Change, ...] = ()
+    interruptions: tuple[Interruption, ...] = ()
     lost: tuple[LostData, ...] = ()
     bill: Bill | None = None
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What happens to it, a line each: what changes, then for how long there is no answer."""
+        return tuple(map(str, (*self.changes, *self.interruptions)))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import Any
 from clawdet_infra.changes.asking import Planned, Step, is_off
 from clawdet_infra.changes.costs import Prices, PricesUnknownError
 from clawdet_infra.changes.guarding import MOST_UNNAMED, Loss, guard, losses
+from clawdet_infra.changes.interruptions import interruptions
 from clawdet_infra.changes.owners import STACK, Owner, Owners, name_of, type_of
 from clawdet_infra.changes.refusals import refusals
 from clawdet_infra.changes.report import (
@@ -23,7 +24,16 @@ from clawdet_infra.changes.report import (
     Verdict,
     order,
 )
-from clawdet_infra.changes.wording import DEPLOYMENT, PROBE, changes_of, inputs, summary_of
+from clawdet_infra.changes.wording import (
+    DEPLOYMENT,
+    NEW_RECORD,
+    OLD_RECORD,
+    PROBE,
+    changes_of,
+    inputs,
+    summary_of,
+    taken_over,
+)
 
 _SAME = frozenset({"same", "read", "read-replacement", "refresh", "discard", "discard-replaced"})
 _REPLACES = frozenset({"replace", "create-replacement", "delete-replaced", "import-replacement"})
@@ -125,7 +135,15 @@ def _subject(owner: Owner, steps: Sequence[Step], lost: tuple[LostData, ...], bi
     else:
         changes = [change for step in real for change in changes_of(step)]
         changes = _without_repetition(changes) or [Change(what=_fallback(real))]
-    return Subject(kind=owner.kind, id=owner.id, verdict=verdict, changes=_in_order(changes), lost=lost, bill=bill)
+    return Subject(
+        kind=owner.kind,
+        id=owner.id,
+        verdict=verdict,
+        changes=_in_order(changes),
+        interruptions=() if verdict in ("new", "removed") else interruptions(real),
+        lost=lost,
+        bill=bill,
+    )
 
 
 def _is_leaving(owner: Owner, steps: Sequence[Step]) -> bool:
@@ -161,6 +179,8 @@ def _described(steps: Sequence[Step], which: str) -> list[Change]:
                 for key, word in (("plan", "plan"), ("url", "at"), ("gateway", "with"))
                 if key in summary
             ]
+        if passes := taken_over(step):
+            told.append(passes)
         if state.get("serverType"):
             told.append(Change(what="server", after=f"{state['serverType']} in {state.get('location')}"))
     return told
@@ -170,7 +190,7 @@ def _without_repetition(changes: Sequence[Change]) -> list[Change]:
     """Leave out what another change says already: the address is the subdomain's, seen from elsewhere."""
     told = {change.what for change in changes}
     # The old address is part of the new one's name, so one of the two is enough.
-    hidden = {"subdomain"} if "address" in told else set()
+    hidden = {"subdomain", NEW_RECORD, OLD_RECORD} if "address" in told else set()
     if "plan" in told:
         hidden.add("DNS records lead to another address")
     return [change for change in changes if change.what not in hidden]

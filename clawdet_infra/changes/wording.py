@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from clawdet_infra.changes.owners import name_of, type_of
+from clawdet_infra.changes.owners import RECORD_SET, labelled, name_of, type_of
 from clawdet_infra.changes.report import Change
 from clawdet_infra.changes.scrubbing import scrubbed
 
 SERVER = "hcloud:index/server:Server"
-RECORD_SET = "hcloud:index/zoneRrset:ZoneRrset"
 FIREWALL = "hcloud:index/firewall:Firewall"
 PASSWORD = "random:index/randomPassword:RandomPassword"  # noqa: S105 -- a type of resource
 DEPLOYMENT = "command:remote:Command"
@@ -21,6 +20,8 @@ _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 _SECRET_MARK = "4dabf18193072939515e22adb298388d"  # noqa: S105 -- the key of a mapping that stands for a secret
 _MASKED = "[secret]"
+NEW_RECORD = "new DNS record"
+OLD_RECORD = "DNS record removed:"
 _LONGEST = 120
 
 Step = Mapping[str, Any]
@@ -30,7 +31,9 @@ def changes_of(step: Step) -> list[Change]:
     """Return what a step that is no mere grouping changes; nothing where that follows from other steps."""
     kind = type_of(step["urn"])
     made_or_gone = step["op"] in ("create", "delete") and kind not in (PASSWORD, PROBE)
-    tell = _anything if made_or_gone else _TELLERS.get(kind, _anything)
+    tell = _TELLERS.get(kind, _anything)
+    if made_or_gone:
+        tell = _made_record if kind == RECORD_SET else _anything
     return list(dict.fromkeys(tell(step)))
 
 
@@ -78,7 +81,7 @@ def _deployment(step: Step) -> Iterator[Change]:
         yield Change(what="deployment program, and guard of the server")
     # The secrets travel with all the rest in one input, so that they alone have changed is known only where nothing
     # else of it has.
-    if "stdin" in _differing(step) and new.get("stdin") != _UNKNOWN and before == after:
+    if "stdin" in differing(step) and new.get("stdin") != _UNKNOWN and before == after:
         yield Change(what="secrets changed")
     yield from _others(step, {"create", "stdin", "connection", "delete", "triggers"})
 
@@ -156,7 +159,34 @@ def _only_ours(old: Any, new: Any) -> bool:
     return bool(plain[0] == plain[1])
 
 
+def host_name(step: Step) -> str:
+    """Return the host name that a record is of."""
+    name = name_of(step["urn"])
+    if "/" in name:
+        return name.rpartition("/")[0]
+    # The name of a record that was last updated before December 2026 does not say it.
+    state = inputs(step, "newState") or inputs(step, "oldState")
+    return f"{shown(state.get('name'))}.{shown(state.get('zone'))}"
+
+
+def taken_over(step: Step) -> Change | None:
+    """Return what to say of a record that passes from one customer to another; None for any other step."""
+    if type_of(step["urn"]) != RECORD_SET:
+        return None
+    was, now = labelled(step.get("oldState") or {}), labelled(step.get("newState") or {})
+    if not was or not now or was == now:
+        return None
+    return Change(what="takes over", after=f"{host_name(step)} from {was}")
+
+
+def _made_record(step: Step) -> Iterator[Change]:
+    yield Change(what=NEW_RECORD if step["op"] == "create" else OLD_RECORD, after=host_name(step))
+
+
 def _record(step: Step) -> Iterator[Change]:
+    if passes := taken_over(step):
+        yield passes
+        return
     old, new = inputs(step, "oldState"), inputs(step, "newState")
     if old.get("name") != new.get("name"):
         yield Change(what="subdomain", before=shown(old.get("name")), after=shown(new.get("name")))
@@ -229,7 +259,7 @@ def _others(step: Step, known: set[str]) -> Iterator[Change]:
     if op in ("create", "delete"):
         yield Change(what=f"{name} is {'made' if op == 'create' else 'removed'}")
         return
-    for key in sorted(_differing(step) - known):
+    for key in sorted(differing(step) - known):
         if key.startswith("__"):
             continue
         if _simple(old.get(key)) and _simple(new.get(key)) and old.get(key) != new.get(key):
@@ -238,7 +268,7 @@ def _others(step: Step, known: set[str]) -> Iterator[Change]:
             yield Change(what=f"{name}: {key} changed")
 
 
-def _differing(step: Step) -> set[str]:
+def differing(step: Step) -> set[str]:
     """Return the top-level properties that a step changes: those that the engine names, else those that differ."""
     named = [*(step.get("diffReasons") or ()), *(step.get("replaceReasons") or ())]
     old, new = inputs(step, "oldState"), inputs(step, "newState")

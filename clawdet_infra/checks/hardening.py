@@ -15,7 +15,7 @@ PUBLISHED_PORTS = frozenset({"80", "443"})
 
 _HOST_NAMESPACES = ("network_mode", "pid", "ipc", "uts", "userns_mode", "cgroup")
 _RUNTIME_SOCKET = re.compile(r"(?:docker|containerd|podman|crio)[\w.-]*\.sock$")
-_OWN_FILES = ("./config/", "./sites")
+_OWN_FILES = ("./config/", "./live", "./sites")
 
 
 def capabilities(name: str, service: Service) -> Iterator[Finding]:

@@ -44,4 +44,7 @@ def _changes(log: str) -> Iterator[tuple[int, str]]:
         event: Mapping[str, Any] = json.loads(line)
         metadata = (event.get("resourcePreEvent") or event.get("resOutputsEvent") or {}).get("metadata")
         if metadata and metadata["op"] not in _UNCHANGED:
-            yield event["timestamp"], metadata["urn"].rpartition("::")[2]
+            name = metadata["urn"].rpartition("::")[2]
+            # A record is named after its host name; what it is in is named after the customer.
+            state = (metadata.get("new") or metadata.get("old") or {}) if "/" in name else {}
+            yield event["timestamp"], str(state.get("parent") or name).rpartition("::")[2]

@@ -68,6 +68,7 @@ class Customer(pulumi.ComponentResource):
         records = DnsRecords(
             f"{name}-dns",
             DnsRecordsArgs(
+                resource=layout.record,
                 zone=args.foundation.zone,
                 name=layout.subdomain,
                 ipv4=place.ipv4,
@@ -89,6 +90,7 @@ class Customer(pulumi.ComponentResource):
                 password=token.password,
                 gateway_token=token.token,
                 deadline=_HEALTH_DEADLINE_SECONDS,
+                record_ttl=RECORD_TTL_SECONDS,
                 guards=[deployment.report],
                 resolver=args.fleet.cloud.resolver,
                 ca_bundle=args.fleet.cloud.ca_bundle,

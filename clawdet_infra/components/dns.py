@@ -10,8 +10,12 @@ import pulumi_hcloud as hcloud
 
 @dataclass(frozen=True)
 class DnsRecordsArgs:
-    """`name` is relative to `zone` (`user123` in `clawdet.com`); `ttl` is in seconds."""
+    """`name` is relative to `zone` (`user123` in `clawdet.com`); `ttl` is in seconds.
 
+    `resource` is what Pulumi calls the record; see `CustomerLayout.record`.
+    """
+
+    resource: str
     zone: pulumi.Input[str]
     name: str
     ipv4: pulumi.Input[str]
@@ -21,6 +25,9 @@ class DnsRecordsArgs:
 
 class DnsRecords(pulumi.ComponentResource):
     """The A record that leads a customer's name to the server.
+
+    A new name is a new record, made before anything is deployed; that of the old name goes at the end of the update.
+    A name that another customer had is that customer's record, changed in place.
 
     There is no AAAA record: Docker hands over every connection over IPv6 as its own, so all such callers would be one
     to the gateway, which counts wrong tokens and open connections by address.
@@ -32,15 +39,20 @@ class DnsRecords(pulumi.ComponentResource):
         super().__init__("clawdet:index:DnsRecords", name, {}, opts)
         self.ready = [
             hcloud.ZoneRrset(
-                f"{name}-a",
+                args.resource,
                 zone=args.zone,
                 name=args.name,
                 type="A",
                 ttl=args.ttl,
                 records=[hcloud.ZoneRrsetRecordArgs(value=args.ipv4)],
                 labels=args.labels,
-                # A name has one record set of a type, so the new one cannot be made beside the old.
-                opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
+                opts=pulumi.ResourceOptions(
+                    parent=self,
+                    # A name has one record set of a type, so the new one cannot be made beside the old.
+                    delete_before_replace=True,
+                    # What the record was called until November 2026, when it was the customer's.
+                    aliases=[pulumi.Alias(name=f"{name}-a")],
+                ),
             )
         ]
         self.register_outputs({"name": args.name})

@@ -19,7 +19,8 @@ class HealthCheckArgs:
 
     The probe runs again only when one of the inputs differs from the last time: `guards` holds what the deployment
     said of itself, so that a new release is probed and an untouched customer is not.  `resolver` (address:port) and
-    `ca_bundle` (path of a PEM file) are None where the system's own are meant.  `deadline` is in seconds.
+    `ca_bundle` (path of a PEM file) are None where the system's own are meant.  `deadline` is in seconds, and so is
+    `record_ttl`: for so long a resolver may know another address, which is waited for beyond the deadline.
     """
 
     customer: str
@@ -29,6 +30,7 @@ class HealthCheckArgs:
     password: pulumi.Input[str]
     gateway_token: pulumi.Input[str]
     deadline: int
+    record_ttl: int
     guards: Sequence[pulumi.Input[str]]
     resolver: str | None = None
     ca_bundle: str | None = None
@@ -54,6 +56,7 @@ class HealthCheck(pulumi.ComponentResource):
             "password": args.password,
             "gateway_token": args.gateway_token,
             "deadline_seconds": args.deadline,
+            "stale_dns_seconds": args.record_ttl,
             "resolver": args.resolver,
             "ca_bundle": args.ca_bundle,
         }

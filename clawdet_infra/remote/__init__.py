@@ -25,6 +25,7 @@ _MODULES = (
     "releases",
     "state",
     "containers",
+    "proxy",
     "gateway",
     "edge",
     "deploy",

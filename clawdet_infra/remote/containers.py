@@ -11,7 +11,7 @@ from typing import Any
 
 from clawdet_infra.remote.commands import must, run
 from clawdet_infra.remote.failures import DeploymentError
-from clawdet_infra.remote.names import owned
+from clawdet_infra.remote.names import COMPILE_CACHE, owned
 
 _PULL_SECONDS = 900
 _PULL_PAUSES = (1, 5)
@@ -117,6 +117,14 @@ class Project:
         except ValueError:
             return []
 
+    def is_healthy(self, service: str) -> bool:
+        """Return whether a service's container does its work, as its health check says."""
+        return any(
+            container["State"].get("Health", {}).get("Status") == "healthy"
+            for container in self.containers()
+            if container["Config"]["Labels"][_SERVICE] == service
+        )
+
     def container(self, service: str) -> str | None:
         """Return the id of a service's running container."""
         label = f"label={_SERVICE}={service}"
@@ -139,6 +147,12 @@ class Project:
             os.chown(where, _GATEWAY_UID, _GATEWAY_UID)
         return where
 
+    def forget_caches(self, kept: str | None) -> None:
+        """Delete the volumes for compiled modules but one; what a container still uses stays."""
+        for volume in self._caches():
+            if kept is None or volume != owned(self.name, kept):
+                run(["docker", "volume", "rm", volume], seconds=60)
+
     def stop(self, service: str) -> None:
         """Stop a service's containers; a deployment that was cut off may have left two, or none."""
         for container in self._ids("ps", "--filter", f"label={_SERVICE}={service}"):
@@ -150,6 +164,8 @@ class Project:
         Networks and volumes of another project of this name stay; those are told apart by the containers that use them.
         """
         self.remove_containers()
+        if volumes:
+            _each("volume rm --force", self._caches())
         if self._others():
             return
         for network in self._made("network", _NETWORKS):
@@ -178,6 +194,12 @@ class Project:
         listing = ["docker", "ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={_PROJECT}={self.name}"]
         named = must(listing, seconds=30, doing="listing containers").split()
         return not set(named) <= set(self._ids("ps", "--all"))
+
+    def _caches(self) -> list[str]:
+        """Return the volumes for compiled modules, which nothing but a deployment makes."""
+        listing = ["docker", "volume", "ls", "--filter", f"label={OWN}={self.name}", "--format", "{{.Name}}"]
+        listed = must(listing, seconds=30, doing="listing volumes").split()
+        return sorted(one for one in listed if one.startswith(owned(self.name, COMPILE_CACHE)))
 
     def _made(self, kind: str, names: Iterable[str]) -> list[str]:
         """Return the volumes or networks that have both the project's label and a name that a release gives one."""

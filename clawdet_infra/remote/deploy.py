@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from clawdet_infra.redaction import Redactor, values_of
-from clawdet_infra.remote import edge, gateway, server
+from clawdet_infra.remote import edge, gateway, proxy, server
 from clawdet_infra.remote.containers import Project, forget, pull
 from clawdet_infra.remote.failures import DeploymentError
 from clawdet_infra.remote.install import install_firewall, install_guard
@@ -55,6 +55,7 @@ class Deployment:
         self._releases = Releases(self._directory)
         self._project = Project(self._name, self._directory, self._directory / "current")
         self._has_gateway = payload["kind"] == "customer"
+        self._proxy = "proxy" if self._has_gateway else "edge"
         self._token = values_of(payload["environment"])["OPENCLAW_GATEWAY_TOKEN"] if self._has_gateway else None
 
     def run(self) -> dict[str, Any]:
@@ -104,6 +105,7 @@ class Deployment:
         with self._lock(".trial"):
             if not gateway.room_for_trial():
                 return
+            self._make_cache(release)
             try:
                 gateway.try_out(self._name, self._directory, release, seconds=self._payload["start_seconds"])
             except DeploymentError as error:
@@ -118,14 +120,22 @@ class Deployment:
                 state.save()
         else:
             edge.sites(self._directory)
+        self._make_cache(release)
+        before = self._project.container(self._proxy)
         self._releases.activate(release)
         self._project.up()
+        proxy.reload(self._project, self._proxy, before)
         if self._payload["edge"]:
             # Before the gateway is ready, so that the edge fetches the certificate meanwhile.
             edge.attach(self._payload["edge"])
         gateway.wait_until_ready(self._project, self._token, seconds=seconds)
         if not self._has_gateway:
             edge.join_all(self._project, self._directory)
+
+    def _make_cache(self, release: Release) -> None:
+        """Make the volume for what the gateway's modules are compiled to, also for the trial of the release."""
+        if cache := release.facts.get("compile_cache"):
+            self._project.own_state(cache)
 
     def _put_back(self, good: Release) -> str:
         done = f"release {good.number} is back and serving"
@@ -168,6 +178,7 @@ class Deployment:
             forget(image)
         if self._has_gateway:
             self._state().forget()
+            self._project.forget_caches(release.facts.get("compile_cache"))
 
 
 def remove(payload: Mapping[str, Any]) -> None:

@@ -12,9 +12,9 @@ from clawdet_infra.remote.commands import must, run
 from clawdet_infra.remote.containers import Project
 from clawdet_infra.remote.failures import DeploymentError
 from clawdet_infra.remote.names import owned
+from clawdet_infra.remote.proxy import RELOAD
 from clawdet_infra.remote.server import lock_file, locked
 
-_RELOAD = ["caddy", "reload", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"]
 _LOCK_SECONDS = 120
 _TENANTS = "label=clawdet.edge=tenant"
 _CERTIFICATES = "certificates"  # What the edge's compose.yaml calls the volume in which Caddy keeps them.
@@ -24,7 +24,9 @@ _SITE = re.compile(r"([a-z0-9.-]+) \{\n")
 def attach(edge: Mapping[str, Any]) -> None:
     """Join a customer to the edge: its network, then its site.
 
-    A site that the proxy refuses is taken back, so that one customer's mistake never stops the others' proxy.
+    A site that the proxy refuses is taken back, so that one customer's mistake never stops the others' proxy.  A name
+    that passes from one customer of the host to another is taken from the first, whose own deployment brings the new
+    one: the proxy refuses two sites of one name, and of two who exchange their names one comes first.
     """
     with locked(lock_file(Path(edge["directory"]).parent, ".edge"), seconds=_LOCK_SECONDS):
         proxy = _proxy(edge)
@@ -33,13 +35,19 @@ def attach(edge: Mapping[str, Any]) -> None:
         _connect(edge["network"], proxy)
         file = _site(edge)
         before = file.read_text() if file.exists() else None
+        others = _of_the_same_name(file, edge["site"])
+        # These first: with two sites of one name the proxy would not even start.
+        for other in others:
+            other.unlink()
         _write(file, edge["site"])
-        answer = run(["docker", "exec", proxy, *_RELOAD], seconds=60)
+        answer = run(["docker", "exec", proxy, *RELOAD], seconds=60)
         if not answer.ok:
             if before is None:
                 file.unlink()
             else:
                 _write(file, before)
+            for other, content in others.items():
+                _write(other, content)
             raise DeploymentError(f"the edge proxy refused the customer's site: {answer.said}")
         if before not in (None, edge["site"]):
             _forget_certificates(edge["project"], Path(edge["directory"]))
@@ -51,7 +59,7 @@ def detach(edge: Mapping[str, Any]) -> None:
         _site(edge).unlink(missing_ok=True)
         proxy = _proxy(edge)
         if proxy is not None:
-            must(["docker", "exec", proxy, *_RELOAD], seconds=60, doing="reloading the edge proxy")
+            must(["docker", "exec", proxy, *RELOAD], seconds=60, doing="reloading the edge proxy")
             run(["docker", "network", "disconnect", "--force", edge["network"], proxy], seconds=30)
         # After the proxy has forgotten the site, or it would ask for a new certificate.
         _forget_certificates(edge["project"], Path(edge["directory"]))
@@ -70,7 +78,7 @@ def join_all(project: Project, directory: Path) -> None:
         )
         for network in networks.split():
             _connect(network, proxy)
-        must(["docker", "exec", proxy, *_RELOAD], seconds=60, doing="reloading the edge proxy")
+        must(["docker", "exec", proxy, *RELOAD], seconds=60, doing="reloading the edge proxy")
         _forget_certificates(project.name, directory)
 
 
@@ -107,6 +115,15 @@ def _proxy(edge: Mapping[str, Any]) -> str | None:
 
 def _site(edge: Mapping[str, Any]) -> Path:
     return sites(Path(edge["directory"])) / str(edge["file"])
+
+
+def _of_the_same_name(file: Path, site: str) -> dict[Path, str]:
+    """Return the sites of other customers that have the name of a site, with their content."""
+    name = _SITE.match(site)
+    others = {other: other.read_text() for other in file.parent.glob("*.caddy") if other != file}
+    return {
+        other: text for other, text in others.items() if name and (first := _SITE.match(text)) and first[1] == name[1]
+    }
 
 
 def _write(file: Path, content: str) -> None:

@@ -23,7 +23,7 @@ from clawdet_infra.remote.releases import Release
 from clawdet_infra.remote.server import lock_file, locked
 
 _PORT = 18789
-_MOUNTED = ("openclaw.json", "openclaw.defaults.json", "merge-config.mjs", "settings.mjs")
+_MOUNTED = ("openclaw.json", "openclaw.defaults.json", "merge-config.mjs", "settings.mjs", "compile-cache.mjs")
 # The bot may speak to one gateway only, and that is the running one; a trial that fails stays down; and should the
 # memory get short, the trial goes and not a customer's gateway.
 _OVERLAY = """\

@@ -13,6 +13,10 @@ OLD_PREFLIGHT = "-trial"
 """What releases until November 2026 added instead, which a customer's id may end with too."""
 
 
+COMPILE_CACHE = "compile-cache-"
+"""How the names of the volumes begin that keep a gateway's compiled modules, after the deployment's; see `owned`."""
+
+
 def preflight(project: str) -> str:
     """Return the name of the Compose project in which a deployment's next release is tried out."""
     return f"{project}{PREFLIGHT}"

@@ -1,6 +1,7 @@
 """A deployment's folder on the server.
 
-config/<hash>/<name>   files that containers mount; never changed once written
+config/<hash>/<name>   files of releases, most of which containers mount; never changed once written
+live/Caddyfile         what the proxy reads: that of the current release
 releases/<number>/     compose.yaml, .env (0600), release.json
 current                link to the release that should run
 good                   link to the last release that got ready
@@ -37,7 +38,7 @@ class Release:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What is known of the release: its digest, its images by role, its configuration files."""
+        """What is known of the release: its digest, its images by role, its configuration files, its compile cache."""
         return dict(json.loads((self.folder / "release.json").read_text()))
 
     def holds(self, files: Mapping[str, Any], environment: str, digest: str) -> bool:
@@ -82,7 +83,8 @@ class Releases:
                 return known
         number = max((release.number for release in self._all()), default=0) + 1
         config = sorted(path for path in files if _CONFIG.match(path))
-        facts = json.dumps({"digest": digest, "images": payload["images"], "config": config})
+        known_of_it = {"digest": digest, "images": payload["images"], "config": config}
+        facts = json.dumps({**known_of_it, "compile_cache": payload["compile_cache"]})
         staging = Path(tempfile.mkdtemp(prefix=".new-", dir=self._folder))
         compose = files["compose.yaml"]
         write(staging / "compose.yaml", compose["content"].encode(), compose["mode"])
@@ -95,7 +97,10 @@ class Releases:
         return Release(target)
 
     def activate(self, release: Release) -> None:
-        """Make a release the current one."""
+        """Make a release the current one, and its Caddyfile the one that the proxy reads."""
+        for path in release.facts["config"]:
+            if path.endswith("/Caddyfile"):
+                write(self.directory / "live" / "Caddyfile", (self.directory / path).read_bytes(), 0o644)
         self._link("current", release)
 
     def accept(self, release: Release) -> set[str]:
@@ -109,7 +114,7 @@ class Releases:
                 shutil.rmtree(old.folder)
         for leftover in self._folder.glob(".new-*"):
             shutil.rmtree(leftover)
-        used = {match.group() for release in self._all() for match in _CONFIG.finditer(_compose(release))}
+        used = {match.group() for release in self._all() for match in _CONFIG.finditer(_files(release))}
         for folder in (self.directory / "config").iterdir():
             if f"config/{folder.name}/" not in used:
                 shutil.rmtree(folder)
@@ -135,5 +140,6 @@ class Releases:
         sync(self.directory)
 
 
-def _compose(release: Release) -> str:
-    return (release.folder / "compose.yaml").read_text()
+def _files(release: Release) -> str:
+    """Return a text in which each configuration file of a release is named."""
+    return "\n".join([(release.folder / "compose.yaml").read_text(), *release.facts["config"]])

@@ -11,6 +11,7 @@ from typing import Any
 
 from clawdet_infra.layout import CustomerLayout, HostLayout
 from clawdet_infra.model import AcmeAccess, Release
+from clawdet_infra.remote.names import COMPILE_CACHE, owned
 from clawdet_infra.render.templates import bare, fill, text
 
 COMPOSE_FILE = "compose.yaml"
@@ -35,11 +36,16 @@ class Bundle:
     """The files of one deployment, by path below its folder on the server.
 
     `compose.yaml` belongs to one release.  All others lie under `config/<hash of the content>/`, so that a container
-    is made anew exactly when a file that it mounts has changed.
+    is made anew exactly when a file that it mounts has changed.  No container mounts `Caddyfile`: the deployment copies
+    it to where the proxy reads it, and reloads the proxy.
+
+    `compile_cache` is what the gateway's volume for compiled modules is called beside the project's name; None where
+    there is no gateway.
     """
 
     files: Mapping[str, BundleFile]
     images: Mapping[str, str]
+    compile_cache: str | None = None
 
     @property
     def digest(self) -> str:
@@ -78,22 +84,27 @@ def bundle(
         "heap": int(customer.limits.memory * _HEAP_SHARE),
         **_acme_values(acme, acme_email, own_ca),
     }
+    # Of one image alone: what a gateway leaves there is code, and must not reach the next image.
+    cache = f"{COMPILE_CACHE}{_hash(images.gateway)}"
+    values["compile_cache_volume"] = owned(customer.slug, cache)
     proxy = "dedicated" if customer.plan.dedicated else "tenant"
     config = {
         "openclaw.json": fill("gateway/openclaw.json.j2", **values),
         "openclaw.defaults.json": text("gateway/openclaw.defaults.json"),
         "merge-config.mjs": text("gateway/merge-config.mjs"),
         "settings.mjs": text("gateway/settings.mjs"),
+        "compile-cache.mjs": text("gateway/compile-cache.mjs"),
         "openclaw.plugin.json": text("gateway/handoff/openclaw.plugin.json"),
         "index.mjs": text("gateway/handoff/index.mjs"),
         "start-proxy.sh": text("gateway/start-proxy.sh"),
         "Caddyfile": fill(f"caddy/{proxy}.Caddyfile.j2", **values),
+        "entry.caddyfile": text("caddy/entry.caddyfile"),
         **(_acme_root(acme) if customer.plan.dedicated else {}),
     }
     wanted = {"gateway": images.gateway, "proxy": images.proxy}
     if customer.plan.browser:
         wanted["browser"] = images.browser
-    return _bundle(f"{customer.plan.name}.compose.yaml.j2", config, wanted, values)
+    return _bundle(f"{customer.plan.name}.compose.yaml.j2", config, wanted, values, cache)
 
 
 def host_bundle(
@@ -105,7 +116,11 @@ def host_bundle(
         "project": host.project,
         **_acme_values(acme, acme_email, own_ca),
     }
-    config = {"Caddyfile": fill("caddy/edge.Caddyfile.j2", **values), **_acme_root(acme)}
+    config = {
+        "Caddyfile": fill("caddy/edge.Caddyfile.j2", **values),
+        "entry.caddyfile": text("caddy/entry.caddyfile"),
+        **_acme_root(acme),
+    }
     return _bundle("edge.compose.yaml.j2", config, {"proxy": proxy}, values)
 
 
@@ -114,7 +129,9 @@ def site(customer: CustomerLayout) -> str:
     return fill("caddy/site.caddy.j2", fqdn=customer.fqdn, project=customer.slug)
 
 
-def _bundle(compose: str, config: dict[str, str], images: dict[str, str], values: dict[str, Any]) -> Bundle:
+def _bundle(
+    compose: str, config: dict[str, str], images: dict[str, str], values: dict[str, Any], cache: str | None = None
+) -> Bundle:
     config = {name: bare(name, content) for name, content in config.items()}
     placed = {name: f"config/{_hash(content)}/{name}" for name, content in config.items()}
 
@@ -123,7 +140,7 @@ def _bundle(compose: str, config: dict[str, str], images: dict[str, str], values
 
     files = {placed[name]: BundleFile(content) for name, content in config.items()}
     files[COMPOSE_FILE] = BundleFile(bare(COMPOSE_FILE, fill(compose, images=images, mount=mount, **values)), 0o600)
-    return Bundle(files, images)
+    return Bundle(files, images, cache)
 
 
 def _hash(content: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from clawdet_infra import remote
 from clawdet_infra.layout import CustomerLayout, HostLayout
 from clawdet_infra.remote import names
+from clawdet_infra.remote.names import COMPILE_CACHE
 from clawdet_infra.render.bundle import COMPOSE_FILE, Bundle, site
 from clawdet_infra.render.server import FIREWALL_PROGRAM, FIREWALL_RULES_TEXT, FIREWALL_UNIT, FIREWALL_UNIT_TEXT
 from clawdet_infra.render.templates import bare, text
@@ -28,6 +29,9 @@ _FIREWALL = {
     "installed": "/usr/local/lib/clawdet/firewall.installed",
 }
 _CONFIG_FOLDER = re.compile(r"config/[0-9a-f]{16}/")
+_SERVICES = re.compile(r"^services:\n((?:  .*\n)*)", re.MULTILINE)
+_SERVICE = re.compile(r"^  ([a-z]+):\n((?:    .*\n)*)", re.MULTILINE)
+_JOINED = re.compile(r"^    network_mode: service:([a-z]+)$", re.MULTILINE)
 _GUARD_UNITS = ("clawdet-guard.service", "clawdet-guard.timer")
 
 _LOAD = "import json,sys; p=json.load(sys.stdin);"
@@ -114,6 +118,7 @@ def _payload(bundle: Bundle, **fields: Any) -> str:
             "action": "deploy",
             **fields,
             "digest": bundle.digest,
+            "compile_cache": bundle.compile_cache,
             "guard": _GUARD,
             "firewall": _FIREWALL,
             # The compose file names the images too, so that packed with it they take next to no room.
@@ -125,11 +130,26 @@ def _payload(bundle: Bundle, **fields: Any) -> str:
 def _release_lines(bundle: Bundle) -> list[str]:
     return [
         *(f"{role} image: {image}" for role, image in bundle.images.items()),
+        # By these a preview tells which containers are made anew, and who is without an answer meanwhile.
+        f"services: {', '.join(f'{name} {mark}' for name, mark in _service_marks(bundle).items())}",
         f"release: {bundle.digest[:16]}",
         # By these a preview tells a new template from new images or secrets.  None of it holds a secret.
         f"files: {', '.join(f'{name} {mark}' for name, mark in _file_marks(bundle).items())}",
         f"program: {_program_mark()}",
     ]
+
+
+def _service_marks(bundle: Bundle) -> dict[str, str]:
+    """Return by service a short digest of all but secrets that Compose makes a container anew for."""
+    body = _SERVICES.search(bundle.files[COMPOSE_FILE].content)
+    sections = dict(_SERVICE.findall(body[1] if body else ""))
+    marks = {}
+    for name, section in sections.items():
+        # What shares the network of another container is made anew with that one.
+        joined = _JOINED.search(section)
+        content = section + (sections.get(joined[1], "") if joined else "")
+        marks[name] = hashlib.sha256(content.encode()).hexdigest()[:8]
+    return marks
 
 
 def _file_marks(bundle: Bundle) -> dict[str, str]:
@@ -140,6 +160,8 @@ def _file_marks(bundle: Bundle) -> dict[str, str]:
         if path == COMPOSE_FILE:
             for role, image in bundle.images.items():
                 content = content.replace(image, role)
+            # Its name follows from the gateway's image.
+            content = content.replace(bundle.compile_cache or COMPILE_CACHE, COMPILE_CACHE)
             content = _CONFIG_FOLDER.sub("config/", content)
         marks[path.rpartition("/")[2]] = hashlib.sha256(content.encode()).hexdigest()[:8]
     return marks

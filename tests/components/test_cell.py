@@ -78,7 +78,7 @@ def test_a_free_customer_lives_on_the_host_of_the_base() -> None:
     host = base()["base"]["hosts"]["shared-1"]
     connection = recorder.of_type(REMOTE)["carol-deployment@shared-1"]["connection"]
     assert (connection["host"], connection["hostKey"]) == (host["ipv4"], host["host_key"])
-    [address] = recorder.of_type(RECORD_SET)["carol-dns-a"]["records"]
+    [address] = recorder.of_type(RECORD_SET)["carol.clawdet.test/A"]["records"]
     assert address["value"] == host["ipv4"]
     assert outputs["customers"]["carol"]["host"] == "shared-1"
     assert set(outputs["servers"]) == {"bob"}
@@ -106,7 +106,7 @@ def test_a_server_that_is_there_is_used_and_not_rented() -> None:
     assert name.startswith("dave-deployment@existing-"), "on another server it would be another resource"
     assert (deployment["connection"]["host"], deployment["connection"]["hostKey"]) == ("5.75.200.7", HOST_KEY)
     assert deployment["delete"], "the customer would stay on a server that is not removed with it"
-    assert set(recorder.of_type(RECORD_SET)) == {"dave-dns-a"}
+    assert set(recorder.of_type(RECORD_SET)) == {"dave.clawdet.test/A"}
     assert outputs["servers"] == {"dave": {"ipv4": "5.75.200.7", "host_key": HOST_KEY}}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -46,7 +47,7 @@ def test_each_customer_has_one_address_record_and_none_for_ipv6() -> None:
 
 def test_the_record_of_a_free_customer_leads_to_the_shared_host() -> None:
     recorder, outputs = declared()
-    [address] = recorder.of_type(RECORD_SET)["alice-dns-a"]["records"]
+    [address] = recorder.of_type(RECORD_SET)["alice.clawdet.test/A"]["records"]
     assert address["value"] == outputs["servers"]["shared-1"]["ipv4"]
 
 
@@ -190,7 +191,7 @@ def _inputs_without(recorder: Recorder, identity: str) -> dict[str, Any]:
     return {
         key: one.inputs
         for key, one in recorder.resources.items()
-        if one.name != identity and not one.name.startswith(f"{identity}-")
+        if one.name != identity and not one.name.startswith((f"{identity}-", f"{identity}.clawdet.test/"))
     }
 
 
@@ -210,6 +211,35 @@ def test_adding_a_customer_changes_no_input_of_any_other_resource(names: list[st
     before, _ = declared(customers=[customer(f"c-{name}") for name in names])
     after, _ = declared(customers=[customer("newcomer", plan), *(customer(f"c-{name}") for name in names)])
     assert _inputs_without(after, "newcomer") == _inputs_without(before, "newcomer")
+
+
+def _record_sets(names: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """What is at the cloud under each logical name, given the customers' subdomains: the name, and where it leads."""
+    recorder, _ = declared(customers=[customer(one, subdomain=name) for one, name in names.items()])
+    found = recorder.of_type(RECORD_SET).items()
+    return {logical: (one["name"], one["records"][0]["value"]) for logical, one in found}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"ada": "desk", "bob": "bob"}, {"ada": "ada", "bob": "desk"}),
+        ({"ada": "desk", "bob": "bob"}, {"ada": "bob", "bob": "desk"}),
+        ({"ada": "one", "bob": "two", "eve": "three"}, {"ada": "two", "bob": "three", "eve": "four"}),
+        ({"ada": "one", "bob": "two", "eve": "three"}, {"ada": "two", "bob": "three", "eve": "one"}),
+        ({"ada": "desk"}, {"bob": "desk"}),
+    ],
+    ids=["passed on", "exchanged", "chain", "circle", "left and taken"],
+)
+def test_a_name_that_passes_to_another_customer_is_one_record_that_is_changed_in_place(
+    before: dict[str, str], after: dict[str, str]
+) -> None:
+    old, new = _record_sets(before), _record_sets(after)
+    # The engine makes what is new in any order, and deletes at the end what is gone.
+    taken = {name for name, _ in old.values()}
+    for logical, (name, _) in new.items():
+        assert logical in old or name not in taken, f"{name} would be made while another customer has it"
+        assert old.get(logical, (name,))[0] == name, f"{logical} would be replaced, and {name} have no record meanwhile"
 
 
 @pytest.mark.parametrize("order", [CUSTOMERS, CUSTOMERS[::-1]])

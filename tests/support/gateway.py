@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import socket
+import ssl
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -59,3 +64,31 @@ def invoke(url: str, address: str, ca: str, token: str | None) -> Answer:
     """Call a harmless tool through the gateway's API."""
     body = {"tool": "sessions_list", "action": "json", "args": {}}
     return curl(f"{url}/tools/invoke", address, ca, bearer=token, body=body)
+
+
+@contextmanager
+def websocket(address: str, host: str, ca: str) -> Iterator[ssl.SSLSocket]:
+    """An open WebSocket, as a raw connection that nothing is sent on."""
+    key = base64.b64encode(b"0123456789abcdef").decode()
+    context = ssl.create_default_context(cafile=ca)
+    with (
+        socket.create_connection((address, 443), timeout=20) as plain,
+        context.wrap_socket(plain, server_hostname=host) as connection,
+    ):
+        request = f"GET / HTTP/1.1\nHost: {host}\nConnection: Upgrade\nUpgrade: websocket\n"
+        request += f"Sec-WebSocket-Version: 13\nSec-WebSocket-Key: {key}\nOrigin: https://{host}\n\n"
+        connection.sendall(request.replace("\n", "\r\n").encode())
+        answer = connection.recv(4096)
+        assert answer.startswith(b"HTTP/1.1 101"), answer
+        yield connection
+
+
+def is_open(connection: ssl.SSLSocket) -> bool:
+    """Whether the other side has not ended a connection, nor does so within a second."""
+    connection.settimeout(1)
+    try:
+        while connection.recv(4096):
+            pass
+    except TimeoutError:
+        return True
+    return False

@@ -17,7 +17,8 @@ class Target(BaseModel):
     `ipv4`, where given, is the address that the name must have.  `resolver` ("address:port") is asked
     instead of the system's, `ca_bundle` (path of a PEM file) is trusted instead of the system's authorities.  Without
     `gateway_token` the gateway's API is not asked.  With `ipv6_records` the IPv6 addresses that the name has, although
-    the fleet publishes none, have to serve it too.
+    the fleet publishes none, have to serve it too.  `stale_dns_seconds` is how long a resolver may keep an address that
+    the name had before.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -32,6 +33,7 @@ class Target(BaseModel):
     resolver: str | None = None
     ca_bundle: str | None = None
     deadline_seconds: Annotated[float, Field(gt=0, le=3600)] = 180
+    stale_dns_seconds: Annotated[float, Field(ge=0, le=3600)] = 0
     request_seconds: Annotated[float, Field(gt=0, le=60)] = 10
 
     @field_validator("url")

@@ -25,10 +25,15 @@ class Outcome:
 
 
 async def probe_until_healthy(target: Target) -> Outcome:
-    """Probe until all stages pass or `deadline_seconds` are over; a look in progress is given up at the deadline."""
+    """Probe until all stages pass or `deadline_seconds` are over; a look in progress is given up at the deadline.
+
+    While the name has another address, the deadline is `stale_dns_seconds` at least, and it begins again when the
+    address is right: a resolver keeps an old record for as long as its TTL, whatever the gateway does.
+    """
     context = trust(target.ca_bundle)
     begun = time.monotonic()
-    end = begun + target.deadline_seconds
+    end = begun + max(target.deadline_seconds, target.stale_dns_seconds)
+    right_since: float | None = None
     pause, looks = _FIRST_PAUSE_SECONDS, 0
     while True:
         looks += 1
@@ -38,6 +43,9 @@ async def probe_until_healthy(target: Target) -> Outcome:
             target.model_copy(update={"request_seconds": min(target.request_seconds, left)}), context
         )
         now = time.monotonic()
+        if right_since is None and (verdict.failure is None or verdict.failure.sign != "wrong-address"):
+            right_since = now if looks > 1 else begun
+            end = right_since + target.deadline_seconds
         if verdict.healthy or now + pause >= end:
             return Outcome(verdict, looks, round(now - begun, 2))
         # Jitter, so that the probes of many customers do not move in step.

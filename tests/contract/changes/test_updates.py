@@ -211,6 +211,38 @@ def test_a_free_customer_who_becomes_a_paying_one_is_named_and_leaves_nothing_be
     assert _deployments(fleet) == {"alice-deployment", "user123-deployment", "acme-deployment", "shared-1-edge"}
 
 
+def test_a_subdomain_passes_from_one_customer_to_another_in_one_update(fleet: Fleet) -> None:
+    """In a circle: each of the three gets the name of the next, which no order of deleting and making could do."""
+
+    client = fleet.cloud.client()
+    [zone] = client.zones.get_all()
+
+    def names() -> dict[str, str]:
+        return {one.labels["clawdet-id"]: one.name for one in client.zones.get_rrset_all(zone, type=["A"])}
+
+    def made_and_deleted() -> list[str]:
+        found = sorted(client.zones.get_actions(zone), key=lambda one: one.id)
+        return [one.command for one in found if one.command in ("create_rrset", "delete_rrset")]
+
+    before = made_and_deleted()
+    fleet.want([ALICE | {"subdomain": "user123"}, USER123 | {"subdomain": "acme"}, ACME | {"subdomain": "alice"}])
+    told = fleet.report()
+    assert told["code"] == 0, told
+    changes = {one["id"]: [change["sentence"] for change in one["changes"]] for one in told["stacks"][0]["subjects"]}
+    assert "takes over user123.clawdet.test from user123" in changes["alice"]
+    assert "takes over acme.clawdet.test from acme" in changes["user123"]
+    assert "takes over alice.clawdet.test from alice" in changes["acme"]
+    fleet.up().ok()
+    assert names() == {"alice": "user123", "user123": "acme", "acme": "alice"}
+    assert made_and_deleted() == before, "nobody was without a record"
+    # One of them leaves, its name is taken, and another gets a new name.
+    fleet.want([ALICE | {"subdomain": "desk"}, ACME | {"subdomain": "acme"}])
+    fleet.up("--allow-loss", "user123").ok()
+    assert names() == {"alice": "desk", "acme": "acme"}
+    later = made_and_deleted()[len(before) :]
+    assert later == ["create_rrset", "delete_rrset", "delete_rrset"], "a new name comes before the old ones go"
+
+
 # Four runs of the engine; its judgement by itself has plain tests.
 @pytest.mark.slow
 def test_what_an_older_release_deployed_is_adopted_and_then_moved(fleet: Fleet) -> None:

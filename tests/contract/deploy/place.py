@@ -129,6 +129,7 @@ class Place:
         *,
         seconds: int = 240,
         compose: Callable[[dict[str, Any]], None] | None = None,
+        email: str = f"ops@{DOMAIN}",
         **images: str,
     ) -> str:
         """What is deployed for a customer; `compose` may change its Compose file, for example shorten a time."""
@@ -136,24 +137,21 @@ class Place:
             customer,
             images=self.images.model_copy(update=images),
             acme=self.acme,
-            acme_email=f"ops@{DOMAIN}",
+            acme_email=email,
             offline=True,
         )
-        if compose is not None:
-            file = bundle.files[COMPOSE_FILE]
-            content = yaml.safe_load(file.content)
-            compose(content)
-            changed = replace(file, content=yaml.safe_dump(content))
-            bundle = replace(bundle, files={**bundle.files, COMPOSE_FILE: changed})
+        bundle = with_compose(bundle, compose)
         environment = render.environment(
             customer.customer, gateway_token=token(customer.id), auth_password=password(customer.id)
         )
         return render.payload(customer, bundle, environment, start_seconds=seconds)
 
-    def edge_payload(self, email: str = f"ops@{DOMAIN}") -> str:
+    def edge_payload(
+        self, email: str = f"ops@{DOMAIN}", compose: Callable[[dict[str, Any]], None] | None = None
+    ) -> str:
         host = self.layout.shared_hosts[0]
         bundle = render.host_bundle(host, proxy=self.images.proxy, acme=self.acme, acme_email=email)
-        return render.host_payload(host, bundle)
+        return render.host_payload(host, with_compose(bundle, compose))
 
     def deploy(self, payload: str) -> Ran:
         return self._kept(self.ssh(render.deploy_command("a deployment of the tests"), payload))
@@ -236,6 +234,17 @@ class Place:
         label = "com.docker.compose"
         ids = self.run(f"docker ps --quiet --filter label={label}.project={project}").split()
         return {one["Config"]["Labels"][f"{label}.service"]: one["State"]["StartedAt"] for one in self.inspect(*ids)}
+
+
+def with_compose(bundle: render.Bundle, change: Callable[[dict[str, Any]], None] | None) -> render.Bundle:
+    """The bundle with another Compose file."""
+    if change is None:
+        return bundle
+    file = bundle.files[COMPOSE_FILE]
+    content = yaml.safe_load(file.content)
+    change(content)
+    changed = replace(file, content=yaml.safe_dump(content))
+    return replace(bundle, files={**bundle.files, COMPOSE_FILE: changed})
 
 
 def make_place(cloud: dict[str, Any], folder: Path, name: str, server_type: str) -> Place:

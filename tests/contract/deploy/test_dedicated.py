@@ -19,7 +19,7 @@ from clawdet_infra.fleet.probe import probe_until_healthy
 from clawdet_infra.layout import CustomerLayout
 from clawdet_infra.model import PLANS
 from tests.contract.deploy.place import API_KEY, TELEGRAM, Place, password, token
-from tests.support.gateway import curl
+from tests.support.gateway import curl, is_open, websocket
 from tests.support.gateways import STAND_IN, gateway
 
 pytestmark = pytest.mark.cloud
@@ -314,6 +314,52 @@ def test_deploying_the_same_again_restarts_nothing_and_is_quick(dedicated: Place
     ran = dedicated.deploy(dedicated.payload(big))
     assert ran.code == 0, ran.errors
     assert dedicated.started("big") == before
+
+
+def test_another_configuration_of_the_proxy_ends_no_connection(dedicated: Place, big: CustomerLayout) -> None:
+    before = dedicated.started("big")
+    with websocket(dedicated.address, big.fqdn, dedicated.cloud["ca"]) as connection:
+        ran = dedicated.deploy(dedicated.payload(big, email="other@deploy.test"))
+        assert ran.code == 0, ran.errors
+        assert is_open(connection)
+    assert dedicated.started("big") == before
+    admin = "docker exec big-proxy-1 wget -q -O - http://127.0.0.1:2019/config/apps/tls"
+    assert "other@deploy.test" in dedicated.run(admin)
+
+
+def test_while_the_gateway_restarts_callers_are_told_so(dedicated: Place, big: CustomerLayout) -> None:
+    known = base64.b64encode(f"{big.user}:{PASSWORD}".encode()).decode()
+
+    def ask(head: str) -> str:
+        return talk(dedicated, big, f"GET / HTTP/1.1\nHost: {big.fqdn}\nConnection: close\n{head}\n")
+
+    dedicated.run("docker stop --time 1 big-gateway-1")
+    try:
+        page = ask(f"Authorization: Basic {known}\nAccept: text/html,*/*;q=0.8\n")
+        answer = ask(f"Authorization: Basic {known}\nAccept: application/json\n")
+        stranger = ask("Accept: text/html\n")
+    finally:
+        dedicated.run("docker start big-gateway-1")
+        own_settings(dedicated)
+    for one in (page, answer):
+        assert one.startswith("HTTP/1.1 503"), one
+        assert "\r\nRetry-After: 5\r\n" in one
+        assert "\r\nServer:" not in one
+    assert "does not answer right now" in page
+    assert 'http-equiv="refresh"' in page
+    assert json.loads(answer.partition("\r\n\r\n")[2])["error"]["type"] == "unavailable"
+    assert stranger.startswith("HTTP/1.1 401"), "who has no password learns nothing"
+
+
+def test_what_the_gateway_compiled_is_kept_for_its_image_alone(dedicated: Place) -> None:
+    mounts = {one["Destination"]: one for one in dedicated.inspect("big-gateway-1")[0]["Mounts"]}
+    volume = mounts["/var/cache/openclaw"]["Name"]
+    assert volume.startswith("big_compile-cache-")
+    # Its process writes there when it ends in order, and a minute after its start.
+    dedicated.run("docker restart --time 10 big-gateway-1")
+    own_settings(dedicated)
+    kept = "docker exec big-gateway-1 find /var/cache/openclaw -type f -size +0 | grep -q ."
+    dedicated.until(kept, "something compiled is kept", 90)
 
 
 async def test_a_release_that_does_not_start_leaves_the_running_one_alone(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+from typing import Any
 
 import pytest
 
 from clawdet_infra.fleet.probe import probe_until_healthy
 from clawdet_infra.layout import CustomerLayout
 from tests.contract.deploy.place import Place, secrets, token
-from tests.support.gateway import invoke
+from tests.support.gateway import invoke, is_open, websocket
 
 pytestmark = pytest.mark.cloud
 
@@ -103,11 +104,43 @@ async def test_a_new_edge_serves_the_customers_that_are_there_and_restarts_none(
     shared: Place, anna: CustomerLayout, bert: CustomerLayout
 ) -> None:
     before = [shared.started("anna"), shared.started("bert"), shared.started("clawdet-edge")]
-    ran = shared.deploy(shared.edge_payload(email="other@deploy.test"))
+
+    def another(compose: dict[str, Any]) -> None:
+        compose["services"]["edge"]["environment"]["GOMEMLIMIT"] = "401MiB"
+
+    ran = shared.deploy(shared.edge_payload(compose=another))
     assert ran.code == 0, ran.errors
     assert [shared.started("anna"), shared.started("bert")] == before[:2]
     assert shared.started("clawdet-edge") != before[2]
     await healthy(shared, anna)
+    await healthy(shared, bert)
+
+
+def test_another_configuration_of_the_edge_ends_no_connection(shared: Place, anna: CustomerLayout) -> None:
+    shared.must_deploy(shared.edge_payload())
+    before = shared.started("clawdet-edge")
+    with websocket(shared.address, anna.fqdn, shared.cloud["ca"]) as connection:
+        ran = shared.deploy(shared.edge_payload(email="other@deploy.test"))
+        assert ran.code == 0, ran.errors
+        assert is_open(connection)
+    assert shared.started("clawdet-edge") == before
+    volume = "docker exec clawdet-edge-edge-1 wget -q -O - http://127.0.0.1:2019/config/apps/tls"
+    assert "other@deploy.test" in shared.run(volume)
+
+
+async def test_a_name_passes_from_one_customer_of_the_host_to_another(
+    shared: Place, anna: CustomerLayout, bert: CustomerLayout
+) -> None:
+    # The other one's deployment, which brings that one's own new name, may come later.
+    taken = shared.payload(anna).replace(f"{anna.fqdn} {{", f"{bert.fqdn} {{")
+    try:
+        ran = shared.deploy(taken)
+        assert ran.code == 0, ran.errors
+        assert invoke(bert.url, shared.address, shared.cloud["ca"], token("anna")).status == 200
+        assert invoke(bert.url, shared.address, shared.cloud["ca"], token("bert")).status == 401
+    finally:
+        for one in (anna, bert):
+            shared.must_deploy(shared.payload(one))
     await healthy(shared, bert)
 
 

@@ -149,10 +149,11 @@ class Service:
         """The command of the health check."""
         return [_plain(part) for part in self.settings["healthcheck"]["test"][1:]]
 
-    def options(self, volume: str, *, without: Sequence[str] = ()) -> list[str]:
+    def options(self, volume: str, *, without: Sequence[str] = (), cache: str | None = None) -> list[str]:
         """The options of `docker run`, with the state in `volume` and without some variables of the environment.
 
-        Secrets are not in them: Docker's client takes those from its own environment.
+        What is compiled goes to the volume `cache`, or with the container where there is none.  Secrets are not in the
+        options: Docker's client takes those from its own environment.
         """
         left = dict(self.settings)
         for elsewhere in ("image", "command", "healthcheck"):
@@ -162,6 +163,7 @@ class Service:
             for one in _OPTIONS[key](value):
                 source = one.replace("--volume=state:", f"--volume={volume}:").replace("=./", f"={self.folder}/")
                 source = source.replace("--volume=certificates:", "--tmpfs=")
+                source = source.replace("--volume=compile-cache:", f"--volume={cache}:" if cache else "--tmpfs=")
                 if source.removeprefix("--env=").partition("=")[0] not in without:
                     options.append(source)
         return options
@@ -218,6 +220,10 @@ def written(folder: Path, bundle: render.Bundle, name: str) -> Service:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(file.content)
         (folder / path).chmod(file.mode)
+        if path.endswith("/Caddyfile"):
+            # As a deployment does it.
+            (folder / "live").mkdir(exist_ok=True)
+            (folder / "live" / "Caddyfile").write_text(file.content)
     # Docker's daemon and user 1000 of the container go through the folders that pytest keeps to itself.
     for parent in (folder, *folder.parents):
         if parent == Path("/tmp"):
@@ -328,10 +334,10 @@ class Lab:
             self._write_configuration(gateway, volume, text)
         return self.run(gateway, *command, volume=volume).started()
 
-    def run(self, gateway: Service, *command: str, volume: str | None = None) -> Gateway:
+    def run(self, gateway: Service, *command: str, volume: str | None = None, cache: str | None = None) -> Gateway:
         """Start a gateway without waiting for it."""
         name = self.docker.name("rm", "--force")
-        options = [f"--network={self.network}", *gateway.options(volume or self.volume())]
+        options = [f"--network={self.network}", *gateway.options(volume or self.volume(), cache=cache)]
         options += [f"--network-alias={self.alias}"] if self.alias else []
         command = command or tuple(gateway.command)
         self.docker.run("run", "--detach", f"--name={name}", *options, self.image, *command, **SECRETS)

@@ -59,3 +59,15 @@ def test_who_has_no_server_or_no_address_yet_is_made_as_ever() -> None:
 
 def test_a_customer_of_a_shared_host_needs_no_server() -> None:
     assert list(found(asked("bob"), *BOB[::2], plan="free")) == ["bob"]
+
+
+def test_a_name_that_another_customer_has_by_now_is_updated_for_that_one() -> None:
+    record = inside("bob", "clawdet:index:DnsRecords$hcloud:index/zoneRrset:ZoneRrset", "desk.clawdet.com/A")
+    eve = asked("eve", failed=False)
+    fleet = base(sharedHosts=hosts(shared_1=3)).fleet_with(
+        [customer("bob"), customer("eve", subdomain="desk")], listed=False
+    )
+    layouts = lay_out(fleet, cell=CELL).customers
+    [urns] = aside(CELL, [asked("bob"), eve], layouts, exported(*BOB, record)).values()
+    assert record["urn"] not in urns
+    assert record["urn"] in aside(CELL, [asked("bob")], layouts[:1], exported(*BOB, record))["bob"]

@@ -16,7 +16,7 @@ from tests.unit.automation.samples import STACK, base, customer, event, step, ur
 
 SERVER, RECORD = "hcloud:index/server:Server", "hcloud:index/zoneRrset:ZoneRrset"
 REMOTE, LOCAL = "command:remote:Command", "command:local:Command"
-ENDS = {"server": ("-server", SERVER), "DNS": ("-dns-a", RECORD), "deployment": ("-deployment", REMOTE)}
+ENDS = {"server": ("-server", SERVER), "DNS": (".clawdet.com/A", RECORD), "deployment": ("-deployment", REMOTE)}
 ENDS |= {"healthy": ("-health", LOCAL)}
 
 

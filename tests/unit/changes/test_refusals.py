@@ -110,3 +110,54 @@ def test_an_existing_server_that_is_one_of_the_stack_is_refused(
     steps: list[dict[str, Any]], refused: list[str]
 ) -> None:
     assert [name for one in refusals(steps) for name in one.concerns] == refused
+
+
+def record(op: str, owner: str, name: str, old: str | None = None, new: str | None = None) -> dict[str, Any]:
+    made = step(op, f"{TOP}$clawdet:index:DnsRecords${RECORD_SET}", name, urn(TOP, owner))
+    state = made.pop("oldState", None) or made.pop("newState")
+    for which, subdomain in (("oldState", old), ("newState", new)):
+        inputs = {"zone": "clawdet.com", "name": subdomain, "type": "A"}
+        made[which] = {**state, "inputs": inputs} if subdomain else None
+    return made
+
+
+BOTH = [step("same", TOP, "ada"), step("same", TOP, "bob")]
+
+
+@pytest.mark.parametrize(
+    ("steps", "refused"),
+    [
+        # As an older release left them: the records are the customers', and the names are exchanged.
+        (
+            [
+                record("replace", "ada", "ada.clawdet.com/A", "desk", "ada"),
+                record("replace", "bob", "desk.clawdet.com/A", "bob", "desk"),
+            ],
+            ["customer bob"],
+        ),
+        (
+            [
+                record("delete", "ada", "ada-dns-a", "desk"),
+                record("create", "bob", "desk.clawdet.com/A", None, "desk"),
+            ],
+            ["customer bob"],
+        ),
+        # As this one leaves them.
+        (
+            [
+                record("create", "ada", "ada.clawdet.com/A", None, "ada"),
+                record("update", "bob", "desk.clawdet.com/A", "desk", "desk"),
+                record("delete", "bob", "bob.clawdet.com/A", "bob"),
+            ],
+            [],
+        ),
+        ([record("replace", "ada", "ada.clawdet.com/A", "desk", "ada")], []),
+    ],
+    ids=["old records exchanged", "old record left and taken", "passed on", "renamed"],
+)
+def test_a_name_that_the_cloud_would_refuse_is_told_before(steps: list[dict[str, Any]], refused: list[str]) -> None:
+    found = refusals([*BOTH, *steps])
+    assert [name for one in found for name in one.concerns] == refused
+    for one in found:
+        assert one.rule == "name_taken"
+        assert "desk.clawdet.com is still that of customer ada" in one.message

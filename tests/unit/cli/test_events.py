@@ -34,3 +34,11 @@ def test_an_id_that_begins_with_another_id_is_told_apart() -> None:
 
 def test_what_all_customers_share_counts_for_none() -> None:
     assert customer_spans(event(1, "base-zone"), ["ada"]) == {}
+
+
+def test_a_record_which_is_named_after_a_host_name_is_the_customers_that_it_is_in() -> None:
+    parent = "urn:pulumi:local::clawdet::clawdet:index:Customer$clawdet:index:DnsRecords::ada-dns"
+    urn = "urn:pulumi:local::clawdet::clawdet:index:Customer$hcloud:index/zoneRrset:ZoneRrset::bob-2.clawdet.com/A"
+    metadata = {"op": "create", "urn": urn, "new": {"parent": parent}, "old": None}
+    log = json.dumps({"sequence": 1, "timestamp": 7, "resourcePreEvent": {"metadata": metadata}})
+    assert customer_spans(log, ["ada", "bob"]) == {"ada": Span(7, 7)}

@@ -49,7 +49,7 @@ def taken(*events: EngineEvent) -> tuple[Events, Stages, list[str]]:
 def test_each_resource_that_ends_a_stage_is_understood() -> None:
     _, stages, servers = taken(
         made("hcloud:index/server:Server", f"{NAME}-server", ipv4Address="192.0.2.7"),
-        made("hcloud:index/zoneRrset:ZoneRrset", f"{NAME}-dns-a"),
+        made("hcloud:index/zoneRrset:ZoneRrset", f"{NAME}.clawdet.test/A"),
         made("command:remote:Command", f"{NAME}-deployment"),
         made("command:local:Command", f"{NAME}-health"),
     )

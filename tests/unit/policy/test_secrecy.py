@@ -62,7 +62,7 @@ def test_the_host_key_passes_as_long_as_it_is_secret(resources: dict[str, Shown]
     assert "additional_secret_outputs" in told
 
 
-@pytest.mark.parametrize("name", [SERVER, "user123-dns-a", "base-firewall"])
+@pytest.mark.parametrize("name", [SERVER, "user123.clawdet.test/A", "base-firewall"])
 def test_a_secret_in_a_label_is_stopped(name: str, resources: dict[str, Shown]) -> None:
     [told] = messages(secrecy.SHAPES, resources[name].labelled(key=API_KEY[:60]))
     assert "the label 'key'" in told

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from clawdet_infra.fleet.probe import Target, probe_until_healthy
-from tests.unit.probe.world import PASSWORD, TOKEN, Gateway
+from tests.unit.probe.world import HOST, PASSWORD, TOKEN, Gateway, Names
 
 ROOT = Path(__file__).resolve().parents[3]
 Make = Callable[..., Target]
@@ -101,3 +101,22 @@ async def test_a_look_in_progress_is_given_up_at_the_deadline(target: Make, gate
     outcome = await probe_until_healthy(target(deadline_seconds=1.5, request_seconds=30))
     assert not outcome.verdict.healthy
     assert time.monotonic() - begun < 6
+
+
+async def test_an_address_that_a_resolver_still_keeps_is_waited_for_beyond_the_deadline(
+    target: Make, names: Names
+) -> None:
+    names.records[HOST, "A"] = ["192.0.2.1"]
+    asyncio.get_running_loop().call_later(1.0, names.records.update, {(HOST, "A"): ["127.0.0.1"]})
+    outcome = await probe_until_healthy(target(ipv4="127.0.0.1", deadline_seconds=0.5, stale_dns_seconds=20))
+    assert outcome.verdict.healthy, outcome.verdict.failure
+    assert outcome.looks > 1
+
+
+async def test_an_address_that_stays_wrong_fails_when_every_resolver_has_forgotten_it(
+    target: Make, names: Names
+) -> None:
+    names.records[HOST, "A"] = ["192.0.2.1"]
+    outcome = await probe_until_healthy(target(ipv4="127.0.0.1", deadline_seconds=0.2, stale_dns_seconds=1.5))
+    assert outcome.verdict.failure is not None
+    assert (outcome.verdict.failure.sign, outcome.looks > 1) == ("wrong-address", True)

@@ -158,14 +158,30 @@ class _Call:
             case ["stop", name]:
                 world["containers"][name]["running"] = False
                 self._save()
-            case ["exec", _, "caddy", "reload", *_]:
-                text = {site.name: site.read_text() for site in Path(world["sites"]).glob("*.caddy")}
-                if any("refused" in one for one in text.values()):
-                    raise _FailedError("Error: adapting config: unrecognized directive")
-                world["serving"] = text
+            case ["restart", name]:
+                world["containers"][name] |= {"running": True, "health": "healthy"}
+                _take_configuration(world["containers"][name])
                 self._save()
+            case ["exec", name, "caddy", "reload", *_]:
+                self._reload(world["containers"][name])
             case _:
                 raise _FailedError(f"the stand-in does not know: docker {' '.join(self._arguments)}", 64)
+
+    def _reload(self, proxy: dict[str, Any]) -> None:
+        if proxy.get("health", "healthy") != "healthy":
+            raise _FailedError("Error: sending configuration to instance: connection refused")
+        before = proxy.get("loaded")
+        _take_configuration(proxy)
+        if "broken" in proxy.get("loaded", ""):
+            proxy["loaded"] = before
+            raise _FailedError("Error: adapting config: unrecognized directive")
+        text = {site.name: site.read_text() for site in Path(self._world["sites"]).glob("*.caddy")}
+        if any("refused" in one for one in text.values()):
+            raise _FailedError("Error: adapting config: unrecognized directive")
+        if len({one.split(" ")[0] for one in text.values()}) < len(text):
+            raise _FailedError("Error: adapting config: ambiguous site definition")
+        self._world["serving"] = text
+        self._save()
 
     def _volume(self) -> None:
         volumes = self._world["volumes"]
@@ -228,7 +244,11 @@ class _Call:
 
         world["ups"] += 1
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        services = yaml.load(file.read_text(), loader)["services"]
+        content = yaml.load(file.read_text(), loader)
+        services, volumes = content["services"], content.get("volumes", {})
+        for volume in volumes.values():
+            if volume.get("external") and volume["name"] not in world["volumes"]:
+                raise _FailedError(f"external volume {volume['name']} not found")
         environment = Path(self._options("--env-file")[-1]).read_text()
         # As Compose does it: variables of its own environment come before those of the file.
         environment += "".join(f"{name}='{value}'\n" for name, value in self._environment.items())
@@ -237,14 +257,16 @@ class _Call:
         for name in list(chosen):
             chosen |= set(services[name].get("depends_on", []))
         for name in chosen:
-            self._start(project, name, services[name], environment)
+            self._start(project, name, services[name], volumes, environment)
         if "--remove-orphans" in arguments:
             for one, container in list(world["containers"].items()):
                 if container["project"] == project and container["service"] not in services:
                     self._forget_container(one)
         return self._save()
 
-    def _start(self, project: str, name: str, service: dict[str, Any], environment: str) -> None:
+    def _start(
+        self, project: str, name: str, service: dict[str, Any], volumes: dict[str, Any], environment: str
+    ) -> None:
         """Make a service's container, or leave the one that has the same settings."""
         world = self._world
         if service["image"] not in world["images"]:
@@ -254,6 +276,8 @@ class _Call:
         containers = world["containers"]
         old = next((one for one, c in containers.items() if (c["project"], c["service"]) == (project, name)), None)
         if old and containers[old]["settings"] == settings:
+            if not containers[old]["running"]:
+                _take_configuration(containers[old])
             containers[old]["running"] = True
             return
         if old:
@@ -272,8 +296,14 @@ class _Call:
                 "com.docker.compose.project.working_dir": self._options("--project-directory")[-1],
                 "com.docker.compose.service": name,
             },
-            "volumes": [f"{project}_{one.split(':')[0]}" for one in service.get("volumes", []) if one[0] not in "./"],
+            "volumes": [
+                volumes[one.split(":")[0]].get("name", f"{project}_{one.split(':')[0]}")
+                for one in service.get("volumes", [])
+                if one[0] not in "./"
+            ],
+            "reads_live": any(one.startswith("./live:") for one in service.get("volumes", [])),
         }
+        _take_configuration(container)
         for network in service.get("networks", ["default"]):
             own = {"com.docker.compose.project": project}
             if network == "edge":
@@ -300,7 +330,11 @@ class _Call:
             "RestartCount": 3 if dying and not once else 0,
             "NetworkSettings": {"Networks": self._networks_of(container)},
             "Mounts": [{"Type": "volume", "Name": one} for one in container["volumes"]],
-            "State": {"Status": status, "ExitCode": 1 if dying else 0, "Health": {"Status": "healthy", "Log": []}},
+            "State": {
+                "Status": status,
+                "ExitCode": 1 if dying else 0,
+                "Health": {"Status": container.get("health", "healthy"), "Log": []},
+            },
         }
 
     def _networks_of(self, container: dict[str, Any]) -> dict[str, Any]:
@@ -329,3 +363,10 @@ class _Call:
 def _secret_of(file: Path) -> str:
     lines = (file.parent / ".env").read_text().splitlines()
     return lines[0].partition("=")[2].strip("'") if lines else ""
+
+
+def _take_configuration(container: dict[str, Any]) -> None:
+    """Let a proxy read its configuration, as it does when it starts or is told to."""
+    if container["reads_live"]:
+        folder = Path(container["labels"]["com.docker.compose.project.working_dir"])
+        container["loaded"] = (folder / "live" / "Caddyfile").read_text()

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from clawdet_infra.remote import commands, containers, deploy, edge, install, server, state
+from clawdet_infra.remote import commands, containers, deploy, edge, install, proxy, server, state
 from tests.unit.remote.fake_docker import FakeDocker
 from tests.unit.remote.server import Ran, Server
 
@@ -81,6 +81,6 @@ def _replace_docker(where: Server, before: int | None, after: int | None) -> Non
             os._exit(KILLED)
         return answer
 
-    for module in (commands, containers, edge, install, server):
+    for module in (commands, containers, edge, install, proxy, server):
         vars(module)["run"] = run
     assert vars(state)["must"] is commands.must

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import bz2
+import hashlib
 import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -165,6 +169,23 @@ class Server:
         ):
             payload = payload.replace(real, ours)
         return payload
+
+    def repacked(self, payload: str, change: Callable[[str, str], str]) -> str:
+        """The payload of a release whose files `change` was given, path and content, to be changed."""
+        fields = json.loads(payload)
+        content = json.loads(bz2.decompress(base64.b85decode(fields["packed"])))
+        for path, file in list(content["files"].items()):
+            changed = change(path, file["content"])
+            if changed == file["content"]:
+                continue
+            file["content"] = changed
+            if path.startswith("config/"):
+                name = path.rpartition("/")[2]
+                folder = hashlib.sha256(changed.encode()).hexdigest()[:16]
+                content["files"][f"config/{folder}/{name}"] = content["files"].pop(path)
+        digest = hashlib.sha256(json.dumps(content["files"]).encode()).hexdigest()
+        packed = base64.b85encode(bz2.compress(json.dumps(content).encode())).decode()
+        return json.dumps(fields | {"packed": packed, "digest": digest})
 
     def running(self, project: str) -> dict[str, str]:
         """The images of a project's running containers by service."""

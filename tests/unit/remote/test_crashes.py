@@ -23,6 +23,7 @@ def state(server: Server, project: str) -> dict[str, Any]:
         "is_good": (home / "current").resolve() == (home / "good").resolve(),
         "left_over": sorted(path.name for name in (".new-*", "state-*") for path in home.rglob(name)),
         "edge": world["serving"],
+        "proxies": {one["service"]: one["loaded"] for one in world["containers"].values() if one.get("loaded")},
     }
 
 

@@ -228,8 +228,9 @@ def test_old_releases_and_images_are_cleared_away(server: Server) -> None:
         server.run(server.payload(gateway="gateway:2", token=f"{number:02x}" * 32))
     assert "gateway:1" not in server.world["images"], "a disk must not fill with images of old releases"
     used = {path.parent.name for path in home.glob("config/*/*")}
-    mounted = (home / "current/compose.yaml").read_text()
-    assert all(name in mounted for name in used)
+    # What no container mounts is copied for the proxy.
+    named = (home / "current/compose.yaml").read_text() + (home / "current/release.json").read_text()
+    assert all(name in named for name in used)
 
 
 def test_a_disk_without_room_for_a_copy_of_the_data_stops_an_upgrade_and_keeps_serving(server: Server) -> None:

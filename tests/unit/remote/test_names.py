@@ -54,8 +54,8 @@ def derived(customer: CustomerLayout) -> Iterator[tuple[str, str]]:
         yield "network", edge["network"]
     for project in (customer.slug, names.preflight(customer.slug)):
         yield "project", project
-        for volume in compose["volumes"]:
-            yield "volume", names.owned(project, volume)
+        for volume, what in compose["volumes"].items():
+            yield "volume", (what or {}).get("name") or names.owned(project, volume)
         for network in {"default", *compose.get("networks", ())}:
             yield "network", names.owned(project, network)
         for service, what in compose["services"].items():
@@ -149,7 +149,7 @@ def test_beside_a_customer_of_its_name_only_the_old_preflights_container_is_remo
     after = server.world
     mine = {name: one for name, one in before["containers"].items() if one["project"] == "pro-1-trial"}
     assert after["containers"] == mine
-    assert set(after["volumes"]) == {"pro-1-trial_state", "pro-1-trial_certificates"} & set(before["volumes"])
+    assert set(after["volumes"]) == {one for one in before["volumes"] if one.startswith("pro-1-trial_")}
     assert set(after["networks"]) == {"pro-1-trial_default"}
 
 

@@ -137,3 +137,17 @@ def test_where_a_site_cannot_be_read_no_key_is_touched(server: Server) -> None:
     folder = certified(server, "free-1.clawdet.test", "mine.clawdet.test")
     assert server.remove(server.payload("free")).code == 0
     assert named(folder) == {"free-1.clawdet.test", "mine.clawdet.test"}
+
+
+def test_a_name_that_passes_between_two_customers_of_the_host_is_served_for_one_at_a_time(server: Server) -> None:
+    server.run(server.edge_payload())
+    server.run(server.payload("free"))
+    sites = server.root / "clawdet-edge" / "sites"
+    (sites / "other.caddy").write_text("other.clawdet.test {\n\timport tenant other-proxy:8080\n}\n")
+    exchanged = server.payload("free").replace("free-1.clawdet.test {", "other.clawdet.test {")
+    refused = server.run(exchanged.replace("import tenant", "refused"))
+    assert refused.code == 1
+    assert "other-proxy" in (sites / "other.caddy").read_text(), "it is taken back as a whole"
+    assert server.run(exchanged).code == 0
+    assert server.world["serving"] == {"free-1.caddy": "other.clawdet.test {\n\timport tenant free-1-proxy:8080\n}\n"}
+    assert not (sites / "other.caddy").exists(), "two sites of one name, and the proxy would not start"

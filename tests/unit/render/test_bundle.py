@@ -39,7 +39,10 @@ def test_every_file_that_compose_mounts_is_in_the_bundle(plan: str) -> None:
         for volume in service.get("volumes", [])
         if volume.startswith("./")
     }
-    assert mounted == set(files) - {"compose.yaml"}
+    read_elsewhere = {path for path in files if path.endswith("/Caddyfile")}
+    assert len(read_elsewhere) == 1, "the deployment copies it to `live`"
+    assert mounted - {"live"} == set(files) - {"compose.yaml"} - read_elsewhere
+    assert "live" in mounted
 
 
 @pytest.mark.parametrize("plan", PLANS)
@@ -90,6 +93,60 @@ def test_another_gateway_image_changes_no_file_that_the_proxy_mounts() -> None:
     assert set(before.files) == set(after.files), "the proxy would be made anew, and its connections cut"
     services = [yaml.safe_load(one.files["compose.yaml"].content)["services"] for one in (before, after)]
     assert services[0]["proxy"] == services[1]["proxy"]
+
+
+def test_another_caddyfile_makes_no_container_anew() -> None:
+    one, other = (
+        render.bundle(customer("pro"), images=PINNED, acme_email=f"{who}@clawdet.test") for who in ("ops", "it")
+    )
+    assert file(one, "Caddyfile") != file(other, "Caddyfile")
+    assert one.files["compose.yaml"] == other.files["compose.yaml"], "its connections would be cut"
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_what_an_image_compiled_is_read_by_no_other_image_and_no_other_customer(plan: str) -> None:
+    other = PINNED.model_copy(update={"gateway": "ghcr.io/openclaw/openclaw@sha256:" + "00" * 32})
+    names = []
+    for one in (bundle(plan), bundle(plan, images=other)):
+        volume = yaml.safe_load(one.files["compose.yaml"].content)["volumes"]["compile-cache"]
+        assert volume["name"] == f"{customer(plan).slug}_{one.compile_cache}"
+        names.append(volume["name"])
+    assert len(set(names)) == 2
+
+
+def services_line(one: render.Bundle, plan: str) -> dict[str, str]:
+    lines = dict(line.split(": ", 1) for line in render.summary(customer(plan), one).splitlines())
+    return dict(entry.split(" ") for entry in lines["services"].split(", "))
+
+
+def test_another_gateway_image_is_told_as_that_and_not_as_another_template() -> None:
+    other = PINNED.model_copy(update={"gateway": "ghcr.io/openclaw/openclaw@sha256:" + "00" * 32})
+    files = [
+        next(line for line in render.summary(customer("pro"), one).splitlines() if line.startswith("files: "))
+        for one in (bundle("pro"), bundle("pro", images=other))
+    ]
+    assert files[0] == files[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "plan", "again"),
+    [
+        ({"limits": {"pids": 300}}, "pro", {"gateway"}),
+        ({"subdomain": "other"}, "pro", {"gateway"}),
+        ({"images": PINNED.model_copy(update={"gateway": "a/b@sha256:" + "00" * 32})}, "pro", {"gateway"}),
+        ({"images": PINNED.model_copy(update={"proxy": "a/b@sha256:" + "00" * 32})}, "pro", {"proxy"}),
+        (
+            {"images": PINNED.model_copy(update={"proxy": "a/b@sha256:" + "00" * 32})},
+            "enterprise",
+            {"proxy", "namespace", "gateway", "browser"},
+        ),
+    ],
+    ids=["limits", "name", "gateway", "proxy", "proxy of enterprise"],
+)
+def test_the_summary_says_which_containers_are_made_anew(change: dict[str, Any], plan: str, again: set[str]) -> None:
+    before, after = services_line(bundle(plan), plan), services_line(bundle(plan, **change), plan)
+    assert set(before) == set(yaml.safe_load(bundle(plan).files["compose.yaml"].content)["services"])
+    assert {name for name in after if after[name] != before[name]} == again
 
 
 @pytest.mark.parametrize("plan", PLANS)
@@ -145,4 +202,4 @@ def test_the_command_is_a_comment_and_one_line_of_shell() -> None:
 def test_a_payload_stays_small_enough_to_be_kept_in_the_state_for_each_customer() -> None:
     one = customer("enterprise")
     secrets = render.environment(one.customer, gateway_token="a1" * 32, auth_password="b2" * 8)
-    assert len(render.payload(one, bundle("enterprise"), secrets)) < 30_000
+    assert len(render.payload(one, bundle("enterprise"), secrets)) < 32_000

@@ -68,6 +68,15 @@ def test_neither_the_password_nor_a_slow_hash_of_it_is_in_the_file(plan: str) ->
     assert "{$" not in text, "Caddy would read such a value as a part of the file"
 
 
+@pytest.mark.parametrize("plan", ["free", "pro", "enterprise", "edge"])
+def test_who_comes_while_the_gateway_restarts_is_told_so_and_a_reload_cuts_nobody_off(plan: str) -> None:
+    text = edge() if plan == "edge" else caddyfile(plan)
+    assert text.count("handle_errors 502 503 504 {") == 1
+    assert "\t\t\tRetry-After 5\n" in text
+    assert text.count("stream_close_delay 1h") == text.count("reverse_proxy ") == 1
+    assert "admin 127.0.0.1:2019" in text, "within the container alone"
+
+
 def test_the_tenants_proxy_speaks_plain_http_to_the_edge_alone() -> None:
     text = caddyfile("free")
     assert "auto_https off" in text
