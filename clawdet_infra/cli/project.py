@@ -6,26 +6,18 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from enum import IntEnum
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
 from typing import Any
 
+from clawdet_infra.cli.output import ErrorCode, Exit, error, print_json
 from clawdet_infra.place import ROOT
 from clawdet_infra.stack_locks import noted_engine
 
-__all__ = ["ROOT", "CommandError", "Exit", "capture", "capture_json", "print_json", "run"]
+__all__ = ["ROOT", "CommandError", "Exit", "capture", "capture_json", "on_stderr", "print_json", "run"]
 
 
-class Exit(IntEnum):
-    """Pulumi's exit codes, as far as these commands use them."""
-
-    OK = 0
-    ERROR = 1
-    CONFIGURATION = 2
-    RESOURCE = 4
-    POLICY = 5
-    CHANGES = 7
+_STDOUT, _STDERR = 1, 2
 
 
 class CommandError(Exception):
@@ -38,7 +30,7 @@ def run(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
     try:
         process = subprocess.Popen(argv, cwd=ROOT, env=environment)
     except FileNotFoundError:
-        print(_not_found(argv[0]), file=sys.stderr)
+        error(_not_found(argv[0]), ErrorCode.ENGINE)
         return Exit.ERROR
     with _noted(argv, environment, process.pid):
         while True:
@@ -47,6 +39,20 @@ def run(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
             except KeyboardInterrupt:
                 # The program got the Ctrl-C too, and ends in its own way: an engine first finishes what it is at.
                 continue
+
+
+@contextmanager
+def on_stderr() -> Iterator[None]:
+    """Send to stderr what this process and the programs that it runs print on stdout, while the context lasts."""
+    sys.stdout.flush()
+    before = os.dup(_STDOUT)
+    os.dup2(_STDERR, _STDOUT)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(before, _STDOUT)
+        os.close(before)
 
 
 def capture(argv: Sequence[str], *, accepted: Sequence[int] = (0,)) -> str:
@@ -69,11 +75,6 @@ def capture(argv: Sequence[str], *, accepted: Sequence[int] = (0,)) -> str:
 def capture_json(argv: Sequence[str], *, accepted: Sequence[int] = (0,)) -> Any:
     """What a program prints, as JSON."""
     return json.loads(capture(argv, accepted=accepted))
-
-
-def print_json(value: Any) -> None:
-    """Print a result for programs."""
-    print(json.dumps(value, indent=2, default=str))
 
 
 def _noted(argv: Sequence[str], environment: Mapping[str, str], pid: int) -> AbstractContextManager[None]:

@@ -69,7 +69,7 @@ def test_an_update_of_a_part_says_nothing_about_the_rest(fleet: Fleet) -> None:
     fleet.up("--target", "urn:pulumi:test::clawdet::**::bob*").ok()
     report = fleet.report()
     assert report["stacks"][0]["engine_asked"]
-    assert "eve" in [one["id"] for one in report["stacks"][0]["subjects"]]
+    assert "eve" in [one["customer"] for one in report["stacks"][0]["subjects"] if one["kind"] == "customer"]
 
 
 def test_what_is_protected_stays_also_where_it_is_named(fleet: Fleet) -> None:
@@ -81,7 +81,7 @@ def test_what_is_protected_stays_also_where_it_is_named(fleet: Fleet) -> None:
     [stack] = told["stacks"]
     assert [one["rule"] for one in stack["objections"]] == ["protected"]
     assert stack["objections"][0]["about"] == ["customer user123"]
-    assert [(one["id"], one["verdict"]) for one in stack["subjects"]] == [("user123", "removed")]
+    assert [(one["customer"], one["verdict"]) for one in stack["subjects"]] == [("user123", "removed")]
 
 
 def test_drift_is_told_by_customer(fleet: Fleet) -> None:
