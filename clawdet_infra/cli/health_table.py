@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
-from clawdet_infra.cli.columns import columns
+from clawdet_infra.columns import columns
 from clawdet_infra.fleet.channels import sentence
 from clawdet_infra.fleet.hosts.strays import StrayReport
 from clawdet_infra.fleet.instance import Instance

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from clawdet_infra.cli.columns import columns
+from clawdet_infra.columns import columns
 from clawdet_infra.json_format import dumps
 from clawdet_infra.plaintext import plain
 

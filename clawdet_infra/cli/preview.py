@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clawdet_infra.cli.output import ErrorCode, Exit, echo, fail, print_json, warn, width
+from clawdet_infra.cli.output import ErrorCode, Exit, echo, fail, print_json, warn
 from clawdet_infra.cli.project import ROOT
-from clawdet_infra.cli.stack import ALL_STACKS_HINT, AllStacks, Stacks, choose_stacks
+from clawdet_infra.cli.stack import ALL_STACKS_HINT, AllStacks, EachStack, choose_stacks
 from clawdet_infra.cli.up import ALLOWED_VARIABLE, POLICY_PACK, allowed, exit_code
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def preview(
-    stacks: Stacks = None,
+    stacks: EachStack = None,
     every_stack: AllStacks = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a comment for a pull request.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
@@ -80,7 +80,7 @@ def preview(
 
 
 def _sources(names: Sequence[str] | None, known: Known | None) -> list[Source]:
-    """Return the named stacks with their cells, or all stacks (None)."""
+    """Return the named stacks, or all stacks and cells (None)."""
     from clawdet_infra.inventory.selection import configured_stacks
 
     there = configured_stacks(ROOT)
@@ -90,8 +90,7 @@ def _sources(names: Sequence[str] | None, known: Known | None) -> list[Source]:
     unknown = [name for name in names or () if name not in there and name not in cells]
     if unknown:
         fail(f"the registry has no cell {unknown[0]}; see: clawdet list", Exit.CONFIGURATION, ErrorCode.UNKNOWN_STACK)
-    named = there if names is None else names
-    chosen = [*named, *(cell for cell, base in cells.items() if base in named and cell not in named)]
+    chosen = [*there, *cells] if names is None else names
     if known is None:
         from clawdet_infra.changes.emptystate import EmptySource
 
@@ -120,8 +119,7 @@ def _show(report: Report, *, markdown: bool, json_output: bool) -> None:
         from clawdet_infra.changes.as_text import as_text
         from clawdet_infra.cli.console import Console
 
-        # Lines are wrapped at a terminal alone: elsewhere they are searched and copied.
-        Console(soft_wrap=width() is None).print(as_text(report))
+        Console(soft_wrap=False).print(as_text(report))
 
 
 def _code(report: Report, expect_no_changes: bool) -> Exit:

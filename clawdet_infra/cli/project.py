@@ -14,7 +14,7 @@ from clawdet_infra.cli.output import ErrorCode, Exit, error, print_json
 from clawdet_infra.place import ROOT
 from clawdet_infra.stack_locks import noted_engine
 
-__all__ = ["ROOT", "CommandError", "Exit", "capture", "capture_json", "on_stderr", "print_json", "run"]
+__all__ = ["ROOT", "CommandError", "Exit", "capture", "capture_json", "not_found", "on_stderr", "print_json", "run"]
 
 
 _STDOUT, _STDERR = 1, 2
@@ -30,7 +30,7 @@ def run(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
     try:
         process = subprocess.Popen(argv, cwd=ROOT, env=environment)
     except FileNotFoundError:
-        error(_not_found(argv[0]), ErrorCode.ENGINE)
+        error(not_found(argv[0]), ErrorCode.ENGINE)
         return Exit.ERROR
     with _noted(argv, environment, process.pid):
         while True:
@@ -60,7 +60,7 @@ def capture(argv: Sequence[str], *, accepted: Sequence[int] = (0,)) -> str:
     try:
         process = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     except FileNotFoundError:
-        raise CommandError(_not_found(argv[0])) from None
+        raise CommandError(not_found(argv[0])) from None
     with process, _noted(argv, os.environ, process.pid):
         try:
             stdout, stderr = process.communicate()
@@ -82,5 +82,6 @@ def _noted(argv: Sequence[str], environment: Mapping[str, str], pid: int) -> Abs
     return noted_engine(environment.get("PULUMI_BACKEND_URL", ""), pid) if argv[0] == "pulumi" else nullcontext()
 
 
-def _not_found(program: str) -> str:
+def not_found(program: str) -> str:
+    """Return what is said where a program is missing."""
     return f"{program} is not on PATH. In the checkout, run: . ./activate (and before the first time: make setup)"

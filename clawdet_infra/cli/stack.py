@@ -36,6 +36,10 @@ Stacks = Annotated[
         "--stack", "-s", help=f"A stack, with its cells; may be repeated. {DEFAULT}", autocompletion=complete_stack
     ),
 ]
+EachStack = Annotated[
+    list[str] | None,
+    typer.Option("--stack", "-s", help=f"A stack; may be repeated. {DEFAULT}", autocompletion=complete_stack),
+]
 AllStacks = Annotated[bool, typer.Option("--all-stacks", help="All stacks, instead of one.")]
 
 

@@ -50,7 +50,7 @@ def test_problems_are_told_as_json(broken: Path) -> None:
     assert all(problem["line"] for problem in report["problems"])
 
 
-@pytest.mark.parametrize("arguments", [[], ["Pulumi.local.yaml", "--stack", "local"], ["--stack", "unheard-of"]])
+@pytest.mark.parametrize("arguments", [["Pulumi.local.yaml", "--stack", "local"], ["--stack", "unheard-of"]])
 def test_what_to_validate_has_to_be_clear(arguments: list[str]) -> None:
     result = runner.invoke(app, ["validate", *arguments])
     assert result.exit_code == 2

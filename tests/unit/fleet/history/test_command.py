@@ -69,7 +69,8 @@ def test_all_of_it_is_there_as_json(past: datetime) -> None:
     assert found["latency"]["count"] == 51
     assert [event["kind"] for event in found["events"]].count("repair") == 1
     assert sum(slot["down"] for slot in found["timeline"]) == 600
-    assert datetime.fromisoformat(found["events"][0]["at"]).tzinfo is not None
+    assert found["customer"] == found["state"]["customer"] == found["events"][0]["customer"] == "ada"
+    assert found["events"][0]["at"].endswith("Z")
     assert "timeline" not in json.loads(runner.invoke(app, ["history", "ada", "--json"]).stdout)
 
 

@@ -85,13 +85,17 @@ def _wrapped(row: Sequence[str], widths: Sequence[int]) -> list[str]:
 
 
 def _blocks(rows: Sequence[Sequence[str]], width: int) -> str:
-    """Return each row as lines, the name of the column before each cell."""
+    """Return each row as lines, the name of the column before each cell; cells without text are left out."""
     head, *rest = rows
     if not rest:
         return "\n".join(_words(" ".join(head), width))
     names = max(map(cell_width, head))
-    blocks = ["\n".join(_pair(name, cell, names, width) for name, cell in zip(head, row, strict=True)) for row in rest]
-    return "\n\n".join(blocks)
+    lines: list[str] = []
+    for row in rest:
+        # A row without its first cell belongs to the one above.
+        lines += [""] if lines and row[0] else []
+        lines += [_pair(name, cell, names, width) for name, cell in zip(head, row, strict=True) if cell]
+    return "\n".join(lines)
 
 
 def _pairs(rows: Sequence[Sequence[str]], natural: Sequence[int], width: int) -> str:
