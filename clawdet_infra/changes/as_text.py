@@ -58,7 +58,7 @@ class _Table:
         """Render the table."""
         text = Text(columns(self._rows, options.max_width))
         for verdict, style in _STYLES.items():
-            text.highlight_regex(rf"(?<=  ){verdict}(?=  |$)", style)
+            text.highlight_regex(rf"(?<=  ){verdict}(?=\s|$)", style)
         yield text
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clawdet_infra.cli.output import ErrorCode, Exit, error, fail
+from clawdet_infra.cli.output import ErrorCode, Exit, error, fail, note_lines
 from clawdet_infra.cli.project import ROOT
 from clawdet_infra.cli.stack import ALL_STACKS_HINT, AllStacks, Stacks, choose_stacks
 
@@ -130,6 +130,7 @@ async def _once(made: Daemon) -> Exit:
     except HistoryError as broken:
         error(str(broken), ErrorCode.HISTORY)
         return Exit.ERROR
+    note_lines()
     if report.down:
         return Exit.RESOURCE
     return Exit.ERROR if report.failed or report.round.unseen else Exit.OK

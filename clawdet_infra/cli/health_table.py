@@ -52,7 +52,7 @@ def as_table(
     # As Text: an answer with brackets in it is not markup.
     table = Text(columns([head[:-1], *(row[:-1] for row in rows)], width) if rows else "")
     for condition, colour in _COLOURS.items():
-        table.highlight_regex(rf"(?<= ){condition}(?= |$)", colour)
+        table.highlight_regex(rf"(?<= ){condition}(?=\s|$)", colour)
     sentences = [Text.assemble((f"{row[0]}: ", _COLOURS[row[_CONDITION]]), row[-1]) for row in rows if row[-1]]
     sentences += [Text(one) for one in (strays.sentences if strays else [])]
     return Group(table, *sentences, Text(_summary(done)))

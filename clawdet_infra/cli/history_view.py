@@ -55,7 +55,7 @@ def bars(slots: Sequence[Slot]) -> Table:
     """Return a table with a line a slot: when it began, how available and how late the instance was."""
     longest = max((slot.latency.p90 or 0 for slot in slots), default=0)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("BEGINS (UTC)", "AVAILABILITY", "UP", "LATENCY (p50 █, p90 ▒)", "P90"):
+    for name in ("BEGINS (UTC)", "AVAILABILITY", "UP", "LATENCY p50 █ p90 ▒", "P90"):
         table.add_column(name, justify="right" if name in ("UP", "P90") else "left", no_wrap=True)
     for slot in slots:
         one = slot.availability

@@ -58,29 +58,31 @@ class ErrorCode(StrEnum):
 
 @dataclass
 class Invocation:
-    """One run of a command: whether it prints JSON, whether its result was printed, and its errors so far."""
+    """One run of a command: whether it prints JSON, what it has printed, and its errors so far.
+
+    `has_result` says that the one document was printed, `has_lines` that some objects were, a line each.
+    """
 
     as_json: bool
     has_result: bool = False
+    has_lines: bool = False
     errors: list[tuple[str, str]] = field(default_factory=list)
     """Code and sentence of each."""
     facts: dict[str, Any] = field(default_factory=dict)
     """What the JSON of its failure has besides."""
 
     def print_failure(self, exit_code: int) -> None:
-        """Print the errors as JSON, unless the result was printed or nobody asked for JSON."""
-        if not self.as_json or self.has_result:
+        """Print the errors as JSON, unless the result says it all or nobody asked for JSON."""
+        if not self.as_json or self.has_result or (self.has_lines and not self.errors):
             return
         errors = self.errors or [(_CODES.get(exit_code, ErrorCode.FAILED), f"the command ended with {exit_code}")]
-        print_json_line(
-            {
-                "success": False,
-                "code": errors[0][0],
-                "error": "\n".join(dict.fromkeys(text for _, text in errors)),
-                "exitCode": int(exit_code),
-                **self.facts,
-            }
-        )
+        failure = {
+            "success": False,
+            "code": errors[0][0],
+            "error": "\n".join(dict.fromkeys(text for _, text in errors)),
+            "exitCode": int(exit_code),
+        }
+        print(dumps({**failure, **self.facts}), flush=True)
 
 
 _CODES = {
@@ -151,4 +153,11 @@ def print_json(value: Any) -> None:
 
 def print_json_line(value: Any) -> None:
     """Print one of many objects for programs, in a line of its own."""
+    note_lines()
     print(dumps(value), flush=True)
+
+
+def note_lines() -> None:
+    """Note that the running command prints objects for programs, a line each, so that its exit code needs no other."""
+    if (running := _running.get()) is not None:
+        running.has_lines = True

@@ -82,7 +82,7 @@ def try_out(
         settings = settings_of(stack, local=local, tell=tell)
     except CommandError as wrong:
         fail(str(wrong), Exit.CONFIGURATION)
-    _remove_killed(tell)
+    _remove_all(None, tell)
     # Imported where it is needed: Pulumi takes a third of a second.
     from clawdet_infra.trial import cloud, records
     from clawdet_infra.trial import host as hosts
@@ -135,10 +135,6 @@ def _clean(name: str | None, tell: _Teller) -> int:
     elif not removed and code == Exit.OK:
         tell("nothing to remove: no killed run has left anything")
     return code
-
-
-def _remove_killed(tell: _Teller) -> None:
-    _remove_all(None, tell)
 
 
 def _remove_all(name: str | None, tell: _Teller) -> tuple[list[str], int]:

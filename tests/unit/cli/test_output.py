@@ -94,4 +94,5 @@ def test_nothing_is_printed_for_people_past_this_place() -> None:
         ("logs.py", "json.dumps(found)"),
         ("output.py", "text"),
         ("output.py", "dumps(value)"),
+        ("output.py", "dumps({**failure, **self.facts})"),
     }
