@@ -19,10 +19,13 @@ _LEAST_FOR_SENTENCES = 24
 """A column with sentences is not made narrower: two words a line are harder to read than a block of lines."""
 
 
-def columns(rows: Sequence[Sequence[str]], width: int | None = None, *, header: bool = True) -> str:
+def columns(
+    rows: Sequence[Sequence[str]], width: int | None = None, *, header: bool = True, optional: Sequence[str] = ()
+) -> str:
     """Return rows as lines, each column as wide as its widest cell; the last is not padded.
 
-    `width` is how many characters a line may have.  With `header` the first row names the columns.
+    `width` is how many characters a line may have.  With `header` the first row names the columns; those named in
+    `optional` are left out if only that makes the table fit, the last one first.
     """
     cells = [[_LINE_ENDS.sub(" ", plain(cell)) for cell in row] for row in rows]
     if not cells:
@@ -30,9 +33,12 @@ def columns(rows: Sequence[Sequence[str]], width: int | None = None, *, header: 
     natural = [max(map(cell_width, column)) for column in zip(*cells, strict=True)]
     if width is None or _total(natural) <= width:
         return "\n".join(_line(row, natural) for row in cells)
-    fitting = _fit(cells, natural, width)
-    if fitting is not None:
-        return "\n".join(line for row in cells for line in _wrapped(row, fitting))
+    for count in range(len(optional) + 1):
+        left_out = {cells[0].index(name) for name in optional[len(optional) - count :]}
+        kept = [[cell for place, cell in enumerate(row) if place not in left_out] for row in cells]
+        fitting = _fit(kept, [one for place, one in enumerate(natural) if place not in left_out], width)
+        if fitting is not None:
+            return "\n".join(line for row in kept for line in _wrapped(row, fitting))
     return _blocks(cells, width) if header else _pairs(cells, natural, width)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clawdet_infra.cli.instances import complete_id
-from clawdet_infra.cli.output import ErrorCode, Exit, echo, fail, print_json, print_json_line, width
+from clawdet_infra.cli.output import ErrorCode, Exit, echo, fail, print_json, print_json_line
 from clawdet_infra.cli.stack import ALL_STACKS_HINT, AllStacks, Stacks, choose_stacks
 
 if TYPE_CHECKING:
@@ -73,13 +73,18 @@ def exit_code(done: Round) -> Exit:
 
 
 def _once(checker: Checker, host: bool, json_output: bool) -> Round:
-    from clawdet_infra.cli.health_table import as_text, facts
+    from clawdet_infra.cli.console import Console
+    from clawdet_infra.cli.health_table import as_table, as_text, facts
 
     done = checker.look()
     if json_output:
         print_json(facts(done, checker.instances, checker.strays))
+        return done
+    console = Console()
+    if console.is_terminal:
+        console.print(as_table(done, checker.instances, host=host, strays=checker.strays, width=console.width))
     else:
-        echo(as_text(done, checker.instances, host=host, strays=checker.strays, width=width()))
+        echo(as_text(done, checker.instances, host=host, strays=checker.strays))
     return done
 
 

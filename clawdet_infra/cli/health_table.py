@@ -25,17 +25,12 @@ _WORST_FIRST = ("down", _UNSEEN, "slow", "healthy")
 
 
 def as_text(
-    done: Round,
-    instances: Mapping[str, Instance],
-    *,
-    host: bool = False,
-    strays: StrayReport | None = None,
-    width: int | None = None,
+    done: Round, instances: Mapping[str, Instance], *, host: bool = False, strays: StrayReport | None = None
 ) -> str:
-    """The round in columns, then a line for each stray, and a line that sums it up."""
+    """The round in columns, one line an instance, then a line for each stray, and a line that sums it up."""
     head, *rows = _rows(done, instances, host)
     more = strays.sentences if strays else []
-    return "\n".join(filter(None, (columns([head, *rows], width) if rows else "", *more, _summary(done))))
+    return "\n".join(filter(None, (columns([head, *rows]) if rows else "", *more, _summary(done))))
 
 
 def as_table(

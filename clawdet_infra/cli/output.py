@@ -129,16 +129,15 @@ def fail(text: str, exit_code: Exit = Exit.ERROR, code: str | None = None, **fac
     raise typer.Exit(exit_code) from None
 
 
-def print_table(rows: Sequence[Sequence[str]], *, header: bool = True, err: bool = False) -> None:
+def print_table(rows: Sequence[Sequence[str]], *, header: bool = True, optional: Sequence[str] = ()) -> None:
     """Print rows in columns: within the width of a terminal, and one line each elsewhere."""
-    echo(columns(rows, width(err=err), header=header), err=err)
+    echo(columns(rows, width(), header=header, optional=optional))
 
 
-def width(*, err: bool = False) -> int | None:
-    """Return how many columns the terminal has; None if the output goes elsewhere."""
-    stream = sys.stderr if err else sys.stdout
+def width() -> int | None:
+    """Return how many columns the terminal on stdout has; None if the output goes elsewhere."""
     try:
-        return os.get_terminal_size(stream.fileno()).columns or None if stream.isatty() else None
+        return os.get_terminal_size(sys.stdout.fileno()).columns or None if sys.stdout.isatty() else None
     except (OSError, ValueError):
         return None
 

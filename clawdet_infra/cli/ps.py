@@ -44,7 +44,7 @@ def ps(
     if json_output:
         print_json([fields_of(one, id="customer") for one in entries])
     elif entries:
-        print_table(_rows(entries))
+        print_table(_rows(entries), optional=("ADDRESS", "IMAGE"))
     else:
         echo("there are no customers")
 

@@ -69,6 +69,15 @@ def test_a_table_that_cannot_fit_becomes_a_block_for_each_row() -> None:
     )
 
 
+def test_what_may_be_left_out_is_left_out_only_if_the_table_fits_then() -> None:
+    rows = [("CUSTOMER", "ADDRESS", "IMAGE"), ("ada", "203.0.113.77", "2026.9.6@0123456789ab")]
+    optional = ("ADDRESS", "IMAGE")
+    assert columns(rows, 80, optional=optional) == columns(rows)
+    assert columns(rows, 30, optional=optional).split() == ["CUSTOMER", "ADDRESS", "ada", "203.0.113.77"]
+    assert columns(rows, 12, optional=optional).split() == ["CUSTOMER", "ada"]
+    assert columns(rows, 5, optional=optional).startswith("CUSTOMER  ada\nADDRESS   203.0.113.77\n")
+
+
 def test_a_cell_is_one_line_whatever_a_server_says() -> None:
     assert columns([("A", "B"), ("one\ntwo", "\x1b[31mred\x1b[0m\tx")]) == "A        B\none two  red x"
 
