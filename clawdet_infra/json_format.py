@@ -41,7 +41,7 @@ def plain_json(value: Any) -> Any:
         return {_key(key): plain_json(inner) for key, inner in value.items()}
     if isinstance(value, AbstractSet):
         return sorted(plain_json(one) for one in value)
-    if isinstance(value, Sequence):
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
         return [plain_json(one) for one in value]
     raise TypeError(f"a {type(value).__name__} has no form in JSON")
 

@@ -38,7 +38,7 @@ def test_after_an_update_nothing_changes_and_nobody_asks_the_engine(fleet: Fleet
         report = fleet.report()
         assert report["code"] == 0
         assert not report["changes"]
-        assert [one["engine_asked"] for one in report["stacks"]] == [False]
+        assert [one["engineAsked"] for one in report["stacks"]] == [False]
         failed = fleet.report("--full")
         assert failed["code"] == 1, "with --full it is asked"
         assert "the engine was started" in str(failed["stacks"][0]["errors"])
@@ -49,10 +49,10 @@ def test_after_an_update_nothing_changes_and_nobody_asks_the_engine(fleet: Fleet
 
 
 def test_an_update_by_others_is_noticed(fleet: Fleet) -> None:
-    assert not fleet.report()["stacks"][0]["engine_asked"]
+    assert not fleet.report()["stacks"][0]["engineAsked"]
     fleet.stack.pulumi("refresh", "--yes", "--skip-preview", "--stack", fleet.stack.name).ok()
     report = fleet.report()
-    assert report["stacks"][0]["engine_asked"]
+    assert report["stacks"][0]["engineAsked"]
     assert not report["changes"]
 
 
@@ -68,7 +68,7 @@ def test_an_update_of_a_part_says_nothing_about_the_rest(fleet: Fleet) -> None:
     fleet.want([*BASELINE, customer("bob", "free"), customer("eve", "free")])
     fleet.up("--target", "urn:pulumi:test::clawdet::**::bob*").ok()
     report = fleet.report()
-    assert report["stacks"][0]["engine_asked"]
+    assert report["stacks"][0]["engineAsked"]
     assert "eve" in [one["customer"] for one in report["stacks"][0]["subjects"] if one["kind"] == "customer"]
 
 
