@@ -123,7 +123,7 @@ def look(stack: Stack, repeat: int, *arguments: str) -> str:
     """How long `clawdet preview` takes over all stacks of the folder, each of which has to be unchanged."""
 
     def preview() -> None:
-        told = stack.run("clawdet", "preview", "--no-policy", *arguments, timeout=3600).ok().output
+        told = stack.run("clawdet", "preview", "--all-stacks", "--no-policy", *arguments, timeout=3600).ok().output
         assert "Nothing changes" in told, told
 
     return timed(repeat, preview)

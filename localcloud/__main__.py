@@ -16,7 +16,7 @@ from localcloud.info import Info
 from localcloud.outcomes import EXPECTED_ERRORS
 from localcloud.paths import DEFAULT_NAME, Paths
 from localcloud.running import image_digests
-from localcloud.settings import Behaviour
+from localcloud.settings import Behaviour, SettingsError
 
 Options = argparse.Namespace
 
@@ -30,7 +30,8 @@ def parser() -> argparse.ArgumentParser:
     where.add_argument("--home", type=Path, help="its folder (default: .clawdet/cloud/NAME)")
 
     def action(name: str, run: Callable[[Options], int], text: str) -> argparse.ArgumentParser:
-        found = actions.add_parser(name, help=text, description=text, parents=[where])
+        example = f"Example: clawdet cloud {name}"
+        found = actions.add_parser(name, help=text, description=text, epilog=example, parents=[where])
         found.set_defaults(run=run)
         return found
 
@@ -75,16 +76,34 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; 0 is success, 1 a failure, 2 a wrong command line."""
-    options = parser().parse_args(arguments)
+    """Run one command; 0 is success, 1 a failure, 2 a wrong command line.
+
+    With --json a failure is an object on stdout too: `success`, `code`, `error` and `exitCode`.
+    """
+    as_json = "--json" in (sys.argv[1:] if arguments is None else arguments)
+    try:
+        options = parser().parse_args(arguments)
+    except SystemExit as ended:
+        if ended.code and as_json:
+            _print_failure("usage", "the command line cannot be used; stderr says why", 2)
+        raise
     try:
         result: int = options.run(options)
     except KeyboardInterrupt:
+        if as_json:
+            _print_failure("interrupted", "the command was interrupted", 130)
         return 130
     except (*EXPECTED_ERRORS, ValueError) as error:
+        wrong = isinstance(error, ValueError)
         print(f"error: {error}", file=sys.stderr)
-        return 2 if isinstance(error, ValueError) else 1
+        if as_json:
+            _print_failure("configuration" if wrong else "failed", str(error), 2 if wrong else 1)
+        return 2 if wrong else 1
     return result
+
+
+def _print_failure(code: str, text: str, exit_code: int) -> None:
+    print(json.dumps({"success": False, "code": code, "error": text, "exitCode": exit_code}))
 
 
 def _paths(options: Options) -> Paths:
@@ -153,13 +172,12 @@ def _info(options: Options) -> int:
     paths = _paths(options)
     info = Info.load(paths.info)
     if info is None:
-        print(f"error: there is no cloud '{paths.name}'; start it with: python -m localcloud up", file=sys.stderr)
-        return 1
+        raise SettingsError(f"there is no cloud '{paths.name}'; start it with: clawdet cloud up --name {paths.name}")
     document = asdict(info)
     if options.key:
         return _print_value(document, options.key)
     if options.json:
-        print(json.dumps(document, indent=2))
+        print(json.dumps(_camel_keys(document), indent=2))
         return 0
     for key, value in document.items():
         if isinstance(value, dict):
@@ -174,11 +192,16 @@ def _print_value(document: dict[str, object], key: str) -> int:
     value: object = document
     for part in key.split("."):
         if not isinstance(value, dict) or part not in value:
-            print(f"error: there is no '{key}'; there are {', '.join(document)}", file=sys.stderr)
-            return 2
+            raise ValueError(f"there is no '{key}'; there are {', '.join(document)}")
         value = value[part]
     print(value if isinstance(value, str) else json.dumps(value))
     return 0
+
+
+def _camel_keys(document: dict[str, object]) -> dict[str, object]:
+    """Return the content of info.json with its names in camelCase."""
+    names = {key: re.sub(r"_(.)", lambda found: found[1].upper(), key) for key in document}
+    return {names[key]: _camel_keys(value) if isinstance(value, dict) else value for key, value in document.items()}
 
 
 def _port(text: str) -> int:

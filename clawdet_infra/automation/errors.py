@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from functools import wraps
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
@@ -17,9 +18,29 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 Action = Literal["fix", "retry", "call"]
 
 
-class AutomationError(Exception):
-    """The base of all errors here; `action` says what to do, `customer` whom it is about ("" for nobody)."""
+class Code(StrEnum):
+    """What went wrong, for programs; texts may change."""
 
+    INPUT = "input"
+    TAKEN = "taken"
+    IMMUTABLE = "immutable"
+    UNKNOWN_CUSTOMER = "unknown-customer"
+    BUSY = "busy"
+    DEADLINE = "deadline"
+    CANCELLED = "cancelled"
+    CAPACITY = "capacity"
+    DEPLOYMENT = "deployment"
+    DATA_LOSS = "data-loss"
+    SETUP = "setup"
+
+
+class AutomationError(Exception):
+    """The base of all errors here.
+
+    `code` says what went wrong, `action` what to do, `customer` whom it is about ("" for nobody).
+    """
+
+    code: ClassVar[Code] = Code.SETUP
     action: ClassVar[Action] = "call"
 
     def __init__(self, message: str, customer: str = "") -> None:
@@ -30,6 +51,7 @@ class AutomationError(Exception):
 class InputError(AutomationError):
     """What was asked for cannot be: nothing was touched.  `problems` says which fields, where it is about fields."""
 
+    code = Code.INPUT
     action = "fix"
 
     def __init__(self, message: str, customer: str = "", problems: Sequence[Problem] = ()) -> None:
@@ -40,47 +62,60 @@ class InputError(AutomationError):
 class TakenError(InputError):
     """Another customer has the id, the subdomain or the token."""
 
+    code = Code.TAKEN
+
 
 class ImmutableError(InputError):
     """Something was asked to change that cannot: the customer would lose its data.  Remove and provision it anew."""
+
+    code = Code.IMMUTABLE
 
 
 class UnknownCustomerError(InputError):
     """There is no such customer."""
 
+    code = Code.UNKNOWN_CUSTOMER
+
 
 class BusyError(AutomationError):
     """Somebody else was updating the cell until the deadline; what was asked for is stored, and a next call does it."""
 
+    code = Code.BUSY
     action = "retry"
 
 
 class DeadlineError(AutomationError):
     """It took too long and was stopped; the next call goes on from there."""
 
+    code = Code.DEADLINE
     action = "retry"
 
 
 class CancelledError(AutomationError):
     """The caller cancelled; the next call goes on from there."""
 
+    code = Code.CANCELLED
     action = "retry"
 
 
 class CapacityError(AutomationError):
     """The cloud has no room or allows no more right now; the next call tries again."""
 
+    code = Code.CAPACITY
     action = "retry"
 
 
 class DeploymentError(AutomationError):
     """The customer's gateway did not come up.  The next call tries again; `deprovision` removes what there is."""
 
+    code = Code.DEPLOYMENT
     action = "retry"
 
 
 class LossError(AutomationError):
     """The base's settings would cost customers their data, and nobody has said that it may; a person has to look."""
+
+    code = Code.DATA_LOSS
 
 
 class SetupError(AutomationError):

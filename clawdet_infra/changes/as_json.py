@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from clawdet_infra.changes.report import Bill, Report, StackReport, Subject
+from clawdet_infra.json_format import fields_of, plain_json
 
 
 def as_json(report: Report) -> dict[str, Any]:
     """Return a report as what JSON has."""
-    return {
+    told = {
         "changes": report.changes,
         "refused": report.refused,
         "failed": report.failed,
         "misconfigured": report.misconfigured,
-        "monthly_cost": {currency: _bill(bill) for currency, bill in report.bills().items()},
+        "monthlyCost": {currency: _bill(bill) for currency, bill in report.bills().items()},
         "stacks": [_stack(one) for one in report.stacks],
     }
+    plain: dict[str, Any] = plain_json(told)
+    return plain
 
 
 def _stack(one: StackReport) -> dict[str, Any]:
     return {
         "stack": one.stack,
         "state": one.state,
-        "engine_asked": one.asked,
+        "engineAsked": one.asked,
         "seconds": round(one.seconds, 1),
         "subjects": [_subject(subject) for subject in one.subjects],
         "policies": "applied" if one.policies else "not applied",
-        "objections": [asdict(objection) for objection in one.objections],
-        "monthly_cost": None if one.bill is None else {"currency": one.currency, **_bill(one.bill)},
-        "cost_unknown": one.bill_unknown or None,
+        "objections": list(one.objections),
+        "monthlyCost": None if one.bill is None else {"currency": one.currency, **_bill(one.bill)},
+        "costUnknown": one.bill_unknown or None,
         "drifted": {owner: list(names) for owner, names in one.drifted},
         "problems": list(one.problems),
         "errors": list(one.errors),
@@ -41,12 +43,12 @@ def _stack(one: StackReport) -> dict[str, Any]:
 def _subject(one: Subject) -> dict[str, Any]:
     return {
         "kind": one.kind,
-        "id": one.id,
+        "customer" if one.kind == "customer" else "id": one.id,
         "verdict": one.verdict,
-        "changes": [{**asdict(change), "sentence": str(change)} for change in one.changes],
-        "interruptions": [asdict(interruption) for interruption in one.interruptions],
-        "lost": [asdict(lost) for lost in one.lost],
-        "monthly_cost": None if one.bill is None else _bill(one.bill),
+        "changes": [{**fields_of(change), "sentence": str(change)} for change in one.changes],
+        "interruptions": list(one.interruptions),
+        "lost": list(one.lost),
+        "monthlyCost": None if one.bill is None else _bill(one.bill),
     }
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.text import Text
 
 from clawdet_infra.changes.as_markdown import about
 from clawdet_infra.changes.grouping import grouped
 from clawdet_infra.changes.headline import costs, headline, money
 from clawdet_infra.changes.report import Report, Subject
+from clawdet_infra.columns import columns
 
 _MOST_ROWS = 60
 _STYLES = {"replaced": "bold red", "removed": "red", "new": "green", "changed": "yellow"}
@@ -48,18 +48,30 @@ def _parts(report: Report) -> Iterator[RenderableType]:
         yield Text(line)
 
 
-def _table(title: str, subjects: list[tuple[str, Subject]]) -> Table:
-    table = Table(box=None, pad_edge=False, show_edge=False)
-    for column in (title, "STACK", "", "WHAT", "A MONTH"):
-        table.add_column(column, overflow="fold")
+class _Table:
+    """Rows in columns within the console's width, what becomes of each subject in its colour."""
+
+    def __init__(self, rows: Sequence[Sequence[str]]) -> None:
+        self._rows = rows
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        """Render the table."""
+        text = Text(columns(self._rows, options.max_width))
+        for verdict, style in _STYLES.items():
+            text.highlight_regex(rf"(?<=  ){verdict}(?=\s|$)", style)
+        yield text
+
+
+def _table(title: str, subjects: list[tuple[str, Subject]]) -> _Table:
+    rows = [(title, "STACK", "", "WHAT", "A MONTH")]
     if len(subjects) > _MOST_ROWS:
         for group in grouped(subjects):
             stacks = len({stack for stack, _ in group.members})
-            number, what = Text(f"{len(group.members):,} of them"), Text(group.what)
-            table.add_row(number, f"{stacks} stacks", Text(group.verdict, style=_STYLES[group.verdict]), what, "")
-        return table
+            rows.append((f"{len(group.members):,} of them", f"{stacks} stacks", group.verdict, group.what, ""))
+        return _Table(rows)
     for stack, one in subjects:
         cost = money(one.bill) if one.bill and (one.bill.before or one.bill.after) else ""
-        what = Text("\n".join(one.lines))
-        table.add_row(Text(one.id), Text(stack), Text(one.verdict, style=_STYLES[one.verdict]), what, cost)
-    return table
+        first, *more = one.lines or [""]
+        rows.append((one.id, stack, one.verdict, first, cost))
+        rows += [("", "", "", line, "") for line in more]
+    return _Table(rows)

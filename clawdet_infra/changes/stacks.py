@@ -80,14 +80,6 @@ def open_stack(name: str, root: Path = ROOT, arguments: Sequence[str] = ()) -> P
     return CheckoutStack(name, root, arguments)
 
 
-def checkout_stacks(root: Path = ROOT) -> list[str]:
-    """Return the names of the stacks that are configured by a file in the checkout; cells are by their base's."""
-    from clawdet_infra.inventory.stacks import base_of
-
-    names = (file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in root.glob("Pulumi.*.yaml"))
-    return sorted(name for name in names if base_of(name, root) == name)
-
-
 def _events(log: Path) -> list[Any]:
     """Return the engine's events from its log; there is none where it did not come that far."""
     from pulumi.automation import EngineEvent

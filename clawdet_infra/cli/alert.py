@@ -8,26 +8,23 @@ import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from clawdet_infra.cli import project
-from clawdet_infra.cli.columns import columns
+from clawdet_infra.cli.command import App
 from clawdet_infra.cli.history import history_url
-from clawdet_infra.cli.output import echo
-from clawdet_infra.cli.project import ROOT, Exit
+from clawdet_infra.cli.output import ErrorCode, Exit, echo, fail, print_json, print_table
+from clawdet_infra.cli.project import ROOT
+from clawdet_infra.json_format import fields_of
 
 if TYPE_CHECKING:
     from clawdet_infra.fleet.history import History
     from clawdet_infra.fleet.records import State
 
-app = typer.Typer(
-    help="Try the alert channels, see the alerts, and mute them during maintenance.", no_args_is_help=True
-)
+app = App(help="Try the alert channels, see the alerts, and mute them during maintenance.")
 
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 _DURATION = re.compile(r"(?:(?P<d>\d+)d)?(?:(?P<h>\d+)h)?(?:(?P<m>\d+)m)?")
@@ -56,15 +53,15 @@ def try_channels(json_output: Json = False) -> None:
         channels = load_channels(os.environ, file).channels
         sender = Sender(channels, policy=SenderPolicy(attempts=1))
     except ChannelsError as error:
-        raise _refused(str(error)) from None
+        fail(str(error), Exit.CONFIGURATION)
     if not channels:
-        raise _refused(f"no channel is set up: list some in {file} (see docs/how-to/alerts.md)")
+        _refuse(f"no channel is set up: list some in {file} (see docs/how-to/alerts.md)")
     deliveries = asyncio.run(sender.send(trial(datetime.now(UTC), socket.gethostname())))
     if json_output:
-        project.print_json([asdict(one) for one in deliveries])
+        print_json(deliveries)
     else:
         rows = [("arrived" if one.arrived else "failed", one.channel, one.problem) for one in deliveries]
-        echo(columns(rows))
+        print_table(rows, header=False)
     raise typer.Exit(Exit.OK if all(one.arrived for one in deliveries) else Exit.RESOURCE)
 
 
@@ -82,7 +79,7 @@ def list_alerts(
     with _history() as history:
         alerts = sorted(history.alerts(begin), key=lambda one: (one.resolved is not None, one.raised))
     if json_output:
-        project.print_json([{**asdict(one), "open": one.resolved is None} for one in alerts])
+        print_json([{**fields_of(one, instances="customers"), "open": one.resolved is None} for one in alerts])
     elif not alerts:
         echo(f"No alert is open, and none was resolved since {_time(begin)}.")
     else:
@@ -98,7 +95,7 @@ def list_alerts(
             )
             for one in alerts
         ]
-        echo(columns(rows))
+        print_table(rows)
 
 
 @app.command("mute")
@@ -121,12 +118,12 @@ def mute(
     now = datetime.now(UTC)
     begins = _moment(begin) if begin else now
     if begins + length <= now:
-        raise _refused(f"a window from {_time(begins)} for {duration} is over already")
+        _refuse(f"a window from {_time(begins)} for {duration} is over already")
     with _history() as history:
         whole = _scope(scope, history.states())
         window = history.add_window(whole, begins, begins + length, reason)
     if json_output:
-        project.print_json(asdict(window))
+        print_json(window)
     else:
         echo(
             f"Muted {window.scope} from {_time(window.begins)} to {_time(window.ends)}. "
@@ -146,9 +143,9 @@ def unmute(
     with _history() as history:
         removed = history.remove_window(number)
     if not removed:
-        raise _refused(f"there is no window {number}; see: clawdet alert windows")
+        _refuse(f"there is no window {number}; see: clawdet alert windows")
     if json_output:
-        project.print_json({"removed": number})
+        print_json({"removed": number})
     else:
         echo(f"Window {number} is gone.")
 
@@ -163,7 +160,7 @@ def windows(json_output: Json = False) -> None:
     with _history() as history:
         found = history.windows(now)
     if json_output:
-        project.print_json([{**asdict(one), "open": one.begins <= now} for one in found])
+        print_json([{**fields_of(one), "open": one.begins <= now} for one in found])
     elif not found:
         echo("Nothing is muted.")
     else:
@@ -171,7 +168,7 @@ def windows(json_output: Json = False) -> None:
         for one in found:
             state = "open" if one.begins <= now else "to come"
             rows.append((str(one.id), state, one.scope, _time(one.begins), _time(one.ends), one.reason))
-        echo(columns(rows))
+        print_table(rows)
 
 
 @contextmanager
@@ -184,8 +181,7 @@ def _history() -> Iterator[History]:
         with History.open(history_url()) as history:
             yield history
     except HistoryError as error:
-        echo(f"error: {error}", err=True)
-        raise typer.Exit(Exit.ERROR) from None
+        fail(str(error), code=ErrorCode.HISTORY)
 
 
 def _scope(text: str, states: dict[str, State]) -> str:
@@ -197,12 +193,12 @@ def _scope(text: str, states: dict[str, State]) -> str:
         kind, name = "instance", text
     known = {"instance": set(states), "server": {one.server for one in states.values()}}
     if kind not in known or not name:
-        raise _refused(f"`{text}` is no scope; name a customer's id, server:NAME, or all")
+        _refuse(f"`{text}` is no scope; name a customer's id, server:NAME, or all")
     # Before the first round nothing is known, and nothing can be checked.
     if states and name not in known[kind]:
         near = difflib.get_close_matches(name, known[kind], n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise _refused(f"no {'customer' if kind == 'instance' else kind} called {name} was ever looked at{hint}")
+        _refuse(f"no {'customer' if kind == 'instance' else kind} called {name} was ever looked at{hint}")
     return f"{kind}:{name}"
 
 
@@ -214,7 +210,7 @@ def _duration(text: str) -> timedelta:
     except OverflowError:
         length = timedelta.max
     if not timedelta(0) < length <= _LONGEST:
-        raise _refused(f"`{text}` is no duration of at most 90d; write it such as 30m, 2h or 1d12h")
+        _refuse(f"`{text}` is no duration of at most 90d; write it such as 30m, 2h or 1d12h")
     return length
 
 
@@ -222,9 +218,9 @@ def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise _refused(f"`{text}` is no time; write it such as 2026-05-01T02:00Z") from None
+        _refuse(f"`{text}` is no time; write it such as 2026-05-01T02:00Z")
     if moment.tzinfo is None:
-        raise _refused(f"`{text}` has no time zone; for UTC, write {text}Z")
+        _refuse(f"`{text}` has no time zone; for UTC, write {text}Z")
     return moment.astimezone(UTC)
 
 
@@ -232,6 +228,5 @@ def _time(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
-def _refused(message: str) -> typer.Exit:
-    echo(f"error: {message}", err=True)
-    return typer.Exit(Exit.CONFIGURATION)
+def _refuse(message: str) -> NoReturn:
+    fail(message, Exit.CONFIGURATION)

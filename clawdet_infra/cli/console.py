@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from rich import console
 from rich.segment import Segment
 
 from clawdet_infra.plaintext import plain
 
+_UNLIMITED = 100_000
+
 
 class Console(console.Console):
-    """Colours and places text, and shows what the text itself holds as `plain` makes it."""
+    """Colours and places text, and shows what the text itself holds as `plain` makes it.
+
+    Where it is no terminal, nothing limits the width, so that no line is broken.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        if "width" not in options and not self.is_terminal:
+            self.width = _UNLIMITED
 
     def render(
         self, renderable: console.RenderableType, options: console.ConsoleOptions | None = None

@@ -9,23 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from clawdet_infra.cli import project
+from clawdet_infra.cli.command import App
 from clawdet_infra.cli.instances import complete_id
-from clawdet_infra.cli.output import echo
-from clawdet_infra.cli.project import ROOT, Exit
+from clawdet_infra.cli.output import ErrorCode, Exit, echo, fail, print_json, warn
+from clawdet_infra.cli.project import ROOT
+from clawdet_infra.cli.stack import Stack, choose_base
 
 if TYPE_CHECKING:
     from clawdet_infra.changes.removal import Removal
     from clawdet_infra.stackedit import Edit, EditableStackFile
 
-app = typer.Typer(
-    help="Add, change and remove customers in a stack's file. Its comments and its layout stay.", no_args_is_help=True
-)
+app = App(help="Add, change and remove customers in a stack's file. Its comments and its layout stay.")
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The customer's id.", autocompletion=complete_id)]
-Stack = Annotated[
-    str | None, typer.Option("--stack", "-s", help="The stack. Needed if several stacks have the customer.")
-]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the change and write nothing.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
@@ -40,7 +36,7 @@ def add(
     ] = None,
     server_type: Annotated[str | None, typer.Option("--server-type", help="Default: the plan's.")] = None,
     location: Annotated[str | None, typer.Option("--location", help="Default: the plan's.")] = None,
-    stack: Annotated[str | None, typer.Option("--stack", "-s", help="The stack. Needed if there are several.")] = None,
+    stack: Stack = None,
     dry_run: DryRun = False,
     json_output: Json = False,
 ) -> None:
@@ -57,7 +53,7 @@ def add(
     with report:
         from clawdet_infra.stackedit import EditableStackFile, EditCode, EditError
 
-        file = EditableStackFile(ROOT / f"Pulumi.{stack or _only_stack(report)}.yaml")
+        file = EditableStackFile(ROOT / f"Pulumi.{choose_base(stack)}.yaml")
         key = _api_key(report)
         encryption = _encryption(file, report)
         if (known := file.entry(customer)) is not None:
@@ -88,7 +84,7 @@ def set_key(customer: Id, stack: Stack = None, dry_run: DryRun = False, json_out
     with report:
         from clawdet_infra.stackedit import stack_file_of
 
-        file = stack_file_of(ROOT, customer, stack)
+        file = stack_file_of(ROOT, customer, choose_base(stack))
         key = _api_key(report)
         encryption = _encryption(file, report)
         if _has_key(file, customer, key, encryption):
@@ -116,7 +112,7 @@ def remove(
         from clawdet_infra.stackedit import EditCode, EditError, stack_file_of
 
         try:
-            file = stack_file_of(ROOT, customer, stack)
+            file = stack_file_of(ROOT, customer, choose_base(stack))
         except EditError as error:
             if error.code is not EditCode.NO_CUSTOMER:
                 raise
@@ -128,7 +124,7 @@ def remove(
         report.lost(file, removal)
         if not (yes or dry_run):
             if json_output or not _can_ask():
-                report.fail("not-confirmed", f"this removes {customer} from {file.file}: add --yes to confirm")
+                report.fail(ErrorCode.NOT_CONFIRMED, f"this removes {customer} from {file.file}: add --yes to confirm")
             typer.confirm(f"Remove {customer} from {file.file}?", abort=True)
         report.edited(file, edit)
 
@@ -156,11 +152,7 @@ class _Report:
 
     def fail(self, code: str, message: str, exit_code: Exit = Exit.CONFIGURATION) -> NoReturn:
         """End the command with an error."""
-        if self._json:
-            failed = {"success": False, "error": message, "code": code, "exitCode": int(exit_code)}
-            project.print_json({**failed, "id": self._customer})
-        echo(f"error: {message}", err=True)
-        raise typer.Exit(exit_code)
+        fail(message, exit_code, code, customer=self._customer)
 
     def unchanged(self, file: EditableStackFile | None, message: str) -> None:
         """Say that there is nothing to write."""
@@ -198,7 +190,7 @@ class _Report:
             echo(edit.diff())
             echo(f"{file.file}: {'not written (--dry-run)' if self._dry_run else 'written'}")
         for one in remaining:
-            echo(f"warning: was wrong before and still is: {one}", err=True)
+            warn(f"was wrong before and still is: {one}")
         if not self._dry_run:
             echo(
                 f"Nothing is deployed yet. See `clawdet preview -s {file.stack}`, then `clawdet up -s {file.stack}`",
@@ -208,30 +200,20 @@ class _Report:
     def _print(self, file: EditableStackFile | None, *, changed: bool, diff: str) -> None:
         result: dict[str, Any] = {
             "success": True,
-            "id": self._customer,
+            "customer": self._customer,
             "stack": file.stack if file else None,
-            "file": str(file.file) if file else None,
+            "file": file.file if file else None,
             "changed": changed,
             "written": changed and not self._dry_run,
             "diff": diff.split("\n") if diff else [],
         }
         if self._removal:
             result |= {"lost": list(self._removal.lost), "protected": self._removal.protected}
-        project.print_json(result)
+        print_json(result)
 
 
 def _can_ask() -> bool:
     return sys.stdin.isatty()
-
-
-def _only_stack(report: _Report) -> str:
-    from clawdet_infra.changes.stacks import checkout_stacks
-
-    stacks = checkout_stacks(ROOT)
-    if len(stacks) != 1:
-        known = f"the checkout has {', '.join(stacks)}" if stacks else f"{ROOT} has no Pulumi.STACK.yaml"
-        report.fail("no-stack", f"name the stack with -s: {known}")
-    return stacks[0]
 
 
 def _api_key(report: _Report) -> str:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clawdet_infra.cli.output import echo
-from clawdet_infra.cli.project import ROOT, Exit
+from clawdet_infra.cli.output import ErrorCode, Exit, error, fail, note_lines
+from clawdet_infra.cli.project import ROOT
+from clawdet_infra.cli.stack import ALL_STACKS_HINT, AllStacks, Stacks, choose_stacks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,10 +29,8 @@ def daemon(
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="Make one round, with what follows from it, and end.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be repaired, and repair nothing.")] = False,
-    stacks: Annotated[
-        list[str] | None,
-        typer.Option("--stack", "-s", help="Of this stack alone; may be repeated. Default: all stacks."),
-    ] = None,
+    stacks: Stacks = None,
+    every_stack: AllStacks = False,
     metrics: Annotated[
         str | None, typer.Option(metavar="ADDRESS:PORT", help="Serve /metrics here; PORT alone is on loopback.")
     ] = None,
@@ -62,10 +61,10 @@ def daemon(
         if interval is not None:
             operations = replace(operations, interval_seconds=interval)
         channels = load_channels(os.environ, ROOT / ".clawdet" / "alerts.yaml")
-    except (OperationsError, ChannelsError, ValueError) as error:
-        echo(f"error: {error}", err=True)
-        raise typer.Exit(Exit.CONFIGURATION) from None
-    fleet = StackFleet(stacks, operations.inventory_seconds)
+    except (OperationsError, ChannelsError, ValueError) as wrong:
+        fail(str(wrong), Exit.CONFIGURATION)
+    chosen = choose_stacks(stacks, every=every_stack, hint=ALL_STACKS_HINT)
+    fleet = StackFleet(chosen, operations.inventory_seconds)
     raise typer.Exit(
         asyncio.run(_look_after(operations, fleet, channels, address, once=once, dry_run=dry_run, as_json=json_output))
     )
@@ -100,8 +99,8 @@ async def _look_after(
     journal.install(journal.Journal(redact, as_json=as_json, in_systemd="JOURNAL_STREAM" in os.environ))
     try:
         sender = Sender(channels.channels, redact)
-    except ChannelsError as error:
-        echo(f"error: {error}", err=True)
+    except ChannelsError as wrong:
+        error(str(wrong), ErrorCode.CONFIGURATION)
         return Exit.CONFIGURATION
     async with wiring.daemon(
         operations,
@@ -122,9 +121,16 @@ async def _once(made: Daemon) -> Exit:
 
     try:
         report = await made.once()
-    except (HeldError, FleetError, HistoryError) as error:
-        echo(f"error: {error}", err=True)
+    except HeldError as held:
+        error(str(held), ErrorCode.LOCKED)
         return Exit.ERROR
+    except FleetError as unknown:
+        error(str(unknown), ErrorCode.INVENTORY)
+        return Exit.ERROR
+    except HistoryError as broken:
+        error(str(broken), ErrorCode.HISTORY)
+        return Exit.ERROR
+    note_lines()
     if report.down:
         return Exit.RESOURCE
     return Exit.ERROR if report.failed or report.round.unseen else Exit.OK
@@ -142,8 +148,9 @@ async def _run(made: Daemon, readings: Callable[[], Readings], address: tuple[st
         if address is not None:
             try:
                 url = await stack.enter_async_context(served(*address, readings))
-            except OSError as error:
-                echo(f"error: metrics cannot be served at {':'.join(map(str, address))}: {error}", err=True)
+            except OSError as refused:
+                where = ":".join(map(str, address))
+                error(f"metrics cannot be served at {where}: {refused}", ErrorCode.CONFIGURATION)
                 return Exit.CONFIGURATION
             logging.getLogger(__name__).info("metrics are at %s", url)
         await made.run()

@@ -11,7 +11,7 @@ from clawdet_infra.inventory.versions import updating
 
 
 class StackFleet:
-    """The instances of some stacks, or of all where that is None, read again after `max_age` seconds at the latest."""
+    """The instances of some stacks and their cells, or of all stacks, at most `max_age` seconds old."""
 
     def __init__(self, stacks: Sequence[str] | None, max_age: float) -> None:
         # The daemon refreshes beside its rounds; a round reads only where that has failed for long.

@@ -13,13 +13,14 @@ import typer
 
 from clawdet_infra.cli import project
 from clawdet_infra.cli import up as updates
+from clawdet_infra.cli.command import App
 from clawdet_infra.cli.events import customer_spans
-from clawdet_infra.cli.output import echo
-from clawdet_infra.cli.project import ROOT, CommandError, Exit
+from clawdet_infra.cli.output import ErrorCode, Exit, echo, error, fail
+from clawdet_infra.cli.project import ROOT, CommandError
 
 STACK = "local"
 
-app = typer.Typer(help="Run three customers on the local cloud.", no_args_is_help=True)
+app = App(help="Run three customers on the local cloud.")
 
 
 @app.command("up")
@@ -70,8 +71,8 @@ def down() -> None:
         if is_there(registry_url(ROOT)):
             with Registry.open(root=ROOT) as registry:
                 registry.forget_base(STACK)
-    except (CommandError, RegistryError) as error:
-        echo(f"error: {error}", err=True)
+    except (CommandError, RegistryError) as failed:
+        error(str(failed))
         code = code or Exit.ERROR
     raise typer.Exit(code)
 
@@ -79,5 +80,4 @@ def down() -> None:
 def _step(name: str, argv: list[str]) -> None:
     code = project.run(argv, env={"CLAWDET_ROOT": str(ROOT), "PATH": os.environ["PATH"]})
     if code != Exit.OK:
-        echo(f"error: {name}: `{' '.join(argv)}` ended with {code}", err=True)
-        raise typer.Exit(Exit.ERROR)
+        fail(f"{name}: `{' '.join(argv)}` ended with {code}", code=ErrorCode.ENGINE)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from clawdet_infra.cli import project
-from clawdet_infra.cli.columns import columns
 from clawdet_infra.cli.instances import Ids, Json, Stacks, find, run, short_image
-from clawdet_infra.cli.output import echo
+from clawdet_infra.cli.output import echo, print_json, print_table
 from clawdet_infra.fleet.channels import sentence
+from clawdet_infra.json_format import camel_keys, fields_of
 
 if TYPE_CHECKING:
     from clawdet_infra.fleet.hosts import Hosts
@@ -26,9 +25,12 @@ def details(customers: Ids, stacks: Stacks = None, json_output: Json = False) ->
     inventory, instances = find(customers, stacks)
     known = run(_ask_all(inventory, instances))
     if json_output:
-        project.print_json(known)
+        print_json(known)
         return
-    echo("\n\n".join(_text(one) for one in known))
+    for number, one in enumerate(known):
+        if number:
+            echo("")
+        _show(one)
 
 
 async def _ask_all(inventory: Inventory, instances: list[Instance]) -> list[dict[str, Any]]:
@@ -47,7 +49,7 @@ async def _ask(inventory: Inventory, hosts: Hosts, instance: Instance) -> dict[s
         probe_once(instance.target(inventory.clouds[instance.stack])),
     )
     return {
-        "id": instance.id,
+        "customer": instance.id,
         "stack": instance.stack,
         "plan": instance.plan,
         "url": instance.url,
@@ -56,16 +58,16 @@ async def _ask(inventory: Inventory, hosts: Hosts, instance: Instance) -> dict[s
         "server": {
             "name": instance.server.name,
             "ipv4": str(instance.server.ipv4),
-            "host_key": instance.server.host_key,
-            "shared_with": [one.id for one in inventory.tenants(instance.server.name) if one.id != instance.id],
+            "hostKey": instance.server.host_key,
+            "sharedWith": [one.id for one in inventory.tenants(instance.server.name) if one.id != instance.id],
             **server,
         },
         "health": {
             "healthy": verdict.healthy,
             "failure": None if verdict.healthy else str(verdict.failure),
             "seconds": verdict.total_seconds,
-            "certificate_days": verdict.certificate_days,
-            "not_ready": list(verdict.not_ready),
+            "certificateDays": verdict.certificate_days,
+            "notReady": list(verdict.not_ready),
         },
         "host": host,
     }
@@ -82,38 +84,38 @@ async def _status(inventory: Inventory, instance: Instance) -> dict[str, Any]:
 
 
 async def _host(hosts: Hosts, instance: Instance) -> dict[str, Any]:
-    from dataclasses import asdict
-
     from clawdet_infra.fleet.hosts import HostError
 
     try:
         report = (await hosts.report(instance.server, [instance]))[instance.id]
     except HostError as error:
         return {"error": str(error)}
-    facts = asdict(report)
+    facts = fields_of(report)
     look = facts.pop("look")
     for container in look["containers"]:
-        container["started_at"] = report.started.get(container["service"])
+        container["startedAt"] = report.started.get(container["service"])
     del facts["started"]
+    facts["guard"] = camel_keys(facts["guard"])
     return {**look, **facts}
 
 
-def _text(known: dict[str, Any]) -> str:
+def _show(known: dict[str, Any]) -> None:
     server, health, host = known["server"], known["health"], known["host"]
-    others = f", shared with {len(server['shared_with'])} others" if server["shared_with"] else ""
+    others = f", shared with {len(server['sharedWith'])} others" if server["sharedWith"] else ""
     status = server["status"] or server["error"]
-    days = health["certificate_days"]
+    days = health["certificateDays"]
     rows = [
-        ("customer", f"{known['id']} ({known['plan']}, stack {known['stack']})"),
+        ("customer", f"{known['customer']} ({known['plan']}, stack {known['stack']})"),
         ("url", known["url"]),
         ("health", f"healthy, {health['seconds']:.2f} s" if health["healthy"] else health["failure"]),
-        *([("channels", sentence(tuple(health["not_ready"])))] if health["not_ready"] else []),
+        *([("channels", sentence(tuple(health["notReady"])))] if health["notReady"] else []),
         ("certificate", "not seen" if days is None else f"{days:.0f} days left"),
         ("image", short_image(known["image"])),
         ("server", f"{server['name']}, {server['ipv4']}, {status}{others}"),
     ]
     if "error" in host:
-        return columns([*rows, ("host", host["error"])])
+        print_table([*rows, ("host", host["error"])], header=False)
+        return
     containers = [("CONTAINER", "STATE", "HEALTH", "RESTARTS", "MEMORY", "SINCE")]
     containers += [
         (
@@ -121,29 +123,31 @@ def _text(known: dict[str, Any]) -> str:
             one["state"],
             one["health"] or "-",
             str(one["restarts"]),
-            _memory(one["memory_mib"], one["memory_limit_mib"]),
-            (one["started_at"] or "-").partition(".")[0],
+            _memory(one["memoryMib"], one["memoryLimitMib"]),
+            (one["startedAt"] or "-").partition(".")[0],
         )
         for one in host["containers"]
     ]
-    return f"{columns([*rows, *_host_rows(host)])}\n\n{columns(containers)}"
+    print_table([*rows, *_host_rows(host)], header=False)
+    echo("")
+    print_table(containers)
 
 
 def _host_rows(host: dict[str, Any]) -> list[tuple[str, str]]:
-    good, now = host["good_release"], host["release"]
+    good, now = host["goodRelease"], host["release"]
     release = f"{now}, {(host['digest'] or '')[:12]}" if now else "none"
     rows = [
         ("release", release if good == now else f"{release}; the last that got ready is {good or 'none'}"),
         (
             "disk",
-            f"{host['disk_used_share']:.0%} of {host['disk_total_mib'] / 1024:.0f} GiB, "
-            f"{host['inodes_used_share']:.0%} of the inodes",
+            f"{host['diskUsedShare']:.0%} of {host['diskTotalMib'] / 1024:.0f} GiB, "
+            f"{host['inodesUsedShare']:.0%} of the inodes",
         ),
-        ("memory", f"{host['memory_available_mib']:.0f} of {host['memory_total_mib']:.0f} MiB available"),
-        ("load", f"{host['load']:.2f}; up for {host['uptime_seconds'] / 3600:.1f} h"),
+        ("memory", f"{host['memoryAvailableMib']:.0f} of {host['memoryTotalMib']:.0f} MiB available"),
+        ("load", f"{host['load']:.2f}; up for {host['uptimeSeconds'] / 3600:.1f} h"),
     ]
-    if host["guard_checked_at"]:
-        rows.append(("guard", f"{_guarded(host['guard'] or {})}; last look {host['guard_checked_at']}"))
+    if host["guardCheckedAt"]:
+        rows.append(("guard", f"{_guarded(host['guard'] or {})}; last look {host['guardCheckedAt']}"))
     if host["overruled"]:
         rows.append(("settings", f"the deployment overruled {', '.join(host['overruled'])}"))
     return rows
@@ -155,7 +159,7 @@ def _guarded(noted: dict[str, Any]) -> str:
     for service, record in (noted.get("containers") or {}).items():
         count = len(record.get("repairs", ()))
         repairs = f"{count} repair{'' if count == 1 else 's'}"
-        told.append(f"{service} {repairs}{', given up' if record.get('given_up') else ''}")
+        told.append(f"{service} {repairs}{', given up' if record.get('givenUp') else ''}")
     return "; ".join(told)
 
 

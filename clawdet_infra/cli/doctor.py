@@ -5,19 +5,21 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 import shutil
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from clawdet_infra import passphrase
-from clawdet_infra.cli import project
-from clawdet_infra.cli.columns import columns
-from clawdet_infra.cli.output import echo
-from clawdet_infra.cli.project import ROOT, CommandError, Exit, capture_json
+from clawdet_infra.cli.output import Exit, print_json, print_table
+from clawdet_infra.cli.project import ROOT, CommandError, capture_json
 
+_OF_A_CHECKOUT = re.compile(r"file://(?P<root>/.+)/\.clawdet/state/?(?:\?.*)?")
+"""The state that `activate` sets up in a checkout."""
 _PACKAGES = ("pulumi", "pulumi-hcloud", "pulumi-docker", "pulumi-command", "pulumi-random")
 _PROGRAMS = {
     "docker": "the local cloud's servers are containers",
@@ -30,7 +32,7 @@ _PROGRAMS = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked for.  `advice` says what to do, and is empty where all is well."""
+    """One thing that was looked for.  `advice` says what to do or to know, and is empty where all is well."""
 
     name: str
     found: bool
@@ -44,9 +46,9 @@ def doctor(json_output: Annotated[bool, typer.Option("--json", help="Print the f
 
     Example: clawdet doctor
     """
-    findings = [*_engine(), *_python(), *_programs(), _local_cloud(), _backend(), _passphrase()]
+    findings = [*_engine(), *_python(), *_programs(), _local_cloud(), _backend(), _stack(), _passphrase()]
     if json_output:
-        project.print_json([asdict(finding) for finding in findings])
+        print_json(findings)
     else:
         _show(findings)
     raise typer.Exit(Exit.OK if all(finding.found for finding in findings) else Exit.ERROR)
@@ -92,9 +94,34 @@ def _local_cloud() -> Finding:
 
 def _backend() -> Finding:
     backend = os.environ.get("PULUMI_BACKEND_URL", "")
-    if backend:
-        return Finding("state", True, "", backend)
-    return Finding("state", True, "", "the backend of `pulumi login`")
+    if (other := other_checkout(backend)) is not None:
+        advice = f"this is the state of another checkout, {other}; in a new shell, run: . {ROOT}/activate"
+        return Finding("state", True, "", plain_address(backend), advice)
+    return Finding("state", True, "", plain_address(backend) if backend else "the backend of `pulumi login`")
+
+
+def other_checkout(backend: str) -> Path | None:
+    """Return the checkout whose own state a backend is, if that is not this one."""
+    own = _OF_A_CHECKOUT.fullmatch(backend)
+    if own is None:
+        return None
+    other = Path(own["root"])
+    return None if other.resolve() == ROOT.resolve() else other
+
+
+def plain_address(backend: str) -> str:
+    """Return a backend's address without a password in it."""
+    return re.sub(r"(?<=://)[^/@]*@", "", backend)
+
+
+def _stack() -> Finding:
+    from clawdet_infra.inventory.selection import NoStackError, UnknownStackError, choose_stack, selected_stack
+
+    try:
+        name = choose_stack(None, ROOT)
+    except (NoStackError, UnknownStackError) as error:
+        return Finding("stack", True, "", "none", str(error))
+    return Finding("stack", True, "", f"{name} ({'selected' if selected_stack(ROOT) else 'the only one'})")
 
 
 def _passphrase() -> Finding:
@@ -115,4 +142,4 @@ def _show(findings: list[Finding]) -> None:
         ("ok" if one.found else "missing", one.name, one.version, " - ".join(filter(None, (one.source, one.advice))))
         for one in findings
     ]
-    echo(columns(rows))
+    print_table(rows, header=False)

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clawdet_infra.cli import project
-from clawdet_infra.cli.instances import Id, Json, Service, Stacks, check_service, fail, find, run
-from clawdet_infra.cli.project import Exit
+from clawdet_infra.cli.instances import Id, Json, Service, Stacks, check_service, find, run
+from clawdet_infra.cli.output import ErrorCode, Exit, fail, print_json
 
 if TYPE_CHECKING:
     from clawdet_infra.fleet.hosts import Answer
@@ -32,12 +31,12 @@ def exec_(
     inventory, [instance] = find([customer], stacks)
     check_service(service, [instance])
     if not command:
-        fail("say which command to run, after --", Exit.CONFIGURATION)
+        fail("say which command to run, after --", Exit.CONFIGURATION, ErrorCode.USAGE)
     if not json_output:
         raise typer.Exit(run(_attached(inventory, instance, service or "gateway", command)))
     answer = run(_captured(inventory, instance, service or "gateway", command))
-    project.print_json(
-        {"id": instance.id, "exit_code": answer.code, "output": answer.output, "errors": answer.errors}
+    print_json(
+        {"customer": instance.id, "exitCode": answer.code, "output": answer.output, "errors": answer.errors}
         | ({"cut": True} if answer.cut else {})
     )
     raise typer.Exit(answer.code)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from clawdet_infra.cli.columns import columns
 from clawdet_infra.cli.events import Span
 from clawdet_infra.cli.health_round import Checker
-from clawdet_infra.cli.output import echo
+from clawdet_infra.cli.output import print_table
 from clawdet_infra.cli.project import CommandError
 from clawdet_infra.fleet.records import Condition, Observation
 from clawdet_infra.inventory import InventoryError
@@ -36,7 +35,7 @@ def show(stack: str, spans: Mapping[str, Span]) -> bool:
                 str(spans[identity].seconds) if identity in spans else "unchanged",
             )
         )
-    echo(columns(rows))
+    print_table(rows)
     return len(seen) == len(checker.instances) and all(one.condition is not Condition.DOWN for one in seen.values())
 
 

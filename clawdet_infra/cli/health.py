@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clawdet_infra.cli import project
-from clawdet_infra.cli.instances import Stacks, complete_id, fail
-from clawdet_infra.cli.output import echo
-from clawdet_infra.cli.project import Exit
+from clawdet_infra.cli.instances import complete_id
+from clawdet_infra.cli.output import ErrorCode, Exit, echo, fail, print_json, print_json_line
+from clawdet_infra.cli.stack import ALL_STACKS_HINT, AllStacks, Stacks, choose_stacks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +27,7 @@ def health(
     ids: Ids = None,
     every: Annotated[bool, typer.Option("--all", help="All instances, which is the default.")] = False,
     stacks: Stacks = None,
+    every_stack: AllStacks = False,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Look again and again, until Ctrl-C.")] = False,
     interval: Annotated[float, typer.Option(min=1, help="With --watch: seconds from one round to the next.")] = 10,
     host: Annotated[
@@ -46,18 +46,21 @@ def health(
     Example: clawdet health --watch
     """
     if ids and every:
-        fail("name instances, or say --all", Exit.CONFIGURATION)
+        fail("name instances, or say --all", Exit.CONFIGURATION, ErrorCode.USAGE)
     # Imported where it is needed: HTTP, SSH and the engine take most of a second, which other commands need not wait.
     from clawdet_infra.cli.health_round import Checker
     from clawdet_infra.inventory import InventoryError
 
-    checker = Checker(stacks, ids or [], ask_hosts=host, deadline=deadline)
+    chosen = choose_stacks(stacks, every=every_stack, hint=ALL_STACKS_HINT)
+    checker = Checker(chosen, ids or [], ask_hosts=host, deadline=deadline)
     try:
         checker.choose()
         done = _watch(checker, interval, host, json_output) if watch else _once(checker, host, json_output)
     except KeyError as error:
-        fail(str(error.args[0]), Exit.CONFIGURATION)
-    except (InventoryError, OSError) as error:
+        fail(str(error.args[0]), Exit.CONFIGURATION, ErrorCode.UNKNOWN_CUSTOMER)
+    except InventoryError as error:
+        fail(str(error), code=ErrorCode.INVENTORY)
+    except OSError as error:
         fail(str(error))
     raise typer.Exit(exit_code(done))
 
@@ -70,19 +73,22 @@ def exit_code(done: Round) -> Exit:
 
 
 def _once(checker: Checker, host: bool, json_output: bool) -> Round:
-    from clawdet_infra.cli.health_table import as_text, facts
+    from clawdet_infra.cli.console import Console
+    from clawdet_infra.cli.health_table import as_table, as_text, facts
 
     done = checker.look()
     if json_output:
-        project.print_json(facts(done, checker.instances, checker.strays))
+        print_json(facts(done, checker.instances, checker.strays))
+        return done
+    console = Console()
+    if console.is_terminal:
+        console.print(as_table(done, checker.instances, host=host, strays=checker.strays, width=console.width))
     else:
         echo(as_text(done, checker.instances, host=host, strays=checker.strays))
     return done
 
 
 def _watch(checker: Checker, interval: float, host: bool, json_output: bool) -> Round:
-    import json
-
     from rich.live import Live
 
     from clawdet_infra.cli.console import Console
@@ -93,7 +99,7 @@ def _watch(checker: Checker, interval: float, host: bool, json_output: bool) -> 
         return _again(
             checker,
             interval,
-            lambda done: echo(json.dumps(facts(done, checker.instances, checker.strays), default=str)),
+            lambda done: print_json_line(facts(done, checker.instances, checker.strays)),
         )
     if not console.is_terminal:
         return _again(
@@ -105,7 +111,9 @@ def _watch(checker: Checker, interval: float, host: bool, json_output: bool) -> 
         return _again(
             checker,
             interval,
-            lambda done: live.update(as_table(done, checker.instances, host=host, strays=checker.strays), refresh=True),
+            lambda done: live.update(
+                as_table(done, checker.instances, host=host, strays=checker.strays, width=console.width), refresh=True
+            ),
         )
 
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
-from clawdet_infra.cli.columns import columns
+from clawdet_infra.columns import columns
 from clawdet_infra.fleet.channels import sentence
 from clawdet_infra.fleet.hosts.strays import StrayReport
 from clawdet_infra.fleet.instance import Instance
 from clawdet_infra.fleet.records import HostFailure, HostLook, Observation
 from clawdet_infra.fleet.rounds import Round
+from clawdet_infra.json_format import fields_of
 
 _COLOURS = {"healthy": "green", "slow": "yellow", "down": "bold red", "not looked at": "magenta"}
-_HEAD = ("INSTANCE", "PLAN", "SERVER", "CONDITION", "SECONDS", "CERTIFICATE")
+_HEAD = ("CUSTOMER", "PLAN", "SERVER", "CONDITION", "SECONDS", "CERTIFICATE")
 _HOST_HEAD = ("CONTAINERS", "RESTARTS", "MEMORY", "DISK")
 _CONDITION = _HEAD.index("CONDITION")
 _UNSEEN = "not looked at"
@@ -35,19 +34,20 @@ def as_text(
 
 
 def as_table(
-    done: Round, instances: Mapping[str, Instance], *, host: bool = False, strays: StrayReport | None = None
+    done: Round,
+    instances: Mapping[str, Instance],
+    *,
+    host: bool = False,
+    strays: StrayReport | None = None,
+    width: int = 80,
 ) -> Group:
     """The round for a terminal, which has an end: the worst first, in colours, and sentences below the table."""
     head, *rows = _rows(done, instances, host)
     rows.sort(key=lambda row: _WORST_FIRST.index(row[_CONDITION]))
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in head[:-1]:
-        table.add_column(name, no_wrap=True)
-    for row in rows:
-        # As Text: an answer with brackets in it is not markup.
-        cells = [Text(cell) for cell in row[:-1]]
-        cells[_CONDITION].stylize(_COLOURS[row[_CONDITION]])
-        table.add_row(*cells)
+    # As Text: an answer with brackets in it is not markup.
+    table = Text(columns([head[:-1], *(row[:-1] for row in rows)], width) if rows else "")
+    for condition, colour in _COLOURS.items():
+        table.highlight_regex(rf"(?<= ){condition}(?=\s|$)", colour)
     sentences = [Text.assemble((f"{row[0]}: ", _COLOURS[row[_CONDITION]]), row[-1]) for row in rows if row[-1]]
     sentences += [Text(one) for one in (strays.sentences if strays else [])]
     return Group(table, *sentences, Text(_summary(done)))
@@ -59,16 +59,16 @@ def facts(done: Round, instances: Mapping[str, Instance], strays: StrayReport | 
         "seconds": done.seconds,
         "conditions": _counts(done),
         "instances": [
-            {"plan": instances[one.instance].plan, "url": instances[one.instance].url, **_plain(one)}
+            {
+                "plan": instances[one.instance].plan,
+                "url": instances[one.instance].url,
+                **fields_of(one, instance="customer"),
+            }
             for one in done.observations
         ],
-        "not_looked_at": done.unseen,
-        "strays": [asdict(one) for one in strays.strays] if strays else None,
+        "notLookedAt": done.unseen,
+        "strays": strays.strays if strays else None,
     }
-
-
-def _plain(one: Observation) -> dict[str, Any]:
-    return {**asdict(one), "at": one.at.isoformat(timespec="milliseconds")}
 
 
 def _rows(done: Round, instances: Mapping[str, Instance], host: bool) -> list[tuple[str, ...]]:

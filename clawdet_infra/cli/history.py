@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clawdet_infra.cli import project
-from clawdet_infra.cli.output import echo
-from clawdet_infra.cli.project import ROOT, Exit
+from clawdet_infra.cli.output import ErrorCode, Exit, fail, print_json
+from clawdet_infra.cli.project import ROOT
+from clawdet_infra.json_format import fields_of
 
 if TYPE_CHECKING:
     from clawdet_infra.cli.history_view import Past
@@ -45,16 +44,16 @@ def history(
     try:
         span = parse_span(since)
     except ValueError as error:
-        raise _stop(f"--since {since}: {error}", Exit.CONFIGURATION) from None
+        fail(f"--since {since}: {error}", Exit.CONFIGURATION, ErrorCode.USAGE)
     try:
         with History.open(history_url()) as past:
             found = _read(past, instance, datetime.now(UTC), span)
     except HistoryError as error:
-        raise _stop(str(error), Exit.ERROR) from None
+        fail(str(error), code=ErrorCode.HISTORY)
     except KeyError as error:
-        raise _stop(str(error.args[0]), Exit.CONFIGURATION) from None
+        fail(str(error.args[0]), Exit.CONFIGURATION, ErrorCode.UNKNOWN_CUSTOMER)
     if json_output:
-        project.print_json(_as_json(found, plot))
+        print_json(_as_json(found, plot))
     else:
         history_view.show(found, plot)
 
@@ -98,32 +97,17 @@ def _as_json(past: Past, plot: bool) -> dict[str, Any]:
     uptime = past.uptime
     spans = {"24h": uptime.day, "7d": uptime.week, "30d": uptime.month, "90d": uptime.quarter}
     found = {
-        "instance": past.state.instance,
-        "state": asdict(past.state),
+        "customer": past.state.instance,
+        "state": fields_of(past.state, instance="customer"),
         "uptime": {name: _availability(one) for name, one in spans.items()},
         "since": past.since,
-        "latency": asdict(past.latency),
-        "events": [asdict(event) for event in past.events],
+        "latency": past.latency,
+        "events": [fields_of(event, instance="customer") for event in past.events],
     }
     if plot:
-        found["timeline"] = [{**_availability(one.availability), "latency": asdict(one.latency)} for one in past.slots]
-    plain: dict[str, Any] = _plain(found)
-    return plain
+        found["timeline"] = [{**_availability(one.availability), "latency": one.latency} for one in past.slots]
+    return found
 
 
 def _availability(one: Availability) -> dict[str, Any]:
-    return {**asdict(one), "share": one.share, "coverage": one.coverage}
-
-
-def _plain(value: Any) -> Any:
-    """Return the same with times as RFC 3339 has them."""
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_plain(inner) for inner in value]
-    return value.isoformat() if isinstance(value, datetime) else value
-
-
-def _stop(text: str, code: Exit) -> typer.Exit:
-    echo(f"error: {text}", err=True)
-    return typer.Exit(code)
+    return {**fields_of(one), "share": one.share, "coverage": one.coverage}

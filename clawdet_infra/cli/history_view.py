@@ -10,9 +10,8 @@ from datetime import datetime, timedelta
 from rich.table import Table
 from rich.text import Text
 
-from clawdet_infra.cli.columns import columns
 from clawdet_infra.cli.console import Console
-from clawdet_infra.cli.output import echo
+from clawdet_infra.cli.output import echo, print_table
 from clawdet_infra.fleet.history import RELATIVE_ERROR, Availability, Percentiles, Slot, Uptime
 from clawdet_infra.fleet.records import Condition, Event, State
 
@@ -40,7 +39,7 @@ def show(past: Past, plot: bool) -> None:
     """Print it."""
     echo(_headline(past))
     echo("")
-    echo(columns(_uptime_rows(past.uptime)))
+    print_table(_uptime_rows(past.uptime))
     echo("")
     echo(_latency(past))
     if plot:
@@ -49,14 +48,14 @@ def show(past: Past, plot: bool) -> None:
         console.print(bars(past.slots))
         console.print(_legend())
     echo("")
-    echo(_events(past))
+    _show_events(past)
 
 
 def bars(slots: Sequence[Slot]) -> Table:
     """Return a table with a line a slot: when it began, how available and how late the instance was."""
     longest = max((slot.latency.p90 or 0 for slot in slots), default=0)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("BEGINS (UTC)", "AVAILABILITY", "UP", "LATENCY (p50 █, p90 ▒)", "P90"):
+    for name in ("BEGINS (UTC)", "AVAILABILITY", "UP", "LATENCY p50 █ p90 ▒", "P90"):
         table.add_column(name, justify="right" if name in ("UP", "P90") else "left", no_wrap=True)
     for slot in slots:
         one = slot.availability
@@ -123,16 +122,19 @@ def _latency(past: Past) -> str:
     return f"latency since {since}: {shown} ({one.count} answers, to {RELATIVE_ERROR:.0%})"
 
 
-def _events(past: Past) -> str:
+def _show_events(past: Past) -> None:
     if not past.events:
-        return f"no events since {past.since:%F %R} UTC"
+        echo(f"no events since {past.since:%F %R} UTC")
+        return
     shown = past.events[:_SHOWN_EVENTS]
     rows = [
         ("TIME (UTC)", "KIND", "WHAT"),
         *((f"{one.at:%F %T}", one.kind, " ".join(one.what.split())) for one in shown),
     ]
     more = len(past.events) - len(shown)
-    return columns(rows) + (f"\n… and {more} more before that; see them with --json" if more else "")
+    print_table(rows)
+    if more:
+        echo(f"… and {more} more before that; see them with --json")
 
 
 def _availability_bar(one: Availability) -> Text:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from clawdet_infra.cli.output import echo
-from clawdet_infra.cli.project import Exit
+from clawdet_infra.cli.output import ErrorCode, Exit, fail
+from clawdet_infra.cli.stack import Stacks, choose_stacks
 
 if TYPE_CHECKING:
     from clawdet_infra.fleet.instance import Instance, Inventory
+
+__all__ = ["Id", "Ids", "Json", "Service", "Stacks", "check_service", "choose", "fail", "failing", "find", "run"]
 
 T = TypeVar("T")
 
@@ -35,10 +37,6 @@ def complete_service(incomplete: str) -> list[str]:
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The customer's id.", autocompletion=complete_id)]
 Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Customers' ids.", autocompletion=complete_id)]
-Stacks = Annotated[
-    list[str] | None,
-    typer.Option("--stack", "-s", help="Of this stack alone; may be repeated. Default: all stacks."),
-]
 Service = Annotated[
     str | None,
     typer.Option("--service", help="gateway, proxy or browser.", autocompletion=complete_service),
@@ -46,39 +44,37 @@ Service = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
-def fail(message: str, code: Exit = Exit.ERROR) -> NoReturn:
-    """End the command with an error."""
-    echo(f"error: {message}", err=True)
-    raise typer.Exit(code)
+def find(ids: Sequence[str], stacks: Sequence[str] | None, *, every: bool = False) -> tuple[Inventory, list[Instance]]:
+    """Return the inventory and the instances with these ids, or all of them if none is named.
 
-
-def find(ids: Sequence[str], stacks: Sequence[str] | None) -> tuple[Inventory, list[Instance]]:
-    """Return the inventory and the instances with these ids, or all of them where none is named.
-
-    Where the listing on disk knows all of them, only their stacks are read.  Ends the command where something is wrong.
+    `stacks` is what -s names, and `every` stands for all stacks.  If the listing on disk knows all ids, only their
+    stacks are read.  Ends the command if something is wrong.
     """
     from clawdet_infra.inventory import InventoryError, load
 
-    likely = stacks or _stacks_of(ids)
+    chosen = choose_stacks(stacks, every=every)
+    likely = _stacks_of(ids, chosen)
     with failing():
-        try:
-            inventory = load(likely)
-        except InventoryError:
-            # The listing may be older than a stack that is gone by now.
-            if stacks or likely is None:
-                raise
-            inventory = load(None)
-        if not stacks and likely is not None and any(one not in inventory.instances for one in ids):
-            inventory = load(None)
+        if likely is not None:
+            try:
+                inventory = load(likely, cells=False)
+                if all(one in inventory.instances for one in ids):
+                    return inventory, choose(inventory, ids)
+            except InventoryError:
+                # The listing may be older than a stack that is gone by now.
+                pass
+        inventory = load(chosen)
         return inventory, choose(inventory, ids)
 
 
 def choose(inventory: Inventory, ids: Sequence[str]) -> list[Instance]:
-    """Return the instances with these ids; ends the command where one is not known, and names the nearest."""
+    """Return the instances with these ids.  Ends the command if one is not known, and names where it is."""
     try:
         return inventory.choose(ids)
     except KeyError as error:
-        fail(str(error.args[0]), Exit.CONFIGURATION)
+        elsewhere = _stacks_of([one for one in ids if one not in inventory.instances], None)
+        hint = f". The last listing has it in {', '.join(elsewhere)}: say -s {elsewhere[0]}" if elsewhere else ""
+        fail(f"{error.args[0]}{hint}", Exit.CONFIGURATION, ErrorCode.UNKNOWN_CUSTOMER)
 
 
 def check_service(service: str | None, instances: Sequence[Instance]) -> None:
@@ -106,7 +102,7 @@ def failing() -> Iterator[None]:
     try:
         yield
     except InventoryError as error:
-        fail(str(error))
+        fail(str(error), code=ErrorCode.INVENTORY)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -116,10 +112,10 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
     try:
         return asyncio.run(work)
-    except (HostError, ProviderError) as error:
-        fail(str(error))
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
+    except HostError as error:
+        fail(str(error), code=ErrorCode.SERVER)
+    except ProviderError as error:
+        fail(str(error), code=ErrorCode.PROVIDER)
 
 
 def short_image(image: str) -> str:
@@ -129,9 +125,11 @@ def short_image(image: str) -> str:
     return f"{tag}@{digest.removeprefix('sha256:')[:12]}" if digest else tag
 
 
-def _stacks_of(ids: Sequence[str]) -> list[str] | None:
+def _stacks_of(ids: Sequence[str], chosen: Sequence[str] | None) -> list[str] | None:
+    """Return the stacks of some customers as the listing has them; None if it does not know all, in these stacks."""
     from clawdet_infra.inventory import read_listing
+    from clawdet_infra.inventory.selection import in_scope
 
     listing = read_listing() if ids else None
-    known = {one.id: one.stack for one in listing.entries} if listing else {}
+    known = {one.id: one.stack for one in listing.entries if in_scope(one.stack, chosen)} if listing else {}
     return sorted({known[one] for one in ids}) if ids and all(one in known for one in ids) else None

@@ -73,7 +73,7 @@ class _Show:
         """Print a line of an instance; whoever reads on sees it at once."""
         try:
             if self._as_json:
-                found = {"id": instance, "service": self._service, "stream": stream, "line": line}
+                found = {"customer": instance, "service": self._service, "stream": stream, "line": line}
                 print(json.dumps(found), flush=True)
             else:
                 echo(f"{instance}: {line}" if self._named else line)

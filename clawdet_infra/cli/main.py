@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import typer
-
 from clawdet_infra.cli import (
     alert,
     cloud,
@@ -31,11 +29,11 @@ from clawdet_infra.cli import (
     up,
     validate,
 )
+from clawdet_infra.cli.command import App
 
-app = typer.Typer(
+app = App(
     name="clawdet",
     help="Make and run a fleet of private OpenClaw gateways.",
-    no_args_is_help=True,
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

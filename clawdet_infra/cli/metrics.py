@@ -6,10 +6,9 @@ from typing import Annotated
 
 import typer
 
-from clawdet_infra.cli import project
 from clawdet_infra.cli.history import history_url
-from clawdet_infra.cli.output import echo
-from clawdet_infra.cli.project import ROOT, Exit
+from clawdet_infra.cli.output import ErrorCode, echo, fail, print_json
+from clawdet_infra.cli.project import ROOT
 
 
 def metrics(
@@ -28,12 +27,11 @@ def metrics(
         with History.open(history_url()) as history:
             states, alerts, size = history.states(), history.open_alerts(), history.size()
     except HistoryError as error:
-        echo(f"error: {error}", err=True)
-        raise typer.Exit(Exit.ERROR) from None
+        fail(str(error), code=ErrorCode.HISTORY)
     listing = read_listing(ROOT)
     places = {one.id: (one.stack, one.plan) for one in listing.entries} if listing else None
     readings = from_history(states.values(), len(alerts), size, places)
     if json_output:
-        project.print_json(samples(readings))
+        print_json(samples(readings))
     else:
         echo(text(readings), nl=False)

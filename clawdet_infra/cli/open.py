@@ -7,9 +7,9 @@ import sys
 
 import typer
 
-from clawdet_infra.cli import project
 from clawdet_infra.cli.instances import Id, Json, Stacks, find
-from clawdet_infra.cli.output import echo
+from clawdet_infra.cli.output import echo, print_json
+from clawdet_infra.cli.stack import choose_stacks
 
 
 def open_(customer: Id, stacks: Stacks = None, json_output: Json = False) -> None:
@@ -20,15 +20,17 @@ def open_(customer: Id, stacks: Stacks = None, json_output: Json = False) -> Non
     Example: clawdet open user123
     """
     from clawdet_infra.inventory import Entry, read_listing
+    from clawdet_infra.inventory.selection import in_scope
 
+    chosen = choose_stacks(stacks)
     listing = read_listing()
-    entries = [one for one in listing.entries if not stacks or one.stack in stacks] if listing else []
+    entries = [one for one in listing.entries if in_scope(one.stack, chosen)] if listing else []
     entry = next((one for one in entries if one.id == customer), None)
     if entry is None:
         [instance] = find([customer], stacks)[1]
         entry = Entry.of(instance)
     if json_output:
-        project.print_json({"id": entry.id, "url": entry.url, "user": entry.user})
+        print_json({"customer": entry.id, "url": entry.url, "user": entry.user})
         return
     echo(entry.url)
     if _has_browser():

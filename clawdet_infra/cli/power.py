@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clawdet_infra.cli import project
-from clawdet_infra.cli.instances import Json, Stacks, complete_id, fail, failing, run
-from clawdet_infra.cli.output import echo
-from clawdet_infra.cli.project import Exit
+from clawdet_infra.cli.command import App
+from clawdet_infra.cli.instances import Json, Stacks, complete_id, failing, run
+from clawdet_infra.cli.output import ErrorCode, Exit, echo, error, fail, print_json
+from clawdet_infra.cli.stack import choose_stacks
 
 if TYPE_CHECKING:
     from clawdet_infra.fleet.instance import Inventory, Server
     from clawdet_infra.fleet.provider import Provider
 
-app = typer.Typer(help="Switch servers on or off at the provider.", no_args_is_help=True)
+app = App(help="Switch servers on or off at the provider.")
 
 Ids = Annotated[
     list[str],
@@ -72,17 +72,20 @@ def _switch(
     from clawdet_infra.inventory import load
 
     with failing():
-        # Names of servers are in no listing on the disk, so all stacks are read.
-        inventory = load(stacks)
+        # Names of servers are in no listing on the disk, so the stack is read with all its cells.
+        inventory = load(choose_stacks(stacks))
     servers = _servers(inventory, ids)
     if not yes:
         _confirm(what, inventory, servers, json_output)
     done = run(_all(inventory, servers, act))
     if json_output:
-        project.print_json([{"server": name, "done": not why, "error": why} for name, why in done.items()])
+        print_json([{"server": name, "done": not why, "error": why} for name, why in done.items()])
     else:
         for name, why in done.items():
-            echo(f"error: {why}" if why else f"{name}: {_DONE[what]}", err=bool(why))
+            if why:
+                error(why, ErrorCode.PROVIDER)
+            else:
+                echo(f"{name}: {_DONE[what]}")
     raise typer.Exit(Exit.ERROR if any(done.values()) else Exit.OK)
 
 
@@ -99,7 +102,11 @@ def _servers(inventory: Inventory, ids: Sequence[str]) -> list[Server]:
         server = instance.server if instance is not None else inventory.servers.get(one)
         if server is None:
             known = {*inventory.instances, *inventory.servers}
-            fail(f"no stack has a customer or server {one}. {did_you_mean(one, known)}".rstrip(), Exit.CONFIGURATION)
+            fail(
+                f"no stack has a customer or server {one}. {did_you_mean(one, known)}".rstrip(),
+                Exit.CONFIGURATION,
+                ErrorCode.UNKNOWN_CUSTOMER,
+            )
         found[server.name] = server
     return list(found.values())
 
@@ -111,7 +118,7 @@ def _confirm(what: str, inventory: Inventory, servers: Sequence[Server], json_ou
         tenants = ", ".join(one.id for one in inventory.tenants(server.name)) or "no customer"
         echo(f"{server.name} has {tenants} on it.", err=True)
     if json_output or not sys.stdin.isatty():
-        fail(f"power {what} takes these down: say --yes where you mean it", Exit.CONFIGURATION)
+        fail(f"power {what} takes these down: say --yes where you mean it", Exit.CONFIGURATION, ErrorCode.NOT_CONFIRMED)
     typer.confirm(f"Power {what}?", abort=True, err=True)
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clawdet_infra.cli import project
-from clawdet_infra.cli.output import echo
-from clawdet_infra.cli.project import ROOT, Exit
+from clawdet_infra.cli.output import ErrorCode, Exit, echo, fail, print_json, warn
+from clawdet_infra.cli.project import ROOT
+from clawdet_infra.cli.stack import ALL_STACKS_HINT, AllStacks, EachStack, choose_stacks
 from clawdet_infra.cli.up import ALLOWED_VARIABLE, POLICY_PACK, allowed, exit_code
 
 if TYPE_CHECKING:
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
 
 def preview(
-    stack: Annotated[
-        list[str] | None, typer.Option("--stack", "-s", help="A stack; may be repeated. All of them by default.")
-    ] = None,
+    stacks: EachStack = None,
+    every_stack: AllStacks = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a comment for a pull request.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Ask the engine also where nothing can have changed.")] = False,
@@ -51,19 +50,20 @@ def preview(
     Example: clawdet preview -s prod --markdown
     """
     if markdown and json_output:
-        echo("error: --markdown and --json are two reports; ask for one of them", err=True)
-        raise typer.Exit(Exit.CONFIGURATION)
+        fail("--markdown and --json are two reports; ask for one of them", Exit.CONFIGURATION, ErrorCode.USAGE)
     if empty_state and (refresh or full):
-        echo("error: an empty state has nothing to refresh, and the engine is always asked", err=True)
-        raise typer.Exit(Exit.CONFIGURATION)
+        fail(
+            "an empty state has nothing to refresh, and the engine is always asked", Exit.CONFIGURATION, ErrorCode.USAGE
+        )
+    chosen = choose_stacks(stacks, every=every_stack, hint=ALL_STACKS_HINT)
     # Imported where it is needed: the report's parts take time that no other command should wait for.
     from clawdet_infra.automation.cells import Known
 
     # A pull request that must not see any secret sees nothing of those who signed up.
     known = None if empty_state else Known(ROOT)
     if known is not None and known.error:
-        echo(f"warning: cells are left out, and the engine is asked about all stacks, since {known.error}", err=True)
-    sources = _sources(stack or [], known)
+        warn(f"cells are left out, and the engine is asked about all stacks, since {known.error}")
+    sources = _sources(chosen, known)
     from clawdet_infra.changes.previewing import Wish
     from clawdet_infra.changes.previewing import preview as do_preview
 
@@ -79,17 +79,18 @@ def preview(
     raise typer.Exit(_code(report, expect_no_changes))
 
 
-def _sources(names: Sequence[str], known: Known | None) -> list[Source]:
-    from clawdet_infra.changes.stacks import checkout_stacks
+def _sources(names: Sequence[str] | None, known: Known | None) -> list[Source]:
+    """Return the named stacks, or all stacks and cells (None)."""
+    from clawdet_infra.inventory.selection import configured_stacks
 
-    there = checkout_stacks(ROOT)
+    there = configured_stacks(ROOT)
     cells = known.cells(there) if known else {}
-    unknown = [name for name in names if name not in there and name not in cells]
-    if unknown or not there:
-        what = f"there is no file Pulumi.{unknown[0]}.yaml" if unknown else "there is no Pulumi.STACK.yaml"
-        echo(f"error: {what} in {ROOT}", err=True)
-        raise typer.Exit(Exit.CONFIGURATION)
-    chosen = list(dict.fromkeys(names)) or [*there, *cells]
+    if names is None and not there:
+        fail(f"there is no stack: {ROOT} has no file Pulumi.STACK.yaml", Exit.CONFIGURATION, ErrorCode.NO_STACK)
+    unknown = [name for name in names or () if name not in there and name not in cells]
+    if unknown:
+        fail(f"the registry has no cell {unknown[0]}; see: clawdet list", Exit.CONFIGURATION, ErrorCode.UNKNOWN_STACK)
+    chosen = [*there, *cells] if names is None else names
     if known is None:
         from clawdet_infra.changes.emptystate import EmptySource
 
@@ -109,7 +110,7 @@ def _show(report: Report, *, markdown: bool, json_output: bool) -> None:
     if json_output:
         from clawdet_infra.changes.as_json import as_json
 
-        project.print_json(as_json(report))
+        print_json(as_json(report))
     elif markdown:
         from clawdet_infra.changes.as_markdown import as_markdown
 

@@ -6,30 +6,20 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from enum import IntEnum
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
 from typing import Any
 
+from clawdet_infra.cli.output import ErrorCode, Exit, error, print_json
 from clawdet_infra.engine_environment import engine_environment
 from clawdet_infra.place import ROOT
 from clawdet_infra.stack_locks import noted_engine
 
-__all__ = ["ROOT", "CommandError", "Exit", "capture", "capture_json", "print_json", "run"]
+__all__ = ["ROOT", "CommandError", "Exit", "capture", "capture_json", "not_found", "on_stderr", "print_json", "run"]
 
 
 _ENGINE = "pulumi"
-
-
-class Exit(IntEnum):
-    """Pulumi's exit codes, as far as these commands use them."""
-
-    OK = 0
-    ERROR = 1
-    CONFIGURATION = 2
-    RESOURCE = 4
-    POLICY = 5
-    CHANGES = 7
+_STDOUT, _STDERR = 1, 2
 
 
 class CommandError(Exception):
@@ -42,7 +32,7 @@ def run(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
     try:
         process = subprocess.Popen(argv, cwd=ROOT, env=environment)
     except FileNotFoundError:
-        print(_not_found(argv[0]), file=sys.stderr)
+        error(not_found(argv[0]), ErrorCode.ENGINE)
         return Exit.ERROR
     with _noted(argv, environment, process.pid):
         while True:
@@ -53,6 +43,20 @@ def run(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
                 continue
 
 
+@contextmanager
+def on_stderr() -> Iterator[None]:
+    """Send to stderr what this process and the programs that it runs print on stdout, while the context lasts."""
+    sys.stdout.flush()
+    before = os.dup(_STDOUT)
+    os.dup2(_STDERR, _STDOUT)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(before, _STDOUT)
+        os.close(before)
+
+
 def capture(argv: Sequence[str], *, accepted: Sequence[int] = (0,)) -> str:
     """What a program prints.  Raises CommandError where it exits with a code that is not `accepted`."""
     environment = _environment(argv)
@@ -61,7 +65,7 @@ def capture(argv: Sequence[str], *, accepted: Sequence[int] = (0,)) -> str:
             argv, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
     except FileNotFoundError:
-        raise CommandError(_not_found(argv[0])) from None
+        raise CommandError(not_found(argv[0])) from None
     with process, _noted(argv, environment, process.pid):
         try:
             stdout, stderr = process.communicate()
@@ -78,11 +82,6 @@ def capture_json(argv: Sequence[str], *, accepted: Sequence[int] = (0,)) -> Any:
     return json.loads(capture(argv, accepted=accepted))
 
 
-def print_json(value: Any) -> None:
-    """Print a result for programs."""
-    print(json.dumps(value, indent=2, default=str))
-
-
 def _environment(argv: Sequence[str], changes: Mapping[str, str] | None = None) -> dict[str, str]:
     return engine_environment(changes) if argv[0] == _ENGINE else {**os.environ, **(changes or {})}
 
@@ -92,5 +91,6 @@ def _noted(argv: Sequence[str], environment: Mapping[str, str], pid: int) -> Abs
     return noted_engine(environment.get("PULUMI_BACKEND_URL", ""), pid) if argv[0] == _ENGINE else nullcontext()
 
 
-def _not_found(program: str) -> str:
+def not_found(program: str) -> str:
+    """Return what is said where a program is missing."""
     return f"{program} is not on PATH. In the checkout, run: . ./activate (and before the first time: make setup)"

@@ -9,14 +9,14 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from clawdet_infra.cli import project
-from clawdet_infra.cli.output import echo
-from clawdet_infra.cli.project import Exit
+from clawdet_infra.cli.output import ErrorCode, Exit, echo, fail, print_json, print_table, warn
+from clawdet_infra.cli.project import ROOT
+from clawdet_infra.cli.stack import DEFAULT, choose_base, complete_stack
+from clawdet_infra.json_format import fields_of
 
 if TYPE_CHECKING:
     from clawdet_infra.automation import AutomationError, Provisioner, StageEvent
@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 API_KEY, GATEWAY_TOKEN, TELEGRAM = "ANTHROPIC_API_KEY", "OPENCLAW_GATEWAY_TOKEN", "TELEGRAM_BOT_TOKEN"
 _FROM_STDIN = {"apiKey": API_KEY, "gatewayToken": GATEWAY_TOKEN, "telegramBotToken": TELEGRAM}
 
-Base = Annotated[str, typer.Option("--stack", "-s", help="The stack whose base the customers stand on.")]
+Base = Annotated[
+    str | None,
+    typer.Option(
+        "--stack", "-s", help=f"The stack whose base the customers stand on. {DEFAULT}", autocompletion=complete_stack
+    ),
+]
 Deadline = Annotated[float, typer.Option("--deadline", help="Seconds after which the call is stopped.", min=1)]
 CellSize = Annotated[
     int, typer.Option("--cell-size", envvar="CLAWDET_CELL_SIZE", help="The most customers of a cell.", min=1, max=500)
@@ -57,7 +62,7 @@ def provision(
     stdin: Annotated[
         bool, typer.Option("--stdin", help='Read secrets from stdin: {"apiKey": …, "gatewayToken": …}.')
     ] = False,
-    stack: Base = "prod",
+    stack: Base = None,
     cell_size: CellSize = 50,
     deadline: Deadline = 900,
     json_output: Json = False,
@@ -70,6 +75,7 @@ def provision(
 
     Example: clawdet provision --customer-id user123 --plan pro --json
     """
+    base = choose_base(stack)
     secrets = _secrets(stdin, {API_KEY: api_key, GATEWAY_TOKEN: gateway_token})
     if not secrets.get(API_KEY):
         _wrong(f"the Anthropic API key is missing: set {API_KEY}, or say --stdin")
@@ -92,13 +98,12 @@ def provision(
     )
     tell = _Teller(json_output)
     try:
-        with _fleet(stack, cell_size) as fleet, _cancelled_by_signals() as cancelled:
+        with _fleet(base, cell_size) as fleet, _cancelled_by_signals() as cancelled:
             result = fleet.provision(wanted, tell.stage, deadline=deadline, cancelled=cancelled)
     except AutomationError as error:
-        _fail(error, json_output)
+        _fail(error)
     if json_output:
-        shown = {_camel(key): value for key, value in asdict(result).items()}
-        project.print_json(shown)
+        print_json(result)
         return
     what = "is there" if not result.changed else f"is healthy after {result.deploy_time:.0f} s"
     tell(f"{result.customer} {what}: {result.access_url} (in {result.cell}, on {result.server})")
@@ -106,7 +111,7 @@ def provision(
 
 def deprovision(
     customer: Customer,
-    stack: Base = "prod",
+    stack: Base = None,
     deadline: Deadline = 900,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json_output: Json = False,
@@ -117,23 +122,28 @@ def deprovision(
     """
     from clawdet_infra.automation import AutomationError
 
+    base = choose_base(stack)
     if not yes:
         if json_output or not sys.stdin.isatty():
-            _wrong(f"this removes {customer} and all its data: say --yes where you mean it")
+            fail(
+                f"this removes {customer} and all its data: say --yes where you mean it",
+                Exit.CONFIGURATION,
+                ErrorCode.NOT_CONFIRMED,
+            )
         typer.confirm(f"Remove {customer} and all its data?", abort=True)
     tell = _Teller(json_output)
     try:
-        with _fleet(stack) as fleet, _cancelled_by_signals() as cancelled:
+        with _fleet(base) as fleet, _cancelled_by_signals() as cancelled:
             result = fleet.deprovision(customer, tell.stage, deadline=deadline, cancelled=cancelled)
     except AutomationError as error:
-        _fail(error, json_output)
+        _fail(error)
     if json_output:
-        project.print_json({_camel(key): value for key, value in asdict(result).items()})
+        print_json(result)
         return
     tell(f"{customer}: nothing of it is left" if result.existed else f"there is no customer {customer}")
 
 
-def status(customer: Customer, stack: Base = "prod", json_output: Json = False) -> None:
+def status(customer: Customer, stack: Base = None, json_output: Json = False) -> None:
     """Tell what is known of a customer.  The exit code is 4 where the last update of it failed.
 
     Example: clawdet status user123
@@ -141,59 +151,70 @@ def status(customer: Customer, stack: Base = "prod", json_output: Json = False) 
     from clawdet_infra.automation import AutomationError
 
     try:
-        with _fleet(stack) as fleet:
+        with _fleet(choose_base(stack)) as fleet:
             row = fleet.status(customer)
             _warn(fleet.clashes)
     except AutomationError as error:
-        _fail(error, json_output)
+        _fail(error)
     if json_output:
-        project.print_json(asdict(row))
+        print_json(_facts(row))
     else:
-        for name, value in asdict(row).items():
-            if value not in ("", None, []) and name != "stages":
-                echo(f"{name:14} {value}")
+        facts = _facts(row).items()
+        print_table(
+            [(key, str(value)) for key, value in facts if value not in ("", None, []) and key != "stages"], header=False
+        )
     raise typer.Exit(Exit.RESOURCE if row.phase == "failed" else Exit.OK)
 
 
 def list_(
-    stack: Base = "prod",
+    stack: Base = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="First make the registry anew from the stacks.")] = False,
     json_output: Json = False,
 ) -> None:
-    """List all customers: those of the stack's file, and those who signed up.
+    """List the customers of a stack: those of its file, and those who signed up.
 
     Example: clawdet list --json
     """
     from clawdet_infra.automation import AutomationError
 
+    base = choose_base(stack)
     try:
-        with _fleet(stack) as fleet:
+        with _fleet(base) as fleet:
             rows = fleet.rebuild() if rebuild else fleet.list()
             _warn(fleet.clashes)
     except AutomationError as error:
-        _fail(error, json_output)
+        _fail(error)
+    if not rows:
+        _check_deployed(base)
     if json_output:
-        project.print_json([asdict(one) for one in rows])
-        return
-    _show(rows)
+        print_json([_facts(one) for one in rows])
+    elif rows:
+        heading = ("CUSTOMER", "PLAN", "STACK", "SERVER", "STATE", "URL")
+        print_table([heading, *((one.id, one.plan, one.cell, one.server, str(one.phase), one.url) for one in rows)])
+    else:
+        echo("there are no customers")
+
+
+def _check_deployed(stack: str) -> None:
+    """End the command if a stack was never brought up, as the other commands do."""
+    from clawdet_infra.inventory import InventoryError
+    from clawdet_infra.inventory.versions import versions
+
+    try:
+        known = versions(ROOT)
+    except InventoryError as error:
+        fail(str(error), code=ErrorCode.INVENTORY)
+    if stack not in known:
+        fail(f"stack {stack} was never brought up; see: clawdet up -s {stack}", code=ErrorCode.INVENTORY)
+
+
+def _facts(row: InstanceRow) -> dict[str, Any]:
+    return fields_of(row, id="customer")
 
 
 def _warn(clashes: Sequence[str]) -> None:
     for one in clashes:
-        echo(f"warning: {one}", err=True)
-
-
-def _show(rows: list[InstanceRow]) -> None:
-    from rich.table import Table
-
-    from clawdet_infra.cli.console import Console
-
-    table = Table(box=None, pad_edge=False)
-    for heading in ("CUSTOMER", "PLAN", "STACK", "SERVER", "STATE", "URL"):
-        table.add_column(heading, overflow="fold")
-    for one in rows:
-        table.add_row(one.id, one.plan, one.cell, one.server, str(one.phase), one.url)
-    Console().print(table)
+        warn(one)
 
 
 class _Teller:
@@ -214,7 +235,7 @@ class _Teller:
 def _fleet(stack: str, cell_size: int = 50) -> Iterator[Provisioner]:
     from clawdet_infra.automation import Provisioner
 
-    with Provisioner(stack, cell_size=cell_size, root=project.ROOT) as fleet:
+    with Provisioner(stack, cell_size=cell_size, root=ROOT) as fleet:
         yield fleet
 
 
@@ -246,20 +267,10 @@ def _secrets(stdin: bool, given: dict[str, str | None]) -> dict[str, str]:
     return found | {_FROM_STDIN[key]: value for key, value in read.items()}
 
 
-def _fail(error: AutomationError, json_output: bool) -> NoReturn:
-    if json_output:
-        told = {"success": False, "error": str(error), "kind": type(error).__name__, "action": error.action}
-        project.print_json(told)
-    echo(f"error: {error}", err=True)
+def _fail(error: AutomationError) -> NoReturn:
     codes = {"fix": Exit.CONFIGURATION, "retry": Exit.RESOURCE, "call": Exit.ERROR}
-    raise typer.Exit(codes[error.action]) from None
+    fail(str(error), codes[error.action], error.code, action=error.action)
 
 
 def _wrong(text: str) -> NoReturn:
-    echo(f"error: {text}", err=True)
-    raise typer.Exit(Exit.CONFIGURATION)
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(part.capitalize() for part in rest)
+    fail(text, Exit.CONFIGURATION, action="fix")

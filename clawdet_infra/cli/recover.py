@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
-import typer
-
-from clawdet_infra.cli import project
-from clawdet_infra.cli.output import echo
-from clawdet_infra.cli.project import CommandError, Exit, capture
+from clawdet_infra.cli.instances import Json
+from clawdet_infra.cli.output import ErrorCode, echo, error, fail, print_json
+from clawdet_infra.cli.project import CommandError, capture
+from clawdet_infra.cli.stack import Stack, choose_stack
 from clawdet_infra.driver.recovering import CloudError, LockedError, Recovered, refuse_locked
 from clawdet_infra.driver.recovering import recover as take_up
 from clawdet_infra.recovery import PendingCreate
@@ -20,20 +19,19 @@ T = TypeVar("T")
 _LOOK_SECONDS = 0.5
 
 
-def recover(
-    stack: Annotated[str, typer.Option("--stack", "-s", help="The stack whose update was killed.")],
-    json_output: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
-) -> None:
+def recover(stack: Stack = None, json_output: Json = False) -> None:
     """Free the lock of a dead update and take over what it had made already.
 
-    Does nothing where there is nothing to recover.  Never touches the lock of an update that is still running.
+    Says so if nothing has to be recovered.  Never touches the lock of an update that is still running.
 
     Example: clawdet recover -s prod
     """
-
-    done = run(stack)
+    name = choose_stack(stack)
+    done = run(name)
     if json_output:
-        project.print_json({"stack": stack, "lock_freed": done.lock_freed, "adopted": list(done.adopted)})
+        print_json({"stack": name, "lockFreed": done.lock_freed, "adopted": done.adopted})
+    elif not done.lock_freed and not done.adopted:
+        echo(f"{name}: nothing to recover")
 
 
 def run(stack: str, wait: Wait | None = None) -> Recovered:
@@ -59,9 +57,12 @@ def run(stack: str, wait: Wait | None = None) -> Recovered:
         return (wait or Wait()).until_free(
             stack, lambda: take_up(stack, pulumi, find, lambda text: echo(text, err=True))
         )
-    except (CommandError, LockedError, CloudError) as error:
-        echo(f"error: {error}", err=True)
-        raise typer.Exit(Exit.ERROR) from None
+    except LockedError as locked:
+        fail(str(locked), code=ErrorCode.LOCKED)
+    except CommandError as failed:
+        fail(str(failed), code=ErrorCode.ENGINE)
+    except CloudError as failed:
+        fail(str(failed), code=ErrorCode.PROVIDER)
 
 
 def _say(text: str) -> None:
@@ -86,9 +87,8 @@ class Wait:
         if self.waits:
             try:
                 self.until_free(stack, lambda: refuse_locked(stack))
-            except LockedError as error:
-                echo(f"error: {error}", err=True)
-                raise typer.Exit(Exit.ERROR) from None
+            except LockedError as locked:
+                fail(str(locked), code=ErrorCode.LOCKED)
 
     def until_free(self, stack: str, call: Callable[[], T]) -> T:
         """Return what `call` does, which is tried again for as long as it raises LockedError and there is time.
@@ -98,17 +98,17 @@ class Wait:
         while True:
             try:
                 return call()
-            except LockedError as error:
+            except LockedError as locked:
                 left = self._until - time.monotonic()
                 if left <= 0:
                     if self._seconds:
-                        echo(f"error: {stack} was still locked after {self._seconds:g} s.", err=True)
+                        error(f"{stack} was still locked after {self._seconds:g} s.", ErrorCode.LOCKED)
                     raise
-                if self._said != str(error.lock.path):
-                    self._said = str(error.lock.path)
+                if self._said != str(locked.lock.path):
+                    self._said = str(locked.lock.path)
                     echo(
-                        f"Waiting at most {left:.0f} s for {error.lock.holder}, which has been updating {stack} since "
-                        f"{error.lock.taken:%F %T} UTC.",
+                        f"Waiting at most {left:.0f} s for {locked.lock.holder}, which has been updating {stack} since "
+                        f"{locked.lock.taken:%F %T} UTC.",
                         err=True,
                     )
             time.sleep(min(_LOOK_SECONDS, left))

@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clawdet_infra.cli import project
 from clawdet_infra.cli.instances import Ids, Json, Service, Stacks, check_service, find, run
-from clawdet_infra.cli.output import echo
-from clawdet_infra.cli.project import Exit
+from clawdet_infra.cli.output import ErrorCode, Exit, echo, error, print_json
 
 if TYPE_CHECKING:
     from clawdet_infra.fleet.instance import Instance, Inventory
@@ -46,11 +44,11 @@ def restart(
     check_service(service, instances)
     results = run(_restart_all(inventory, instances, service, wait))
     if json_output:
-        project.print_json([_facts(one) for one in results])
+        print_json([_facts(one) for one in results])
     else:
         for one in results:
             if one.error:
-                echo(f"error: {one.error}", err=True)
+                error(one.error, ErrorCode.SERVER)
             else:
                 echo(f"{one.id}: restarted {', '.join(one.services)} ({one.seconds:.1f} s)")
             if one.unhealthy:
@@ -84,5 +82,5 @@ async def _restart_all(
 
 
 def _facts(one: Done) -> dict[str, Any]:
-    facts: dict[str, Any] = {"id": one.id, "restarted": list(one.services), "seconds": round(one.seconds, 1)}
+    facts: dict[str, Any] = {"customer": one.id, "restarted": list(one.services), "seconds": round(one.seconds, 1)}
     return facts | {key: text for key, text in (("error", one.error), ("unhealthy", one.unhealthy)) if text}

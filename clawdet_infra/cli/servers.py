@@ -7,11 +7,9 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from clawdet_infra.cli import project
-from clawdet_infra.cli.output import echo
-from clawdet_infra.cli.project import ROOT, CommandError, Exit
+from clawdet_infra.cli.output import ErrorCode, Exit, echo, fail, warn
+from clawdet_infra.cli.project import ROOT, CommandError
 
 if TYPE_CHECKING:
     from clawdet_infra.model import CloudAccess, Fleet
@@ -32,9 +30,10 @@ def prepare(stack: str) -> None:
         resources = _resources(stack)
         _refuse_taken(stack, fleet, resources)
         _forget_gone(stack, fleet, resources)
-    except (CommandError, ProviderError) as error:
-        echo(f"error: {error}", err=True)
-        raise typer.Exit(Exit.ERROR) from None
+    except CommandError as error:
+        fail(str(error), code=ErrorCode.ENGINE)
+    except ProviderError as error:
+        fail(str(error), code=ErrorCode.PROVIDER)
 
 
 def _refuse_taken(stack: str, fleet: Fleet, resources: Resources) -> None:
@@ -49,12 +48,11 @@ def _refuse_taken(stack: str, fleet: Fleet, resources: Resources) -> None:
         for address in (server.ipv4, server.ipv6):
             taken = address and asyncio.run(Provider(_cloud(stack)).fleet_server_at(address))
             if taken:
-                echo(
-                    f"error: customer {customer.id}: existingServer: {address} is {taken}, a server that this program "
-                    "made. Write the address of a server of the customer's own.",
-                    err=True,
+                fail(
+                    f"customer {customer.id}: existingServer: {address} is {taken}, a server that this program made. "
+                    "Write the address of a server of the customer's own.",
+                    Exit.CONFIGURATION,
                 )
-                raise typer.Exit(Exit.CONFIGURATION)
 
 
 def _forget_gone(stack: str, fleet: Fleet, resources: Resources) -> None:
@@ -91,7 +89,7 @@ def hint_at_gone(stack: str) -> bool:
     try:
         found = gone_servers(_resources(stack), lambda ids: _existing(stack, ids))
     except (CommandError, ProviderError) as error:
-        echo(f"warning: nobody has seen whether the provider has all servers: {error}", err=True)
+        warn(f"nobody has seen whether the provider has all servers: {error}")
         return False
     for owner in found.values():
         echo(
@@ -112,7 +110,7 @@ def switched_off(stack: str) -> list[str]:
         selector = f"clawdet-fleet={fleet_label(_fleet(stack).domain)},!clawdet-cell"
         return asyncio.run(Provider(_cloud(stack)).switched_off(selector))
     except (CommandError, ProviderError) as error:
-        echo(f"warning: nobody has seen whether all servers run: {error}", err=True)
+        warn(f"nobody has seen whether all servers run: {error}")
         return []
 
 

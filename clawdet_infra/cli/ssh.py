@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clawdet_infra.cli import project
 from clawdet_infra.cli.instances import Id, Json, Stacks, find, run
-from clawdet_infra.cli.output import echo
+from clawdet_infra.cli.output import echo, print_json
 
 if TYPE_CHECKING:
     from clawdet_infra.fleet.hosts import Answer
@@ -23,10 +21,12 @@ Command = Annotated[list[str] | None, typer.Argument(metavar="[-- CMD...]", help
 def ssh(customer: Id, command: Command = None, stacks: Stacks = None, json_output: Json = False) -> None:
     """Open a shell as root on a customer's server, or run a command there and end with its exit code.
 
+    A shell on the server reads the command, as with ssh: pipes and variables in quotes are the server's.
+
     The server has to show the host key that the stack made for it, and the login key never touches your disk.  Free
     customers share a server, so there the shell is that of the whole host.
 
-    Example: clawdet ssh user123 -- df -h
+    Example: clawdet ssh user123 -- "df -h | tail -1"
     """
     inventory, [instance] = find([customer], stacks)
     tenants = len(inventory.tenants(instance.server.name))
@@ -36,25 +36,33 @@ def ssh(customer: Id, command: Command = None, stacks: Stacks = None, json_outpu
             f"{instance.id}'s part is in {instance.directory}",
             err=True,
         )
+    line = " ".join(command) if command else None
     if not json_output:
-        raise typer.Exit(run(_attached(inventory, instance, command or None)))
-    answer = run(_captured(inventory, instance, command or ["true"]))
-    project.print_json(
-        {"server": instance.server.name, "exit_code": answer.code, "output": answer.output, "errors": answer.errors}
+        raise typer.Exit(run(_attached(inventory, instance, line)))
+    answer = run(_captured(inventory, instance, line or "true"))
+    print_json(
+        {
+            "customer": instance.id,
+            "server": instance.server.name,
+            "exitCode": answer.code,
+            "output": answer.output,
+            "errors": answer.errors,
+        }
+        | ({"cut": True} if answer.cut else {})
     )
     raise typer.Exit(answer.code)
 
 
-async def _attached(inventory: Inventory, instance: Instance, command: Sequence[str] | None) -> int:
+async def _attached(inventory: Inventory, instance: Instance, line: str | None) -> int:
     from clawdet_infra.cli.terminal import attach, has_terminal
     from clawdet_infra.fleet.hosts import Login, connect
 
     async with connect(instance.server, Login(inventory.login_keys[instance.stack])) as host:
-        return await attach(host, command, terminal=has_terminal())
+        return await attach(host, line, terminal=has_terminal())
 
 
-async def _captured(inventory: Inventory, instance: Instance, command: Sequence[str]) -> Answer:
+async def _captured(inventory: Inventory, instance: Instance, line: str) -> Answer:
     from clawdet_infra.fleet.hosts import Login, connect
 
     async with connect(instance.server, Login(inventory.login_keys[instance.stack])) as host:
-        return await host.run(command, seconds=600)
+        return await host.run(line, seconds=600)

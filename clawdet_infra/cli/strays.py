@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import typer
 
-from clawdet_infra.cli import project
-from clawdet_infra.cli.instances import Json, fail
-from clawdet_infra.cli.output import echo
-from clawdet_infra.cli.project import Exit
+from clawdet_infra.cli.instances import Json
+from clawdet_infra.cli.output import ErrorCode, Exit, echo, fail, print_json
 
 if TYPE_CHECKING:
     from clawdet_infra.fleet.hosts.strays import StrayReport
@@ -37,9 +34,9 @@ def strays(json_output: Json = False) -> None:
     try:
         found = asyncio.run(find())
     except InventoryError as error:
-        fail(str(error))
+        fail(str(error), code=ErrorCode.INVENTORY)
     if json_output:
-        project.print_json({"strays": [asdict(one) for one in found.strays], "failures": dict(found.failures)})
+        print_json(found)
     else:
         echo("\n".join(found.sentences) or "the servers have nothing that no stack declares")
     raise typer.Exit(exit_code(found))

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
 
-from clawdet_infra.cli import project
-from clawdet_infra.cli.columns import columns
-from clawdet_infra.cli.instances import Id, Ids, Json, Stacks, fail, find
-from clawdet_infra.cli.output import echo
-from clawdet_infra.cli.project import ROOT, Exit
+from clawdet_infra.cli.command import App
+from clawdet_infra.cli.instances import Id, Ids, Json, Stacks, find
+from clawdet_infra.cli.output import ErrorCode, Exit, echo, fail, print_json, print_table
+from clawdet_infra.cli.project import ROOT, on_stderr
+from clawdet_infra.cli.stack import Stack, choose_base
 
-app = typer.Typer(help="Show a customer's gateway token and password, or have new ones made.", no_args_is_help=True)
+app = App(help="Show a customer's gateway token and password, or have new ones made.")
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Print secrets also where nobody sits at a terminal.")]
 
@@ -26,21 +27,28 @@ def show(customers: Ids, yes: Yes = False, stacks: Stacks = None, json_output: J
     Example: clawdet token show user123
     """
     if not (sys.stdout.isatty() or yes or json_output):
-        fail("secrets are not printed where no terminal is; say --yes or --json where you mean it", Exit.CONFIGURATION)
+        fail(
+            "secrets are not printed where no terminal is; say --yes or --json where you mean it",
+            Exit.CONFIGURATION,
+            ErrorCode.NOT_CONFIRMED,
+        )
     secrets = [
         {
-            "id": one.id,
+            "customer": one.id,
             "url": one.url,
             "user": one.user,
             "password": one.password.get_secret_value(),
-            "gateway_token": one.gateway_token.get_secret_value(),
+            "gatewayToken": one.gateway_token.get_secret_value(),
         }
         for one in find(customers, stacks)[1]
     ]
     if json_output:
-        project.print_json(secrets)
-    else:
-        echo("\n\n".join(columns(list(one.items())) for one in secrets))
+        print_json(secrets)
+        return
+    for number, one in enumerate(secrets):
+        if number:
+            echo("")
+        print_table(list(one.items()), header=False)
 
 
 @app.command("rotate")
@@ -48,9 +56,7 @@ def rotate(
     customer: Id,
     up: Annotated[bool, typer.Option("--up", help="Update the stack at once, as `clawdet up` does.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="With --up: do not ask before the update.")] = False,
-    stack: Annotated[
-        str | None, typer.Option("--stack", "-s", help="The stack; needed where several have the customer.")
-    ] = None,
+    stack: Stack = None,
     json_output: Json = False,
 ) -> None:
     """Have a new gateway token and password made: raises tokenVersion in the stack's file, and nothing else in it.
@@ -61,28 +67,34 @@ def rotate(
     """
     if up and not (yes or _can_confirm()):
         fail(
-            "nobody can confirm the update where no terminal is; say --yes too. Nothing was written", Exit.CONFIGURATION
+            "nobody can confirm the update where no terminal is; say --yes too. Nothing was written",
+            Exit.CONFIGURATION,
+            ErrorCode.NOT_CONFIRMED,
         )
+    name = choose_base(stack)
     from clawdet_infra.stackedit import EditError, stack_file_of
 
     try:
-        found = stack_file_of(ROOT, customer, stack)
+        found = stack_file_of(ROOT, customer, name)
         version, edit = found.raise_token_version(customer)
         edit.check()
         edit.write()
     except EditError as error:
         fail(str(error), Exit.CONFIGURATION)
-    name = found.stack
-    if json_output:
-        project.print_json({"id": customer, "stack": name, "file": str(found.file), "token_version": version})
-    else:
-        echo(f"{customer}: tokenVersion is now {version} in {found.file}")
-    if not up:
-        echo(f"Nothing has changed yet; the new token is made by: clawdet up -s {name}", err=True)
-        return
-    from clawdet_infra.cli import up as updates
+    file = found.file
+    echo(f"{customer}: tokenVersion is now {version} in {file}", err=json_output)
+    code: int = Exit.OK
+    if up:
+        from clawdet_infra.cli import up as updates
 
-    raise typer.Exit(updates.update(name, ["--yes"] if yes else []))
+        # What the engine prints must not stand between the JSON.
+        with on_stderr() if json_output else nullcontext():
+            code = updates.update(name, ["--yes"] if yes else [])
+    else:
+        echo(f"Nothing has changed yet; the new token is made by: clawdet up -s {name}", err=True)
+    if json_output and code == Exit.OK:
+        print_json({"customer": customer, "stack": name, "file": file, "tokenVersion": version, "updated": up})
+    raise typer.Exit(code)
 
 
 def _can_confirm() -> bool:

@@ -6,15 +6,15 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from clawdet_infra.cli import project
-from clawdet_infra.cli.output import echo
-from clawdet_infra.cli.project import ROOT, CommandError, Exit
+from clawdet_infra.cli.output import Exit, echo, error, fail, print_json
+from clawdet_infra.cli.project import ROOT, CommandError
+from clawdet_infra.cli.stack import DEFAULT, choose_stack, complete_stack
+from clawdet_infra.json_format import camel_keys, fields_of
 
 if TYPE_CHECKING:
     from clawdet_infra.driver.stages import Passed
@@ -31,7 +31,13 @@ LOCAL_CLOUD = Path(".clawdet") / "cloud" / "local" / "info.json"
 def try_out(
     plan: Annotated[str | None, typer.Option("--plan", help="The customer's plan: free, pro or enterprise.")] = None,
     stack: Annotated[
-        str | None, typer.Option("--stack", "-s", help="Whose release, plans and cloud to use; `local` with --local.")
+        str | None,
+        typer.Option(
+            "--stack",
+            "-s",
+            help=f"Whose release, plans and cloud to use. {DEFAULT} With --local: the stack local.",
+            autocompletion=complete_stack,
+        ),
     ] = None,
     local: Annotated[bool, typer.Option("--local", help="Use the local cloud, and start it if it is not up.")] = False,
     host: Annotated[
@@ -62,8 +68,6 @@ def try_out(
 
     if plan not in PLANS:
         _wrong(f"name a plan with --plan: {', '.join(PLANS)}")
-    if stack is None and not local:
-        _wrong("name a stack with -s, or use the local cloud with --local")
     if local and host:
         _wrong("choose one of --local and --host")
     if (host_key or identity) and not host:
@@ -72,12 +76,13 @@ def try_out(
         _wrong("--host-key is a line as in /etc/ssh/ssh_host_ed25519_key.pub, such as `ssh-ed25519 AAAA…`")
     if identity is not None and not identity.is_file():
         _wrong(f"there is no file {identity}")
+    if not local or stack is not None:
+        stack = choose_stack(stack)
     try:
         settings = settings_of(stack, local=local, tell=tell)
-    except CommandError as error:
-        echo(f"error: {error}", err=True)
-        raise typer.Exit(Exit.CONFIGURATION) from None
-    _clean(None, tell)
+    except CommandError as wrong:
+        fail(str(wrong), Exit.CONFIGURATION)
+    _remove_all(None, tell)
     # Imported where it is needed: Pulumi takes a third of a second.
     from clawdet_infra.trial import cloud, records
     from clawdet_infra.trial import host as hosts
@@ -118,18 +123,28 @@ def settings_of(stack: str | None, *, local: bool, tell: _Teller) -> Fleet:
     try:
         raw |= {"cloud": local_cloud(ROOT / LOCAL_CLOUD), "ssh": {"sources": LOCAL_SOURCES}}
         return load_fleet(raw)
-    except ConfigurationError as error:
-        raise CommandError(str(error)) from None
+    except ConfigurationError as wrong:
+        raise CommandError(str(wrong)) from None
 
 
 def _clean(name: str | None, tell: _Teller) -> int:
-    """Remove the trial of this name, or else all that were killed; returns the exit code."""
+    """Remove the trial of this name, or else all that were killed; say which, and return the exit code."""
+    removed, code = _remove_all(name, tell)
+    if tell.json and code == Exit.OK:
+        print_json({"removed": removed})
+    elif not removed and code == Exit.OK:
+        tell("nothing to remove: no killed run has left anything")
+    return code
+
+
+def _remove_all(name: str | None, tell: _Teller) -> tuple[list[str], int]:
+    """Remove the trial of this name, or else all that were killed; return their names, and the exit code."""
     from clawdet_infra.trial import records
 
     found = [one for one in records.all_records(ROOT) if (one.name == name if name else not one.kept)]
     if name and not found:
         _wrong(f"there is no {name} on this machine; there are: {_named(records.all_records(ROOT)) or 'none'}")
-    code = Exit.OK
+    removed, code = [], Exit.OK
     for record in found:
         # One that another process is at is no leftover.
         if not record.take_over():
@@ -137,8 +152,10 @@ def _clean(name: str | None, tell: _Teller) -> int:
                 tell.problem(f"{record.name} is still being worked on; wait for it, or stop it with Ctrl-C")
                 code = Exit.ERROR
             continue
-        code = _remove(record, tell) or code
-    return code
+        ended = _remove(record, tell)
+        removed += [record.name] if ended == Exit.OK else []
+        code = ended or code
+    return removed, code
 
 
 def _remove(record: Record, tell: _Teller) -> Exit:
@@ -147,8 +164,8 @@ def _remove(record: Record, tell: _Teller) -> Exit:
     try:
         gone = _gone(record)
         record.forget()
-    except (CommandError, TrialError) as error:
-        tell.problem(f"{record.name} could not be removed: {error}")
+    except (CommandError, TrialError) as failed:
+        tell.problem(f"{record.name} could not be removed: {failed}")
         record.release()
         return Exit.ERROR
     tell(f"{record.name}: removed ({', '.join(gone) or 'nothing was left of it'})")
@@ -189,8 +206,8 @@ def _cloud_of(record: Record) -> CloudAccess | None:
 
     try:
         return CloudAccess.model_validate(local_cloud(ROOT / LOCAL_CLOUD), by_alias=True, by_name=False)
-    except ConfigurationError as error:
-        raise CommandError(str(error.problems[0])) from None
+    except ConfigurationError as wrong:
+        raise CommandError(str(wrong.problems[0])) from None
 
 
 def _named(found: Iterable[Record]) -> str:
@@ -200,10 +217,10 @@ def _named(found: Iterable[Record]) -> str:
 def _report(outcome: Outcome, record: Record, tell: _Teller) -> Exit:
     ok = outcome.healthy and not outcome.failure and not outcome.remains
     if tell.json:
-        project.print_json(
+        print_json(
             {
-                **asdict(outcome),
-                "stages": [asdict(one) for one in outcome.stages],
+                **fields_of(outcome, name="customer"),
+                "probe": camel_keys(outcome.probe),
                 "kept": record.kept,
                 "access": str(record.folder / "access.json") if record.kept else None,
             }
@@ -233,7 +250,7 @@ class _Teller:
 
     def problem(self, text: str) -> None:
         """Tell what went wrong."""
-        echo(f"error: {text}", err=True)
+        error(text)
 
     def stage(self, passed: Passed) -> None:
         """Tell that a stage was passed."""
@@ -241,5 +258,4 @@ class _Teller:
 
 
 def _wrong(text: str) -> NoReturn:
-    echo(f"error: {text}", err=True)
-    raise typer.Exit(Exit.CONFIGURATION)
+    fail(text, Exit.CONFIGURATION)

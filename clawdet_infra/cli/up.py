@@ -12,6 +12,7 @@ import typer
 from clawdet_infra.cli import project, recover, servers
 from clawdet_infra.cli.output import echo
 from clawdet_infra.cli.project import ROOT, Exit
+from clawdet_infra.cli.stack import Stack, choose_stack
 
 if TYPE_CHECKING:
     from clawdet_infra.changes.report import Report
@@ -37,7 +38,7 @@ _IN_PART = ("--target", "-t", "--exclude", "-x", "--config", "-c", "--plan")
 
 def up(
     context: typer.Context,
-    stack: Annotated[str, typer.Option("--stack", "-s", help="The stack to update.")],
+    stack: Stack = None,
     no_policy: Annotated[
         bool, typer.Option("--no-policy", help="Do not hold the update against the policies.")
     ] = False,
@@ -61,6 +62,7 @@ def up(
 
     Example: clawdet up -s prod --diff
     """
+    stack = choose_stack(stack)
     waiting = recover.Wait(wait_timeout if wait else 0)
     named = allowed(allow_loss or [])
     raise typer.Exit(update(stack, context.args, policies=not no_policy, named=named, waiting=waiting))

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clawdet_infra.cli import project
-from clawdet_infra.cli.columns import columns
-from clawdet_infra.cli.output import echo
-from clawdet_infra.cli.project import ROOT, Exit
+from clawdet_infra.cli.output import ErrorCode, Exit, echo, error, fail, print_json, print_table, warn
+from clawdet_infra.cli.project import ROOT
+from clawdet_infra.cli.stack import Stack, choose_base
+from clawdet_infra.json_format import fields_of
 
 if TYPE_CHECKING:
     from clawdet_infra.model import Fleet, Problem
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 def validate(
     file: Annotated[Path | None, typer.Argument(help="A stack's file, such as Pulumi.prod.yaml.")] = None,
-    stack: Annotated[str | None, typer.Option("--stack", "-s", help="A stack, instead of its file.")] = None,
+    stack: Stack = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print checks and problems as JSON.")] = False,
 ) -> None:
     """Check a stack's configuration and all that would be deployed from it; tell all problems at once.
@@ -30,13 +29,11 @@ def validate(
 
     Example: clawdet validate -s prod
     """
-    if (file is None) == (stack is None):
-        echo("error: name a file or, with -s, a stack", err=True)
-        raise typer.Exit(Exit.CONFIGURATION)
-    path = file or ROOT / f"Pulumi.{stack}.yaml"
+    if file is not None and stack is not None:
+        fail("name a file or, with -s, a stack", Exit.CONFIGURATION, ErrorCode.USAGE)
+    path = file or ROOT / f"Pulumi.{choose_base(stack)}.yaml"
     if not path.is_file():
-        echo(f"error: there is no file {path}", err=True)
-        raise typer.Exit(Exit.CONFIGURATION)
+        fail(f"there is no file {path}", Exit.CONFIGURATION)
     # Imported where it is needed: the model and the templates' engine take time that no other command should wait for.
     from clawdet_infra.checks import Check, checks
     from clawdet_infra.model import read_fleet
@@ -54,10 +51,12 @@ def validate(
     done = [configuration, *checks(None if errors else fleet)]
     findings = [finding for check in done for finding in check.findings]
     if json_output:
-        told = [{**asdict(check), "passed": not errors if check is configuration else check.passed} for check in done]
-        project.print_json(
+        told = [
+            {**fields_of(check), "passed": not errors if check is configuration else check.passed} for check in done
+        ]
+        print_json(
             {
-                "file": str(path),
+                "file": path,
                 "valid": not errors and not findings,
                 "problems": [_as_json(one) for one in problems],
                 "checks": told,
@@ -69,11 +68,11 @@ def validate(
             passed = not errors if check is configuration else check.passed
             state = "skipped" if check.skipped else "ok" if passed else "wrong"
             rows.append((state, check.name, check.detail, "" if check.skipped else f"{check.seconds * 1000:.0f} ms"))
-        echo(columns(rows))
+        print_table(rows, header=False)
         for problem in problems:
-            echo(f"{'warning' if problem.warning else 'error'}: {problem}", err=True)
+            (warn if problem.warning else error)(str(problem))
         for finding in findings:
-            echo(f"error: {finding}", err=True)
+            error(str(finding))
         wrong = len(errors) + len(findings)
         echo(f"{path}: {f'{wrong} to mend' if wrong else 'valid'}")
     raise typer.Exit(Exit.CONFIGURATION if errors or findings else Exit.OK)
@@ -83,7 +82,7 @@ def _as_json(problem: Problem) -> dict[str, Any]:
     """Return a problem for programs; `suggestion` is the edit that the advice in `hint` asks for, if any."""
     edit = problem.suggestion
     suggestion = {"action": edit.action, "field": edit.field, "value": edit.value} if edit else None
-    return {**asdict(problem), "hint": problem.advice, "suggestion": suggestion}
+    return {**fields_of(problem), "hint": problem.advice, "suggestion": suggestion}
 
 
 def _moves(fleet: Fleet, path: Path) -> list[Problem]:

@@ -100,5 +100,7 @@ class Inventory:
             if one not in self.instances:
                 known = ", ".join(sorted(self.instances)[:10]) or "none"
                 meant = did_you_mean(one, self.instances)
-                raise KeyError(f"no stack has a customer {one}. {meant}There are: {known}")
+                stacks = list(self.clouds)
+                said = f"stack {stacks[0]} has no customer" if len(stacks) == 1 else "no stack has a customer"
+                raise KeyError(f"{said} {one}. {meant}There are: {known}")
         return [self.instances[one] for one in wanted or sorted(self.instances)]

@@ -69,15 +69,24 @@ def read_listing(root: Path = ROOT) -> Listing | None:
         return None
 
 
-def write_listing(inventory: Inventory, *, complete: bool, root: Path = ROOT) -> None:
+def write_listing(
+    inventory: Inventory,
+    *,
+    complete: bool,
+    covers: Callable[[str], bool] = lambda stack: False,
+    root: Path = ROOT,
+) -> None:
     """Keep an inventory without its secrets; one that is not `complete` replaces what its stacks had.
+
+    `covers` says of further stacks, which have no customers or do not exist any more, that they were looked at too.
 
     A folder that cannot be written to is no reason to fail: nothing depends on the listing.
     """
     entries = [Entry.of(one) for one in inventory.instances.values()]
     before = None if complete else read_listing(root)
     if before is not None:
-        entries += [one for one in before.entries if one.stack not in inventory.clouds and _other(one, entries)]
+        others = [one for one in before.entries if one.stack not in inventory.clouds and not covers(one.stack)]
+        entries += [one for one in others if _other(one, entries)]
     _write(Listing(tuple(entries), datetime.now(UTC)), root)
 
 

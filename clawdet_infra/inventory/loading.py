@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from clawdet_infra.fleet.instance import Inventory
 from clawdet_infra.inventory.building import StackFacts, build, facts
 from clawdet_infra.inventory.errors import InventoryError
 from clawdet_infra.inventory.listing import write_listing
+from clawdet_infra.inventory.selection import in_scope
 from clawdet_infra.inventory.stacks import base_of, cloud_of, outputs_of, workspace
 from clawdet_infra.inventory.versions import Version, stamp, updating, versions
 from clawdet_infra.place import ROOT
@@ -30,19 +31,21 @@ class _Known:
     cloud_stamp: Version | None = None
 
 
-def load(stacks: Sequence[str] | None = None, *, root: Path = ROOT) -> Inventory:
+def load(stacks: Sequence[str] | None = None, *, cells: bool = True, root: Path = ROOT) -> Inventory:
     """Return all instances of some stacks, or of all stacks of the project that have customers, with their secrets.
 
-    Raises InventoryError, one sentence, where a stack cannot be read or two have a customer in common.
+    A stack's cells are read with it, unless `cells` is false.  Raises InventoryError, one sentence, if a stack cannot
+    be read, or two have a customer in common.
     """
-    return Loader(stacks, root=root).load()
+    return Loader(stacks, cells=cells, root=root).load()
 
 
 class Loader:
     """Reads the same stacks again and again, and asks the engine only for those that have changed in between."""
 
-    def __init__(self, stacks: Sequence[str] | None = None, *, root: Path = ROOT) -> None:
+    def __init__(self, stacks: Sequence[str] | None = None, *, cells: bool = True, root: Path = ROOT) -> None:
         self._stacks = None if stacks is None else list(dict.fromkeys(stacks))
+        self._cells = cells
         self._root = root
         self._known: dict[str, _Known] = {}
         self._lock = threading.Lock()
@@ -51,7 +54,7 @@ class Loader:
         """Return the inventory as it is now.  Raises InventoryError; what was read before stays known."""
         with self._lock:
             found = versions(self._root)
-            wanted = sorted(found) if self._stacks is None else self._stacks
+            wanted = self._wanted(found)
             # The version is from before the reading, so that a change during it is seen the next time.
             new = {one: found.get(one) for one in wanted if not self._is_known(one, found.get(one))}
             if new:
@@ -61,8 +64,19 @@ class Loader:
             self._known = {one: self._known[one] for one in wanted}
             inventory = build([one.facts for one in self._known.values() if one.facts is not None])
         if new:
-            write_listing(inventory, complete=self._stacks is None, root=self._root)
+            complete = self._stacks is None
+            write_listing(inventory, complete=complete, covers=self._covers, root=self._root)
         return inventory
+
+    def _covers(self, stack: str) -> bool:
+        return self._cells and in_scope(stack, self._stacks, self._root)
+
+    def _wanted(self, found: Collection[str]) -> list[str]:
+        """Return the stacks to read: those that were named, with those of their cells that there are by now."""
+        if self._stacks is None:
+            return sorted(found)
+        cells = [one for one in sorted(found) if one not in self._stacks and base_of(one, self._root) in self._stacks]
+        return [*self._stacks, *(cells if self._cells else [])]
 
     def _is_known(self, stack: str, version: Version | None) -> bool:
         known = self._known.get(stack)
@@ -76,7 +90,7 @@ class Loader:
             asked = beside.submit(cloud_of, stack, self._root)
             outputs = outputs_of(stack, self._root)
         if "customers" not in outputs:
-            if self._stacks is None:
+            if self._stacks is None or stack not in self._stacks:
                 return _Known(version)
             why = updating(stack) or f"bring it up with `clawdet up -s {stack}`"
             raise InventoryError(f"stack {stack} has no customers yet: {why}")

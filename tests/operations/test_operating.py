@@ -33,7 +33,7 @@ def clawdet(fleet: LiveFleet) -> Clawdet:
 
 
 def test_the_list_is_the_stacks_outputs_and_is_kept_without_secrets(fleet: LiveFleet, clawdet: Clawdet) -> None:
-    listed = {one["id"]: one for one in json.loads(clawdet("ps", "--json").ok().output)}
+    listed = {one["customer"]: one for one in json.loads(clawdet("ps", "--json").ok().output)}
     outputs = fleet.stack.outputs()
     assert {one: facts["url"] for one, facts in listed.items()} == {
         one: facts["url"] for one, facts in outputs["customers"].items()
@@ -44,16 +44,17 @@ def test_the_list_is_the_stacks_outputs_and_is_kept_without_secrets(fleet: LiveF
 
 
 def test_details_know_the_server_the_containers_and_the_release(clawdet: Clawdet) -> None:
-    known = {one["id"]: one for one in json.loads(clawdet("details", "user123", "alice", "--json").ok().output)}
+    told = json.loads(clawdet("details", "user123", "alice", "--json").ok().output)
+    known = {one["customer"]: one for one in told}
     for one in known.values():
         assert one["server"]["status"] == "running"
         assert one["health"]["healthy"] is True, one["health"]
-        assert one["health"]["certificate_days"] > 1
-        assert one["host"]["release"] == one["host"]["good_release"] > 0
-        assert 0 < one["host"]["disk_used_share"] < 1
+        assert one["health"]["certificateDays"] > 1
+        assert one["host"]["release"] == one["host"]["goodRelease"] > 0
+        assert 0 < one["host"]["diskUsedShare"] < 1
     services = {name: {one["service"] for one in facts["host"]["containers"]} for name, facts in known.items()}
     assert services == {"user123": {"gateway", "proxy"}, "alice": {"gateway", "proxy", "edge"}}
-    memory = {one["service"]: one["memory_mib"] for one in known["user123"]["host"]["containers"]}
+    memory = {one["service"]: one["memoryMib"] for one in known["user123"]["host"]["containers"]}
     assert memory["gateway"] > memory["proxy"] > 0, "what the kernel counts for each container"
     assert "running" in clawdet("details", "user123").ok().output
 
@@ -67,7 +68,7 @@ def test_logs_are_the_gateways(clawdet: Clawdet) -> None:
 def test_commands_run_inside_the_customers_own_container(clawdet: Clawdet) -> None:
     assert clawdet("exec", "user123", "--", "id", "-un").ok().output.strip() == "node"
     assert clawdet("exec", "user123", "--", "sh", "-c", "exit 42").code == 42
-    assert clawdet("ssh", "user123", "--", "hostname").ok().output.strip() == "user123"
+    assert clawdet("ssh", "user123", "--", "hostname | tr a-z A-Z").ok().output.strip() == "USER123"
 
 
 def test_a_restart_is_new_processes_with_the_same_token_and_data(
@@ -112,7 +113,7 @@ def test_a_rotated_token_is_new_everywhere_and_the_old_one_is_dead(
     fleet.stack.clawdet_up().ok()
     new = ask("user123")
     shown = json.loads(clawdet("token", "show", "user123", "--json", secret=True).ok().output)
-    assert shown[0]["gateway_token"] == new["gateway_token"] != old["gateway_token"]
+    assert shown[0]["gatewayToken"] == new["gateway_token"] != old["gateway_token"]
     assert clawdet("token", "show", "user123").code == 2, "nobody sits at a terminal"
     ca = fleet.cloud["ca"]
     assert invoke(new["url"], new["ipv4"], ca, old["gateway_token"]).status == 401

@@ -156,7 +156,7 @@ class Signups:
             timeout=200,
         )
         assert done.returncode == 0, done.stderr
-        return {one["id"]: one for one in json.loads(done.stdout)}
+        return {one["customer"]: one for one in json.loads(done.stdout)}
 
     def cells(self) -> list[str]:
         names = (path.name.removesuffix(".json") for path in self.stack.folder.glob("state/.pulumi/stacks/*/*.json"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from typing import Any
 
@@ -107,6 +108,7 @@ def test_the_command_line_does_what_the_library_does(signups: Signups) -> None:
                     given=f'{{"apiKey": "{CANARY_API_KEY}"}}')  # fmt: skip
     assert short.returncode == 4, short.stdout + short.stderr
     assert "Call again" in short.stderr
+    assert (json.loads(short.stdout)["code"], json.loads(short.stdout)["action"]) == ("busy", "retry")
     made = clawdet("provision", "--customer-id", "cleo", "--plan", "free", "--stdin",
                    given=f'{{"apiKey": "{CANARY_API_KEY}"}}')  # fmt: skip
     assert made.returncode == 0, made.stderr

@@ -22,6 +22,7 @@ from pydantic.fields import FieldInfo
 from clawdet_infra import automation, program
 from clawdet_infra.automation import Provisioned, Removed, Signup, StageEvent
 from clawdet_infra.cli.main import app
+from clawdet_infra.cli.output import ErrorCode
 from clawdet_infra.model import PLANS, Fleet
 from clawdet_infra.model import plan as bounds
 from clawdet_infra.program import Declared
@@ -182,6 +183,13 @@ def test_a_command_is_documented_with_its_options_and_an_example(command: str) -
     assert command in example
 
 
+def test_every_code_of_an_error_is_documented_and_every_documented_code_exists() -> None:
+    section = (REFERENCE / "cli.md").read_text().partition("### JSON\n")[2].partition("\n### ")[0]
+    table = section.partition("| code | |")[2].partition("\n\n")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    assert {code for row in rows for code in re.findall(r"`([^`]+)`", row)} == {code.value for code in ErrorCode}
+
+
 # --- outputs.md and local-cloud.md --------------------------------------------------------------------------------
 
 
@@ -217,7 +225,10 @@ def test_everything_that_the_library_has_is_documented_and_its_errors_by_what_ca
         if row[0] in ("`fix`", "`retry`", "`call`", ""):
             action = row[0].strip("`") or action
             told |= dict.fromkeys(re.findall(r"`(\w+Error)`", row[1]), action)
-    assert told == {kind.__name__: kind.action for kind in kinds if kind is not automation.AutomationError}
+    kinds.remove(automation.AutomationError)
+    assert told == {kind.__name__: kind.action for kind in kinds}
+    assert not [kind for kind in kinds if f"`{kind.__name__}` (`{kind.code}`)" not in LIBRARY]
+    assert len({kind.code for kind in kinds}) == len(kinds), "a code says which error it is"
 
 
 @pytest.mark.parametrize("kind", [Signup, Provisioned, Removed, StageEvent])

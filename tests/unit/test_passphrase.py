@@ -131,3 +131,24 @@ def test_an_activated_shell_has_the_examples_passphrase_until_another_is_named(
     assert passphrase.given(activated(shell, checkout)) == passphrase.EXAMPLE
     assert passphrase.given(activated(shell, checkout, before=name_it)) == "correct horse"
     assert passphrase.given(activated(shell, checkout, after=name_it)) == "correct horse"
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_a_shell_of_another_checkout_keeps_its_state_and_says_so(checkout: Path, shell: str, tmp_path: Path) -> None:
+    second = tmp_path / "second"
+    second.mkdir()
+    for name in ("activate", "engine.py"):
+        (second / name).write_text((checkout / name).read_text())
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PULUMI_", "CLAWDET_"))}
+
+    def said(script: str) -> str:
+        argv = [shell, "-c", f"set -e\n{script}\necho $PULUMI_BACKEND_URL"]
+        done = subprocess.run(argv, cwd=checkout, env=environment, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == f"file://{checkout}/.clawdet/state?metadata=skip"
+        return done.stderr
+
+    assert said(". ./activate") == ""
+    assert said(". ./activate\n. ./activate") == ""
+    moved = said(f". ./activate\ncd {second}\n. ./activate\ncd ..")
+    assert f"warning: this shell keeps the state of another checkout, {checkout} " in moved
+    assert "unset PULUMI_BACKEND_URL" in moved

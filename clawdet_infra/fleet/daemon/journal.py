@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from clawdet_infra.json_format import dumps
 from clawdet_infra.redaction import Redactor
 
 _PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
@@ -48,8 +48,7 @@ class Journal(logging.Handler):
         level = record.levelname.lower()
         if self._as_json:
             facts: dict[str, Any] = getattr(record, "facts", {})
-            line = {"at": at.isoformat(timespec="milliseconds"), "level": level, "message": message, **facts}
-            return self._redact(json.dumps(line, default=str))
+            return self._redact(dumps({"at": at, "level": level, "message": message, **facts}))
         if self._in_systemd:
             priority = next((number for least, number in _PRIORITIES if record.levelno >= least), 7)
             return f"<{priority}>{message}"

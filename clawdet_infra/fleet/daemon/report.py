@@ -51,7 +51,7 @@ class RoundReport:
             "seconds": self.round.seconds,
             "conditions": {one.instance: one.condition.value for one in self.round.observations},
             "down": {one.instance: _cause(one) for one in self.down},
-            "not_ready": {one.instance: list(one.not_ready) for one in self.round.observations if one.not_ready},
+            "notReady": {one.instance: list(one.not_ready) for one in self.round.observations if one.not_ready},
             "unseen": self.round.unseen,
             "decisions": {one: _decision(decision) for one, decision in self.plan.decisions.items()},
             "braked": self.plan.braked,

@@ -66,8 +66,8 @@ class Host:
                 return
         self._connection.abort()
 
-    async def run(self, argv: Sequence[str], *, seconds: float | None = None, stdin: str = "") -> Answer:
-        """Run a command and return its answer, whatever its exit code.
+    async def run(self, argv: Sequence[str] | str, *, seconds: float | None = None, stdin: str = "") -> Answer:
+        """Run a command, or a line for the login shell (a text), and return its answer, whatever its exit code.
 
         Raises UnreachableError where the connection is lost, and HostError where the command takes too long.
         """
@@ -77,21 +77,23 @@ class Host:
                 async with asyncio.timeout(bound), self.process(argv) as process:
                     return await self._collect(process, stdin)
             except TimeoutError:
-                raise HostError(f"{self.server.name} did not finish `{argv[0]}` within {bound:.0f} s") from None
+                called = argv if isinstance(argv, str) else argv[0]
+                raise HostError(f"{self.server.name} did not finish `{called}` within {bound:.0f} s") from None
 
     @contextlib.asynccontextmanager
     async def process(
         self,
-        argv: Sequence[str] | None,
+        argv: Sequence[str] | str | None,
         *,
         terminal: str | None = None,
         size: tuple[int, int] | None = None,
     ) -> AsyncIterator[SSHClientProcess[bytes]]:
         """Start a command, or a shell (None), and hand out its streams; leaving the context ends it.
 
+        A text is a line for the login shell, as `ssh` sends it; the parts of a sequence reach the command unchanged.
         `terminal` is the kind of terminal, such as xterm, of columns and rows as in `size`.
         """
-        line = None if argv is None else shlex.join(argv)
+        line = argv if argv is None or isinstance(argv, str) else shlex.join(argv)
         try:
             process = await self._connection.create_process(
                 line, encoding=None, term_type=terminal, term_size=size or (), request_pty=terminal is not None

@@ -60,7 +60,8 @@ class Fleet:
         with pytest.MonkeyPatch.context() as patch:
             for name, value in self.stack.env.items():
                 patch.setenv(name, value)
-            patch.setattr("clawdet_infra.cli.preview.ROOT", self.stack.folder)
+            for module in ("preview", "stack"):
+                patch.setattr(f"clawdet_infra.cli.{module}.ROOT", self.stack.folder)
             done = CliRunner().invoke(app, ["preview", "-s", self.stack.name, *arguments])
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
         return Result(done.exit_code, done.output)

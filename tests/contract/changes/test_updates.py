@@ -38,7 +38,7 @@ def test_after_an_update_nothing_changes_and_nobody_asks_the_engine(fleet: Fleet
         report = fleet.report()
         assert report["code"] == 0
         assert not report["changes"]
-        assert [one["engine_asked"] for one in report["stacks"]] == [False]
+        assert [one["engineAsked"] for one in report["stacks"]] == [False]
         failed = fleet.report("--full")
         assert failed["code"] == 1, "with --full it is asked"
         assert "the engine was started" in str(failed["stacks"][0]["errors"])
@@ -49,10 +49,10 @@ def test_after_an_update_nothing_changes_and_nobody_asks_the_engine(fleet: Fleet
 
 
 def test_an_update_by_others_is_noticed(fleet: Fleet) -> None:
-    assert not fleet.report()["stacks"][0]["engine_asked"]
+    assert not fleet.report()["stacks"][0]["engineAsked"]
     fleet.stack.pulumi("refresh", "--yes", "--skip-preview", "--stack", fleet.stack.name).ok()
     report = fleet.report()
-    assert report["stacks"][0]["engine_asked"]
+    assert report["stacks"][0]["engineAsked"]
     assert not report["changes"]
 
 
@@ -68,8 +68,8 @@ def test_an_update_of_a_part_says_nothing_about_the_rest(fleet: Fleet) -> None:
     fleet.want([*BASELINE, customer("bob", "free"), customer("eve", "free")])
     fleet.up("--target", "urn:pulumi:test::clawdet::**::bob*").ok()
     report = fleet.report()
-    assert report["stacks"][0]["engine_asked"]
-    assert "eve" in [one["id"] for one in report["stacks"][0]["subjects"]]
+    assert report["stacks"][0]["engineAsked"]
+    assert "eve" in [one["customer"] for one in report["stacks"][0]["subjects"] if one["kind"] == "customer"]
 
 
 def test_what_is_protected_stays_also_where_it_is_named(fleet: Fleet) -> None:
@@ -81,7 +81,7 @@ def test_what_is_protected_stays_also_where_it_is_named(fleet: Fleet) -> None:
     [stack] = told["stacks"]
     assert [one["rule"] for one in stack["objections"]] == ["protected"]
     assert stack["objections"][0]["about"] == ["customer user123"]
-    assert [(one["id"], one["verdict"]) for one in stack["subjects"]] == [("user123", "removed")]
+    assert [(one["customer"], one["verdict"]) for one in stack["subjects"]] == [("user123", "removed")]
 
 
 def test_drift_is_told_by_customer(fleet: Fleet) -> None:

@@ -19,7 +19,7 @@ from clawdet_infra.model import CloudAccess
 PLACE = json.loads(os.environ["TESTS_PLACE"])
 
 
-def load(stacks: Sequence[str] | None = None) -> Inventory:
+def load(stacks: Sequence[str] | None = None, *, cells: bool = True) -> Inventory:
     servers = {
         name: Server(name=name, stack="local", ipv4=IPv4Address("127.0.0.1"), host_key=PLACE["host_key"])
         for name in ("user123", "shared-1")

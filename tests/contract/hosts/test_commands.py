@@ -41,6 +41,7 @@ class Clawdet:
             "password": PASSWORD,
         }
         home.mkdir()
+        (home / "Pulumi.local.yaml").write_text("config:\n  clawdet:domain: clawdet.test\n")
         self.env = {**os.environ, "TESTS_PLACE": json.dumps(place), "CLAWDET_ROOT": str(home), "TERM": "xterm"}
 
     def argv(self, *arguments: str) -> list[str]:
@@ -116,13 +117,32 @@ def test_a_command_may_leave_its_input_unread(clawdet: Clawdet) -> None:
 
 
 def test_a_command_that_was_killed_ends_as_in_a_shell(clawdet: Clawdet) -> None:
-    assert clawdet("ssh", "user123", "--", "sh", "-c", "kill -TERM $$").returncode == 143
+    assert clawdet("ssh", "user123", "--", "kill -TERM $$").returncode == 143
+
+
+def test_a_shell_on_the_server_reads_a_command_as_with_ssh(clawdet: Clawdet) -> None:
+    line = "echo one two | wc -w; echo $((40 + 2))"
+    assert clawdet("ssh", "user123", "--", line).stdout.split() == ["2", "42"]
+    assert clawdet("ssh", "user123", "--", "echo", "a", "b", "|", "wc", "-w").stdout.strip() == "2"
+    done = clawdet("ssh", "user123", "--json", "--", f"{line}; exit 3")
+    assert done.returncode == 3
+    assert json.loads(done.stdout) == {
+        "customer": "user123",
+        "server": "user123",
+        "exitCode": 3,
+        "output": "2\n42\n",
+        "errors": "",
+    }
+
+
+def test_no_shell_reads_what_runs_in_a_container(clawdet: Clawdet) -> None:
+    assert clawdet("exec", "user123", "--", "echo", "one | two").stdout == "one | two\n"
 
 
 def test_a_command_as_json(clawdet: Clawdet) -> None:
     done = clawdet("exec", "user123", "--service", "proxy", "--json", "--", "sh", "-c", "echo out; exit 3")
     assert done.returncode == 3
-    assert json.loads(done.stdout) == {"id": "user123", "exit_code": 3, "output": "out\n", "errors": ""}
+    assert json.loads(done.stdout) == {"customer": "user123", "exitCode": 3, "output": "out\n", "errors": ""}
     assert clawdet.docker.calls()[0][1] == "user123-proxy-1"
 
 
@@ -165,8 +185,8 @@ def test_lines_of_several_customers_begin_with_the_id(clawdet: Clawdet) -> None:
 def test_logs_as_json_are_an_object_a_line(clawdet: Clawdet) -> None:
     clawdet.docker.log("hello\n")
     lines = [json.loads(line) for line in clawdet("logs", "user123", "--json").stdout.splitlines()]
-    assert {"id": "user123", "service": "gateway", "stream": "stdout", "line": "hello"} in lines
-    assert {"id": "user123", "service": "gateway", "stream": "stderr", "line": "a word of warning"} in lines
+    assert {"customer": "user123", "service": "gateway", "stream": "stdout", "line": "hello"} in lines
+    assert {"customer": "user123", "service": "gateway", "stream": "stderr", "line": "a word of warning"} in lines
 
 
 def test_logs_end_quietly_where_nobody_reads_on(clawdet: Clawdet) -> None:
@@ -222,7 +242,7 @@ def test_details_say_what_could_not_be_asked_and_show_the_rest(clawdet: Clawdet)
 
 def test_secrets_are_shown_to_whoever_asks_for_them(clawdet: Clawdet) -> None:
     [shown] = json.loads(clawdet("token", "show", "user123", "--json", secret=True).stdout)
-    assert (shown["gateway_token"], shown["password"]) == (TOKEN, PASSWORD)
+    assert (shown["gatewayToken"], shown["password"]) == (TOKEN, PASSWORD)
     assert TOKEN in clawdet("token", "show", "user123", "--yes", secret=True).stdout
     code, screen = clawdet.at_a_terminal("token", "show", "user123")
     assert code == 0

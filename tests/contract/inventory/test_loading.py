@@ -10,6 +10,7 @@ import pytest
 
 from clawdet_infra.inventory import InventoryError, Loader, load, read_listing
 from clawdet_infra.inventory import loading as loading_module
+from clawdet_infra.inventory.selection import choose_stack, selected_stack
 from tests.contract.inventory.conftest import Project
 
 # On one worker, since to make the stacks takes a third of their time.
@@ -102,3 +103,33 @@ def test_without_an_engine_the_sentence_says_what_to_run(project: Project, monke
     monkeypatch.setenv("PATH", os.defpath)
     with pytest.raises(InventoryError, match=r"pulumi is not on PATH.*\. \./activate"):
         load(["one"], root=project.folder)
+
+
+def test_the_selected_stack_is_read_from_where_the_engine_keeps_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PULUMI_STACK", raising=False)
+    stack = project.stack("one")
+    assert selected_stack(project.folder) is None, "nobody has selected one in this folder"
+    for name in ("two", "one"):
+        # By the address that this process has, as an operator's shell.
+        backend = os.environ["PULUMI_BACKEND_URL"]
+        stack.run("env", f"PULUMI_BACKEND_URL={backend}", "pulumi", "stack", "select", name).ok()
+        assert selected_stack(project.folder) == choose_stack(None, project.folder) == name
+    monkeypatch.setenv("PULUMI_STACK", "two")
+    shown = stack.run("env", f"PULUMI_BACKEND_URL={backend}", "pulumi", "stack", "--show-name").ok().output
+    assert shown.strip() == selected_stack(project.folder) == "two"
+
+
+def test_a_stack_is_read_with_its_cells(project: Project) -> None:
+    file = project.folder / "Pulumi.one.yaml"
+    project.up("one-cell-1", "cara")
+    # A cell is configured by its base.
+    (project.folder / "Pulumi.one-cell-1.yaml").unlink()
+    assert file.is_file()
+    assert sorted(load(["one"], root=project.folder).instances) == ["ada", "cara"]
+    assert sorted(load(["one-cell-1"], root=project.folder).instances) == ["cara"]
+    assert sorted(load(["one"], cells=False, root=project.folder).instances) == ["ada"]
+    listing = read_listing(project.folder)
+    assert listing
+    assert sorted(one.id for one in listing.entries) == ["ada", "cara"]

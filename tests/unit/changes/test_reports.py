@@ -95,7 +95,7 @@ def test_several_stacks_are_one_report_with_one_sum() -> None:
     assert "the costs of three are not known: the provider could not be asked for its prices" in text
     assert "four" in text
     told = as_json(report)
-    assert told["monthly_cost"] == {"EUR": {"before": "20.00", "after": "25.00", "difference": "+5.00"}}
+    assert told["monthlyCost"] == {"EUR": {"before": "20.00", "after": "25.00", "difference": "+5.00"}}
     json.dumps(told)
 
 

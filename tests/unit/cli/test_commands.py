@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from clawdet_infra.cli.doctor import other_checkout, plain_address
 from clawdet_infra.cli.main import app
 from tests.support.stack import ROOT
 
@@ -50,7 +51,7 @@ def test_problems_are_told_as_json(broken: Path) -> None:
     assert all(problem["line"] for problem in report["problems"])
 
 
-@pytest.mark.parametrize("arguments", [[], ["Pulumi.local.yaml", "--stack", "local"], ["--stack", "unheard-of"]])
+@pytest.mark.parametrize("arguments", [["Pulumi.local.yaml", "--stack", "local"], ["--stack", "unheard-of"]])
 def test_what_to_validate_has_to_be_clear(arguments: list[str]) -> None:
     result = runner.invoke(app, ["validate", *arguments])
     assert result.exit_code == 2
@@ -87,3 +88,34 @@ def test_the_doctor_speaks_json() -> None:
     findings = json.loads(runner.invoke(app, ["doctor", "--json"]).stdout)
     assert {"name", "found", "version", "source", "advice"} == set(findings[0])
     assert all(finding["advice"] for finding in findings if not finding["found"])
+
+
+def test_the_doctor_shows_the_stack_and_whose_state_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PULUMI_STACK", "local")
+    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{ROOT}/.clawdet/state?metadata=skip")
+    own = {one["name"]: one for one in json.loads(runner.invoke(app, ["doctor", "--json"]).stdout)}
+    assert own["stack"]["source"] == "local (selected)"
+    assert own["state"]["advice"] == ""
+    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path}/.clawdet/state?metadata=skip")
+    other = {one["name"]: one for one in json.loads(runner.invoke(app, ["doctor", "--json"]).stdout)}
+    assert f"this is the state of another checkout, {tmp_path}" in other["state"]["advice"]
+    assert other["state"]["found"] is True
+
+
+@pytest.mark.parametrize(
+    ("backend", "other"),
+    [
+        ("file:///srv/one/.clawdet/state?metadata=skip", "/srv/one"),
+        ("file:///srv/one/.clawdet/state", "/srv/one"),
+        ("file:///srv/state?metadata=skip", None),
+        ("s3://bucket/.clawdet/state", None),
+        ("", None),
+    ],
+)
+def test_the_state_of_another_checkout_is_recognized(backend: str, other: str | None) -> None:
+    assert other_checkout(backend) == (Path(other) if other else None)
+
+
+def test_an_address_is_shown_without_its_password() -> None:
+    assert plain_address("postgres://ada:secret@db.example.com/state") == "postgres://db.example.com/state"
+    assert plain_address("file:///srv/state@home?metadata=skip") == "file:///srv/state@home?metadata=skip"

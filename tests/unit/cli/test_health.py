@@ -92,7 +92,7 @@ def test_all_is_well() -> None:
     result = runner.invoke(app, ["health", WELL])
     assert result.exit_code == 0, result.output
     head, line, summary = result.stdout.splitlines()
-    assert head.split() == ["INSTANCE", "PLAN", "SERVER", "CONDITION", "SECONDS", "CERTIFICATE", "WHY"]
+    assert head.split() == ["CUSTOMER", "PLAN", "SERVER", "CONDITION", "SECONDS", "CERTIFICATE", "WHY"]
     assert line.split()[:4] == [WELL, "pro", WELL, "healthy"]
     assert "60 days" in line
     assert summary.startswith("1 healthy; the round took ")
@@ -120,11 +120,11 @@ def test_a_round_is_told_as_json_without_secrets() -> None:
     assert result.exit_code == 4
     told = json.loads(result.stdout)
     assert told["conditions"] == {"healthy": 1, "slow": 1, "down": 2}
-    seen = {one["instance"]: one for one in told["instances"]}
+    seen = {one["customer"]: one for one in told["instances"]}
     assert seen[DEAD]["diagnosis"]["cause"] == "gateway-stopped"
     assert seen[WELL]["diagnosis"] is None
-    assert set(seen[WELL]["stage_seconds"]) == {"dns", "tcp", "tls", "healthz", "startupz", "auth", "api", "readyz"}
-    assert told["not_looked_at"] == []
+    assert set(seen[WELL]["stageSeconds"]) == {"dns", "tcp", "tls", "healthz", "startupz", "auth", "api", "readyz"}
+    assert told["notLookedAt"] == []
     assert PASSWORD not in result.stdout
     assert TOKEN not in result.stdout
 
@@ -147,9 +147,9 @@ def test_a_host_that_cannot_be_asked_is_told_so() -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["nobody"], 2, "error: no stack has a customer nobody"),
+        (["nobody"], 2, f"error: stack {STACK} has no customer nobody"),
         ([WELL, "--all"], 2, "error: name instances, or say --all"),
-        (["-s", "unheard-of"], 1, "error: stack unheard-of is not in the state's backend"),
+        (["-s", "unheard-of"], 2, "error: stack unheard-of has no file Pulumi.unheard-of.yaml"),
     ],
     ids=["an unknown id", "both", "an unknown stack"],
 )
@@ -202,8 +202,8 @@ def test_an_answer_with_brackets_is_not_taken_for_colours(fleet: Simulated) -> N
     shown = console.export_text()
     assert "it said [bold]loud[/bold] [link=x]" in shown
     assert shown.index("not looked at") < shown.index("healthy"), "the worst comes first"
-    assert as_text(Round([replace(slow, host=None)], [], 0.1), instances).startswith("INSTANCE")
-    assert facts(Round([slow], [DEAD], 0.1), instances)["not_looked_at"] == [DEAD]
+    assert as_text(Round([replace(slow, host=None)], [], 0.1), instances).startswith("CUSTOMER")
+    assert facts(Round([slow], [DEAD], 0.1), instances)["notLookedAt"] == [DEAD]
 
 
 def test_a_channel_that_is_not_ready_is_shown_beside_a_healthy_instance(fleet: Simulated) -> None:
@@ -218,7 +218,7 @@ def test_a_channel_that_is_not_ready_is_shown_beside_a_healthy_instance(fleet: S
     )
     done = Round([well], [], 0.1)
     assert re.search(r" healthy .* channels not ready: telegram, discord$", as_text(done, instances), re.MULTILINE)
-    assert facts(done, instances)["instances"][0]["not_ready"] == ("telegram", "discord")
+    assert facts(done, instances)["instances"][0]["notReady"] == ["telegram", "discord"]
     assert health.exit_code(done) == 0
     console = Console(width=200, record=True, file=StringIO(), force_terminal=True)
     console.print(as_table(done, instances))

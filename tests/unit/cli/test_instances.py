@@ -27,7 +27,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(listing_module, "read_listing", lambda: read(tmp_path))
     monkeypatch.setattr("clawdet_infra.inventory.read_listing", lambda: read(tmp_path))
     monkeypatch.setenv("PATH", "/nonexistent")
-    stacks = [a_stack("prod", "ada", "adam"), a_stack("cell", "eve")]
+    stacks = [a_stack("prod", "ada", "adam"), a_stack("prod-cell-1", "eve")]
     write_listing(build(stacks), complete=True, root=tmp_path)
     return tmp_path
 
@@ -50,15 +50,15 @@ def test_the_kept_list_is_shown_without_an_engine_and_says_how_old_it_is() -> No
     ]
     assert "as of" in result.stderr
     assert not [one for one in CANARIES if one in result.output]
-    chosen = json.loads(runner.invoke(app, ["ps", "--cached", "-s", "cell", "--json"]).stdout)
-    assert [one["id"] for one in chosen] == ["eve"]
+    chosen = json.loads(runner.invoke(app, ["ps", "--cached", "-s", "prod-cell-1", "--json"]).stdout)
+    assert [one["customer"] for one in chosen] == ["eve"]
 
 
 @pytest.mark.usefixtures("kept")
 def test_an_address_is_known_without_an_engine() -> None:
     assert runner.invoke(app, ["open", "ada"]).stdout == "https://ada.clawdet.test\n"
     shown = json.loads(runner.invoke(app, ["open", "ada", "--json"]).stdout)
-    assert shown == {"id": "ada", "url": "https://ada.clawdet.test", "user": "ada"}
+    assert shown == {"customer": "ada", "url": "https://ada.clawdet.test", "user": "ada"}
 
 
 def test_without_a_kept_list_the_command_says_what_makes_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,6 +92,7 @@ def test_nothing_is_printed_for_people_past_this_place() -> None:
         ("console.py", "console"),
         # JSON, and words of our own.
         ("logs.py", "json.dumps(found)"),
-        ("project.py", "json.dumps(value, indent=2, default=str)"),
-        ("project.py", "_not_found(argv[0])"),
+        ("output.py", "text"),
+        ("output.py", "dumps(value)"),
+        ("output.py", "dumps({**failure, **self.facts})"),
     }

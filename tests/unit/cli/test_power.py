@@ -61,7 +61,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
         login_keys={},
     )
     monkeypatch.setattr(provider, "Provider", Provider)
-    monkeypatch.setattr(inventory, "load", lambda stacks: fleet)
+    monkeypatch.setattr(inventory, "load", lambda stacks, **_: fleet)
     return found
 
 

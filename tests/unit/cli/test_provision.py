@@ -266,9 +266,10 @@ def test_an_error_ends_with_the_code_for_what_can_be_done(fleet: Fake, kind: typ
     assert result.exit_code == code
     assert json.loads(result.stdout) == {
         "success": False,
+        "code": kind.code.value,
         "error": "customer bob: it cannot be.",
-        "kind": kind.__name__,
         "action": kind.action,
+        "exitCode": code,
     }
     assert result.stderr.endswith("error: customer bob: it cannot be.\n")
     for command in (("deprovision", "bob", "--yes"), ("status", "bob"), ("list",)):
@@ -320,7 +321,7 @@ def test_the_status_says_in_its_code_whether_the_last_update_failed(fleet: Fake)
 
 
 def test_the_list_has_who_is_listed_and_who_signed_up(fleet: Fake) -> None:
-    assert [(one["id"], one["cell"]) for one in json.loads(run("list", "--json").stdout)] == [
+    assert [(one["customer"], one["cell"]) for one in json.loads(run("list", "--json").stdout)] == [
         ("ada", "prod"),
         ("bob", "prod-cell-1"),
     ]
@@ -340,5 +341,5 @@ def test_a_customer_in_two_stacks_is_a_warning_beside_the_list(fleet: Fake) -> N
     fleet.rows = [row(id="ada")]
     done = run("list", "--json")
     assert "warning: the customer eve is both in the stack prod" in done.stderr
-    assert [one["id"] for one in json.loads(done.stdout)] == ["ada"]
+    assert [one["customer"] for one in json.loads(done.stdout)] == ["ada"]
     assert done.exit_code == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,6 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         ([], "name a plan with --plan: free, pro, enterprise"),
         (["--plan", "gold", "--local"], "name a plan with --plan"),
-        (["--plan", "pro"], "name a stack with -s"),
         (["--plan", "pro", "--local", "--host", "192.0.2.7"], "choose one of --local and --host"),
         (["--plan", "pro", "-s", "prod", "--host-key", "x"], "for the server that --host names"),
         (["--plan", "pro", "-s", "prod", "--host", "h", "--host-key", "SHA256:abc"], "is a line as in"),
@@ -53,6 +53,15 @@ def test_a_leftover_of_a_cloud_that_is_gone_is_forgotten(root: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "nothing was left of it" in result.stdout
     assert list(all_records(root)) == []
+
+
+def test_nothing_to_remove_is_said(root: Path) -> None:
+    result = runner.invoke(app, ["test-deploy", "--clean"])
+    assert (result.exit_code, result.stdout) == (0, "nothing to remove: no killed run has left anything\n")
+    assert json.loads(runner.invoke(app, ["test-deploy", "--clean", "--json"]).stdout) == {"removed": []}
+    left = begin(root, {**HERE, "domain": "one.test"})
+    left.release()
+    assert json.loads(runner.invoke(app, ["test-deploy", "--clean", "--json"]).stdout) == {"removed": [left.name]}
 
 
 def test_what_runs_or_was_kept_is_no_leftover(root: Path) -> None:

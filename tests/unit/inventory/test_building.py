@@ -50,5 +50,5 @@ def test_outputs_of_another_shape_are_not_quoted() -> None:
 
 def test_an_id_that_nobody_has_names_the_nearest() -> None:
     inventory = build([a_stack("prod", "user123", "ada")])
-    with pytest.raises(KeyError, match=r"no stack has a customer user132\. Did you mean `user123`"):
+    with pytest.raises(KeyError, match=r"stack prod has no customer user132\. Did you mean `user123`"):
         inventory.choose(["user132"])

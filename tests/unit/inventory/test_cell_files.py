@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from clawdet_infra.changes.stacks import checkout_stacks
+from clawdet_infra.inventory.selection import configured_stacks
 from clawdet_infra.inventory.stacks import base_of
 
 SETTINGS = "config:\n  clawdet:domain: clawdet.com\n"
@@ -28,10 +28,10 @@ def test_a_file_that_the_engine_wrote_makes_no_stack_of_a_cell(content: str | No
     if content is not None:
         (tmp_path / "Pulumi.prod-cell-1.yaml").write_text(content)
     assert base_of("prod-cell-1", tmp_path) == base
-    assert checkout_stacks(tmp_path) == sorted({"prod", base})
+    assert configured_stacks(tmp_path) == sorted({"prod", base})
 
 
 def test_other_stacks_are_themselves(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.fresh.yaml").write_text(SALT)
     assert base_of("fresh", tmp_path) == "fresh"
-    assert checkout_stacks(tmp_path) == ["fresh"]
+    assert configured_stacks(tmp_path) == ["fresh"]

@@ -42,7 +42,7 @@ def test_under_systemd_a_line_has_the_priority_and_no_time() -> None:
 def test_as_json_a_line_has_its_facts() -> None:
     [line] = written(record("round 1", round=1, down={"ada": "dns"}), as_json=True)
     assert json.loads(line) == {
-        "at": "2026-01-01T12:00:00.250+00:00",
+        "at": "2026-01-01T12:00:00.250Z",
         "level": "info",
         "message": "round 1",
         "round": 1,

@@ -69,7 +69,8 @@ def test_all_of_it_is_there_as_json(past: datetime) -> None:
     assert found["latency"]["count"] == 51
     assert [event["kind"] for event in found["events"]].count("repair") == 1
     assert sum(slot["down"] for slot in found["timeline"]) == 600
-    assert datetime.fromisoformat(found["events"][0]["at"]).tzinfo is not None
+    assert found["customer"] == found["state"]["customer"] == found["events"][0]["customer"] == "ada"
+    assert found["events"][0]["at"].endswith("Z")
     assert "timeline" not in json.loads(runner.invoke(app, ["history", "ada", "--json"]).stdout)
 
 
@@ -133,3 +134,15 @@ def test_a_bar_shows_the_least_trouble_and_is_never_too_long(healthy: int, slow:
         console.print(bars([Slot(availability=one, latency=Percentiles(p50=None, p90=None, p99=None, count=0))]))
     assert bar in capture.get()
     assert capture.get().splitlines()[1].count(bar[0]) == bar.count(bar[0])
+
+
+def test_bars_fit_a_terminal_of_80_columns_whole() -> None:
+    begins = datetime(2026, 1, 1, tzinfo=UTC)
+    one = Availability(begins=begins, ends=begins + timedelta(days=1), healthy=86399.0, slow=0.0, down=1.0)
+    slot = Slot(availability=one, latency=Percentiles(p50=0.9, p90=0.999, p99=1.0, count=9))
+    console = Console(width=80)
+    with console.capture() as capture:
+        console.print(bars([slot]))
+    head, line = capture.get().splitlines()
+    assert head.split() == ["BEGINS", "(UTC)", "AVAILABILITY", "UP", "LATENCY", "p50", "█", "p90", "▒", "P90"]
+    assert line.endswith("99.998 %  ██████████████████▒▒  999 ms")
