@@ -33,12 +33,16 @@ class Owner:
 
 
 class Owners:
-    """Finds the owners of what the steps of a preview are about."""
+    """Finds the owners of what the steps of a preview are about, or the events of an update."""
 
-    def __init__(self, steps: Iterable[Mapping[str, Any]]) -> None:
+    def __init__(self, steps: Iterable[Mapping[str, Any]] = ()) -> None:
         self._states: dict[str, Mapping[str, Any]] = {}
         for step in steps:
-            self._states.setdefault(step["urn"], step.get("oldState") or step.get("newState") or {})
+            self.learn(step["urn"], step.get("oldState") or step.get("newState") or {})
+
+    def learn(self, urn: str, state: Mapping[str, Any]) -> None:
+        """Take in what is known of a resource; what was known of it before stays."""
+        self._states.setdefault(urn, state)
 
     def state(self, urn: str) -> Mapping[str, Any]:
         """Return what is known of a resource: as it was before, else as it is to become."""

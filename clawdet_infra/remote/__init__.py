@@ -25,6 +25,7 @@ _MODULES = (
     "releases",
     "state",
     "containers",
+    "attempts",
     "gateway",
     "edge",
     "deploy",

@@ -1,0 +1,177 @@
+"""What `clawdet up` shows: how far an update is with each customer, and what it came to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from clawdet_infra.changes.grouping import counted
+from clawdet_infra.changes.owners import Owner
+from clawdet_infra.cli.console import Console
+from clawdet_infra.cli.output import echo
+from clawdet_infra.driver.progress import Course, Progress
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from clawdet_infra.changes.report import Report
+
+_MOST_LISTED = 20
+_MARGIN_ROWS = 4
+_STOPPING = "Ctrl-C: the update ends after what is under way. Press it again to cut that off."
+
+
+class View:
+    """Shows an update while it runs: a table in place at a terminal, else a line for each step that is done."""
+
+    def __init__(self, stack: str, report: Report, *, live: bool) -> None:
+        self._stack = stack
+        self._expected = [Owner(one.kind, one.id) for _, one in report.subjects]
+        self._live = live
+        self._console = Console()
+        self._spinner = Spinner("dots" if self._console.encoding.startswith("utf") else "line")
+        self._note = ""
+        self.progress = Progress(self._step)
+
+    @contextmanager
+    def shown(self) -> Iterator[Progress]:
+        """Show what is taken in within the block."""
+        if not self._live:
+            yield self.progress
+            return
+        with Live(get_renderable=self._table, console=self._console, refresh_per_second=8, transient=True):
+            yield self.progress
+
+    def interrupted(self) -> None:
+        """Say what a Ctrl-C does."""
+        self._note = _STOPPING
+        if not self._live:
+            echo(_STOPPING, err=True)
+
+    def _step(self, course: Course, step: str) -> None:
+        if not self._live:
+            echo(f"{self.progress.seconds:6.1f} s  {course.owner.id}  {step}")
+
+    def _table(self) -> RenderableType:
+        courses = list(self.progress.courses.values())
+        room = max(3, self._console.size.height - _MARGIN_ROWS)
+        table = Table.grid(padding=(0, 2, 0, 0))
+        for course in _most_telling(courses, room):
+            mark, what = self._now(course)
+            table.add_row(mark, Text(course.owner.id), what)
+        done = sum(one.ended is not None for one in courses)
+        waiting = len({*self._expected, *(one.owner for one in courses)}) - len(courses)
+        told = f"{self._stack}: {self.progress.seconds:.0f} s, {done} done, {len(courses) - done} under way"
+        frame = Table.grid()
+        frame.add_row(table)
+        frame.add_row(Text(f"{told}{f', {waiting} waiting' if waiting else ''}", style="dim"))
+        if self._note:
+            frame.add_row(Text(self._note, style="yellow"))
+        return frame
+
+    def _now(self, course: Course) -> tuple[RenderableType, Text]:
+        if course.failed:
+            return Text("!", style="red"), Text("failed", style="red")
+        if course.ended is None:
+            return self._spinner, Text(f"{course.doing}, {self.progress.seconds - course.began:.0f} s")
+        return Text(""), Text(_done(course, ""), style="green")
+
+
+def _most_telling(courses: Sequence[Course], room: int) -> list[Course]:
+    """Return as many as there is room for, in the order in which they began: what failed and works before the rest."""
+
+    def rank(course: Course) -> tuple[bool, bool, float]:
+        return not course.failed, course.ended is not None, -(course.ended or 0)
+
+    chosen = {id(one) for one in sorted(courses, key=rank)[:room]}
+    return [one for one in courses if id(one) in chosen]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What an update came to for one customer or host; `hint` is a command that shows more."""
+
+    id: str
+    text: str
+    failed: bool = False
+    url: str = ""
+    hint: str = ""
+
+
+def outcomes(report: Report, progress: Progress, *, ended_well: bool) -> list[Outcome]:
+    """Return what an update came to for each customer and host that it was to change or has changed; failures last."""
+    verdicts = {Owner(one.kind, one.id): one.verdict for _, one in report.subjects}
+    owners = dict.fromkeys([*progress.courses, *verdicts])
+    found = [
+        _outcome(owner, progress.courses.get(owner), verdicts.get(owner, ""), ended_well=ended_well)
+        for owner in owners
+        if owner.kind != "shared"
+    ]
+    return sorted(found, key=lambda one: one.failed)
+
+
+def _outcome(owner: Owner, course: Course | None, verdict: str, *, ended_well: bool) -> Outcome:
+    if course is None:
+        return Outcome(id=owner.id, text=verdict if ended_well else "not reached; it is as it was", failed=not ended_well)
+    if course.failed:
+        why = course.error or "the engine gave no reason"
+        hint = f"clawdet logs --failed {owner.id}" if course.on_server and owner.kind == "customer" else ""
+        return Outcome(id=owner.id, text=f"failed: {why}", failed=True, hint=hint)
+    if not ended_well and not (course.healthy or course.removed):
+        return Outcome(id=owner.id, text=f"not finished; the update stopped at: {course.doing}", failed=True)
+    return Outcome(id=owner.id, text=_done(course, verdict), url="" if course.removed else course.url)
+
+
+def _done(course: Course, verdict: str) -> str:
+    if course.removed:
+        return f"removed in {course.seconds:.0f} s"
+    what = f"healthy after {course.seconds:.0f} s" if course.healthy else f"done in {course.seconds:.0f} s"
+    return f"{verdict}, {what}" if verdict else what
+
+
+def show(stack: str, found: Sequence[Outcome], progress: Progress, *, ended_well: bool, text: str) -> None:
+    """Print what an update came to, and where the engine's own text is."""
+    good, bad = [one for one in found if not one.failed], [one for one in found if one.failed]
+    listed = [*good[:_MOST_LISTED], *bad]
+    console = Console()
+    if console.is_terminal:
+        console.print(_summary(listed))
+    else:
+        for one in listed:
+            echo(f"{one.id}  {one.text}{f'  {one.url}' if one.url else ''}")
+            if one.hint:
+                echo(f"{one.id}  what it printed: {one.hint}")
+    if len(good) > _MOST_LISTED:
+        echo(f"and {len(good) - _MOST_LISTED:,} more")
+    for why in progress.errors:
+        echo(f"error: {why}", err=True)
+    if ended_well:
+        changed = f"{counted(len(found), 'customer')} changed" if found else "nothing changed"
+        echo(f"{stack} is up to date: {changed}, {progress.seconds:.0f} s.")
+    else:
+        echo(
+            f"error: the update of {stack} failed after {progress.seconds:.0f} s; what it had made stays. "
+            f"The engine's own text: {text}",
+            err=True,
+        )
+
+
+def _summary(found: Sequence[Outcome]) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for one in found:
+        what = Text(one.text, style="red" if one.failed else "green")
+        if one.url:
+            what.append(f"  {one.url}", style="default")
+        if one.hint:
+            what.append(f"\nwhat it printed: {one.hint}", style="default")
+        table.add_row(Text(one.id), what)
+    return table

@@ -1,0 +1,174 @@
+"""How far an update has come with each customer and host, from the engine's events."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from clawdet_infra.changes.owners import STACK, Owner, Owners, is_owner, type_of
+from clawdet_infra.changes.scrubbing import scrubbed
+from clawdet_infra.driver.engine_errors import reason
+from clawdet_infra.driver.event_log import Event
+
+SERVER = "hcloud:index/server:Server"
+RECORD = "hcloud:index/zoneRrset:ZoneRrset"
+DEPLOYMENT = "command:remote:Command"
+HEALTH_CHECK = "command:local:Command"
+_CUSTOMER = "clawdet:index:Customer"
+
+_TAKES_AWAY = frozenset({"delete", "delete-replaced", "discard", "discard-replaced"})
+_CHANGES = frozenset({"create", "update", "replace", "create-replacement", "import", "import-replacement"})
+# What is under way, and what it is called once it is done.  The other resources take no time.
+_STEPS: Mapping[str, tuple[str, str]] = {
+    SERVER: ("server", "server"),
+    RECORD: ("DNS", "DNS"),
+    DEPLOYMENT: ("deploying", "deployment"),
+    HEALTH_CHECK: ("health check", "healthy"),
+}
+_MANDATORY = ("mandatory", "remediate")
+
+
+@dataclass
+class Course:
+    """What an update has done for one customer, shared host or thing that all share.
+
+    `doing` is what is under way.  Times are in seconds since the update began: `began` at the first change, `ended` at
+    the last one that was finished.  `healthy` says that the health check has passed in this update.  `error` says why
+    something failed, "" where nothing did, and `on_server` that it was the deployment on the server.
+    """
+
+    owner: Owner
+    began: float
+    doing: str = ""
+    ended: float | None = None
+    healthy: bool = False
+    removed: bool = False
+    failed: bool = False
+    error: str = ""
+    on_server: bool = False
+    url: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, from the first change to the last."""
+        return (self.began if self.ended is None else self.ended) - self.began
+
+
+class Progress:
+    """Takes the engine's events, and tells each step as it is done: `tell(course, step)`."""
+
+    def __init__(
+        self, tell: Callable[[Course, str], None] = lambda *_: None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._tell = tell
+        self._clock = clock
+        self._begun = clock()
+        self._owners = Owners()
+        self._under_way: dict[str, str] = {}
+        self.courses: dict[Owner, Course] = {}
+        """By owner, in the order in which they began."""
+        self.errors: dict[str, None] = {}
+        """What went wrong and concerns no customer or host."""
+
+    @property
+    def seconds(self) -> float:
+        """How long the update has been running."""
+        return self._clock() - self._begun
+
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+        if found := event.get("resourcePreEvent"):
+            self._begins(found["metadata"])
+        elif found := event.get("resOutputsEvent"):
+            self._ends(found["metadata"])
+        elif found := event.get("resOpFailedEvent"):
+            self._fails(found["metadata"])
+        elif found := event.get("diagnosticEvent"):
+            if found.get("severity") == "error":
+                self._is_wrong(str(found.get("urn") or ""), reason(scrubbed(str(found.get("message") or ""))))
+        elif (found := event.get("policyEvent")) and found.get("enforcementLevel") in _MANDATORY:
+            told = f"{found.get('policyName')}: {reason(scrubbed(str(found.get('message') or '')))}"
+            self._is_wrong(str(found.get("resourceUrn") or ""), told)
+
+    def _begins(self, metadata: Mapping[str, Any]) -> None:
+        self._learn(metadata)
+        if not _does_something(metadata):
+            return
+        course = self._course(metadata["urn"])
+        doing, _ = _STEPS.get(type_of(metadata["urn"]), ("", ""))
+        if metadata["op"] in _TAKES_AWAY:
+            doing = "removing"
+        if doing:
+            self._under_way[metadata["urn"]] = doing
+        course.doing = doing or course.doing or "preparing"
+        course.ended = None
+
+    def _ends(self, metadata: Mapping[str, Any]) -> None:
+        self._learn(metadata)
+        urn, op = metadata["urn"], metadata["op"]
+        if is_owner(urn):
+            self._component(metadata)
+        if not _does_something(metadata):
+            return
+        course = self._course(urn)
+        course.ended = self.seconds
+        self._under_way.pop(urn, None)
+        course.doing = self._other_work_of(course.owner) or course.doing
+        if op in _TAKES_AWAY or type_of(urn) not in _STEPS:
+            return
+        if type_of(urn) == HEALTH_CHECK:
+            course.healthy = True
+        self._tell(course, _STEPS[type_of(urn)][1])
+
+    def _component(self, metadata: Mapping[str, Any]) -> None:
+        """Note what a customer's or host's component says: its address, or that all in it is gone."""
+        owner = self._owners.of(metadata["urn"])
+        if metadata["op"] == "delete":
+            course = self._course(metadata["urn"])
+            course.removed, course.ended = True, self.seconds
+            self._tell(course, "removed")
+        elif owner in self.courses:
+            self.courses[owner].url = str((_state(metadata).get("outputs") or {}).get("url") or "")
+
+    def _fails(self, metadata: Mapping[str, Any]) -> None:
+        self._learn(metadata)
+        self._under_way.pop(metadata["urn"], None)
+        course = self._course(metadata["urn"])
+        course.failed, course.ended = True, self.seconds
+
+    def _is_wrong(self, urn: str, why: str) -> None:
+        if not why:
+            return
+        if not urn or type_of(urn) == STACK or self._owners.of(urn).kind == "shared":
+            self.errors[why] = None
+            return
+        course = self._course(urn)
+        course.failed, course.ended = True, self.seconds
+        course.on_server = course.on_server or type_of(urn) == DEPLOYMENT
+        if not course.error:
+            course.error = why.removeprefix("customer ").removeprefix(f"{course.owner.id}: ")
+            self._tell(course, f"failed: {course.error}")
+
+    def _learn(self, metadata: Mapping[str, Any]) -> None:
+        self._owners.learn(metadata["urn"], _state(metadata))
+
+    def _course(self, urn: str) -> Course:
+        owner = self._owners.of(urn)
+        return self.courses.setdefault(owner, Course(owner, self.seconds))
+
+    def _other_work_of(self, owner: Owner) -> str:
+        return next((doing for urn, doing in self._under_way.items() if self._owners.of(urn) == owner), "")
+
+
+def _does_something(metadata: Mapping[str, Any]) -> bool:
+    """Say whether a step changes something that is not a component: those are there before what is in them."""
+    kind = type_of(metadata["urn"])
+    if kind == STACK or kind.startswith("pulumi:providers:") or not _state(metadata).get("custom"):
+        return False
+    return metadata["op"] in _CHANGES or metadata["op"] in _TAKES_AWAY
+
+
+def _state(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    return metadata.get("new") or metadata.get("old") or {}
