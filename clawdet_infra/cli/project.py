@@ -14,7 +14,7 @@ from typing import Any
 from clawdet_infra.place import ROOT
 from clawdet_infra.stack_locks import noted_engine
 
-__all__ = ["ROOT", "CommandError", "Exit", "capture", "capture_json", "print_json", "run"]
+__all__ = ["ROOT", "CommandError", "Exit", "capture", "capture_json", "not_found", "print_json", "run"]
 
 
 class Exit(IntEnum):
@@ -38,7 +38,7 @@ def run(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
     try:
         process = subprocess.Popen(argv, cwd=ROOT, env=environment)
     except FileNotFoundError:
-        print(_not_found(argv[0]), file=sys.stderr)
+        print(not_found(argv[0]), file=sys.stderr)
         return Exit.ERROR
     with _noted(argv, environment, process.pid):
         while True:
@@ -54,7 +54,7 @@ def capture(argv: Sequence[str], *, accepted: Sequence[int] = (0,)) -> str:
     try:
         process = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     except FileNotFoundError:
-        raise CommandError(_not_found(argv[0])) from None
+        raise CommandError(not_found(argv[0])) from None
     with process, _noted(argv, os.environ, process.pid):
         try:
             stdout, stderr = process.communicate()
@@ -81,5 +81,6 @@ def _noted(argv: Sequence[str], environment: Mapping[str, str], pid: int) -> Abs
     return noted_engine(environment.get("PULUMI_BACKEND_URL", ""), pid) if argv[0] == "pulumi" else nullcontext()
 
 
-def _not_found(program: str) -> str:
+def not_found(program: str) -> str:
+    """Return what is said where a program is missing."""
     return f"{program} is not on PATH. In the checkout, run: . ./activate (and before the first time: make setup)"

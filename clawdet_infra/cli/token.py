@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Annotated
 
@@ -59,7 +58,9 @@ def rotate(
 
     Example: clawdet token rotate user123 --up
     """
-    if up and not (yes or _can_confirm()):
+    from clawdet_infra.cli import up as updates
+
+    if up and not (yes or updates.can_confirm()):
         fail(
             "nobody can confirm the update where no terminal is; say --yes too. Nothing was written", Exit.CONFIGURATION
         )
@@ -78,12 +79,4 @@ def rotate(
     if not up:
         echo(f"Nothing has changed yet; the new token is made by: clawdet up -s {name}", err=True)
         return
-    from clawdet_infra.cli import up as updates
-
     raise typer.Exit(updates.update(name, ["--yes"] if yes else []))
-
-
-def _can_confirm() -> bool:
-    """Return whether the engine can ask a person before an update, or was told by the environment not to."""
-    told = os.environ.get("PULUMI_SKIP_CONFIRMATIONS", "").lower() in ("1", "true")
-    return told or (sys.stdin.isatty() and sys.stdout.isatty())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+import sys
+import tempfile
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,6 +33,12 @@ _OF_UPDATES = (*_YES, *_SKIP, "--continue-on-error", "--expect-no-changes", "--j
 _WITH_A_VALUE = ("--plan", "--event-log")
 """The same, of those that the next argument belongs to."""
 
+_ENGINE_TEXT = ("--diff", "--json", "-j", "--event-log", "--debug", "-d", "--strict")
+"""What asks for the engine's own text, as does every `--show-…`; or for its own preview."""
+
+_NON_INTERACTIVE = "--non-interactive"
+_QUIETLY = (_NON_INTERACTIVE, "--color", "never", "--suppress-outputs", "--suppress-progress")
+
 _IN_PART = ("--target", "-t", "--exclude", "-x", "--config", "-c", "--plan")
 """With these an update does not make all of what the stack's file says."""
 
@@ -53,17 +61,24 @@ def up(
     wait_timeout: Annotated[
         float, typer.Option("--wait-timeout", min=1, metavar="SECONDS", help="The longest that --wait waits.")
     ] = WAIT_SECONDS,
+    show_engine_output: Annotated[
+        bool, typer.Option("--show-engine-output", help="Show Pulumi's own preview, question, progress and outputs.")
+    ] = False,
 ) -> None:
-    """Recover from a killed update, then run `pulumi up` under the policies; further arguments are handed to it.
+    """Show what an update would do, ask, and do it; then say who changed, where each answers, and what failed.
 
-    Ends with 5, before anything is touched, where data would be lost that nobody has named.  An update that another
-    process runs is an error, unless --wait is given.
+    It first recovers from a killed update, and holds the update against the policies.  Ends with 5, before anything is
+    touched, where data would be lost that nobody has named.  An update that another process runs is an error, unless
+    --wait is given.  Without a terminal it needs --yes.  Further arguments are handed to `pulumi up`.
 
-    Example: clawdet up -s prod --diff
+    Example: clawdet up -s prod
     """
     waiting = recover.Wait(wait_timeout if wait else 0)
     named = allowed(allow_loss or [])
-    raise typer.Exit(update(stack, context.args, policies=not no_policy, named=named, waiting=waiting))
+    code = update(
+        stack, context.args, policies=not no_policy, named=named, waiting=waiting, engine_output=show_engine_output
+    )
+    raise typer.Exit(code)
 
 
 def update(
@@ -73,13 +88,14 @@ def update(
     policies: bool = True,
     named: Collection[str] | None = None,
     waiting: recover.Wait | None = None,
-    env: Mapping[str, str] | None = None,
+    engine_output: bool = False,
+    events: Path | None = None,
 ) -> int:
     """Update a stack as `clawdet up` does, and return the exit code: the one way in which commands update stacks.
 
-    `arguments` go to `pulumi up`, and `env` into its environment. `named` is what may lose data, by default what the
-    environment names. `waiting` waits for other updates of the stack, by default not at all. Raises typer.Exit where
-    recovery fails.
+    `arguments` go to `pulumi up`. `named` is what may lose data, by default what the environment names. `waiting` waits
+    for other updates of the stack, by default not at all. `engine_output` leaves the terminal to the engine; else its
+    events are in the file `events` afterwards. Raises typer.Exit where recovery fails.
     """
     named = allowed([]) if named is None else named
     waiting = waiting or recover.Wait()
@@ -94,21 +110,33 @@ def update(
 
     source = CheckoutSource(stack, ROOT, _for_preview(arguments))
     held = ["--policy-pack", pack] if pack else []
-    # A person who has to confirm sees the engine's own preview; who has said yes need not wait for a second one.
-    skip = ["--skip-preview"] if not {*_SKIP}.intersection(arguments) and {*_YES}.intersection(arguments) else []
+    engine_output = engine_output or _asks_for_engine_text(arguments)
     while True:
         made_from = source.fingerprint(policies=policies)
         report = preview([source], Wish(policy_pack=pack, named=named, full=True))
         _show(report)
         if (code := exit_code(report)) != Exit.OK:
             return code
+        if not engine_output and report.changes and not _said_yes(arguments):
+            if (code := _ask(stack, arguments)) != Exit.OK:
+                return code
+            if CheckoutSource(stack, ROOT).fingerprint(policies=policies) != made_from:
+                echo("The stack's file, the program or an image has changed meanwhile. As it is now:", err=True)
+                source = CheckoutSource(stack, ROOT, _for_preview(arguments))
+                continue
         if waiting.waits and _is_updated_by_another(stack):
             # It has begun since, and may change what was previewed.
             recover.run(stack, waiting)
             continue
-        ended = project.run(["pulumi", "up", "--stack", stack, *held, *skip, *arguments], env=env)
+        if engine_output:
+            ended, tell = _engine_alone(stack, held, arguments), None
+        else:
+            ended, tell = _follow(stack, held, arguments, report, events)
         # An engine holds the lock for as long as it runs: where another has it right after, ours was refused.
-        if ended == Exit.OK or not _is_updated_by_another(stack):
+        refused = ended != Exit.OK and _is_updated_by_another(stack)
+        if tell and not (refused and waiting.waits):
+            tell()
+        if not refused:
             break
         if not waiting.waits:
             echo(f"hint: another process updates {stack}. Wait for it: clawdet up -s {stack} --wait", err=True)
@@ -144,7 +172,7 @@ def _update_cell(
     """Bring a cell to its base's present settings, and not where that would lose data that nobody has named."""
     from clawdet_infra.automation import AutomationError, LossError, Provisioner
 
-    if unknown := [one for one in arguments if one not in (*_YES, *_SKIP, "--non-interactive")]:
+    if unknown := [one for one in arguments if one not in (*_YES, *_SKIP, _NON_INTERACTIVE)]:
         echo(f"error: {cell} is a cell, whose update takes no {unknown[0]}", err=True)
         return Exit.CONFIGURATION
     if not policies:
@@ -181,6 +209,62 @@ def _update_cell(
     for one in failed:
         echo(f"error: customer {one.id}: {one.error}", err=True)
     return Exit.RESOURCE if failed else Exit.OK
+
+
+def _engine_alone(stack: str, held: Sequence[str], arguments: Sequence[str]) -> int:
+    """Leave preview, question, progress and outputs to the engine, and return its exit code."""
+    # Who has said yes need not wait for a second preview.
+    skip = ["--skip-preview"] if _said_yes(arguments) and not {*_SKIP}.intersection(arguments) else []
+    return project.run(["pulumi", "up", "--stack", stack, *held, *skip, *arguments])
+
+
+def _follow(
+    stack: str, held: Sequence[str], arguments: Sequence[str], report: Report, events: Path | None
+) -> tuple[int, Callable[[], None]]:
+    """Run an update of the engine out of sight and show how far it is.
+
+    Returns the engine's exit code, and what prints what the update came to.
+    """
+    from clawdet_infra.cli.update_view import View
+    from clawdet_infra.driver.event_log import follow
+
+    text = ROOT / ".clawdet" / "updates" / f"{stack.replace('/', '_')}.log"
+    argv = ["pulumi", "up", "--stack", stack, *held, "--yes", "--skip-preview", *_QUIETLY, *arguments]
+    view = View(stack, report, live=sys.stdout.isatty() and _NON_INTERACTIVE not in arguments)
+    try:
+        with tempfile.TemporaryDirectory(prefix="clawdet-update-") as folder, view.shown() as progress:
+            log = events or Path(folder) / "events"
+            ended = follow(argv, cwd=ROOT, log=log, text=text, on_event=progress, on_interrupt=view.interrupted)
+    except FileNotFoundError:
+        echo(f"error: {project.not_found('pulumi')}", err=True)
+        raise typer.Exit(Exit.ERROR) from None
+    return ended, lambda: view.show_outcome(text, ended_well=ended == Exit.OK)
+
+
+def _asks_for_engine_text(arguments: Sequence[str]) -> bool:
+    return any(one.partition("=")[0] in _ENGINE_TEXT or one.startswith("--show-") for one in arguments)
+
+
+def _said_yes(arguments: Sequence[str]) -> bool:
+    """Return whether the update was confirmed already: by an option, or by a variable of the engine's."""
+    told = os.environ.get("PULUMI_SKIP_CONFIRMATIONS", "").lower() in ("1", "true")
+    return told or bool({*_YES, *_SKIP}.intersection(arguments))
+
+
+def can_confirm() -> bool:
+    """Return whether a person can be asked before an update, or need not be."""
+    return _said_yes(()) or (sys.stdin.isatty() and sys.stderr.isatty())
+
+
+def _ask(stack: str, arguments: Sequence[str]) -> Exit:
+    """Ask for leave to update a stack, under the report of what that does."""
+    if _NON_INTERACTIVE in arguments or not can_confirm():
+        echo("error: nobody can confirm the update where no terminal is; say --yes. Nothing was changed", err=True)
+        return Exit.CONFIGURATION
+    if typer.confirm(f"Update {stack}?", err=True):
+        return Exit.OK
+    echo("Nothing was changed.", err=True)
+    return Exit.ERROR
 
 
 def allowed(named: Sequence[str]) -> Collection[str]:

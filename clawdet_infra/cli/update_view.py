@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.live import Live
@@ -16,6 +17,7 @@ from clawdet_infra.changes.grouping import counted
 from clawdet_infra.changes.owners import Owner
 from clawdet_infra.cli.console import Console
 from clawdet_infra.cli.output import echo
+from clawdet_infra.driver.engine_errors import last_error
 from clawdet_infra.driver.progress import Course, Progress
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ class View:
 
     def __init__(self, stack: str, report: Report, *, live: bool) -> None:
         self._stack = stack
+        self._report = report
         self._expected = [Owner(one.kind, one.id) for _, one in report.subjects]
         self._live = live
         self._console = Console()
@@ -54,6 +57,37 @@ class View:
         self._note = _STOPPING
         if not self._live:
             echo(_STOPPING, err=True)
+
+    def show_outcome(self, text: Path, *, ended_well: bool) -> None:
+        """Print what the update came to; `text` has what the engine printed."""
+        progress = self.progress
+        if not ended_well and not any(one.failed for one in progress.courses.values()) and not progress.errors:
+            # It failed before there was any event.
+            progress.errors[last_error(text.read_text(encoding="utf-8", errors="replace"))] = None
+        self._list(outcomes(self._report, progress, ended_well=ended_well))
+        for why in progress.errors:
+            echo(f"error: {why}", err=True)
+        if ended_well:
+            echo(f"{self._stack} is up to date after {progress.seconds:.0f} s: {_changed(progress)}.")
+        else:
+            echo(
+                f"error: the update of {self._stack} failed after {progress.seconds:.0f} s. What it had made stays. "
+                f"The engine's own text: {_seen_from_here(text)}",
+                err=True,
+            )
+
+    def _list(self, found: Sequence[Outcome]) -> None:
+        good, bad = [one for one in found if not one.failed], [one for one in found if one.failed]
+        listed = [*good[:_MOST_LISTED], *bad]
+        if listed and self._console.is_terminal:
+            self._console.print(_summary(listed))
+        elif listed:
+            for one in listed:
+                echo(f"{one.id}  {one.text}{f'  {one.url}' if one.url else ''}")
+                if one.hint:
+                    echo(f"{one.id}  what it printed: {one.hint}")
+        if len(good) > _MOST_LISTED:
+            echo(f"and {len(good) - _MOST_LISTED:,} more")
 
     def _step(self, course: Course, step: str) -> None:
         if not self._live:
@@ -119,7 +153,9 @@ def outcomes(report: Report, progress: Progress, *, ended_well: bool) -> list[Ou
 
 def _outcome(owner: Owner, course: Course | None, verdict: str, *, ended_well: bool) -> Outcome:
     if course is None:
-        return Outcome(id=owner.id, text=verdict if ended_well else "not reached; it is as it was", failed=not ended_well)
+        return Outcome(
+            id=owner.id, text=verdict if ended_well else "not reached; it is as it was", failed=not ended_well
+        )
     if course.failed:
         why = course.error or "the engine gave no reason"
         hint = f"clawdet logs --failed {owner.id}" if course.on_server and owner.kind == "customer" else ""
@@ -136,31 +172,17 @@ def _done(course: Course, verdict: str) -> str:
     return f"{verdict}, {what}" if verdict else what
 
 
-def show(stack: str, found: Sequence[Outcome], progress: Progress, *, ended_well: bool, text: str) -> None:
-    """Print what an update came to, and where the engine's own text is."""
-    good, bad = [one for one in found if not one.failed], [one for one in found if one.failed]
-    listed = [*good[:_MOST_LISTED], *bad]
-    console = Console()
-    if console.is_terminal:
-        console.print(_summary(listed))
-    else:
-        for one in listed:
-            echo(f"{one.id}  {one.text}{f'  {one.url}' if one.url else ''}")
-            if one.hint:
-                echo(f"{one.id}  what it printed: {one.hint}")
-    if len(good) > _MOST_LISTED:
-        echo(f"and {len(good) - _MOST_LISTED:,} more")
-    for why in progress.errors:
-        echo(f"error: {why}", err=True)
-    if ended_well:
-        changed = f"{counted(len(found), 'customer')} changed" if found else "nothing changed"
-        echo(f"{stack} is up to date: {changed}, {progress.seconds:.0f} s.")
-    else:
-        echo(
-            f"error: the update of {stack} failed after {progress.seconds:.0f} s; what it had made stays. "
-            f"The engine's own text: {text}",
-            err=True,
-        )
+def _changed(progress: Progress) -> str:
+    customers = sum(one.kind == "customer" for one in progress.courses)
+    others = len(progress.courses) - customers
+    told = [counted(customers, "customer")] if customers else []
+    told += [counted(others, "shared thing")] if others else []
+    return f"{' and '.join(told)} changed" if told else "nothing changed"
+
+
+def _seen_from_here(path: Path) -> Path:
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _summary(found: Sequence[Outcome]) -> Table:

@@ -44,7 +44,6 @@ def follow(
     argv: Sequence[str],
     *,
     cwd: Path,
-    env: Mapping[str, str],
     log: Path,
     text: Path,
     on_event: Callable[[Event], None],
@@ -53,11 +52,12 @@ def follow(
     """Run a command of the engine, hand each of its events over, and return its exit code.
 
     Its events are in the file `log` afterwards: with the configuration as it is written, also where somebody has
-    written a secret in plain text.  What it prints goes to the file `text`, which only the user can read.  A Ctrl-C of the terminal reaches the engine
-    too, which then ends what it is at; `on_interrupt` is called, and this returns when the engine has ended.  Raises
-    FileNotFoundError where the program is not on PATH.
+    written a secret in plain text.  What it prints goes to the file `text`, which only the user can read.
+
+    A Ctrl-C of the terminal reaches the engine too, which then ends what it is at; `on_interrupt` is called, and this
+    returns when the engine has ended.  Raises FileNotFoundError where the program is not on PATH.
     """
-    environment = {**os.environ, **env, "PULUMI_DEBUG_COMMANDS": "true", "PULUMI_SKIP_UPDATE_CHECK": "true"}
+    environment = {**os.environ, "PULUMI_DEBUG_COMMANDS": "true", "PULUMI_SKIP_UPDATE_CHECK": "true"}
     text.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     events = EventLog(log)
     with _private(text) as printed, _interrupted(on_interrupt):

@@ -65,7 +65,9 @@ def compose(world):
     project, file = option("--project-name"), Path(options("--file")[0])
     if command == "logs":
         return print(
-            "starting\nError: the machine says no, token=" + secret_of(file) + "\n    at start (gateway.js:1)\nNode.js v22"
+            "starting\nError: the machine says no, token="
+            + secret_of(file)
+            + "\n    at start (gateway.js:1)\nNode.js v22"
         )
     sys.path.append(SITE)
     import yaml
