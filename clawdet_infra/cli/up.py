@@ -1,21 +1,21 @@
-"""`clawdet up`: `pulumi up`, after what a killed update left behind was taken up, and not where data would be lost."""
+"""`clawdet up`: recover, report, ask, update; and not where data would be lost."""
 
 from __future__ import annotations
 
 import os
 import sys
-import tempfile
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clawdet_infra.cli import project, recover, servers
+from clawdet_infra.cli import engine_options, recover, servers
 from clawdet_infra.cli.output import echo
 from clawdet_infra.cli.project import ROOT, Exit
 
 if TYPE_CHECKING:
+    from clawdet_infra.automation import StageEvent
     from clawdet_infra.changes.report import Report
 
 POLICY_PACK = Path(__file__).resolve().parents[2] / "policy" / "run"
@@ -26,21 +26,8 @@ CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
 WAIT_SECONDS = 1800.0
 """How long --wait waits by default: longer than the rollout of a large stack takes."""
 
-_YES = ("--yes", "-y")
-_SKIP = ("--skip-preview", "-f")
-_OF_UPDATES = (*_YES, *_SKIP, "--continue-on-error", "--expect-no-changes", "--json", "-j")
-"""What `pulumi up` takes and our preview must not."""
-_WITH_A_VALUE = ("--plan", "--event-log")
-"""The same, of those that the next argument belongs to."""
-
-_ENGINE_TEXT = ("--diff", "--json", "-j", "--event-log", "--debug", "-d", "--strict")
-"""What asks for the engine's own text, as does every `--show-…`; or for its own preview."""
-
-_NON_INTERACTIVE = "--non-interactive"
-_QUIETLY = (_NON_INTERACTIVE, "--color", "never", "--suppress-outputs", "--suppress-progress")
-
-_IN_PART = ("--target", "-t", "--exclude", "-x", "--config", "-c", "--plan")
-"""With these an update does not make all of what the stack's file says."""
+_OF_CELLS = (*engine_options.YES, *engine_options.SKIP_PREVIEW, engine_options.NON_INTERACTIVE)
+"""The arguments that the update of a cell takes."""
 
 
 def up(
@@ -107,42 +94,43 @@ def update(
     # Imported where it is needed: it takes time that no other command should wait for.
     from clawdet_infra.changes.checkout import CheckoutSource
     from clawdet_infra.changes.previewing import Wish, preview
+    from clawdet_infra.cli.engine_update import alone, follow
 
-    source = CheckoutSource(stack, ROOT, _for_preview(arguments))
+    source = CheckoutSource(stack, ROOT, engine_options.for_preview(arguments))
     held = ["--policy-pack", pack] if pack else []
-    engine_output = engine_output or _asks_for_engine_text(arguments)
+    engine_output = engine_output or engine_options.asks_for_engine_text(arguments)
     while True:
         made_from = source.fingerprint(policies=policies)
         report = preview([source], Wish(policy_pack=pack, named=named, full=True))
         _show(report)
         if (code := exit_code(report)) != Exit.OK:
             return code
-        if not engine_output and report.changes and not _said_yes(arguments):
-            if (code := _ask(stack, arguments)) != Exit.OK:
+        if not engine_output and report.changes and not engine_options.is_confirmed(arguments):
+            if (code := _ask(f"Update {stack}?", arguments)) != Exit.OK:
                 return code
             if CheckoutSource(stack, ROOT).fingerprint(policies=policies) != made_from:
                 echo("The stack's file, the program or an image has changed meanwhile. As it is now:", err=True)
-                source = CheckoutSource(stack, ROOT, _for_preview(arguments))
+                source = CheckoutSource(stack, ROOT, engine_options.for_preview(arguments))
                 continue
         if waiting.waits and _is_updated_by_another(stack):
             # It has begun since, and may change what was previewed.
             recover.run(stack, waiting)
             continue
-        if engine_output:
-            ended, tell = _engine_alone(stack, held, arguments), None
-        else:
-            ended, tell = _follow(stack, held, arguments, report, events)
+        done = (alone if engine_output else follow)(stack, [*held, *arguments], report, events)
         # An engine holds the lock for as long as it runs: where another has it right after, ours was refused.
-        refused = ended != Exit.OK and _is_updated_by_another(stack)
-        if tell and not (refused and waiting.waits):
-            tell()
-        if not refused:
-            break
-        if not waiting.waits:
-            echo(f"hint: another process updates {stack}. Wait for it: clawdet up -s {stack} --wait", err=True)
-            return ended
-        recover.run(stack, waiting)
-    if ended == Exit.OK and made_from is not None and not _in_part(arguments):
+        refused = done.code != Exit.OK and _is_updated_by_another(stack)
+        if refused and waiting.waits:
+            recover.run(stack, waiting)
+            continue
+        done.show()
+        break
+    ended = done.code
+    if refused:
+        echo(f"hint: another process updates {stack}. Wait for it: clawdet up -s {stack} --wait", err=True)
+        return ended
+    if ended != Exit.OK:
+        done.note_failures()
+    if ended == Exit.OK and made_from is not None and not engine_options.is_partial(arguments):
         _keep(stack, made_from, policies=policies)
     gone = servers.hint_at_gone(stack)
     if ended != Exit.OK:
@@ -172,7 +160,7 @@ def _update_cell(
     """Bring a cell to its base's present settings, and not where that would lose data that nobody has named."""
     from clawdet_infra.automation import AutomationError, LossError, Provisioner
 
-    if unknown := [one for one in arguments if one not in (*_YES, *_SKIP, _NON_INTERACTIVE)]:
+    if unknown := [one for one in arguments if one not in _OF_CELLS]:
         echo(f"error: {cell} is a cell, whose update takes no {unknown[0]}", err=True)
         return Exit.CONFIGURATION
     if not policies:
@@ -190,15 +178,18 @@ def _update_cell(
     _show(report)
     if (code := exit_code(report)) != Exit.OK:
         return code
-    if not {*_YES}.intersection(arguments):
-        typer.confirm(f"Update {cell} to the settings of {base}?", abort=True)
+    confirmed = engine_options.is_confirmed(arguments)
+    if not confirmed and (code := _ask(f"Update {cell} to the settings of {base}?", arguments)) != Exit.OK:
+        return code
+    touched: set[str] = set()
+
+    def tell(event: StageEvent) -> None:
+        touched.add(event.customer)
+        echo(f"{event.seconds:6.1f} s  {event.customer}  {event.stage}")
+
     try:
         with Provisioner(base, root=ROOT) as fleet:
-            rows = fleet.update(
-                cell,
-                lambda event: echo(f"{event.seconds:6.1f} s  {event.customer} {event.stage}"),
-                allow_loss=named,
-            )
+            rows = fleet.update(cell, tell, allow_loss=named)
     except LossError as error:
         echo(f"error: {error}", err=True)
         return Exit.POLICY
@@ -206,62 +197,25 @@ def _update_cell(
         echo(f"error: {error}", err=True)
         return Exit.RESOURCE if error.action == "retry" else Exit.ERROR
     failed = [one for one in rows if one.phase == "failed"]
+    for one in rows:
+        if one.phase == "healthy" and one.id in touched:
+            echo(f"{one.id}  healthy after {one.deploy_seconds or 0:.0f} s  {one.url}")
     for one in failed:
         echo(f"error: customer {one.id}: {one.error}", err=True)
     return Exit.RESOURCE if failed else Exit.OK
 
 
-def _engine_alone(stack: str, held: Sequence[str], arguments: Sequence[str]) -> int:
-    """Leave preview, question, progress and outputs to the engine, and return its exit code."""
-    # Who has said yes need not wait for a second preview.
-    skip = ["--skip-preview"] if _said_yes(arguments) and not {*_SKIP}.intersection(arguments) else []
-    return project.run(["pulumi", "up", "--stack", stack, *held, *skip, *arguments])
-
-
-def _follow(
-    stack: str, held: Sequence[str], arguments: Sequence[str], report: Report, events: Path | None
-) -> tuple[int, Callable[[], None]]:
-    """Run an update of the engine out of sight and show how far it is.
-
-    Returns the engine's exit code, and what prints what the update came to.
-    """
-    from clawdet_infra.cli.update_view import View
-    from clawdet_infra.driver.event_log import follow
-
-    text = ROOT / ".clawdet" / "updates" / f"{stack.replace('/', '_')}.log"
-    argv = ["pulumi", "up", "--stack", stack, *held, "--yes", "--skip-preview", *_QUIETLY, *arguments]
-    view = View(stack, report, live=sys.stdout.isatty() and _NON_INTERACTIVE not in arguments)
-    try:
-        with tempfile.TemporaryDirectory(prefix="clawdet-update-") as folder, view.shown() as progress:
-            log = events or Path(folder) / "events"
-            ended = follow(argv, cwd=ROOT, log=log, text=text, on_event=progress, on_interrupt=view.interrupted)
-    except FileNotFoundError:
-        echo(f"error: {project.not_found('pulumi')}", err=True)
-        raise typer.Exit(Exit.ERROR) from None
-    return ended, lambda: view.show_outcome(text, ended_well=ended == Exit.OK)
-
-
-def _asks_for_engine_text(arguments: Sequence[str]) -> bool:
-    return any(one.partition("=")[0] in _ENGINE_TEXT or one.startswith("--show-") for one in arguments)
-
-
-def _said_yes(arguments: Sequence[str]) -> bool:
-    """Return whether the update was confirmed already: by an option, or by a variable of the engine's."""
-    told = os.environ.get("PULUMI_SKIP_CONFIRMATIONS", "").lower() in ("1", "true")
-    return told or bool({*_YES, *_SKIP}.intersection(arguments))
-
-
 def can_confirm() -> bool:
     """Return whether a person can be asked before an update, or need not be."""
-    return _said_yes(()) or (sys.stdin.isatty() and sys.stderr.isatty())
+    return engine_options.is_confirmed(()) or (sys.stdin.isatty() and sys.stderr.isatty())
 
 
-def _ask(stack: str, arguments: Sequence[str]) -> Exit:
+def _ask(question: str, arguments: Sequence[str]) -> Exit:
     """Ask for leave to update a stack, under the report of what that does."""
-    if _NON_INTERACTIVE in arguments or not can_confirm():
+    if engine_options.NON_INTERACTIVE in arguments or not can_confirm():
         echo("error: nobody can confirm the update where no terminal is; say --yes. Nothing was changed", err=True)
         return Exit.CONFIGURATION
-    if typer.confirm(f"Update {stack}?", err=True):
+    if typer.confirm(question, err=True):
         return Exit.OK
     echo("Nothing was changed.", err=True)
     return Exit.ERROR
@@ -299,21 +253,3 @@ def _keep(stack: str, made_from: str, *, policies: bool) -> None:
         return
     if why := keep_mark(source, made_from, ROOT):
         echo(f"warning: the next preview will ask the engine, since this update could not be noted: {why}", err=True)
-
-
-def _for_preview(arguments: Sequence[str]) -> list[str]:
-    """Return those arguments of an update that decide what it does."""
-    kept: list[str] = []
-    left_out = False
-    for one in arguments:
-        if left_out:
-            left_out = False
-        elif one in _WITH_A_VALUE:
-            left_out = True
-        elif one.partition("=")[0] not in (*_OF_UPDATES, *_WITH_A_VALUE):
-            kept.append(one)
-    return kept
-
-
-def _in_part(arguments: Sequence[str]) -> bool:
-    return any(one.partition("=")[0] in _IN_PART for one in arguments)

@@ -31,13 +31,17 @@ _STOPPING = "Ctrl-C: the update ends after what is under way. Press it again to 
 
 
 class View:
-    """Shows an update while it runs: a table in place at a terminal, else a line for each step that is done."""
+    """Shows an update while it runs: a table in place where it is `live`, else a line for each step that is done.
 
-    def __init__(self, stack: str, report: Report, *, live: bool) -> None:
+    One that is `silent` only takes it in.
+    """
+
+    def __init__(self, stack: str, report: Report, *, live: bool = False, silent: bool = False) -> None:
         self._stack = stack
         self._report = report
         self._expected = [Owner(one.kind, one.id) for _, one in report.subjects]
         self._live = live
+        self._silent = silent
         self._console = Console()
         self._spinner = Spinner("dots" if self._console.encoding.startswith("utf") else "line")
         self._note = ""
@@ -90,7 +94,7 @@ class View:
             echo(f"and {len(good) - _MOST_LISTED:,} more")
 
     def _step(self, course: Course, step: str) -> None:
-        if not self._live:
+        if not (self._live or self._silent):
             echo(f"{self.progress.seconds:6.1f} s  {course.owner.id}  {step}")
 
     def _table(self) -> RenderableType:

@@ -8,7 +8,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,11 +18,10 @@ from typer.testing import CliRunner
 
 from clawdet_infra.changes import previewing
 from clawdet_infra.changes.checkout import CheckoutSource
-from clawdet_infra.cli import project, recover, servers, token
+from clawdet_infra.cli import engine_options, engine_update, project, recover, servers, token
 from clawdet_infra.cli import up as module
 from clawdet_infra.cli.main import app
 from clawdet_infra.cli.up import POLICY_PACK
-from clawdet_infra.driver import event_log
 from clawdet_infra.driver.recovering import refuse_locked
 from tests.unit.driver import engine_events
 
@@ -47,8 +46,10 @@ class Started:
         self.code = 0
         self.report = SimpleNamespace(misconfigured=False, failed=False, refused=False, changes=True, subjects=[])
 
-    def run(self, argv: Sequence[str]) -> int:
-        self.shown.append(argv)
+    def run(self, argv: Sequence[str], *, env: Mapping[str, str]) -> int:
+        assert env == {"PULUMI_DEBUG_COMMANDS": "true"}, "without it there is no log of events"
+        place = argv.index("--event-log") if "--event-log" in argv else len(argv)
+        self.shown.append([*argv[:place], *argv[place + 2 :]])
         return self.code
 
     def follow(self, argv: Sequence[str], *, text: Path, on_event: Callable[[Any], None], **_: Any) -> int:
@@ -76,8 +77,9 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Started:
     monkeypatch.setattr(servers, "switched_off", lambda stack: found.off)
     monkeypatch.setattr(servers, "hint_at_gone", found.hint)
     monkeypatch.setattr(project, "run", found.run)
-    monkeypatch.setattr(event_log, "follow", found.follow)
+    monkeypatch.setattr(engine_update, "follow_log", found.follow)
     monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(engine_update, "ROOT", tmp_path)
     monkeypatch.setattr(previewing, "preview", found.preview)
     monkeypatch.setattr(module, "_show", lambda report: None)
     monkeypatch.setattr(CheckoutSource, "fingerprint", lambda self, *, policies: None)
@@ -150,7 +152,7 @@ def test_an_update_that_takes_the_lock_before_the_engine_does_is_waited_for_and_
             waited.append(stack)
             locked.unlink()
 
-    monkeypatch.setattr(event_log, "follow", follow)
+    monkeypatch.setattr(engine_update, "follow_log", follow)
     monkeypatch.setattr(recover, "run", recovered)
     done = CliRunner().invoke(app, ["up", "-s", "prod", "--yes", "--wait"])
     assert done.exit_code == 0
@@ -168,7 +170,7 @@ def test_whom_another_update_has_stopped_is_told_how_to_wait(started: Started, l
 
 def test_an_update_is_held_against_the_policies(started: Started) -> None:
     assert CliRunner().invoke(app, ["up", "-s", "prod", "--yes", "--refresh"]).exit_code == 0
-    assert started.argvs == [[*QUIET[:4], "--policy-pack", str(POLICY_PACK), *QUIET[4:], "--yes", "--refresh"]]
+    assert started.argvs == [[*QUIET, "--policy-pack", str(POLICY_PACK), "--yes", "--refresh"]]
     assert [one.policy_pack for one in started.wishes] == [str(POLICY_PACK)]
     assert os.access(POLICY_PACK, os.X_OK), "the engine starts it as a program"
 
@@ -307,7 +309,7 @@ def test_a_rotation_updates_its_stack_in_the_same_way(
     monkeypatch.setattr(module, "can_confirm", lambda: True)
     (tmp_path / "Pulumi.prod.yaml").write_text("config:\n  clawdet:customers:\n    - {id: ada, plan: pro}\n")
     assert CliRunner().invoke(app, ["token", "rotate", "ada", "--up", *yes], input="y\n").exit_code == 0
-    assert started.argvs == [[*QUIET[:4], "--policy-pack", str(POLICY_PACK), *QUIET[4:], *yes]]
+    assert started.argvs == [[*QUIET, "--policy-pack", str(POLICY_PACK), *yes]]
     assert [one.policy_pack for one in started.wishes] == [str(POLICY_PACK)]
     assert [one.named for one in started.wishes] == [set()]
 
@@ -337,7 +339,9 @@ def test_a_rotation_ends_as_an_update_does_that_would_lose_data(
 
 
 def test_the_preview_gets_none_of_the_arguments_that_only_updates_take(started: Started) -> None:
-    assert module._for_preview(["--yes", "--event-log", "log", "--plan=p", "--diff", "--event-log=log"]) == ["--diff"]
+    assert engine_options.for_preview(["--yes", "--event-log", "log", "--plan=p", "--diff", "--event-log=log"]) == [
+        "--diff"
+    ]
 
 
 def test_one_place_alone_starts_an_update_of_the_engine() -> None:
@@ -351,4 +355,4 @@ def test_one_place_alone_starts_an_update_of_the_engine() -> None:
         and [one.value for one in node.elts[:2] if isinstance(one, ast.Constant)]
         in [["pulumi", verb] for verb in ("up", "update", "destroy", "refresh", "import")]
     }
-    assert found == {"cli/up.py"}
+    assert found == {"cli/engine_update.py"}
