@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -101,7 +102,8 @@ def update(
     engine_output = engine_output or engine_options.asks_for_engine_text(arguments)
     while True:
         made_from = source.fingerprint(policies=policies)
-        report = preview([source], Wish(policy_pack=pack, named=named, full=True))
+        with _waiting_for(f"Previewing {stack}"):
+            report = preview([source], Wish(policy_pack=pack, named=named, full=True))
         _show(report)
         if (code := exit_code(report)) != Exit.OK:
             return code
@@ -174,7 +176,8 @@ def _update_cell(
     source = CellSource(cell, CheckoutSource(base, ROOT))
     # Who was deprovisioned is meant to go.
     wish = Wish(policy_pack=str(POLICY_PACK), named={*named, *source.going()}, full=True)
-    report = preview([source], wish)
+    with _waiting_for(f"Previewing {cell}"):
+        report = preview([source], wish)
     _show(report)
     if (code := exit_code(report)) != Exit.OK:
         return code
@@ -234,6 +237,13 @@ def exit_code(report: Report) -> Exit:
     if report.failed:
         return Exit.ERROR
     return Exit.POLICY if report.refused else Exit.OK
+
+
+def _waiting_for(what: str) -> AbstractContextManager[object]:
+    """Show at a terminal, while it takes, what is waited for."""
+    from clawdet_infra.cli.console import Console
+
+    return Console(stderr=True).status(what)
 
 
 def _show(report: Report) -> None:
