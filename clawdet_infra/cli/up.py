@@ -95,7 +95,7 @@ def update(
     # Imported where it is needed: it takes time that no other command should wait for.
     from clawdet_infra.changes.checkout import CheckoutSource
     from clawdet_infra.changes.previewing import Wish, preview
-    from clawdet_infra.cli.engine_update import alone, follow
+    from clawdet_infra.cli.engine_update import run_followed, run_shown
 
     source = CheckoutSource(stack, ROOT, engine_options.for_preview(arguments))
     held = ["--policy-pack", pack] if pack else []
@@ -118,7 +118,7 @@ def update(
             # It has begun since, and may change what was previewed.
             recover.run(stack, waiting)
             continue
-        done = (alone if engine_output else follow)(stack, [*held, *arguments], report, events)
+        done = (run_shown if engine_output else run_followed)(stack, [*held, *arguments], report, events)
         # An engine holds the lock for as long as it runs: where another has it right after, ours was refused.
         refused = done.code != Exit.OK and _is_updated_by_another(stack)
         if refused and waiting.waits:

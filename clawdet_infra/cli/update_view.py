@@ -18,7 +18,7 @@ from clawdet_infra.changes.owners import Owner
 from clawdet_infra.cli.console import Console
 from clawdet_infra.cli.output import echo
 from clawdet_infra.driver.engine_errors import last_error
-from clawdet_infra.driver.progress import Course, Progress
+from clawdet_infra.driver.progress import OwnerProgress, Progress
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -62,20 +62,20 @@ class View:
         if not self._live:
             echo(_STOPPING, err=True)
 
-    def show_outcome(self, text: Path, *, ended_well: bool) -> None:
-        """Print what the update came to; `text` has what the engine printed."""
+    def show_outcome(self, text: Path, *, ended_well: bool, seconds: float) -> None:
+        """Print what the update came to after so many seconds; `text` has what the engine printed."""
         progress = self.progress
-        if not ended_well and not any(one.failed for one in progress.courses.values()) and not progress.errors:
+        if not ended_well and not any(one.failed for one in progress.by_owner.values()) and not progress.errors:
             # It failed before there was any event.
             progress.errors[last_error(text.read_text(encoding="utf-8", errors="replace"))] = None
         self._list(outcomes(self._report, progress, ended_well=ended_well))
         for why in progress.errors:
             echo(f"error: {why}", err=True)
         if ended_well:
-            echo(f"{self._stack} is up to date after {progress.seconds:.0f} s: {_changed(progress)}.")
+            echo(f"{self._stack} is up to date after {seconds:.0f} s: {_changed(progress)}.")
         else:
             echo(
-                f"error: the update of {self._stack} failed after {progress.seconds:.0f} s. What it had made stays. "
+                f"error: the update of {self._stack} failed after {seconds:.0f} s. What it had made stays. "
                 f"The engine's own text: {_seen_from_here(text)}",
                 err=True,
             )
@@ -93,20 +93,20 @@ class View:
         if len(good) > _MOST_LISTED:
             echo(f"and {len(good) - _MOST_LISTED:,} more")
 
-    def _step(self, course: Course, step: str) -> None:
+    def _step(self, current: OwnerProgress, step: str) -> None:
         if not (self._live or self._silent):
-            echo(f"{self.progress.seconds:6.1f} s  {course.owner.id}  {step}")
+            echo(f"{self.progress.seconds:6.1f} s  {current.owner.id}  {step}")
 
     def _table(self) -> RenderableType:
-        courses = list(self.progress.courses.values())
+        owners = list(self.progress.by_owner.values())
         room = max(3, self._console.size.height - _MARGIN_ROWS)
         table = Table.grid(padding=(0, 2, 0, 0))
-        for course in _most_telling(courses, room):
-            mark, what = self._now(course)
-            table.add_row(mark, Text(course.owner.id), what)
-        done = sum(one.ended is not None for one in courses)
-        waiting = len({*self._expected, *(one.owner for one in courses)}) - len(courses)
-        told = f"{self._stack}: {self.progress.seconds:.0f} s, {done} done, {len(courses) - done} under way"
+        for current in _rows_to_show(owners, room):
+            mark, what = self._now(current)
+            table.add_row(mark, Text(current.owner.id), what)
+        done = sum(one.settled for one in owners)
+        waiting = len({*self._expected, *(one.owner for one in owners)}) - len(owners)
+        told = f"{self._stack}: {self.progress.seconds:.0f} s, {done} done, {len(owners) - done} under way"
         frame = Table.grid()
         frame.add_row(table)
         frame.add_row(Text(f"{told}{f', {waiting} waiting' if waiting else ''}", style="dim"))
@@ -114,22 +114,25 @@ class View:
             frame.add_row(Text(self._note, style="yellow"))
         return frame
 
-    def _now(self, course: Course) -> tuple[RenderableType, Text]:
-        if course.failed:
+    def _now(self, current: OwnerProgress) -> tuple[RenderableType, Text]:
+        if current.failed:
             return Text("!", style="red"), Text("failed", style="red")
-        if course.ended is None:
-            return self._spinner, Text(f"{course.doing}, {self.progress.seconds - course.began:.0f} s")
-        return Text(""), Text(_done(course, ""), style="green")
+        if current.ended is None:
+            return self._spinner, Text(f"{current.doing}, {self.progress.seconds - current.began:.0f} s")
+        if current.settled:
+            return Text(""), Text(_done(current, ""), style="green")
+        # Something else has to be done first, such as another customer's wave.
+        return Text(""), Text(f"{current.last or 'begun'}, waits")
 
 
-def _most_telling(courses: Sequence[Course], room: int) -> list[Course]:
+def _rows_to_show(owners: Sequence[OwnerProgress], room: int) -> list[OwnerProgress]:
     """Return as many as there is room for, in the order in which they began: what failed and works before the rest."""
 
-    def rank(course: Course) -> tuple[bool, bool, float]:
-        return not course.failed, course.ended is not None, -(course.ended or 0)
+    def rank(current: OwnerProgress) -> tuple[bool, bool, float]:
+        return not current.failed, current.settled, -(current.ended or 0)
 
-    chosen = {id(one) for one in sorted(courses, key=rank)[:room]}
-    return [one for one in courses if id(one) in chosen]
+    chosen = {id(one) for one in sorted(owners, key=rank)[:room]}
+    return [one for one in owners if id(one) in chosen]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,39 +149,38 @@ class Outcome:
 def outcomes(report: Report, progress: Progress, *, ended_well: bool) -> list[Outcome]:
     """Return what an update came to for each customer and host that it was to change or has changed; failures last."""
     verdicts = {Owner(one.kind, one.id): one.verdict for _, one in report.subjects}
-    owners = dict.fromkeys([*progress.courses, *verdicts])
+    owners = dict.fromkeys([*progress.by_owner, *verdicts])
     found = [
-        _outcome(owner, progress.courses.get(owner), verdicts.get(owner, ""), ended_well=ended_well)
+        _outcome(owner, progress.by_owner.get(owner), verdicts.get(owner, ""), ended_well=ended_well)
         for owner in owners
         if owner.kind != "shared"
     ]
     return sorted(found, key=lambda one: one.failed)
 
 
-def _outcome(owner: Owner, course: Course | None, verdict: str, *, ended_well: bool) -> Outcome:
-    if course is None:
-        return Outcome(
-            id=owner.id, text=verdict if ended_well else "not reached; it is as it was", failed=not ended_well
-        )
-    if course.failed:
-        why = course.error or "the engine gave no reason"
-        hint = f"clawdet logs --failed {owner.id}" if course.on_server and owner.kind == "customer" else ""
+def _outcome(owner: Owner, current: OwnerProgress | None, verdict: str, *, ended_well: bool) -> Outcome:
+    if current is None:
+        return Outcome(id=owner.id, text=verdict if ended_well else "not reached", failed=not ended_well)
+    if current.failed:
+        why = current.error or "the engine gave no reason"
+        hint = f"clawdet logs --failed {owner.id}" if current.on_server and owner.kind == "customer" else ""
         return Outcome(id=owner.id, text=f"failed: {why}", failed=True, hint=hint)
-    if not ended_well and not (course.healthy or course.removed):
-        return Outcome(id=owner.id, text=f"not finished; the update stopped at: {course.doing}", failed=True)
-    return Outcome(id=owner.id, text=_done(course, verdict), url="" if course.removed else course.url)
+    if not ended_well and not current.settled:
+        last = f"the last step was: {current.last}" if current.last else "nothing was done"
+        return Outcome(id=owner.id, text=f"not finished; {last}", failed=True)
+    return Outcome(id=owner.id, text=_done(current, verdict), url="" if current.removed else current.url)
 
 
-def _done(course: Course, verdict: str) -> str:
-    if course.removed:
-        return f"removed in {course.seconds:.0f} s"
-    what = f"healthy after {course.seconds:.0f} s" if course.healthy else f"done in {course.seconds:.0f} s"
+def _done(current: OwnerProgress, verdict: str) -> str:
+    if current.removed:
+        return f"removed in {current.seconds:.0f} s"
+    what = f"healthy after {current.seconds:.0f} s" if current.healthy else f"done in {current.seconds:.0f} s"
     return f"{verdict}, {what}" if verdict else what
 
 
 def _changed(progress: Progress) -> str:
-    customers = sum(one.kind == "customer" for one in progress.courses)
-    others = len(progress.courses) - customers
+    customers = sum(one.kind == "customer" for one in progress.by_owner)
+    others = len(progress.by_owner) - customers
     told = [counted(customers, "customer")] if customers else []
     told += [counted(others, "shared thing")] if others else []
     return f"{' and '.join(told)} changed" if told else "nothing changed"

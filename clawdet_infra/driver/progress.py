@@ -31,17 +31,19 @@ _MANDATORY = ("mandatory", "remediate")
 
 
 @dataclass
-class Course:
+class OwnerProgress:
     """What an update has done for one customer, shared host or thing that all share.
 
-    `doing` is what is under way.  Times are in seconds since the update began: `began` at the first change, `ended` at
-    the last one that was finished.  `healthy` says that the health check has passed in this update.  `error` says why
-    something failed, "" where nothing did, and `on_server` that it was the deployment on the server.
+    `doing` is what is under way, "" for nothing, and `last` the last step that is done.  Times are in seconds since the
+    update began: `began` at the first change, `ended` at the last one that was finished, None while something is under
+    way.  `healthy` says that the health check has passed in this update.  `error` says why something failed, "" where
+    nothing did, and `on_server` that it was the deployment on the server.
     """
 
     owner: Owner
     began: float
     doing: str = ""
+    last: str = ""
     ended: float | None = None
     healthy: bool = False
     removed: bool = False
@@ -51,23 +53,29 @@ class Course:
     url: str = ""
 
     @property
+    def settled(self) -> bool:
+        """Whether nothing more is to be done: a customer's health check comes last, on a shared host the deployment."""
+        at_end = self.owner.kind == "shared host" and self.last == "deployment"
+        return self.failed or self.removed or self.healthy or at_end
+
+    @property
     def seconds(self) -> float:
         """How long it took, from the first change to the last."""
         return (self.began if self.ended is None else self.ended) - self.began
 
 
 class Progress:
-    """Takes the engine's events, and tells each step as it is done: `tell(course, step)`."""
+    """Takes the engine's events, and tells each step as it is done: `tell(whose, step)`."""
 
     def __init__(
-        self, tell: Callable[[Course, str], None] = lambda *_: None, clock: Callable[[], float] = time.monotonic
+        self, tell: Callable[[OwnerProgress, str], None] = lambda *_: None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._tell = tell
         self._clock = clock
         self._begun = clock()
         self._owners = Owners()
         self._under_way: dict[str, str] = {}
-        self.courses: dict[Owner, Course] = {}
+        self.by_owner: dict[Owner, OwnerProgress] = {}
         """By owner, in the order in which they began."""
         self.errors: dict[str, None] = {}
         """What went wrong and concerns no customer or host."""
@@ -96,14 +104,15 @@ class Progress:
         self._learn(metadata)
         if not _does_something(metadata):
             return
-        course = self._course(metadata["urn"])
+        current = self._progress_of(metadata["urn"])
         doing, _ = _STEPS.get(type_of(metadata["urn"]), ("", ""))
         if metadata["op"] in _TAKES_AWAY:
             doing = "removing"
-        if doing:
-            self._under_way[metadata["urn"]] = doing
-        course.doing = doing or course.doing or "preparing"
-        course.ended = None
+        doing = doing or "preparing"
+        self._under_way[metadata["urn"]] = doing
+        if not current.doing or doing != "preparing":
+            current.doing = doing
+        current.ended = None
 
     def _ends(self, metadata: Mapping[str, Any]) -> None:
         self._learn(metadata)
@@ -112,31 +121,30 @@ class Progress:
             self._component(metadata)
         if not _does_something(metadata):
             return
-        course = self._course(urn)
-        course.ended = self.seconds
-        self._under_way.pop(urn, None)
-        course.doing = self._other_work_of(course.owner) or course.doing
+        current = self._progress_of(urn)
+        self._finish(current, urn)
         if op in _TAKES_AWAY or type_of(urn) not in _STEPS:
             return
         if type_of(urn) == HEALTH_CHECK:
-            course.healthy = True
-        self._tell(course, _STEPS[type_of(urn)][1])
+            current.healthy = True
+        current.last = _STEPS[type_of(urn)][1]
+        self._tell(current, current.last)
 
     def _component(self, metadata: Mapping[str, Any]) -> None:
         """Note what a customer's or host's component says: its address, or that all in it is gone."""
         owner = self._owners.of(metadata["urn"])
         if metadata["op"] == "delete":
-            course = self._course(metadata["urn"])
-            course.removed, course.ended = True, self.seconds
-            self._tell(course, "removed")
-        elif owner in self.courses:
-            self.courses[owner].url = str((_state(metadata).get("outputs") or {}).get("url") or "")
+            current = self._progress_of(metadata["urn"])
+            current.removed, current.ended = True, self.seconds
+            self._tell(current, "removed")
+        elif owner in self.by_owner:
+            self.by_owner[owner].url = str((_state(metadata).get("outputs") or {}).get("url") or "")
 
     def _fails(self, metadata: Mapping[str, Any]) -> None:
         self._learn(metadata)
-        self._under_way.pop(metadata["urn"], None)
-        course = self._course(metadata["urn"])
-        course.failed, course.ended = True, self.seconds
+        current = self._progress_of(metadata["urn"])
+        current.failed = True
+        self._finish(current, metadata["urn"])
 
     def _is_wrong(self, urn: str, why: str) -> None:
         if not why:
@@ -144,22 +152,27 @@ class Progress:
         if not urn or type_of(urn) == STACK or self._owners.of(urn).kind == "shared":
             self.errors[why] = None
             return
-        course = self._course(urn)
-        course.failed, course.ended = True, self.seconds
-        course.on_server = course.on_server or type_of(urn) == DEPLOYMENT
-        if not course.error:
-            course.error = why.removeprefix("customer ").removeprefix(f"{course.owner.id}: ")
-            self._tell(course, f"failed: {course.error}")
+        current = self._progress_of(urn)
+        current.failed = True
+        self._finish(current, urn)
+        current.on_server = current.on_server or type_of(urn) == DEPLOYMENT
+        if not current.error:
+            current.error = why.removeprefix("customer ").removeprefix(f"{current.owner.id}: ")
+            self._tell(current, f"failed: {current.error}")
 
     def _learn(self, metadata: Mapping[str, Any]) -> None:
         self._owners.learn(metadata["urn"], _state(metadata))
 
-    def _course(self, urn: str) -> Course:
+    def _progress_of(self, urn: str) -> OwnerProgress:
         owner = self._owners.of(urn)
-        return self.courses.setdefault(owner, Course(owner, self.seconds))
+        return self.by_owner.setdefault(owner, OwnerProgress(owner, self.seconds))
 
-    def _other_work_of(self, owner: Owner) -> str:
-        return next((doing for urn, doing in self._under_way.items() if self._owners.of(urn) == owner), "")
+    def _finish(self, current: OwnerProgress, urn: str) -> None:
+        """Note that a resource is done, well or not; the engine may be at others of the same owner."""
+        self._under_way.pop(urn, None)
+        others = (doing for other, doing in self._under_way.items() if self._owners.of(other) == current.owner)
+        current.doing = next(others, "")
+        current.ended = None if current.doing else self.seconds
 
 
 def _does_something(metadata: Mapping[str, Any]) -> bool:

@@ -53,7 +53,7 @@ def error_line(log: str) -> str:
     return lines[-1] if lines else ""
 
 
-def said(project: Project, service: str) -> str:
+def log_reason(project: Project, service: str) -> str:
     """Return in a few words what a service's log says of its end."""
     line = error_line(project.logs(service, _READ_LINES))
     return f"its log says: {line}" if line else "its log is empty"

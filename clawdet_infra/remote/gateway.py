@@ -69,7 +69,7 @@ def _containers(project: Project, containers: list[dict[str, Any]]) -> ProbeErro
         service, state = service_of(container), container["State"]
         if state["Status"] != "running" or container["RestartCount"] > _MOST_RESTARTS:
             code = f"exit code {state['ExitCode']}, " if state["ExitCode"] else ""
-            last = f"{code}{attempts.said(project, service)}"
+            last = f"{code}{attempts.log_reason(project, service)}"
             once = state["Status"] == "exited" and container["HostConfig"]["RestartPolicy"]["Name"] == "no"
             if once or container["RestartCount"] >= _MOST_RESTARTS:
                 return ProbeError("restarts", f"{service} does not stay up", last, final=True)

@@ -77,7 +77,7 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Started:
     monkeypatch.setattr(servers, "switched_off", lambda stack: found.off)
     monkeypatch.setattr(servers, "hint_at_gone", found.hint)
     monkeypatch.setattr(project, "run", found.run)
-    monkeypatch.setattr(engine_update, "follow_log", found.follow)
+    monkeypatch.setattr(engine_update, "follow", found.follow)
     monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(engine_update, "ROOT", tmp_path)
     monkeypatch.setattr(previewing, "preview", found.preview)
@@ -152,7 +152,7 @@ def test_an_update_that_takes_the_lock_before_the_engine_does_is_waited_for_and_
             waited.append(stack)
             locked.unlink()
 
-    monkeypatch.setattr(engine_update, "follow_log", follow)
+    monkeypatch.setattr(engine_update, "follow", follow)
     monkeypatch.setattr(recover, "run", recovered)
     done = CliRunner().invoke(app, ["up", "-s", "prod", "--yes", "--wait"])
     assert done.exit_code == 0

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from clawdet_infra.changes.owners import Owner
-from clawdet_infra.driver.progress import DEPLOYMENT, HEALTH_CHECK, RECORD, SERVER, Course, Progress
+from clawdet_infra.driver.progress import DEPLOYMENT, HEALTH_CHECK, RECORD, SERVER, OwnerProgress, Progress
 from tests.unit.driver.engine_events import component, custom, ends, failed, fails, removed, starts, whole
 
 
@@ -18,8 +18,8 @@ class Heard:
         self.told: list[tuple[float, str, str]] = []
         self.progress = Progress(self._tell, lambda: self.now)
 
-    def _tell(self, course: Course, step: str) -> None:
-        self.told.append((self.now, course.owner.id, step))
+    def _tell(self, current: OwnerProgress, step: str) -> None:
+        self.told.append((self.now, current.owner.id, step))
 
     def __call__(self, *events: Any) -> Heard:
         for one in events:
@@ -27,8 +27,8 @@ class Heard:
             self.progress(one)
         return self
 
-    def course(self, identity: str) -> Course:
-        return self.progress.courses[Owner("customer", identity)]
+    def current(self, identity: str) -> OwnerProgress:
+        return self.progress.by_owner[Owner("customer", identity)]
 
 
 def flat(*parts: Iterator[Any]) -> list[Any]:
@@ -43,44 +43,45 @@ def test_each_step_of_a_new_customer_is_told_when_it_is_done() -> None:
         ("ada", "deployment"),
         ("ada", "healthy"),
     ]
-    course = heard.course("ada")
-    assert course.healthy
-    assert not course.failed
-    assert course.url == "https://ada.clawdet.com"
+    current = heard.current("ada")
+    assert current.healthy
+    assert not current.failed
+    assert current.url == "https://ada.clawdet.com"
 
 
 def test_the_time_is_that_from_the_first_change_of_the_customer() -> None:
     heard = Heard()(*flat(whole("ada"), whole("bob")))
-    assert heard.course("ada").seconds == heard.course("bob").seconds
-    assert heard.course("bob").began > heard.course("ada").began
+    assert heard.current("ada").seconds == heard.current("bob").seconds
+    assert heard.current("bob").began > heard.current("ada").began
 
 
 def test_what_is_under_way_is_said() -> None:
     heard = Heard()(component("ada"), starts("ada", SERVER, "ada-server"))
-    assert heard.course("ada").doing == "server"
+    assert heard.current("ada").doing == "server"
     heard(starts("ada", RECORD, "ada-dns-a"), ends("ada", SERVER, "ada-server"))
-    assert heard.course("ada").doing == "DNS", "the record is still being made"
+    assert heard.current("ada").doing == "DNS", "the record is still being made"
+    assert heard.current("ada").ended is None
     heard(ends("ada", RECORD, "ada-dns-a"), starts("ada", DEPLOYMENT, "ada-deployment", op="update"))
-    assert heard.course("ada").doing == "deploying"
-    assert heard.course("ada").ended is None
+    assert heard.current("ada").doing == "deploying"
+    assert heard.current("ada").ended is None
 
 
 def test_who_stays_the_same_is_not_told_of() -> None:
     heard = Heard()(*whole("ada", op="same"))
     assert heard.told == []
-    assert heard.progress.courses == {}
+    assert heard.progress.by_owner == {}
 
 
 def test_customers_whose_ids_begin_alike_are_told_apart() -> None:
     heard = Heard()(*flat(whole("bob-2"), failed("bob", "error: no")))
-    assert heard.course("bob-2").healthy
-    assert not heard.course("bob-2").failed
-    assert heard.course("bob").error == "no"
+    assert heard.current("bob-2").healthy
+    assert not heard.current("bob-2").failed
+    assert heard.current("bob").error == "no"
 
 
 def test_a_customer_who_goes_is_known_before_the_engine_says_whose_the_parts_are() -> None:
     heard = Heard()(*removed("ada"))
-    assert heard.course("ada").removed
+    assert heard.current("ada").removed
     assert [(who, step) for _, who, step in heard.told] == [("ada", "removed")]
 
 
@@ -88,15 +89,15 @@ def test_of_a_failed_command_the_reason_is_one_sentence_without_the_name() -> No
     quoted = "error: Process exited with status 1: running \"# customer: ada\nexec python3 -c '…'\":\n"
     said = f"{quoted}customer ada: probe restarts failed: gateway does not stay up; last answer: none\n"
     heard = Heard()(*failed("ada", said))
-    assert heard.course("ada").error == "probe restarts failed: gateway does not stay up; last answer: none"
-    assert heard.course("ada").on_server
-    assert heard.course("ada").ended is not None
-    assert [step for _, _, step in heard.told] == [f"failed: {heard.course('ada').error}"]
+    assert heard.current("ada").error == "probe restarts failed: gateway does not stay up; last answer: none"
+    assert heard.current("ada").on_server
+    assert heard.current("ada").ended is not None
+    assert [step for _, _, step in heard.told] == [f"failed: {heard.current('ada').error}"]
 
 
 def test_the_first_error_is_the_reason() -> None:
     heard = Heard()(*flat(failed("ada", "error: sold out"), failed("ada", "error: something after it")))
-    assert heard.course("ada").error == "sold out"
+    assert heard.current("ada").error == "sold out"
     assert len(heard.told) == 1
 
 
@@ -108,8 +109,8 @@ def test_a_health_check_that_fails_is_not_the_servers_failure() -> None:
             "ada", HEALTH_CHECK, "ada-health", "error: exit status 1: running 'x'\ncustomer ada: probe tcp failed\n"
         ),
     )
-    assert heard.course("ada").error == "probe tcp failed"
-    assert not heard.course("ada").on_server
+    assert heard.current("ada").error == "probe tcp failed"
+    assert not heard.current("ada").on_server
 
 
 def test_errors_that_are_nobodys_are_kept_apart_and_hide_what_looks_like_a_secret() -> None:
@@ -122,7 +123,7 @@ def test_errors_that_are_nobodys_are_kept_apart_and_hide_what_looks_like_a_secre
         {"preludeEvent": {"config": {}}},
     )
     assert list(heard.progress.errors) == ["[secret] is wrong", "ports: 8080 is open"]
-    assert heard.progress.courses == {}
+    assert heard.progress.by_owner == {}
 
 
 def test_providers_and_components_take_no_part() -> None:
@@ -132,4 +133,4 @@ def test_providers_and_components_take_no_part() -> None:
         component("ada"),
         component("ada", kind="resOutputsEvent"),
     )
-    assert heard.progress.courses == {}
+    assert heard.progress.by_owner == {}
