@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -94,7 +95,9 @@ def run_followed(stack: str, arguments: Sequence[str], report: Report, events: P
     """Run the update out of sight and show how far it is.  Ends the command where there is no engine."""
     text = ROOT / ".clawdet" / "updates" / f"{stack.replace('/', '_')}.log"
     argv = ["pulumi", "up", "--stack", stack, "--yes", "--skip-preview", *_QUIETLY, *arguments]
-    view = View(stack, report, live=sys.stdout.isatty() and engine_options.NON_INTERACTIVE not in arguments)
+    # Where a table cannot be drawn in place, each step is a line.
+    live = sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and engine_options.NON_INTERACTIVE not in arguments
+    view = View(stack, report, live=live)
     try:
         with _log(events) as log, view.shown() as progress:
             code = follow(argv, cwd=ROOT, log=log, text=text, on_event=progress, on_interrupt=view.interrupted)
