@@ -75,6 +75,7 @@ class Progress:
         self._begun = clock()
         self._owners = Owners()
         self._under_way: dict[str, str] = {}
+        self._urls: dict[Owner, str] = {}
         self.by_owner: dict[Owner, OwnerProgress] = {}
         """By owner, in the order in which they began."""
         self.errors: dict[str, None] = {}
@@ -137,8 +138,11 @@ class Progress:
             current = self._progress_of(metadata["urn"])
             current.removed, current.ended = True, self.seconds
             self._tell(current, "removed")
-        elif owner in self.by_owner:
-            self.by_owner[owner].url = str((_state(metadata).get("outputs") or {}).get("url") or "")
+        elif url := (_state(metadata).get("outputs") or {}).get("url"):
+            # It may be known long before the first change.
+            self._urls[owner] = str(url)
+            if owner in self.by_owner:
+                self.by_owner[owner].url = str(url)
 
     def _fails(self, metadata: Mapping[str, Any]) -> None:
         self._learn(metadata)
@@ -165,7 +169,10 @@ class Progress:
 
     def _progress_of(self, urn: str) -> OwnerProgress:
         owner = self._owners.of(urn)
-        return self.by_owner.setdefault(owner, OwnerProgress(owner, self.seconds))
+        known = self.by_owner.get(owner)
+        if known is None:
+            known = self.by_owner[owner] = OwnerProgress(owner, self.seconds, url=self._urls.get(owner, ""))
+        return known
 
     def _finish(self, current: OwnerProgress, urn: str) -> None:
         """Note that a resource is done, well or not; the engine may be at others of the same owner."""

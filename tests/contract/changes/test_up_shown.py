@@ -39,3 +39,25 @@ def up(fleet: Fleet, failing: dict[str, str] | None = None, *arguments: str) -> 
             env={**fleet.stack.env, **idle},
             answers={"[y/N]:": "y"},
         )
+
+
+def test_an_update_at_a_terminal_looks_as_the_documentation_says(fleet: Fleet) -> None:
+    fleet.want([*BASELINE, GRACE])
+    seen = up(fleet)
+    assert seen.code == 0, seen.screen
+    assert form(seen.screen.splitlines(), fleet.stack.name) == form(transcript(1), "local")
+    assert "clawdet:index:" not in seen.written, "the engine's own text is hidden"
+    assert "deploying" in seen.written or "health check" in seen.written, "what is under way was shown"
+
+
+def test_a_failure_is_one_sentence_beside_who_is_well_and_the_status_has_it(fleet: Fleet) -> None:
+    fleet.want([*BASELINE, GRACE])
+    said = "customer user123: probe restarts failed: gateway does not stay up; last answer: none"
+    fleet.want([ALICE, {**USER123, "tokenVersion": 2}, {**ACME, "tokenVersion": 2}])
+    with idle_commands(failing={"user123-deployment": said}) as idle:
+        fleet.stack.extra_env |= idle
+        failed = fleet.stack.run("clawdet", "up", "-s", fleet.stack.name, "--yes")
+        status = fleet.stack.run("clawdet", "status", "user123", "-s", fleet.stack.name)
+    for name in idle:
+        del fleet.stack.extra_env[name]
+    assert failed.code not in (0, 2, 5), failed.output

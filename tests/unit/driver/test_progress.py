@@ -49,6 +49,16 @@ def test_each_step_of_a_new_customer_is_told_when_it_is_done() -> None:
     assert current.url == "https://ada.clawdet.com"
 
 
+def test_the_address_is_known_also_where_the_engine_says_it_before_the_first_change() -> None:
+    heard = Heard()(
+        component("ada", op="same"),
+        component("ada", op="same", kind="resOutputsEvent", url="https://ada.clawdet.com"),
+        starts("ada", DEPLOYMENT, "ada-deployment", op="update"),
+        ends("ada", DEPLOYMENT, "ada-deployment", op="update"),
+    )
+    assert heard.current("ada").url == "https://ada.clawdet.com"
+
+
 def test_the_time_is_that_from_the_first_change_of_the_customer() -> None:
     heard = Heard()(*flat(whole("ada"), whole("bob")))
     assert heard.current("ada").seconds == heard.current("bob").seconds
