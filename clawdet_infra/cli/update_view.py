@@ -74,11 +74,8 @@ class View:
         if ended_well:
             echo(f"{self._stack} is up to date after {seconds:.0f} s: {_changed(progress)}.")
         else:
-            echo(
-                f"error: the update of {self._stack} failed after {seconds:.0f} s. What it had made stays. "
-                f"The engine's own text: {_seen_from_here(text)}",
-                err=True,
-            )
+            echo(f"error: the update of {self._stack} failed after {seconds:.0f} s; what it had made stays", err=True)
+            echo(f"Pulumi's own text: {_seen_from_here(text)}", err=True)
 
     def _list(self, found: Sequence[Outcome]) -> None:
         good, bad = [one for one in found if not one.failed], [one for one in found if one.failed]

@@ -6,58 +6,58 @@ import re
 
 import pytest
 
-from tests.contract.changes.conftest import GROUP, Fleet
+from tests.contract.changes.conftest import ACME, ALICE, GROUP, USER123, Fleet
 from tests.support.idle_commands import idle_commands
-from tests.support.stack import ROOT, customer
-from tests.support.terminal import Seen, at_a_terminal
+from tests.support.stack import Result, customer
+from tests.support.terminal import at_a_terminal
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(400), GROUP]
 
-PAGE = ROOT / "docs" / "how-to" / "update.md"
 GRACE = customer("grace", "pro")
+SAID = "customer user123: probe restarts failed: gateway does not stay up; last answer: none"
 
 
-def transcript(number: int) -> list[str]:
-    """The lines of a transcript in the documentation, without the command."""
-    block = re.findall(r"```\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)[number]
-    return [line.rstrip() for line in block.splitlines() if not line.startswith("$ ")]
+def lasting(text: str) -> str:
+    """Return a text without what differs from run to run."""
+    return re.sub(r" *\b\d+(?:\.\d)? s\b", " N s", text)
 
 
-def form(lines: list[str], stack: str) -> list[str]:
-    """Return lines without what differs from run to run: times, digests, the stack's name and the room for it."""
-    text = "\n".join(lines).replace(f"Update {stack}?", "Update STACK?")
-    text = re.sub(rf"\b{stack}\b", "STACK", text)
-    text = re.sub(r"\b\d+ s\b", "N s", text)
-    return [re.sub(r"  +", "  ", line.rstrip()) for line in text.splitlines()]
+def status(fleet: Fleet, identity: str) -> Result:
+    return fleet.stack.run("clawdet", "status", identity, "-s", fleet.stack.name)
 
 
-def up(fleet: Fleet, failing: dict[str, str] | None = None, *arguments: str) -> Seen:
-    with idle_commands(failing=failing) as idle:
-        return at_a_terminal(
-            ["clawdet", "up", "-s", fleet.stack.name, *arguments],
+def test_a_failure_is_one_sentence_at_a_terminal_and_in_the_status_until_an_update_succeeds(fleet: Fleet) -> None:
+    fleet.want([ALICE, {**USER123, "tokenVersion": 2}, ACME, GRACE])
+    with idle_commands(failing={"user123-deployment": SAID}) as idle:
+        seen = at_a_terminal(
+            ["clawdet", "up", "-s", fleet.stack.name],
             cwd=fleet.stack.folder,
             env={**fleet.stack.env, **idle},
             answers={"[y/N]:": "y"},
         )
+    assert seen.code not in (0, 2, 5), seen.screen
+    lines = lasting(seen.screen).splitlines()
+    asked = lines.index("Update test? [y/N]: y")
+    assert any(line.startswith("grace") and "new" in line for line in lines[:asked]), "the report stands above"
+    assert lines[asked + 1 :] == [
+        "grace    new, healthy after N s  https://grace.clawdet.test",
+        "user123  failed: probe restarts failed: gateway does not stay up; last answer:",
+        "         none",
+        "         what it printed: clawdet logs --failed user123",
+        "error: the update of test failed after N s; what it had made stays",
+        "Pulumi's own text: .clawdet/updates/test.log",
+    ]
+    assert "Process exited with status" in (fleet.stack.folder / ".clawdet/updates/test.log").read_text()
+    failed = status(fleet, "user123")
+    assert failed.code == 4, failed.output
+    assert re.search(r"^phase +failed$", failed.output, re.MULTILINE)
+    assert re.search(rf"^error +{re.escape(SAID.partition(': ')[2])}$", failed.output, re.MULTILINE)
+    assert status(fleet, "alice").code == 0
 
-
-def test_an_update_at_a_terminal_looks_as_the_documentation_says(fleet: Fleet) -> None:
-    fleet.want([*BASELINE, GRACE])
-    seen = up(fleet)
-    assert seen.code == 0, seen.screen
-    assert form(seen.screen.splitlines(), fleet.stack.name) == form(transcript(1), "local")
-    assert "clawdet:index:" not in seen.written, "the engine's own text is hidden"
-    assert "deploying" in seen.written or "health check" in seen.written, "what is under way was shown"
-
-
-def test_a_failure_is_one_sentence_beside_who_is_well_and_the_status_has_it(fleet: Fleet) -> None:
-    fleet.want([*BASELINE, GRACE])
-    said = "customer user123: probe restarts failed: gateway does not stay up; last answer: none"
-    fleet.want([ALICE, {**USER123, "tokenVersion": 2}, {**ACME, "tokenVersion": 2}])
-    with idle_commands(failing={"user123-deployment": said}) as idle:
-        fleet.stack.extra_env |= idle
-        failed = fleet.stack.run("clawdet", "up", "-s", fleet.stack.name, "--yes")
-        status = fleet.stack.run("clawdet", "status", "user123", "-s", fleet.stack.name)
-    for name in idle:
-        del fleet.stack.extra_env[name]
-    assert failed.code not in (0, 2, 5), failed.output
+    done = fleet.up()
+    assert done.code == 0, done.output
+    shown = lasting(done.output)
+    assert " N s  user123  deployment\n N s  user123  healthy\n" in shown
+    assert "\nuser123  changed, healthy after N s  https://user123.clawdet.test\n" in shown
+    assert shown.endswith("test is up to date after N s: 1 customer changed.\n")
+    assert status(fleet, "user123").code == 0

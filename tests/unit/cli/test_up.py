@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from clawdet_infra.automation import mirroring
 from clawdet_infra.changes import previewing
 from clawdet_infra.changes.checkout import CheckoutSource
 from clawdet_infra.cli import engine_options, engine_update, project, recover, servers, token
@@ -29,6 +30,22 @@ QUIET = [
     *("pulumi", "up", "--stack", "prod", "--yes", "--skip-preview", "--non-interactive", "--color", "never"),
     *("--suppress-outputs", "--suppress-progress"),
 ]
+
+
+STACK_FILE = """\
+config:
+  clawdet:domain: clawdet.com
+  clawdet:acmeEmail: ops@clawdet.com
+  clawdet:ssh: {sources: [203.0.113.0/24]}
+  clawdet:release:
+    gateway: ghcr.io/openclaw/openclaw:2026.9.6
+    proxy: docker.io/library/caddy:2.11.9
+    browser: docker.io/chromedp/headless-shell:156.0.8078.79
+  clawdet:customers:
+    - {id: ada, plan: pro, anthropicApiKey: {secure: v1:AAAA:AAAA}}
+    - {id: bob, plan: pro, subdomain: robert, anthropicApiKey: {secure: v1:AAAA:AAAA}}
+    - {id: zoe, plan: pro, anthropicApiKey: {secure: v1:AAAA:AAAA}}
+"""
 
 
 class Started:
@@ -257,7 +274,13 @@ def test_whoever_has_said_yes_waits_for_one_preview_of_the_engines_alone(started
     assert started.shown == [["pulumi", "up", "--stack", "prod", "--skip-preview", "--diff", "--yes"]]
 
 
-def test_an_update_ends_with_what_became_of_each(started: Started) -> None:
+def test_an_update_ends_with_what_became_of_each_and_keeps_who_failed(
+    started: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(mirroring, "note_update", lambda _, *told: noted.append(told))
+    file = tmp_path / "Pulumi.prod.yaml"
+    file.write_text(STACK_FILE)
     started.code = 255
     started.events = [*engine_events.whole("ada"), *engine_events.failed("bob", "error: it went wrong")]
     done = CliRunner().invoke(app, ["up", "-s", "prod", "--yes"])
@@ -272,7 +295,11 @@ def test_an_update_ends_with_what_became_of_each(started: Started) -> None:
         "bob  failed: it went wrong",
         "bob  what it printed: clawdet logs --failed bob",
     ]
-    assert done.stderr.startswith("error: the update of prod failed after 0 s. What it had made stays. The engine's")
+    [failed, where] = done.stderr.splitlines()
+    assert failed == "error: the update of prod failed after 0 s; what it had made stays"
+    assert where.startswith("Pulumi's own text: ")
+    bob = {"error": "it went wrong", "plan": "pro", "subdomain": "robert"}
+    assert noted == [("prod", tmp_path, {"bob": bob}, {"zoe"})], "of zoe nothing new is known"
 
 
 def test_what_failed_before_there_was_any_event_is_said(started: Started) -> None:
