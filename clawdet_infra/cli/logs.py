@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clawdet_infra.cli.instances import Ids, Json, Service, Stacks, check_service, fail, find, run
+from clawdet_infra.cli.instances import Ids, Json, Service, Stacks, check_service, fail, find, run, short_image
 from clawdet_infra.cli.output import echo
 from clawdet_infra.cli.project import Exit
 from clawdet_infra.readiness import json_object
@@ -115,12 +115,9 @@ class _FailedAttempt:
             echo(f"error: {instance.server.name} has kept no failed update of {instance.id}", err=True)
             return Exit.ERROR
         about = json_object(answer.output)
-        redact = _redactor(instance)
-        echo(
-            f"{instance.id}: release {about.get('release')} ({about.get('image')}) failed at {about.get('at')}: "
-            f"{redact(str(about.get('error')))}",
-            err=True,
-        )
+        release = f"release {about.get('release')} ({short_image(str(about.get('image')))})"
+        why = _redactor(instance)(str(about.get("error")))
+        echo(f"{instance.id}: {release} failed at {about.get('at')}: {why}", err=True)
         kept = about.get("services") or []
         if self._service not in kept:
             echo(f"error: no log of the {self._service} was kept; kept are: {', '.join(kept) or 'none'}", err=True)

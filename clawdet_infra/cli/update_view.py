@@ -105,7 +105,8 @@ class View:
         waiting = len({*self._expected, *(one.owner for one in owners)}) - len(owners)
         told = f"{self._stack}: {self.progress.seconds:.0f} s, {done} done, {len(owners) - done} under way"
         frame = Table.grid()
-        frame.add_row(table)
+        if owners:
+            frame.add_row(table)
         frame.add_row(Text(f"{told}{f', {waiting} waiting' if waiting else ''}", style="dim"))
         if self._note:
             frame.add_row(Text(self._note, style="yellow"))

@@ -19,7 +19,8 @@ SAID = "customer user123: probe restarts failed: gateway does not stay up; last 
 
 def lasting(text: str) -> str:
     """Return a text without what differs from run to run."""
-    return re.sub(r" *\b\d+(?:\.\d)? s\b", " N s", text)
+    # What is typed at once may stand before the space that comes after the question.
+    return re.sub(r" *\b\d+(?:\.\d)? s\b", " N s", text.replace("[y/N]:y", "[y/N]: y"))
 
 
 def status(fleet: Fleet, identity: str) -> Result:

@@ -11,11 +11,13 @@ from rich.console import Console
 from clawdet_infra.changes.report import Report, StackReport, Subject
 from clawdet_infra.cli import update_view
 from clawdet_infra.cli.update_view import View
-from tests.unit.driver.engine_events import failed, whole
+from clawdet_infra.driver.progress import DEPLOYMENT
+from tests.unit.driver.engine_events import component, ends, failed, starts, whole
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "how-to" / "update.md"
 QUESTION = "Update local? [y/N]: y"
 HEALTHY = re.compile(r"(?P<id>\S+) +(?:(?P<verdict>new|changed), )?healthy after (?P<seconds>\d+) s  https://\S+")
+STOPPED = re.compile(r"(?P<id>\S+) +not finished; the last step was: deployment")
 FAILED = re.compile(r"(?P<id>\S+) +failed: (?P<why>.+)")
 HINT = re.compile(r" +what it printed: clawdet logs --failed (?P<id>\S+)")
 ENDED = re.compile(r"local is up to date after (?P<seconds>\d+) s: \d+ customers? changed\.")
@@ -23,8 +25,9 @@ NOT_ENDED = re.compile(r"error: the update of local failed after (?P<seconds>\d+
 
 
 def transcripts() -> list[list[str]]:
-    blocks = re.findall(r"^```\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-    return [block.splitlines() for block in blocks]
+    # Every second part is in a block, whose first line names its language.
+    blocks = PAGE.read_text(encoding="utf-8").split("```")[1::2]
+    return [block.splitlines()[1:] for block in blocks]
 
 
 def under_the_question(lines: list[str]) -> list[str]:
@@ -38,47 +41,56 @@ def test_there_is_one_that_goes_well_and_one_that_fails() -> None:
     assert [any(FAILED.match(line) for line in lines) for lines in ASKED] == [False, True]
 
 
-def parsed(lines: list[str]) -> tuple[list[tuple[str, str, int]], dict[str, str], int]:
-    """Who is healthy, with verdict and seconds; who failed and why; and how long it took."""
-    healthy, why, seconds, current = [], {}, -1, ""
+def parsed(lines: list[str]) -> tuple[list[tuple[str, str, str]], int]:
+    """What became of each, as (what, id, the rest), and after how many seconds the update ended."""
+    found: list[tuple[str, str, str]] = []
+    seconds = -1
     for line in lines:
-        if found := HEALTHY.fullmatch(line):
-            healthy.append((found["id"], found["verdict"], int(found["seconds"])))
-        elif found := FAILED.fullmatch(line):
-            current = found["id"]
-            why[current] = found["why"]
-        elif found := ENDED.fullmatch(line) or NOT_ENDED.fullmatch(line):
-            seconds, current = int(found["seconds"]), ""
-        elif current and not HINT.fullmatch(line):
-            why[current] += f" {line.strip()}"
-    return healthy, why, seconds
+        if match := HEALTHY.fullmatch(line):
+            found.append((match["verdict"], match["id"], match["seconds"]))
+        elif match := STOPPED.fullmatch(line):
+            found.append(("stopped", match["id"], ""))
+        elif match := FAILED.fullmatch(line):
+            found.append(("failed", match["id"], match["why"]))
+        elif match := ENDED.fullmatch(line) or NOT_ENDED.fullmatch(line):
+            seconds = int(match["seconds"])
+        elif line.startswith(" ") and not HINT.fullmatch(line):
+            what, identity, why = found.pop()
+            found.append((what, identity, f"{why} {line.strip()}"))
+    return found, seconds
 
 
 @pytest.mark.parametrize("lines", [under_the_question(lines) for lines in ASKED], ids=["well", "failing"])
 def test_a_transcript_ends_as_an_update_does(
     lines: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    healthy, why, seconds = parsed(lines)
-    subjects = [Subject(kind="customer", id=one, verdict=verdict) for one, verdict, _ in healthy]  # type: ignore[arg-type]
-    subjects += [Subject(kind="customer", id=one, verdict="changed") for one in why]
+    found, seconds = parsed(lines)
+    subjects = [
+        Subject(kind="customer", id=one, verdict="new" if what == "new" else "changed") for what, one, _ in found
+    ]
     report = Report(stacks=(StackReport(stack="local", state="changed", subjects=tuple(subjects)),))
     terminal = Console(force_terminal=True, width=80, height=30, color_system=None)
     monkeypatch.setattr(update_view, "Console", lambda: terminal)
+    monkeypatch.chdir(tmp_path)
     view = View("local", report, live=True)
     now = 0.0
     monkeypatch.setattr(view.progress, "_clock", lambda: view.progress._begun + now)
-    for identity, _, took in healthy:
-        events = list(whole(identity))
-        for event in events:
-            if event is events[-1]:
-                event["resOutputsEvent"]["metadata"]["new"]["outputs"]["url"] = f"https://{identity}.clawdet.test"
-            now = took if event in events[-2:] else 0
+    for what, identity, rest in found:
+        if what == "failed":
+            events = list(failed(identity, f"error: exit status 1\n{rest}"))
+        elif what == "stopped":
+            events = [step(identity, DEPLOYMENT, f"{identity}-deployment") for step in (starts, ends)]
+        else:
+            url = f"https://{identity}.clawdet.test"
+            events = [*list(whole(identity))[:-1], component(identity, kind="resOutputsEvent", url=url)]
+        for event in events[:-2]:
             view.progress(event)
-    for identity, told in why.items():
-        for event in failed(identity, f"error: exit status 1\n{told}"):
+        now = float(rest) if rest.isdigit() else 0.0
+        for event in events[-2:]:
             view.progress(event)
-    monkeypatch.chdir(tmp_path)
-    view.show_outcome(tmp_path / ".clawdet" / "updates" / "local.log", ended_well=not why, seconds=seconds)
+        now = 0.0
+    view.show_outcome(
+        tmp_path / ".clawdet" / "updates" / "local.log", ended_well=ENDED.match(lines[-1]) is not None, seconds=seconds
+    )
     printed = capsys.readouterr()
-    again = [line.rstrip() for line in (printed.out + printed.err).splitlines()]
-    assert again == lines
+    assert [line.rstrip() for line in (printed.out + printed.err).splitlines()] == lines
