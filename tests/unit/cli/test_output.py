@@ -93,5 +93,5 @@ def test_nothing_is_printed_for_people_past_this_place() -> None:
         # JSON, and words of our own.
         ("logs.py", "json.dumps(found)"),
         ("project.py", "json.dumps(value, indent=2, default=str)"),
-        ("project.py", "_not_found(argv[0])"),
+        ("project.py", "not_found(argv[0])"),
     }
