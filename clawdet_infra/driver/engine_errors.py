@@ -8,6 +8,8 @@ LONGEST = 500
 
 # What the engine says besides, when something else has failed.
 _NOISE = ("update failed", "resource registration failed", "preview failed")
+# What was cut off because something else has failed, as Go words it.
+_CUT_OFF = "context canceled"
 # A failed command is quoted whole before what it printed.
 _STATUS = re.compile(r"Process exited with status|exit status")
 # What the engine, its plugins and the libraries of those put around a provider's own message.
@@ -20,12 +22,12 @@ _AROUND = re.compile(
 
 
 def reason(message: str) -> str:
-    """Return the sentence of an error message that says why; "" where it only says that something failed.
+    """Return the sentence of an error message that says why; "" where it only says that something else failed.
 
     Of a command that failed, it is the last line that the command printed.
     """
     lines = (line.strip().removeprefix("error:").strip() for line in message.splitlines())
-    told = [line for line in lines if line and not line.startswith(_NOISE)]
+    told = [line for line in lines if line and not line.startswith(_NOISE) and not line.endswith(_CUT_OFF)]
     if any(_STATUS.search(line) for line in told):
         return told[-1]
     return _AROUND.sub("", " ".join(told))[:LONGEST].strip()

@@ -62,6 +62,8 @@ def at_a_terminal(
                     break
                 written += chunk
                 for question in [one for one in open_questions if one.encode() in written]:
+                    # As a person does, after the whole of the question is there.
+                    time.sleep(0.3)
                     os.write(ours, f"{open_questions.pop(question)}\n".encode())
             elif process.poll() is not None:
                 break

@@ -26,6 +26,7 @@ from clawdet_infra.driver.engine_errors import last_error, reason
             "sold out (resource_unavailable)",
         ),
         ("error: update failed", ""),
+        ("error: failed to run remediation: context canceled", ""),
         ("error: resource registration failed\n", ""),
         ("", ""),
     ],
