@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
 from clawdet_infra.automation.exported import CUSTOMER
+from clawdet_infra.driver.engine_errors import reason
 from clawdet_infra.driver.stages import Passed, Stage, Stages, Watch
 from clawdet_infra.layout import CustomerLayout
 
@@ -16,9 +16,6 @@ _ENDS: Mapping[str, Stage] = {
     "-health": "healthy",
 }
 _DONE = ("create", "update", "same", "replace", "create-replacement", "refresh")
-_NOISE = ("update failed", "resource registration failed")
-"""What the engine says besides, when something else has failed."""
-_STATUS = re.compile(r"Process exited with status|exit status")
 
 
 class Follower:
@@ -72,8 +69,8 @@ class Follower:
         found = event.diagnostic_event
         if found is not None and found.severity == "error" and found.message.strip():
             owner = self._owners.get(found.urn or "", "")
-            for line in _telling(found.message):
-                (self._errors.setdefault(owner, []) if owner else self.general).append(line)
+            if why := reason(found.message):
+                (self._errors.setdefault(owner, []) if owner else self.general).append(why)
 
     def end(self) -> None:
         """Look no more from outside."""
@@ -128,12 +125,3 @@ def _custom(metadata: Any) -> bool:
     """Components are told when they are registered, long before what is in them is there."""
     state = metadata.new or metadata.old
     return bool(getattr(state, "custom", False))
-
-
-def _telling(error: str) -> list[str]:
-    """Return what an error message says without the words around it: for a command, what the command printed last."""
-    lines = (line.strip().removeprefix("error:").strip() for line in error.splitlines())
-    plain = [line for line in lines if line and not line.startswith(_NOISE)]
-    if any(_STATUS.search(line) for line in plain):
-        return plain[-1:]
-    return [" ".join(plain)[:500]] if plain else []

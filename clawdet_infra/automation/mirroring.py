@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from clawdet_infra.automation.base import Base
 from clawdet_infra.automation.errors import SetupError
-from clawdet_infra.inventory import InventoryError, outputs_of
+from clawdet_infra.inventory import InventoryError, last_update_succeeded, outputs_of
 from clawdet_infra.inventory.versions import versions
-from clawdet_infra.registry import Registry, cell_number
+from clawdet_infra.registry import Phase, Registry, cell_number
 
 # Each engine is a process that decrypts with a key made by a million rounds: more at once are not faster.
 _MOST_ENGINES = 4
@@ -21,11 +21,40 @@ def refresh(registry: Registry, base: str, root: Path) -> list[str]:
     """Read those stacks again that have changed since they were read last; return the clashes between stacks."""
     found = {stack: str(version) for stack, version in _stacks(base, root).items()}
     known = {one.stack: one.seen for one in registry.cells(base)}
-    changed = [stack for stack, version in found.items() if known.get(stack) != version]
+    # Where an update has done since all that it should, by whatever command, nobody's has failed any more.
+    over = base in found and bool(_failed(registry, base)) and _succeeded(base, root)
+    changed = [stack for stack, version in found.items() if known.get(stack) != version or (over and stack == base)]
     clashes: list[str] = []
     for stack, outputs in _outputs(changed, root).items():
-        clashes += registry.mirror(base, stack, found[stack], facts_of(outputs))
+        clashes += registry.mirror(base, stack, found[stack], facts_of(outputs), {} if over else None)
     return clashes
+
+
+def note_update(
+    registry: Registry, base: str, root: Path, failed: Mapping[str, Mapping[str, str]], untouched: Collection[str]
+) -> list[str]:
+    """Keep whose update of a base stack has failed: `error`, `plan` and `subdomain` by id; return the clashes.
+
+    `untouched` are the customers of the stack's file whom the update did not change: who of them had failed before
+    still has.
+    """
+    kept = {name: one for name, one in _failed(registry, base).items() if name in untouched}
+    version = str(_stacks(base, root)[base])
+    outputs = _outputs([base], root)[base]
+    return registry.mirror(base, base, version, facts_of(outputs), {**kept, **failed})
+
+
+def _failed(registry: Registry, base: str) -> dict[str, dict[str, str]]:
+    """Return the customers of a base stack's file whose last update failed."""
+    rows = (one for one in registry.instances(base) if one.cell == base and one.phase == Phase.FAILED)
+    return {one.id: {"error": one.error, "plan": one.plan, "subdomain": one.subdomain} for one in rows}
+
+
+def _succeeded(stack: str, root: Path) -> bool:
+    try:
+        return last_update_succeeded(stack, root)
+    except InventoryError as error:
+        raise SetupError(f"{error}.") from None
 
 
 def rebuild(registry: Registry, base: Base, root: Path) -> list[str]:

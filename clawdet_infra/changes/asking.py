@@ -21,6 +21,8 @@ Step = Mapping[str, Any]
 _MANDATORY = ("mandatory", "remediate")
 _PROTECTED = re.compile(r'resource "?(urn:[^"]+?)"? (?:cannot be deleted|as it is currently marked for protection)')
 _MISCONFIGURED = "The configuration has "
+# What the engine says of the rest where something has failed, as Go words it.
+_CUT_OFF = "context canceled"
 
 
 class Previewed(Protocol):
@@ -150,7 +152,7 @@ class _Listener:
             text = text[text.index(_MISCONFIGURED) :]
             for line in text.splitlines()[1:]:
                 self._errors[line.strip().removeprefix("- ")] = None
-        elif text and not text.startswith("preview failed"):
+        elif text and not text.startswith("preview failed") and not text.endswith(_CUT_OFF):
             self._errors[_flat(text)] = None
 
 

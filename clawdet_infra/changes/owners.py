@@ -34,17 +34,21 @@ class Owner:
 
 
 class Owners:
-    """Finds the owners of what the steps of a preview are about."""
+    """Finds the owners of what the steps of a preview are about, or the events of an update."""
 
-    def __init__(self, steps: Iterable[Mapping[str, Any]]) -> None:
+    def __init__(self, steps: Iterable[Mapping[str, Any]] = ()) -> None:
         self._states: dict[str, Mapping[str, Any]] = {}
         self._parents: dict[str, str] = {}
         for step in steps:
-            self._states.setdefault(step["urn"], step.get("oldState") or step.get("newState") or {})
+            self.learn(step["urn"], step.get("oldState") or step.get("newState") or {})
             # A record that passes to another customer is that one's from then on.
             parents = [(step.get(which) or {}).get("parent") for which in ("newState", "oldState")]
             if parent := next(filter(None, parents), None):
                 self._parents.setdefault(step["urn"], parent)
+
+    def learn(self, urn: str, state: Mapping[str, Any]) -> None:
+        """Take in what is known of a resource; what was known of it before stays."""
+        self._states.setdefault(urn, state)
 
     def state(self, urn: str) -> Mapping[str, Any]:
         """Return what is known of a resource: as it was before, else as it is to become."""

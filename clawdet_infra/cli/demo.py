@@ -37,7 +37,7 @@ def up() -> None:
     _step("Stack", ["pulumi", "stack", "select", "--create", "--stack", STACK])
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "events.json"
-        code = updates.update(STACK, ["--yes", "--event-log", str(log)], env={"PULUMI_DEBUG_COMMANDS": "true"})
+        code = updates.update(STACK, ["--yes"], events=log)
         events = log.read_text(encoding="utf-8") if log.exists() else ""
     if code != Exit.OK:
         raise typer.Exit(code)

@@ -7,14 +7,15 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clawdet_infra.cli.instances import Ids, Json, Service, Stacks, check_service, fail, find, run
+from clawdet_infra.cli.instances import Ids, Json, Service, Stacks, check_service, fail, find, run, short_image
 from clawdet_infra.cli.output import echo
 from clawdet_infra.cli.project import Exit
+from clawdet_infra.readiness import json_object
 
 if TYPE_CHECKING:
     from asyncssh import SSHReader
@@ -32,6 +33,9 @@ def logs(
     service: Service = None,
     tail: Annotated[int | None, typer.Option("--tail", "-n", min=0, help="The last lines. Default: 100.")] = None,
     since: Annotated[str | None, typer.Option("--since", help="A time, or how long ago: 90s, 10m, 2h.")] = None,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="What the last update that failed on the server printed.")
+    ] = False,
     stacks: Stacks = None,
     json_output: Json = False,
 ) -> None:
@@ -39,22 +43,33 @@ def logs(
 
     A customer's own password and token do not show, should they stand in a log.  --json prints an object a line.
 
+    A container of an update that failed is removed or replaced at once; --failed prints what the server kept of it.
+
     Example: clawdet logs user123 -f --since 10m
     """
     from clawdet_infra.fleet.hosts import commands
 
     inventory, instances = find(customers, stacks)
     check_service(service, instances)
+    show = _Show(service or "gateway", named=len(instances) > 1, as_json=json_output)
+    if failed:
+        if follow or since:
+            fail("--failed prints what was kept: leave out --follow and --since", Exit.CONFIGURATION)
+        attempt = _FailedAttempt(service or "gateway", 100 if tail is None else tail, show)
+        raise typer.Exit(run(_on_all(inventory, instances, attempt.print)))
     lines = 100 if tail is None and since is None else tail
     try:
-        argvs = [
-            commands.logs(one.project, service or "gateway", follow=follow, tail=lines, since=since)
+        argvs = {
+            one.id: commands.logs(one.project, service or "gateway", follow=follow, tail=lines, since=since)
             for one in instances
-        ]
+        }
     except ValueError as error:
         fail(f"--since: {error}", Exit.CONFIGURATION)
-    show = _Show(service or "gateway", named=len(instances) > 1, as_json=json_output)
-    raise typer.Exit(run(_print_all(inventory, instances, argvs, show)))
+
+    async def print_log(host: Host, instance: Instance) -> int:
+        return await _print(host, instance, argvs[instance.id], show)
+
+    raise typer.Exit(run(_on_all(inventory, instances, print_log)))
 
 
 class _NobodyReadsOn(Exception):  # noqa: N818 -- not an error: `… | head` has seen enough
@@ -83,36 +98,69 @@ class _Show:
             raise _NobodyReadsOn from None
 
 
-async def _print_all(
-    inventory: Inventory, instances: Sequence[Instance], argvs: Sequence[Sequence[str]], show: _Show
+class _FailedAttempt:
+    """Prints what servers have kept of the last failed attempt to deploy an instance."""
+
+    def __init__(self, service: str, lines: int, show: _Show) -> None:
+        self._service = service
+        self._lines = lines
+        self._show = show
+
+    async def print(self, host: Host, instance: Instance) -> int:
+        """Print the attempt of one instance, and return the exit code."""
+        from clawdet_infra.fleet.hosts import commands
+
+        answer = await host.run(commands.failed_attempt(instance.directory))
+        if not answer.ok:
+            echo(f"error: {instance.server.name} has kept no failed update of {instance.id}", err=True)
+            return Exit.ERROR
+        about = json_object(answer.output)
+        release = f"release {about.get('release')} ({short_image(str(about.get('image')))})"
+        why = _redactor(instance)(str(about.get("error")))
+        echo(f"{instance.id}: {release} failed at {about.get('at')}: {why}", err=True)
+        kept = about.get("services") or []
+        if self._service not in kept:
+            echo(f"error: no log of the {self._service} was kept; kept are: {', '.join(kept) or 'none'}", err=True)
+            return Exit.ERROR
+        argv = commands.failed_log(instance.directory, self._service, tail=self._lines)
+        return await _print(host, instance, argv, self._show)
+
+
+async def _on_all(
+    inventory: Inventory, instances: Sequence[Instance], work: Callable[[Host, Instance], Awaitable[int]]
 ) -> int:
     from clawdet_infra.fleet.hosts import HostError, Hosts
 
-    async def one(hosts: Hosts, instance: Instance, argv: Sequence[str]) -> int:
+    async def one(hosts: Hosts, instance: Instance) -> int:
         try:
-            return await _print(await hosts.on(instance.server), instance, argv, show)
+            return await work(await hosts.on(instance.server), instance)
         except HostError as error:
             echo(f"error: {error}", err=True)
             return Exit.ERROR
 
     try:
         async with Hosts(inventory.login_keys) as hosts:
-            return max(await asyncio.gather(*(one(hosts, *pair) for pair in zip(instances, argvs, strict=True))))
+            return max(await asyncio.gather(*(one(hosts, instance) for instance in instances)))
     except _NobodyReadsOn:
         return 128 + signal.SIGPIPE
 
 
 async def _print(host: Host, instance: Instance, argv: Sequence[str], show: _Show) -> int:
     from clawdet_infra.fleet.hosts import exit_code
-    from clawdet_infra.redaction import Redactor
 
-    redact = Redactor([instance.password.get_secret_value(), instance.gateway_token.get_secret_value()])
+    redact = _redactor(instance)
     async with host.process(argv) as process:
         process.stdin.write_eof()
         streams = ((process.stdout, "stdout"), (process.stderr, "stderr"))
         await asyncio.gather(*(_lines(stream, name, instance.id, redact, show) for stream, name in streams))
         await process.wait_closed()
     return exit_code(process)
+
+
+def _redactor(instance: Instance) -> Redactor:
+    from clawdet_infra.redaction import Redactor
+
+    return Redactor([instance.password.get_secret_value(), instance.gateway_token.get_secret_value()])
 
 
 async def _lines(stream: SSHReader[bytes], name: str, instance: str, redact: Redactor, show: _Show) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import nullcontext
 from typing import Annotated
@@ -65,7 +64,9 @@ def rotate(
 
     Example: clawdet token rotate user123 --up
     """
-    if up and not (yes or _can_confirm()):
+    from clawdet_infra.cli import up as updates
+
+    if up and not (yes or updates.can_confirm()):
         fail(
             "nobody can confirm the update where no terminal is; say --yes too. Nothing was written",
             Exit.CONFIGURATION,
@@ -85,8 +86,6 @@ def rotate(
     echo(f"{customer}: tokenVersion is now {version} in {file}", err=json_output)
     code: int = Exit.OK
     if up:
-        from clawdet_infra.cli import up as updates
-
         # What the engine prints must not stand between the JSON.
         with on_stderr() if json_output else nullcontext():
             code = updates.update(name, ["--yes"] if yes else [])
@@ -95,9 +94,3 @@ def rotate(
     if json_output and code == Exit.OK:
         print_json({"customer": customer, "stack": name, "file": file, "tokenVersion": version, "updated": up})
     raise typer.Exit(code)
-
-
-def _can_confirm() -> bool:
-    """Return whether the engine can ask a person before an update, or was told by the environment not to."""
-    told = os.environ.get("PULUMI_SKIP_CONFIRMATIONS", "").lower() in ("1", "true")
-    return told or (sys.stdin.isatty() and sys.stdout.isatty())

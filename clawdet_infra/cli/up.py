@@ -1,20 +1,23 @@
-"""`clawdet up`: `pulumi up`, after what a killed update left behind was taken up, and not where data would be lost."""
+"""`clawdet up`: recover, report, ask, update; and not where data would be lost."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+import sys
+from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clawdet_infra.cli import project, recover, servers
+from clawdet_infra.cli import engine_options, recover, servers
 from clawdet_infra.cli.output import echo
 from clawdet_infra.cli.project import ROOT, Exit
 from clawdet_infra.cli.stack import Stack, choose_stack
 
 if TYPE_CHECKING:
+    from clawdet_infra.automation import StageEvent
     from clawdet_infra.changes.report import Report
 
 POLICY_PACK = Path(__file__).resolve().parents[2] / "policy" / "run"
@@ -25,15 +28,8 @@ CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
 WAIT_SECONDS = 1800.0
 """How long --wait waits by default: longer than the rollout of a large stack takes."""
 
-_YES = ("--yes", "-y")
-_SKIP = ("--skip-preview", "-f")
-_OF_UPDATES = (*_YES, *_SKIP, "--continue-on-error", "--expect-no-changes", "--json", "-j")
-"""What `pulumi up` takes and our preview must not."""
-_WITH_A_VALUE = ("--plan", "--event-log")
-"""The same, of those that the next argument belongs to."""
-
-_IN_PART = ("--target", "-t", "--exclude", "-x", "--config", "-c", "--plan")
-"""With these an update does not make all of what the stack's file says."""
+_OF_CELLS = (*engine_options.YES, *engine_options.SKIP_PREVIEW, engine_options.NON_INTERACTIVE)
+"""The arguments that the update of a cell takes."""
 
 
 def up(
@@ -54,18 +50,25 @@ def up(
     wait_timeout: Annotated[
         float, typer.Option("--wait-timeout", min=1, metavar="SECONDS", help="The longest that --wait waits.")
     ] = WAIT_SECONDS,
+    show_engine_output: Annotated[
+        bool, typer.Option("--show-engine-output", help="Show Pulumi's own preview, question, progress and outputs.")
+    ] = False,
 ) -> None:
-    """Recover from a killed update, then run `pulumi up` under the policies; further arguments are handed to it.
+    """Show what an update would do, ask, and do it; then say who changed, where each answers, and what failed.
 
-    Ends with 5, before anything is touched, where data would be lost that nobody has named.  An update that another
-    process runs is an error, unless --wait is given.
+    It first recovers from a killed update, and holds the update against the policies.  Ends with 5, before anything is
+    touched, where data would be lost that nobody has named.  An update that another process runs is an error, unless
+    --wait is given.  Without a terminal it needs --yes.  Further arguments are handed to `pulumi up`.
 
-    Example: clawdet up -s prod --diff
+    Example: clawdet up -s prod
     """
     stack = choose_stack(stack)
     waiting = recover.Wait(wait_timeout if wait else 0)
     named = allowed(allow_loss or [])
-    raise typer.Exit(update(stack, context.args, policies=not no_policy, named=named, waiting=waiting))
+    code = update(
+        stack, context.args, policies=not no_policy, named=named, waiting=waiting, engine_output=show_engine_output
+    )
+    raise typer.Exit(code)
 
 
 def update(
@@ -75,13 +78,14 @@ def update(
     policies: bool = True,
     named: Collection[str] | None = None,
     waiting: recover.Wait | None = None,
-    env: Mapping[str, str] | None = None,
+    engine_output: bool = False,
+    events: Path | None = None,
 ) -> int:
     """Update a stack as `clawdet up` does, and return the exit code: the one way in which commands update stacks.
 
-    `arguments` go to `pulumi up`, and `env` into its environment. `named` is what may lose data, by default what the
-    environment names. `waiting` waits for other updates of the stack, by default not at all. Raises typer.Exit where
-    recovery fails.
+    `arguments` go to `pulumi up`. `named` is what may lose data, by default what the environment names. `waiting` waits
+    for other updates of the stack, by default not at all. `engine_output` leaves the terminal to the engine; else its
+    events are in the file `events` afterwards. Raises typer.Exit where recovery fails.
     """
     named = allowed([]) if named is None else named
     waiting = waiting or recover.Wait()
@@ -91,8 +95,9 @@ def update(
     # Imported where it is needed: it takes time that no other command should wait for.
     from clawdet_infra.changes.checkout import CheckoutSource
     from clawdet_infra.changes.previewing import Wish, preview
+    from clawdet_infra.cli.engine_update import run_followed, run_shown
 
-    source = CheckoutSource(stack, ROOT, _for_preview(arguments))
+    source = CheckoutSource(stack, ROOT, engine_options.for_preview(arguments))
     if source.problems():  # Recovery changes the state, and must not do so for a configuration that is refused.
         report = preview([source], Wish())
         _show(report)
@@ -100,27 +105,40 @@ def update(
     recover.run(stack, waiting)
     servers.prepare(stack)
     held = ["--policy-pack", pack] if pack else []
-    # A person who has to confirm sees the engine's own preview; who has said yes need not wait for a second one.
-    skip = ["--skip-preview"] if not {*_SKIP}.intersection(arguments) and {*_YES}.intersection(arguments) else []
+    engine_output = engine_output or engine_options.asks_for_engine_text(arguments)
     while True:
         made_from = source.fingerprint(policies=policies)
-        report = preview([source], Wish(policy_pack=pack, named=named, full=True))
+        with _waiting_for(f"Previewing {stack}"):
+            report = preview([source], Wish(policy_pack=pack, named=named, full=True))
         _show(report)
         if (code := exit_code(report)) != Exit.OK:
             return code
+        if not engine_output and report.changes and not engine_options.is_confirmed(arguments):
+            if (code := _ask(f"Update {stack}?", arguments)) != Exit.OK:
+                return code
+            if CheckoutSource(stack, ROOT).fingerprint(policies=policies) != made_from:
+                echo("The stack's file, the program or an image has changed meanwhile. As it is now:", err=True)
+                source = CheckoutSource(stack, ROOT, engine_options.for_preview(arguments))
+                continue
         if waiting.waits and _is_updated_by_another(stack):
             # It has begun since, and may change what was previewed.
             recover.run(stack, waiting)
             continue
-        ended = project.run(["pulumi", "up", "--stack", stack, *held, *skip, *arguments], env=env)
+        done = (run_shown if engine_output else run_followed)(stack, [*held, *arguments], report, events)
         # An engine holds the lock for as long as it runs: where another has it right after, ours was refused.
-        if ended == Exit.OK or not _is_updated_by_another(stack):
-            break
-        if not waiting.waits:
-            echo(f"hint: another process updates {stack}. Wait for it: clawdet up -s {stack} --wait", err=True)
-            return ended
-        recover.run(stack, waiting)
-    if ended == Exit.OK and made_from is not None and not _in_part(arguments):
+        refused = done.code != Exit.OK and _is_updated_by_another(stack)
+        if refused and waiting.waits:
+            recover.run(stack, waiting)
+            continue
+        done.show()
+        break
+    ended = done.code
+    if refused:
+        echo(f"hint: another process updates {stack}. Wait for it: clawdet up -s {stack} --wait", err=True)
+        return ended
+    if ended != Exit.OK:
+        done.note_failures()
+    if ended == Exit.OK and made_from is not None and not engine_options.is_partial(arguments):
         _keep(stack, made_from, policies=policies)
     gone = servers.hint_at_gone(stack)
     if ended != Exit.OK:
@@ -150,7 +168,7 @@ def _update_cell(
     """Bring a cell to its base's present settings, and not where that would lose data that nobody has named."""
     from clawdet_infra.automation import AutomationError, LossError, Provisioner
 
-    if unknown := [one for one in arguments if one not in (*_YES, *_SKIP, "--non-interactive")]:
+    if unknown := [one for one in arguments if one not in _OF_CELLS]:
         echo(f"error: {cell} is a cell, whose update takes no {unknown[0]}", err=True)
         return Exit.CONFIGURATION
     if not policies:
@@ -164,19 +182,23 @@ def _update_cell(
     source = CellSource(cell, CheckoutSource(base, ROOT))
     # Who was deprovisioned is meant to go.
     wish = Wish(policy_pack=str(POLICY_PACK), named={*named, *source.going()}, full=True)
-    report = preview([source], wish)
+    with _waiting_for(f"Previewing {cell}"):
+        report = preview([source], wish)
     _show(report)
     if (code := exit_code(report)) != Exit.OK:
         return code
-    if not {*_YES}.intersection(arguments):
-        typer.confirm(f"Update {cell} to the settings of {base}?", abort=True)
+    confirmed = engine_options.is_confirmed(arguments)
+    if not confirmed and (code := _ask(f"Update {cell} to the settings of {base}?", arguments)) != Exit.OK:
+        return code
+    touched: set[str] = set()
+
+    def tell(event: StageEvent) -> None:
+        touched.add(event.customer)
+        echo(f"{event.seconds:6.1f} s  {event.customer}  {event.stage}")
+
     try:
         with Provisioner(base, root=ROOT) as fleet:
-            rows = fleet.update(
-                cell,
-                lambda event: echo(f"{event.seconds:6.1f} s  {event.customer} {event.stage}"),
-                allow_loss=named,
-            )
+            rows = fleet.update(cell, tell, allow_loss=named)
     except LossError as error:
         echo(f"error: {error}", err=True)
         return Exit.POLICY
@@ -184,9 +206,28 @@ def _update_cell(
         echo(f"error: {error}", err=True)
         return Exit.RESOURCE if error.action == "retry" else Exit.ERROR
     failed = [one for one in rows if one.phase == "failed"]
+    for one in rows:
+        if one.phase == "healthy" and one.id in touched:
+            echo(f"{one.id}  healthy after {one.deploy_seconds or 0:.0f} s  {one.url}")
     for one in failed:
         echo(f"error: customer {one.id}: {one.error}", err=True)
     return Exit.RESOURCE if failed else Exit.OK
+
+
+def can_confirm() -> bool:
+    """Return whether a person can be asked before an update, or need not be."""
+    return engine_options.is_confirmed(()) or (sys.stdin.isatty() and sys.stderr.isatty())
+
+
+def _ask(question: str, arguments: Sequence[str]) -> Exit:
+    """Ask for leave to update a stack, under the report of what that does."""
+    if engine_options.NON_INTERACTIVE in arguments or not can_confirm():
+        echo("error: nobody can confirm the update where no terminal is; say --yes. Nothing was changed", err=True)
+        return Exit.CONFIGURATION
+    if typer.confirm(question, err=True):
+        return Exit.OK
+    echo("Nothing was changed.", err=True)
+    return Exit.ERROR
 
 
 def allowed(named: Sequence[str]) -> Collection[str]:
@@ -202,6 +243,13 @@ def exit_code(report: Report) -> Exit:
     if report.failed:
         return Exit.ERROR
     return Exit.POLICY if report.refused else Exit.OK
+
+
+def _waiting_for(what: str) -> AbstractContextManager[object]:
+    """Show at a terminal, while it takes, what is waited for."""
+    from clawdet_infra.cli.console import Console
+
+    return Console(stderr=True).status(what)
 
 
 def _show(report: Report) -> None:
@@ -221,21 +269,3 @@ def _keep(stack: str, made_from: str, *, policies: bool) -> None:
         return
     if why := keep_mark(source, made_from, ROOT):
         echo(f"warning: the next preview will ask the engine, since this update could not be noted: {why}", err=True)
-
-
-def _for_preview(arguments: Sequence[str]) -> list[str]:
-    """Return those arguments of an update that decide what it does."""
-    kept: list[str] = []
-    left_out = False
-    for one in arguments:
-        if left_out:
-            left_out = False
-        elif one in _WITH_A_VALUE:
-            left_out = True
-        elif one.partition("=")[0] not in (*_OF_UPDATES, *_WITH_A_VALUE):
-            kept.append(one)
-    return kept
-
-
-def _in_part(arguments: Sequence[str]) -> bool:
-    return any(one.partition("=")[0] in _IN_PART for one in arguments)

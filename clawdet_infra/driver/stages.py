@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from clawdet_infra.driver.engine_errors import LONGEST, reason
 from clawdet_infra.redaction import Redactor
 
 Stage = Literal["queued", "server", "DNS", "SSH", "deployment", "TLS", "healthy", "probed", "removed"]
@@ -86,18 +87,8 @@ class Events:
     def why(self, secrets: list[str]) -> str:
         """Return in one sentence why the engine failed: its first error that is not about other errors."""
         redact = Redactor(secrets)
-        said = [line for text in self._errors for line in _telling(text)]
-        return redact.line(said[0], 500) if said else "the engine gave no reason"
-
-
-def _telling(error: str) -> list[str]:
-    """Return what an error message says without the words around it: for a command, what the command printed last."""
-    plain = [line.strip() for line in error.splitlines() if line.strip()]
-    # The engine says at the end of an update that it failed, and quotes a failed command before its output.
-    plain = [line for line in plain if line not in ("update failed", "resource registration failed")]
-    if any("Process exited with status" in line or "exit status" in line for line in plain):
-        return plain[-1:]
-    return [line.removeprefix("error:").strip() for line in plain[:1]]
+        said = next(filter(None, map(reason, self._errors)), "")
+        return redact.line(said, LONGEST) if said else "the engine gave no reason"
 
 
 class Watch:

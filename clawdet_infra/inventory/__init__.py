@@ -9,7 +9,7 @@ from clawdet_infra.inventory.cached import Cached
 from clawdet_infra.inventory.errors import InventoryError
 from clawdet_infra.inventory.listing import Entry, Listing, read_listing
 from clawdet_infra.inventory.loading import Loader, load
-from clawdet_infra.inventory.stacks import fleet_of, outputs_of
+from clawdet_infra.inventory.stacks import fleet_of, last_update_succeeded, outputs_of
 
 __all__ = [
     "Cached",
@@ -19,6 +19,7 @@ __all__ = [
     "Loader",
     "build",
     "fleet_of",
+    "last_update_succeeded",
     "load",
     "outputs_of",
     "read_listing",

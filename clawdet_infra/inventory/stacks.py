@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import subprocess
@@ -25,6 +26,9 @@ PROJECT = "clawdet"
 _CELL = re.compile(r"(?P<base>.+)-cell-[1-9][0-9]*")
 _TOKEN_KEY = "hcloud:token"  # noqa: S105 -- the key, not a token
 _TOKEN_VARIABLE = "HCLOUD_TOKEN"  # noqa: S105 -- the variable, not a token
+
+# Refreshes are in the history too.
+_UPDATES_READ = 20
 
 _engines: dict[str, PulumiCommand] = {}
 _finding = threading.Lock()
@@ -62,6 +66,19 @@ def outputs_of(stack: str, root: Path = ROOT) -> dict[str, Any]:
     """Return the outputs of a stack, secrets included; there are none before its first update."""
     with _asking(stack):
         return {name: output.value for name, output in workspace(root).stack_outputs(stack).items()}
+
+
+def last_update_succeeded(stack: str, root: Path = ROOT) -> bool:
+    """Return whether the last update of a stack did all that it should; False where the engine does not say."""
+    asked = ["stack", "history", "--stack", stack, "--json", "--page-size", str(_UPDATES_READ), "--page", "1"]
+    with _asking(stack):
+        known = workspace(root)
+        told = known.pulumi_command.run(asked, str(root), known.env_vars).stdout
+    try:
+        found = [one.get("result") for one in json.loads(told or "[]") if one.get("kind") == "update"]
+    except (ValueError, AttributeError, TypeError):
+        return False
+    return found[:1] == ["succeeded"]
 
 
 def base_of(stack: str, root: Path = ROOT) -> str:

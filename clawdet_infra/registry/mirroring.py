@@ -24,12 +24,20 @@ from clawdet_infra.registry.wanting import columns_of, new_columns
 Facts = Mapping[str, Mapping[str, Any]]
 
 
-def mirror(connection: Connection, base: str, stack: str, version: str, facts: Facts, now: datetime) -> list[str]:
+def mirror(
+    connection: Connection,
+    base: str,
+    stack: str,
+    version: str,
+    facts: Facts,
+    now: datetime,
+    failed: Facts | None = None,
+) -> list[str]:
     """Keep what a stack's outputs say of its customers.  See `Registry.mirror`."""
     ensure(connection, base, stack)
     clashes: list[str] = []
     if stack == base:
-        clashes = _mirror_base(connection, base, facts, now)
+        clashes = _mirror_base(connection, base, facts, failed, now)
     else:
         for identity, known in facts.items():
             values = facts_of(known)
@@ -41,9 +49,13 @@ def mirror(connection: Connection, base: str, stack: str, version: str, facts: F
     return clashes
 
 
-def _mirror_base(connection: Connection, base: str, facts: Facts, now: datetime) -> list[str]:
+def _mirror_base(connection: Connection, base: str, facts: Facts, failed: Facts | None, now: datetime) -> list[str]:
     clashes: list[str] = []
     before = _rows(connection, base)
+    if failed is None:
+        failed = {row.id: _failure(row) for row in before.values() if row.phase == Phase.FAILED}
+    # Who never came up is in no output.
+    facts = {**failed, **facts}
     # All of them at first, since two customers may have exchanged their subdomains.
     connection.execute(delete(instances).where(instances.c.cell == base))
     for identity, known in sorted(facts.items()):
@@ -59,7 +71,8 @@ def _mirror_base(connection: Connection, base: str, facts: Facts, now: datetime)
             "plan": plan,
             "host": bounded(str(known["host"]), 255) if known.get("host") and known.get("server") else "",
             "id_slug": claim.slugs[0],
-            "phase": Phase.HEALTHY.value,
+            "phase": (Phase.FAILED if identity in failed else Phase.HEALTHY).value,
+            "error": bounded(str(failed.get(identity, {}).get("error") or ""), 2000),
             "applied": 1,
         }
         try:
@@ -74,6 +87,10 @@ def _mirror_base(connection: Connection, base: str, facts: Facts, now: datetime)
             values |= {"created_at": old.created_at, "changed_at": _changed_at(old, values, now)}
         connection.execute(insert(instances).values(values))
     return clashes
+
+
+def _failure(row: Row[Any]) -> dict[str, str]:
+    return {"error": row.error, "plan": row.plan, "subdomain": row.subdomain or ""}
 
 
 def _twice(identity: str, base: str, cell: str) -> str:

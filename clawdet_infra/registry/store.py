@@ -173,18 +173,28 @@ class Registry:
         with self._database.read() as connection:
             return reading.cells_of(connection, base)
 
-    def mirror(self, base: str, stack: str, version: str, facts: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    def mirror(
+        self,
+        base: str,
+        stack: str,
+        version: str,
+        facts: Mapping[str, Mapping[str, Any]],
+        failed: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> list[str]:
         """Keep what a stack's outputs say of its customers, by id, and of which version of the stack that is.
 
         `facts` are `url`, `ipv4`, `server`, `image`, `user`, and for a base stack also `plan`, `host` and `subdomain`.
         The customers of a base stack become entries without a record, and those that it has no more go.  For a cell,
         only what is known of its entries changes, never what is wanted.
 
+        `failed` are the customers of a base stack whose last update failed, by id: `error`, `plan` and `subdomain`.  By
+        default those stay who had failed before.
+
         Returns in sentences which customers of a base stack are left out, because a cell has their id or subdomain.
         Such a stack counts as not read, so that the next call says it again.
         """
         with self._database.write() as connection:
-            return mirroring.mirror(connection, base, stack, version, facts, self._clock.now())
+            return mirroring.mirror(connection, base, stack, version, facts, self._clock.now(), failed)
 
     def restore(self, base: str, stack: str, records: Mapping[str, Record], seal: Seal) -> list[str]:
         """Make the entries of a cell anew from the records that its stack has, by id.

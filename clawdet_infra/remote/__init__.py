@@ -25,6 +25,7 @@ _MODULES = (
     "releases",
     "state",
     "containers",
+    "attempts",
     "proxy",
     "gateway",
     "edge",

@@ -208,6 +208,11 @@ class Project:
         return sorted({owned(self.name, name) for name in names}.intersection(listed))
 
 
+def service_of(container: dict[str, Any]) -> str:
+    """Return the service that a container, as Docker describes it, is of."""
+    return str(container["Config"]["Labels"][_SERVICE])
+
+
 def remove_network(network: str) -> None:
     """Remove a network; what is still joined to it is disconnected."""
     for name in _attached(network):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from clawdet_infra.redaction import Redactor, values_of
-from clawdet_infra.remote import edge, gateway, proxy, server
+from clawdet_infra.remote import attempts, edge, gateway, proxy, server
 from clawdet_infra.remote.containers import Project, forget, pull
 from clawdet_infra.remote.failures import DeploymentError
 from clawdet_infra.remote.install import install_firewall, install_guard
@@ -83,6 +83,7 @@ class Deployment:
             try:
                 self._start(release, self._payload["start_seconds"], save=upgrade)
             except DeploymentError as error:
+                attempts.keep(self._project, self._directory, release, error)
                 if good is None:
                     raise
                 if good != release:

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from clawdet_infra.readiness import has_started, is_ready, refuses_data
+from clawdet_infra.remote import attempts
 from clawdet_infra.remote.commands import run
-from clawdet_infra.remote.containers import Project, remove_network
-from clawdet_infra.remote.failures import LockHeldError, ProbeError
+from clawdet_infra.remote.containers import Project, remove_network, service_of
+from clawdet_infra.remote.failures import DeploymentError, LockHeldError, ProbeError
 from clawdet_infra.remote.names import OLD_PREFLIGHT, preflight
 from clawdet_infra.remote.releases import Release
 from clawdet_infra.remote.server import lock_file, locked
@@ -65,10 +66,10 @@ def _containers(project: Project, containers: list[dict[str, Any]]) -> ProbeErro
     if not containers:
         return ProbeError("containers", "there is none", "")
     for container in containers:
-        service, state = _service(container), container["State"]
+        service, state = service_of(container), container["State"]
         if state["Status"] != "running" or container["RestartCount"] > _MOST_RESTARTS:
             code = f"exit code {state['ExitCode']}, " if state["ExitCode"] else ""
-            last = f"{code}{_last_words(project, service)}"
+            last = f"{code}{attempts.log_reason(project, service)}"
             once = state["Status"] == "exited" and container["HostConfig"]["RestartPolicy"]["Name"] == "no"
             if once or container["RestartCount"] >= _MOST_RESTARTS:
                 return ProbeError("restarts", f"{service} does not stay up", last, final=True)
@@ -129,18 +130,9 @@ def _cut(asking: http.client.HTTPConnection) -> None:
 
 def _address(containers: list[dict[str, Any]]) -> str | None:
     """Return where this server reaches the gateway: its own address, or that of the namespace which it shares."""
-    found = {_service(container): container["NetworkSettings"]["Networks"] for container in containers}
+    found = {service_of(container): container["NetworkSettings"]["Networks"] for container in containers}
     networks = found.get("namespace") or found.get("gateway") or {}
     return next((network["IPAddress"] for network in networks.values() if network["IPAddress"]), None)
-
-
-def _service(container: dict[str, Any]) -> str:
-    return str(container["Config"]["Labels"]["com.docker.compose.service"])
-
-
-def _last_words(project: Project, service: str) -> str:
-    lines = [line.strip() for line in project.logs(service).splitlines() if line.strip()]
-    return f"its log ends with: {lines[-1]}" if lines else "its log is empty"
 
 
 def try_out(name: str, directory: Path, release: Release, *, seconds: float) -> None:
@@ -165,6 +157,9 @@ def try_out(name: str, directory: Path, release: Release, *, seconds: float) -> 
             project.own_state("state")
             project.up("gateway")
             wait_until_ready(project, token, seconds=seconds)
+        except DeploymentError as error:
+            attempts.keep(project, directory, release, error)
+            raise
         finally:
             project.remove(volumes=True)
     passed.parent.mkdir(mode=0o700, exist_ok=True)

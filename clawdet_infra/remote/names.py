@@ -9,6 +9,9 @@ from __future__ import annotations
 PREFLIGHT = "_preflight"
 """What is added to a deployment's name for the Compose project in which its next release is tried out."""
 
+FAILED = "failed"
+"""The folder in a deployment's own that keeps what its last failed attempt printed."""
+
 OLD_PREFLIGHT = "-trial"
 """What releases until November 2026 added instead, which a customer's id may end with too."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -24,10 +24,14 @@ _FRAMEWORK = module_version("command", "github.com/pulumi/pulumi-go-provider")
 
 
 class IdleCommands(provider_pb2_grpc.ResourceProviderServicer):
-    """Answers as a plugin whose commands all succeed, and those of the resource `held` not before it is released."""
+    """Answers as a plugin whose commands all succeed, and those of the resource `held` not before it is released.
 
-    def __init__(self, held: str = "") -> None:
+    Commands of resources in `failing` print what it says, and fail.
+    """
+
+    def __init__(self, held: str = "", failing: Mapping[str, str] | None = None) -> None:
         self.held = held
+        self.failing = failing or {}
         self.released = threading.Event()
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -63,16 +67,23 @@ class IdleCommands(provider_pb2_grpc.ResourceProviderServicer):
     def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
         if request.name == self.held:
             self.released.wait()
+        self._may_fail(request, context)
         return provider_pb2.CreateResponse(id=f"{request.name}-idle", properties=_done(request.properties))
 
     def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
         return provider_pb2.ReadResponse(id=request.id, properties=request.properties, inputs=request.inputs)
 
     def Update(self, request: Any, context: Any) -> Any:  # noqa: N802
+        self._may_fail(request, context)
         return provider_pb2.UpdateResponse(properties=_done(request.news))
 
     def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802
         return empty_pb2.Empty()
+
+    def _may_fail(self, request: Any, context: Any) -> None:
+        if (said := self.failing.get(request.name)) and not request.preview:
+            # As the real plugin words it.
+            context.abort(grpc.StatusCode.UNKNOWN, f'Process exited with status 1: running "the command":\n{said}\n')
 
     def Cancel(self, request: Any, context: Any) -> Any:  # noqa: N802
         return empty_pb2.Empty()
@@ -86,13 +97,14 @@ def _done(inputs: Any) -> Any:
 
 
 @contextmanager
-def idle_commands(held: str = "") -> Iterator[dict[str, str]]:
+def idle_commands(held: str = "", failing: Mapping[str, str] | None = None) -> Iterator[dict[str, str]]:
     """Run the stand-in; what is yielded are the variables by which an engine finds it.
 
     The creation of the resource called `held` takes until the end of the block, so that an update can be killed in it.
+    The commands of resources in `failing` print what it says, and fail.
     """
     pool = ThreadPoolExecutor(8)
-    commands = IdleCommands(held)
+    commands = IdleCommands(held, failing)
     server = grpc.server(pool, options=[("grpc.max_receive_message_length", 1 << 28)])
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(commands, server)
     port = server.add_insecure_port("127.0.0.1:0")

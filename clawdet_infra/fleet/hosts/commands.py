@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from clawdet_infra.remote.names import FAILED
+
 EDGE_PROJECT = "clawdet-edge"
 """The Compose project of a shared host's own proxy."""
 
@@ -44,6 +46,19 @@ def logs(
             )
         command += ["--since", since]
     return [*command, container(project, service)]
+
+
+def failed_attempt(directory: str) -> list[str]:
+    """Return the command that prints as JSON what is known of a deployment's last failed attempt.
+
+    It fails where none was kept.
+    """
+    return ["cat", f"{directory}/{FAILED}/about.json"]
+
+
+def failed_log(directory: str, service: str, *, tail: int) -> list[str]:
+    """Return the command that prints what a service printed in a deployment's last failed attempt."""
+    return ["tail", "--lines", str(tail), f"{directory}/{FAILED}/{service}.log"]
 
 
 def execute(

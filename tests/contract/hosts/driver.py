@@ -48,6 +48,8 @@ def load(stacks: Sequence[str] | None = None, *, cells: bool = True) -> Inventor
 
 if __name__ == "__main__":
     inventory.load = load
+    # All servers of these tests are this machine, whose folders are not theirs.
+    Instance.directory = property(lambda one: f"{PLACE['root']}/{one.project}")  # type: ignore[assignment]
     here = functools.partial(HostPolicy, port=PLACE["port"], user=PLACE["user"], connect_seconds=5)
     connection.HostPolicy = here  # type: ignore[misc,assignment]
     pool.HostPolicy = here  # type: ignore[misc,assignment]

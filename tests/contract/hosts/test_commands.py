@@ -39,9 +39,11 @@ class Clawdet:
             "user": getpass.getuser(),
             "token": TOKEN,
             "password": PASSWORD,
+            "root": str(home / "srv"),
         }
         home.mkdir()
         (home / "Pulumi.local.yaml").write_text("config:\n  clawdet:domain: clawdet.test\n")
+        self.deployments = home / "srv"
         self.env = {**os.environ, "TESTS_PLACE": json.dumps(place), "CLAWDET_ROOT": str(home), "TERM": "xterm"}
 
     def argv(self, *arguments: str) -> list[str]:
@@ -187,6 +189,24 @@ def test_logs_as_json_are_an_object_a_line(clawdet: Clawdet) -> None:
     lines = [json.loads(line) for line in clawdet("logs", "user123", "--json").stdout.splitlines()]
     assert {"customer": "user123", "service": "gateway", "stream": "stdout", "line": "hello"} in lines
     assert {"customer": "user123", "service": "gateway", "stream": "stderr", "line": "a word of warning"} in lines
+
+
+def test_the_log_of_a_failed_update_is_what_the_server_has_kept(clawdet: Clawdet) -> None:
+    none = clawdet("logs", "user123", "--failed")
+    assert (none.returncode, none.stdout) == (1, "")
+    assert "user123 has kept no failed update of user123" in none.stderr
+    kept = clawdet.deployments / "user123" / "failed"
+    kept.mkdir(parents=True)
+    about = {"release": 7, "image": "openclaw:2026.9.6", "at": "2026-11-28T06:42:59Z", "error": f"no {PASSWORD}"}
+    (kept / "about.json").write_text(json.dumps({**about, "services": ["gateway"]}))
+    (kept / "gateway.log").write_text(f"one\ntwo\nError: token {TOKEN}\n")
+    done = clawdet("logs", "user123", "--failed", "--tail", "2")
+    assert (done.returncode, done.stdout) == (0, "two\nError: token [secret]\n")
+    assert done.stderr == "user123: release 7 (2026.9.6) failed at 2026-11-28T06:42:59Z: no [secret]\n"
+    other = clawdet("logs", "user123", "--failed", "--service", "proxy")
+    assert (other.returncode, "kept are: gateway" in other.stderr) == (1, True)
+    assert clawdet("logs", "user123", "--failed", "--follow").returncode == 2
+    assert clawdet.docker.calls() == []
 
 
 def test_logs_end_quietly_where_nobody_reads_on(clawdet: Clawdet) -> None:

@@ -39,6 +39,26 @@ def test_the_customers_of_a_base_stack_are_known_as_its_outputs_have_them(regist
     assert (acme.image, acme.changed_at) == ("j", NOON + MINUTE)
 
 
+def test_who_of_a_base_stack_has_failed_is_known_until_an_update_says_otherwise(registry: Registry) -> None:
+    new = {"error": "sold out", "plan": "pro", "subdomain": "new"}
+    broken = {"error": "the gateway does not stay up", "plan": "pro", "subdomain": "acme"}
+    registry.mirror(BASE, BASE, "1", {"acme": ACME, "ada": ACME}, {"acme": broken, "new": new})
+    acme, ada, never = registry.instances()
+    assert (acme.phase, acme.error, acme.url) == (Phase.FAILED, "the gateway does not stay up", ACME["url"])
+    assert (ada.phase, ada.error) == (Phase.HEALTHY, "")
+    assert (never.id, never.phase, never.error, never.plan, never.url) == ("new", Phase.FAILED, "sold out", "pro", "")
+    registry.mirror(BASE, BASE, "2", {"acme": {**ACME, "image": "j"}, "ada": ACME})
+    assert [(one.id, one.error) for one in registry.instances() if one.phase == Phase.FAILED] == [
+        ("acme", "the gateway does not stay up"),
+        ("new", "sold out"),
+    ]
+    registry.mirror(BASE, BASE, "3", {"acme": ACME, "ada": ACME}, {})
+    assert [(one.id, one.phase, one.error) for one in registry.instances()] == [
+        ("acme", Phase.HEALTHY, ""),
+        ("ada", Phase.HEALTHY, ""),
+    ]
+
+
 @differs
 def test_two_customers_of_a_base_may_exchange_their_subdomains(registry: Registry) -> None:
     registry.mirror(BASE, BASE, "1", {"a": {"subdomain": "one"}, "b": {"subdomain": "two"}})

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from clawdet_infra.automation import SetupError, mirroring
-from clawdet_infra.automation.mirroring import facts_of, rebuild, refresh
+from clawdet_infra.automation.mirroring import facts_of, note_update, rebuild, refresh
 from clawdet_infra.inventory import InventoryError
-from clawdet_infra.registry import Registry
+from clawdet_infra.registry import Phase, Registry
 from tests.support.signups import SEAL, signup, want
 from tests.unit.automation.samples import base
 
@@ -64,9 +64,13 @@ def test_a_stack_without_customers_has_no_facts() -> None:
 
 
 class Stacks:
-    """Stacks with versions and outputs; counts how often the outputs of each were read."""
+    """Stacks with versions and outputs; counts how often the outputs of each were read.
+
+    `succeeded` says whether their last update did.
+    """
 
     def __init__(self) -> None:
+        self.succeeded = False
         self.all: dict[str, tuple[int, dict[str, Any]]] = {}
         self.read: list[str] = []
 
@@ -83,6 +87,7 @@ def stacks(monkeypatch: pytest.MonkeyPatch) -> Stacks:
     made = Stacks()
     monkeypatch.setattr(mirroring, "versions", made.versions)
     monkeypatch.setattr(mirroring, "outputs_of", made.outputs)
+    monkeypatch.setattr(mirroring, "last_update_succeeded", lambda stack, root: made.succeeded)
     return made
 
 
@@ -112,6 +117,27 @@ def test_only_stacks_that_have_changed_are_read_again(stacks: Stacks, registry: 
     refresh(registry, "prod", tmp_path)
     assert stacks.read[2:] == ["prod"]
     assert registry.instances("prod") == []
+
+
+def failed(registry: Registry) -> dict[str, str]:
+    return {one.id: one.error for one in registry.instances("prod") if one.phase == Phase.FAILED}
+
+
+def test_who_has_failed_has_failed_until_an_update_succeeds_by_whatever_command(
+    stacks: Stacks, registry: Registry, tmp_path: Path
+) -> None:
+    stacks.all["prod"] = 1, of_base(acme="acme.clawdet.com", ada="ada.clawdet.com")
+    note_update(registry, "prod", tmp_path, {"acme": {"error": "the gateway does not stay up"}}, ["ada"])
+    note_update(registry, "prod", tmp_path, {"ada": {"error": "sold out"}}, ["acme"])
+    assert failed(registry) == {"acme": "the gateway does not stay up", "ada": "sold out"}
+    stacks.all["prod"] = 2, stacks.all["prod"][1]
+    refresh(registry, "prod", tmp_path)
+    assert len(failed(registry)) == 2, "the stack has changed, and not by an update that did all"
+    note_update(registry, "prod", tmp_path, {"ada": {"error": "sold out"}}, [])
+    assert failed(registry) == {"ada": "sold out"}, "acme was updated meanwhile"
+    stacks.succeeded = True
+    refresh(registry, "prod", tmp_path)
+    assert failed(registry) == {}, "also where the update left the stack as it was"
 
 
 def test_a_registry_that_was_lost_is_made_anew(stacks: Stacks, registry: Registry, tmp_path: Path) -> None:

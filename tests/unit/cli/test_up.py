@@ -3,10 +3,12 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import socket
+import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,29 +16,65 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from clawdet_infra.automation import mirroring
 from clawdet_infra.changes import previewing
 from clawdet_infra.changes.checkout import CheckoutSource
-from clawdet_infra.cli import project, recover, servers, token
+from clawdet_infra.cli import engine_options, engine_update, project, recover, servers, token
 from clawdet_infra.cli import up as module
 from clawdet_infra.cli.main import app
 from clawdet_infra.cli.up import POLICY_PACK
 from clawdet_infra.driver.recovering import refuse_locked
+from tests.unit.driver import engine_events
+
+QUIET = [
+    *("pulumi", "up", "--stack", "prod", "--yes", "--skip-preview", "--non-interactive", "--color", "never"),
+    *("--suppress-outputs", "--suppress-progress"),
+]
+
+
+STACK_FILE = """\
+config:
+  clawdet:domain: clawdet.com
+  clawdet:acmeEmail: ops@clawdet.com
+  clawdet:ssh: {sources: [203.0.113.0/24]}
+  clawdet:release:
+    gateway: ghcr.io/openclaw/openclaw:2026.9.6
+    proxy: docker.io/library/caddy:2.11.9
+    browser: docker.io/chromedp/headless-shell:156.0.8078.79
+  clawdet:customers:
+    - {id: ada, plan: pro, anthropicApiKey: {secure: v1:AAAA:AAAA}}
+    - {id: bob, plan: pro, subdomain: robert, anthropicApiKey: {secure: v1:AAAA:AAAA}}
+    - {id: zoe, plan: pro, anthropicApiKey: {secure: v1:AAAA:AAAA}}
+"""
 
 
 class Started:
-    """The commands that were started, and what was asked before."""
+    """The commands that were started, out of sight or `shown`, and what was asked before."""
 
     def __init__(self) -> None:
         self.argvs: list[Sequence[str]] = []
+        self.shown: list[Sequence[str]] = []
+        self.events: list[Any] = []
+        self.printed = ""
         self.wishes: list[previewing.Wish] = []
         self.off: list[str] = []
         self.gone = False
         self.hinted: list[str] = []
         self.code = 0
-        self.report = SimpleNamespace(misconfigured=False, failed=False, refused=False)
+        self.report = SimpleNamespace(misconfigured=False, failed=False, refused=False, changes=True, subjects=[])
 
-    def run(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
+    def run(self, argv: Sequence[str], *, env: Mapping[str, str]) -> int:
+        assert env == {"PULUMI_DEBUG_COMMANDS": "true"}, "without it there is no log of events"
+        place = argv.index("--event-log") if "--event-log" in argv else len(argv)
+        self.shown.append([*argv[:place], *argv[place + 2 :]])
+        return self.code
+
+    def follow(self, argv: Sequence[str], *, text: Path, on_event: Callable[[Any], None], **_: Any) -> int:
         self.argvs.append(argv)
+        for one in self.events:
+            on_event(one)
+        text.parent.mkdir(parents=True, exist_ok=True)
+        text.write_text(self.printed)
         return self.code
 
     def hint(self, stack: str) -> bool:
@@ -49,13 +87,16 @@ class Started:
 
 
 @pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> Started:
+def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Started:
     found = Started()
     monkeypatch.setattr(recover, "run", lambda stack, wait: None)
     monkeypatch.setattr(servers, "prepare", lambda stack: None)
     monkeypatch.setattr(servers, "switched_off", lambda stack: found.off)
     monkeypatch.setattr(servers, "hint_at_gone", found.hint)
     monkeypatch.setattr(project, "run", found.run)
+    monkeypatch.setattr(engine_update, "follow", found.follow)
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(engine_update, "ROOT", tmp_path)
     monkeypatch.setattr(previewing, "preview", found.preview)
     monkeypatch.setattr(module, "_show", lambda report: None)
     monkeypatch.setattr(CheckoutSource, "fingerprint", lambda self, *, policies: None)
@@ -116,21 +157,23 @@ def test_an_update_that_takes_the_lock_before_the_engine_does_is_waited_for_and_
     locked.unlink()
     waited: list[str] = []
 
-    def run(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
-        started.argvs.append(argv)
-        if len(started.argvs) > 1:
-            return 0
-        locked.write_text(taken)
-        return 1
+    def follow(argv: Sequence[str], **options: Any) -> int:
+        ended = started.follow(argv, **options)
+        if len(started.argvs) == 1:
+            locked.write_text(taken)
+            return 1
+        return ended
 
     def recovered(stack: str, wait: recover.Wait) -> None:
         if locked.exists():
             waited.append(stack)
             locked.unlink()
 
-    monkeypatch.setattr(project, "run", run)
+    monkeypatch.setattr(engine_update, "follow", follow)
     monkeypatch.setattr(recover, "run", recovered)
-    assert CliRunner().invoke(app, ["up", "-s", "prod", "--yes", "--wait"]).exit_code == 0
+    done = CliRunner().invoke(app, ["up", "-s", "prod", "--yes", "--wait"])
+    assert done.exit_code == 0
+    assert "failed" not in done.output, "it only had to wait"
     assert (waited, len(started.wishes), len(started.argvs)) == (["prod"], 2, 2)
 
 
@@ -143,15 +186,15 @@ def test_whom_another_update_has_stopped_is_told_how_to_wait(started: Started, l
 
 
 def test_an_update_is_held_against_the_policies(started: Started) -> None:
-    assert CliRunner().invoke(app, ["up", "-s", "prod", "--diff"]).exit_code == 0
-    assert started.argvs == [["pulumi", "up", "--stack", "prod", "--policy-pack", str(POLICY_PACK), "--diff"]]
+    assert CliRunner().invoke(app, ["up", "-s", "prod", "--yes", "--refresh"]).exit_code == 0
+    assert started.argvs == [[*QUIET, "--policy-pack", str(POLICY_PACK), "--yes", "--refresh"]]
     assert [one.policy_pack for one in started.wishes] == [str(POLICY_PACK)]
     assert os.access(POLICY_PACK, os.X_OK), "the engine starts it as a program"
 
 
 def test_it_can_be_made_without_them(started: Started) -> None:
-    assert CliRunner().invoke(app, ["up", "-s", "prod", "--no-policy"]).exit_code == 0
-    assert started.argvs == [["pulumi", "up", "--stack", "prod"]]
+    assert CliRunner().invoke(app, ["up", "-s", "prod", "--no-policy", "-y"]).exit_code == 0
+    assert started.argvs == [[*QUIET, "-y"]]
     assert [one.policy_pack for one in started.wishes] == [None]
 
 
@@ -166,6 +209,104 @@ def test_nothing_is_started_where_the_preview_says_no(started: Started, what: st
     setattr(started.report, what, True)
     assert CliRunner().invoke(app, ["up", "-s", "prod", "--yes"]).exit_code == code
     assert started.argvs == []
+
+
+def test_the_question_comes_under_the_report_and_no_is_taken_for_no(
+    started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "can_confirm", lambda: True)
+    monkeypatch.setattr(module, "_show", lambda report: print("the report", file=sys.stderr))
+    done = CliRunner().invoke(app, ["up", "-s", "prod"], input="n\n")
+    assert done.exit_code == 1
+    assert done.output.splitlines() == ["the report", "Update prod? [y/N]: n", "Nothing was changed."]
+    assert (started.argvs, started.shown) == ([], [])
+    assert CliRunner().invoke(app, ["up", "-s", "prod"], input="y\n").exit_code == 0
+    assert len(started.argvs) == 1
+
+
+def test_what_changes_while_the_question_stands_is_shown_before_it_is_done(
+    started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fingerprints = iter(["one", "two", "two", "two"])
+    monkeypatch.setattr(CheckoutSource, "fingerprint", lambda self, *, policies: next(fingerprints))
+    monkeypatch.setattr(module, "can_confirm", lambda: True)
+    monkeypatch.setattr(module, "_keep", lambda *_, **__: None)
+    done = CliRunner().invoke(app, ["up", "-s", "prod"], input="y\ny\n")
+    assert done.exit_code == 0
+    assert done.output.count("Update prod?") == 2
+    assert (len(started.wishes), len(started.argvs)) == (2, 1)
+
+
+@pytest.mark.parametrize("more", [[], ["--non-interactive"]])
+def test_nothing_is_changed_where_nobody_can_confirm_it(started: Started, more: list[str]) -> None:
+    done = CliRunner().invoke(app, ["up", "-s", "prod", *more])
+    assert done.exit_code == 2
+    assert "--yes" in done.output
+    assert started.argvs == []
+
+
+def test_nobody_is_asked_where_nothing_changes_or_the_environment_has_said_yes(
+    started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started.report.changes = False
+    done = CliRunner().invoke(app, ["up", "-s", "prod"])
+    assert (done.exit_code, len(started.argvs)) == (0, 1)
+    assert "nothing changed" in done.output
+    started.report.changes = True
+    monkeypatch.setenv("PULUMI_SKIP_CONFIRMATIONS", "true")
+    assert CliRunner().invoke(app, ["up", "-s", "prod"]).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "argument", ["--show-engine-output", "--diff", "--json", "--show-sames", "--event-log=log", "--strict"]
+)
+def test_who_asks_for_the_engines_own_text_gets_it_with_its_preview_and_its_question(
+    started: Started, argument: str
+) -> None:
+    assert CliRunner().invoke(app, ["up", "-s", "prod", "--no-policy", argument]).exit_code == 0
+    handed = [] if argument == "--show-engine-output" else [argument]
+    assert started.shown == [["pulumi", "up", "--stack", "prod", *handed]]
+    assert started.argvs == []
+
+
+def test_whoever_has_said_yes_waits_for_one_preview_of_the_engines_alone(started: Started) -> None:
+    assert CliRunner().invoke(app, ["up", "-s", "prod", "--no-policy", "--diff", "--yes"]).exit_code == 0
+    assert started.shown == [["pulumi", "up", "--stack", "prod", "--skip-preview", "--diff", "--yes"]]
+
+
+def test_an_update_ends_with_what_became_of_each_and_keeps_who_failed(
+    started: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(mirroring, "note_update", lambda _, *told: noted.append(told))
+    file = tmp_path / "Pulumi.prod.yaml"
+    file.write_text(STACK_FILE)
+    started.code = 255
+    started.events = [*engine_events.whole("ada"), *engine_events.failed("bob", "error: it went wrong")]
+    done = CliRunner().invoke(app, ["up", "-s", "prod", "--yes"])
+    assert done.exit_code == 255
+    assert re.sub(r" +\d+\.\d s", "N s", done.stdout).splitlines() == [
+        "N s  ada  server",
+        "N s  ada  DNS",
+        "N s  ada  deployment",
+        "N s  ada  healthy",
+        "N s  bob  failed: it went wrong",
+        "ada  healthy after 0 s  https://ada.clawdet.com",
+        "bob  failed: it went wrong",
+        "bob  what it printed: clawdet logs --failed bob",
+    ]
+    [failed, where] = done.stderr.splitlines()
+    assert failed == "error: the update of prod failed after 0 s; what it had made stays"
+    assert where.startswith("Pulumi's own text: ")
+    bob = {"error": "it went wrong", "plan": "pro", "subdomain": "robert"}
+    assert noted == [("prod", tmp_path, {"bob": bob}, {"zoe"})], "of zoe nothing new is known"
+
+
+def test_what_failed_before_there_was_any_event_is_said(started: Started) -> None:
+    started.code = 255
+    started.printed = "Updating (prod):\nerror: incorrect passphrase\n"
+    done = CliRunner().invoke(app, ["up", "-s", "prod", "--yes"])
+    assert "error: incorrect passphrase" in done.stderr.splitlines()
 
 
 def test_an_update_over_a_server_that_is_off_is_no_success(started: Started) -> None:
@@ -187,15 +328,15 @@ def test_after_an_update_that_failed_servers_that_are_gone_are_named(started: St
     assert started.hinted == ["prod"]
 
 
-@pytest.mark.parametrize(("yes", "more"), [([], []), (["--yes"], ["--skip-preview", "--yes"])])
+@pytest.mark.parametrize("yes", [[], ["--yes"]])
 def test_a_rotation_updates_its_stack_in_the_same_way(
-    started: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, yes: list[str], more: list[str]
+    started: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, yes: list[str]
 ) -> None:
     monkeypatch.setattr(token, "ROOT", tmp_path)
-    monkeypatch.setattr(token, "_can_confirm", lambda: True)
+    monkeypatch.setattr(module, "can_confirm", lambda: True)
     (tmp_path / "Pulumi.prod.yaml").write_text("config:\n  clawdet:customers:\n    - {id: ada, plan: pro}\n")
-    assert CliRunner().invoke(app, ["token", "rotate", "ada", "--up", *yes]).exit_code == 0
-    assert started.argvs == [["pulumi", "up", "--stack", "prod", "--policy-pack", str(POLICY_PACK), *more]]
+    assert CliRunner().invoke(app, ["token", "rotate", "ada", "--up", *yes], input="y\n").exit_code == 0
+    assert started.argvs == [[*QUIET, "--policy-pack", str(POLICY_PACK), *yes]]
     assert [one.policy_pack for one in started.wishes] == [str(POLICY_PACK)]
     assert [one.named for one in started.wishes] == [set()]
 
@@ -225,7 +366,9 @@ def test_a_rotation_ends_as_an_update_does_that_would_lose_data(
 
 
 def test_the_preview_gets_none_of_the_arguments_that_only_updates_take(started: Started) -> None:
-    assert module._for_preview(["--yes", "--event-log", "log", "--plan=p", "--diff", "--event-log=log"]) == ["--diff"]
+    assert engine_options.for_preview(["--yes", "--event-log", "log", "--plan=p", "--diff", "--event-log=log"]) == [
+        "--diff"
+    ]
 
 
 def test_one_place_alone_starts_an_update_of_the_engine() -> None:
@@ -239,4 +382,4 @@ def test_one_place_alone_starts_an_update_of_the_engine() -> None:
         and [one.value for one in node.elts[:2] if isinstance(one, ast.Constant)]
         in [["pulumi", verb] for verb in ("up", "update", "destroy", "refresh", "import")]
     }
-    assert found == {"cli/up.py"}
+    assert found == {"cli/engine_update.py"}

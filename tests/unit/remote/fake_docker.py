@@ -240,7 +240,8 @@ class _Call:
             return self._print("2.26.1")
         project, file = self._options("--project-name")[-1], Path(self._options("--file")[0])
         if command == "logs":
-            return self._print("starting\nError: the machine says no, token=" + _secret_of(file))
+            error = f"Error: the machine says no, token={_secret_of(file)}\n    at start (gateway.js:1)"
+            return self._print(f"starting\n{error}\nNode.js v22")
 
         world["ups"] += 1
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
