@@ -122,7 +122,11 @@ def test_random_scalars_mean_the_same_to_us_and_to_the_engine(stack):
     pairs = zip(within, ours.config["clawdet:x"], json.loads(theirs["clawdet:x"]["value"]), strict=True)
     assert [pair for pair in pairs if repr(pair[1]) != repr(pair[2])] == [], "text, our value, the engine's"
     raw = _raw(ours)
-    tops = [(text, raw[f"key{number}"], theirs[f"clawdet:key{number}"]["value"]) for number, text in enumerate(alone)]
+    # The engine hands over an empty text where a key has no value.
+    tops = [
+        (text, raw[f"key{number}"] if raw[f"key{number}"] is not None else "", theirs[f"clawdet:key{number}"]["value"])
+        for number, text in enumerate(alone)
+    ]
     # A date there is another text to us than to the engine; no key takes either.
     differ = [one for one in tops if one[1] != decode("key", one[2]) and not DATE.fullmatch(str(one[1]))]
     assert differ == [], "text, our value, the engine's"
