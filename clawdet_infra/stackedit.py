@@ -46,7 +46,6 @@ class EditCode(StrEnum):
     """Why a file is not changed."""
 
     NO_FILE = "no-file"
-    SEVERAL_FILES = "several-files"
     UNREADABLE = "unreadable"
     NO_CUSTOMER = "no-customer"
     CUSTOMER_EXISTS = "customer-exists"
@@ -270,23 +269,12 @@ class EditableStackFile:
         return Edit(self.file, self._text, after)
 
 
-def stack_file_of(root: Path, customer: str, stack: str | None = None) -> EditableStackFile:
-    """Return the file of the stack that has a customer.  Raises EditError where none has, or several."""
-    if stack:
-        file = EditableStackFile(root / f"Pulumi.{stack}.yaml")
-        if customer not in file.ids:
-            raise _unknown(customer, file.file.name, file.ids)
-        return file
-    # An error in the file of another stack must not stop the edit of this one.
-    known = {path: _ids(read_stack_file(path, PROJECT)) for path in sorted(root.glob("Pulumi.*.yaml"))}
-    found = [path for path, ids in known.items() if customer in ids]
-    if not found:
-        raise _unknown(customer, f"the stacks' files in {root}", [one for ids in known.values() for one in ids])
-    if len(found) > 1:
-        names = " and ".join(path.name for path in found)
-        message = f"{names} both have a customer {customer}: say which stack is meant, with -s"
-        raise EditError(EditCode.SEVERAL_FILES, message)
-    return EditableStackFile(found[0])
+def stack_file_of(root: Path, customer: str, stack: str) -> EditableStackFile:
+    """Return the file of a stack that has a customer.  Raises EditError if it has not."""
+    file = EditableStackFile(root / f"Pulumi.{stack}.yaml")
+    if customer not in file.ids:
+        raise _unknown(customer, file.file.name, file.ids)
+    return file
 
 
 def _ids(stack: StackFile) -> list[str]:

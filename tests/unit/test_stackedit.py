@@ -122,19 +122,16 @@ def test_a_token_of_the_customers_own_is_not_rotated(tmp_path: Path) -> None:
 def test_customers_written_as_one_text_are_left_to_the_operator(tmp_path: Path) -> None:
     file = written(tmp_path, 'config:\n  clawdet:customers: \'[{"id": "ada", "plan": "pro"}]\'\n')
     with pytest.raises(EditError, match="there is no customer ada"):
-        stack_file_of(tmp_path, "ada")
+        stack_file_of(tmp_path, "ada", "prod")
     assert "ada" in file.read_text()
 
 
-def test_the_file_is_found_by_the_customer(tmp_path: Path) -> None:
+def test_the_file_of_a_stack_has_to_have_the_customer(tmp_path: Path) -> None:
     prod, cell = written(tmp_path), written(tmp_path, FILE.replace("alice", "anna"), "cell")
-    assert stack_file_of(tmp_path, "anna").file == cell
-    assert stack_file_of(tmp_path, "alice").file == prod
-    with pytest.raises(EditError, match=r"Pulumi\.cell\.yaml and Pulumi\.prod\.yaml both have a customer bob"):
-        stack_file_of(tmp_path, "bob")
+    assert stack_file_of(tmp_path, "alice", "prod").file == prod
     assert stack_file_of(tmp_path, "bob", "cell").file == cell
     with pytest.raises(EditError, match="Did you mean `alice`"):
-        stack_file_of(tmp_path, "alicee")
+        stack_file_of(tmp_path, "alicee", "prod")
     with pytest.raises(EditError, match="there is no file"):
         stack_file_of(tmp_path, "bob", "none")
 

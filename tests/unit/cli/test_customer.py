@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from clawdet_infra.cli import customer
+from clawdet_infra.cli import stack as stacks
 from clawdet_infra.cli.main import app
 from tests.support.stack import ROOT
 
@@ -23,7 +24,9 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout with both examples, and without an engine."""
     for name in ("Pulumi.yaml", "Pulumi.local.yaml", "Pulumi.prod.yaml"):
         shutil.copy(ROOT / name, tmp_path)
-    monkeypatch.setattr(customer, "ROOT", tmp_path)
+    for module in (customer, stacks):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setenv("PULUMI_STACK", "local")
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "clawdet-example")
     return tmp_path
@@ -53,13 +56,12 @@ def contents(root: Path) -> dict[str, bytes]:
         (["add", "ada", "--plan", "prro", "-s", "local"], KEY, "invalid", "Did you mean `pro`"),
         (["add", "user123", "--plan", "free", "-s", "local"], KEY, "customer-exists", "set-key user123"),
         (["add", "shared-1", "--plan", "pro", "-s", "local"], KEY, "invalid", "shared-1"),
-        (["add", "ada", "--plan", "pro"], KEY, "no-stack", "local, prod"),
-        (["add", "ada", "--plan", "pro", "-s", "none"], KEY, "no-file", "Pulumi.none.yaml"),
+        (["add", "ada", "--plan", "pro", "-s", "none"], KEY, "unknown-stack", "local"),
         (["add", "ada", "--plan", "pro", "-s", "local"], "sk-ant-short", "invalid-key", "cut off"),
         (["add", "ada", "--plan", "pro", "-s", "local"], "", "invalid-key", "is empty"),
         (["add", "ada", "--plan", "pro", "-s", "prod"], KEY, "public-passphrase", "change-secrets-provider"),
         (["set-key", "user1234"], KEY, "no-customer", "Did you mean `user123`"),
-        (["set-key", "noor"], KEY, "public-passphrase", "change-secrets-provider"),
+        (["set-key", "noor", "-s", "prod"], KEY, "public-passphrase", "change-secrets-provider"),
         (["set-key", "user123"], "123456:not-a-key", "invalid-key", "sk-ant-"),
         (["remove", "user123"], "", "not-confirmed", "--yes"),
     ],
@@ -115,7 +117,7 @@ def test_a_second_removal_changes_nothing(root: Path) -> None:
 )
 def test_a_dry_run_writes_nothing_and_asks_nothing(root: Path, identity: str, lost: str, protected: bool) -> None:
     before = contents(root)
-    result = run("remove", identity, "--dry-run", "--json")
+    result = run("remove", identity, "-s", "prod", "--dry-run", "--json")
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
     assert (found["changed"], found["written"], found["protected"]) == (True, False, protected)

@@ -100,6 +100,7 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Started:
     monkeypatch.setattr(previewing, "preview", found.preview)
     monkeypatch.setattr(module, "_show", lambda report: None)
     monkeypatch.setattr(CheckoutSource, "fingerprint", lambda self, *, policies: None)
+    monkeypatch.setattr(CheckoutSource, "problems", lambda self: [])
     return found
 
 
