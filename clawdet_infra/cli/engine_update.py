@@ -15,7 +15,7 @@ import typer
 
 from clawdet_infra.changes.report import Report
 from clawdet_infra.cli import engine_options, project
-from clawdet_infra.cli.output import echo
+from clawdet_infra.cli.output import ErrorCode, echo, error
 from clawdet_infra.cli.project import ROOT, Exit
 from clawdet_infra.cli.update_view import View
 from clawdet_infra.driver.event_log import EventLog, follow
@@ -102,7 +102,7 @@ def run_followed(stack: str, arguments: Sequence[str], report: Report, events: P
         with _log(events) as log, view.shown() as progress:
             code = follow(argv, cwd=ROOT, log=log, text=text, on_event=progress, on_interrupt=view.interrupted)
     except FileNotFoundError:
-        echo(f"error: {project.not_found(argv[0])}", err=True)
+        error(project.not_found(argv[0]), ErrorCode.ENGINE)
         raise typer.Exit(Exit.ERROR) from None
     return UpdateResult(stack, code, view.progress.seconds, view, text)
 

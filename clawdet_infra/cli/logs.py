@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clawdet_infra.cli.instances import Ids, Json, Service, Stacks, check_service, fail, find, run, short_image
-from clawdet_infra.cli.output import echo
+from clawdet_infra.cli.output import ErrorCode, echo, error
 from clawdet_infra.cli.project import Exit
 from clawdet_infra.readiness import json_object
 
@@ -112,7 +112,7 @@ class _FailedAttempt:
 
         answer = await host.run(commands.failed_attempt(instance.directory))
         if not answer.ok:
-            echo(f"error: {instance.server.name} has kept no failed update of {instance.id}", err=True)
+            error(f"{instance.server.name} has kept no failed update of {instance.id}")
             return Exit.ERROR
         about = json_object(answer.output)
         release = f"release {about.get('release')} ({short_image(str(about.get('image')))})"
@@ -120,7 +120,7 @@ class _FailedAttempt:
         echo(f"{instance.id}: {release} failed at {about.get('at')}: {why}", err=True)
         kept = about.get("services") or []
         if self._service not in kept:
-            echo(f"error: no log of the {self._service} was kept; kept are: {', '.join(kept) or 'none'}", err=True)
+            error(f"no log of the {self._service} was kept; kept are: {', '.join(kept) or 'none'}")
             return Exit.ERROR
         argv = commands.failed_log(instance.directory, self._service, tail=self._lines)
         return await _print(host, instance, argv, self._show)
@@ -134,8 +134,8 @@ async def _on_all(
     async def one(hosts: Hosts, instance: Instance) -> int:
         try:
             return await work(await hosts.on(instance.server), instance)
-        except HostError as error:
-            echo(f"error: {error}", err=True)
+        except HostError as failure:
+            error(str(failure), ErrorCode.SERVER)
             return Exit.ERROR
 
     try:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clawdet_infra.cli import engine_options, recover, servers
-from clawdet_infra.cli.output import echo
+from clawdet_infra.cli.output import ErrorCode, echo, error
 from clawdet_infra.cli.project import ROOT, Exit
 from clawdet_infra.cli.stack import Stack, choose_stack
 
@@ -146,7 +146,7 @@ def update(
     # The engine compares with the state alone, so nothing has looked whether these serve.
     off = servers.switched_off(stack)
     for one in off:
-        echo(f"error: server {one} is off. Switch it on with `clawdet power on {one}`", err=True)
+        error(f"server {one} is off. Switch it on with `clawdet power on {one}`", ErrorCode.RESOURCE)
     return Exit.RESOURCE if gone or off else Exit.OK
 
 
@@ -169,10 +169,10 @@ def _update_cell(
     from clawdet_infra.automation import AutomationError, LossError, Provisioner
 
     if unknown := [one for one in arguments if one not in _OF_CELLS]:
-        echo(f"error: {cell} is a cell, whose update takes no {unknown[0]}", err=True)
+        error(f"{cell} is a cell, whose update takes no {unknown[0]}", ErrorCode.USAGE)
         return Exit.CONFIGURATION
     if not policies:
-        echo(f"error: {cell} is a cell, which is never updated without the policies", err=True)
+        error(f"{cell} is a cell, which is never updated without the policies", ErrorCode.USAGE)
         return Exit.CONFIGURATION
     from clawdet_infra.automation.cells import CellSource
     from clawdet_infra.changes.checkout import CheckoutSource
@@ -199,18 +199,18 @@ def _update_cell(
     try:
         with Provisioner(base, root=ROOT) as fleet:
             rows = fleet.update(cell, tell, allow_loss=named)
-    except LossError as error:
-        echo(f"error: {error}", err=True)
+    except LossError as failure:
+        error(str(failure), failure.code)
         return Exit.POLICY
-    except AutomationError as error:
-        echo(f"error: {error}", err=True)
-        return Exit.RESOURCE if error.action == "retry" else Exit.ERROR
+    except AutomationError as failure:
+        error(str(failure), failure.code)
+        return Exit.RESOURCE if failure.action == "retry" else Exit.ERROR
     failed = [one for one in rows if one.phase == "failed"]
     for one in rows:
         if one.phase == "healthy" and one.id in touched:
             echo(f"{one.id}  healthy after {one.deploy_seconds or 0:.0f} s  {one.url}")
     for one in failed:
-        echo(f"error: customer {one.id}: {one.error}", err=True)
+        error(f"customer {one.id}: {one.error}", ErrorCode.RESOURCE)
     return Exit.RESOURCE if failed else Exit.OK
 
 
@@ -222,7 +222,7 @@ def can_confirm() -> bool:
 def _ask(question: str, arguments: Sequence[str]) -> Exit:
     """Ask for leave to update a stack, under the report of what that does."""
     if engine_options.NON_INTERACTIVE in arguments or not can_confirm():
-        echo("error: nobody can confirm the update where no terminal is; say --yes. Nothing was changed", err=True)
+        error("no terminal is there to confirm the update; add --yes. Nothing was changed", ErrorCode.NOT_CONFIRMED)
         return Exit.CONFIGURATION
     if typer.confirm(question, err=True):
         return Exit.OK

@@ -16,7 +16,7 @@ from rich.text import Text
 from clawdet_infra.changes.grouping import counted
 from clawdet_infra.changes.owners import Owner
 from clawdet_infra.cli.console import Console
-from clawdet_infra.cli.output import echo
+from clawdet_infra.cli.output import ErrorCode, echo, error
 from clawdet_infra.driver.engine_errors import last_error
 from clawdet_infra.driver.progress import OwnerProgress, Progress
 
@@ -70,11 +70,11 @@ class View:
             progress.errors[last_error(text.read_text(encoding="utf-8", errors="replace"))] = None
         self._list(outcomes(self._report, progress, ended_well=ended_well))
         for why in progress.errors:
-            echo(f"error: {why}", err=True)
+            error(why, ErrorCode.ENGINE)
         if ended_well:
             echo(f"{self._stack} is up to date after {seconds:.0f} s: {_changed(progress)}.")
         else:
-            echo(f"error: the update of {self._stack} failed after {seconds:.0f} s; what it had made stays", err=True)
+            error(f"the update of {self._stack} failed after {seconds:.0f} s; what it had made stays", ErrorCode.ENGINE)
             echo(f"Pulumi's own text: {_seen_from_here(text)}", err=True)
 
     def _list(self, found: Sequence[Outcome]) -> None:

@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from clawdet_infra.cli import customer
+from clawdet_infra.cli import stack as stacks
 from clawdet_infra.cli.main import app
 from tests.support.stack import CANARY_API_KEY, ROOT, Stack
 
@@ -72,7 +73,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> World:
 @pytest.fixture
 def world(made: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """The same, as it was at first."""
-    monkeypatch.setattr(customer, "ROOT", made.stack.folder)
+    for module in (customer, stacks):
+        monkeypatch.setattr(module, "ROOT", made.stack.folder)
     monkeypatch.setenv("PATH", f"{made.log.parent}/bin:{made.stack.env['PATH']}")
     made.log.write_text("")
     made.file.write_text(made.text)
