@@ -228,7 +228,9 @@ def test_a_subdomain_passes_from_one_customer_to_another_in_one_update(fleet: Fl
     fleet.want([ALICE | {"subdomain": "user123"}, USER123 | {"subdomain": "acme"}, ACME | {"subdomain": "alice"}])
     told = fleet.report()
     assert told["code"] == 0, told
-    changes = {one["id"]: [change["sentence"] for change in one["changes"]] for one in told["stacks"][0]["subjects"]}
+    changes = {
+        one["customer"]: [change["sentence"] for change in one["changes"]] for one in told["stacks"][0]["subjects"]
+    }
     assert "takes over user123.clawdet.test from user123" in changes["alice"]
     assert "takes over acme.clawdet.test from acme" in changes["user123"]
     assert "takes over alice.clawdet.test from alice" in changes["acme"]
