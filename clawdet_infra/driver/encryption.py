@@ -7,7 +7,6 @@ stdin and are in no argument; what it writes is encrypted.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from clawdet_infra.engine_environment import engine_environment
 from clawdet_infra.inventory.errors import MISSING_ENGINE, explain
 from clawdet_infra.place import ROOT
 
@@ -69,7 +69,7 @@ class StackEncryption:
             done = subprocess.run(
                 [*argv, "--non-interactive", "--color", "never"],
                 cwd=self._root,
-                env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"},
+                env=engine_environment({"PULUMI_SKIP_UPDATE_CHECK": "true"}),
                 input=value,
                 capture_output=True,
                 encoding="utf-8",

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from clawdet_infra.engine_environment import engine_environment
 from clawdet_infra.stack_locks import noted_engine
 
 Event = Mapping[str, Any]
@@ -57,7 +58,7 @@ def follow(
     A Ctrl-C of the terminal reaches the engine too, which then ends what it is at; `on_interrupt` is called, and this
     returns when the engine has ended.  Raises FileNotFoundError where the program is not on PATH.
     """
-    environment = {**os.environ, "PULUMI_DEBUG_COMMANDS": "true", "PULUMI_SKIP_UPDATE_CHECK": "true"}
+    environment = engine_environment({"PULUMI_DEBUG_COMMANDS": "true", "PULUMI_SKIP_UPDATE_CHECK": "true"})
     text.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     events = EventLog(log)
     with _private(text) as printed, _interrupted(on_interrupt):

@@ -50,6 +50,13 @@ def test_events_are_handed_over_and_what_is_printed_is_kept_for_its_owner_alone(
     assert stat.S_IMODE(text.stat().st_mode) == 0o600
 
 
+def test_the_engine_does_not_get_the_operators_ssh_agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "gone"))
+    code, _ = heard(tmp_path, WRITES + 'import os; print(os.environ.get("SSH_AUTH_SOCK"))')
+    assert code == 0
+    assert (tmp_path / "updates" / "prod.log").read_text().split()[-1] == "None"
+
+
 def test_half_of_an_event_is_waited_for(tmp_path: Path) -> None:
     log = EventLog(tmp_path / "events")
     assert list(log.new()) == [], "the engine has not begun yet"
