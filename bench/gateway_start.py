@@ -35,7 +35,7 @@ def main() -> None:
         outer.run(
             "run", "--rm", "--user=0", f"--volume={cache}:/cache", "--entrypoint=chown", lab.image, "1000", "/cache"
         )
-        # Whoever ends in order leaves what was compiled.
+        # A gateway saves its compile cache only when it stops normally.
         outer.run("stop", _started(lab, one, cache)[0].name)
         for title, kept in (("nothing compiled", None), ("compiled before", cache)):
             _measure(title, lab, one, kept, options.repeat)

@@ -10,7 +10,6 @@ The gateway is the stand-in of the tests, or with `CLAWDET_TEST_GATEWAY=openclaw
 
 from __future__ import annotations
 
-import argparse
 import base64
 import http.client
 import json
@@ -26,7 +25,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.machine import facts, spread
-from bench.up_to_healthy import own_cloud
+from bench.up_to_healthy import own_cloud, read_options
 from clawdet_infra import render
 from clawdet_infra.layout import CustomerLayout
 from tests.contract.deploy.place import Place, give_back, make_place, password, token
@@ -149,19 +148,16 @@ def run(info: Path, repeat: int) -> None:
                 lambda n: shared.edge_payload(f"o{n}@deploy.test"),
                 repeat,
             )
-            measure("proxy made anew, own server", own, big, lambda n: payload(own, big, n, "proxy"), repeat)
-            measure("proxy made anew, shared host", shared, anna, lambda n: payload(shared, anna, n, "proxy"), repeat)
-            measure("gateway made anew, own server", own, big, lambda n: payload(own, big, n, "gateway"), repeat)
+            measure("proxy recreated, own server", own, big, lambda n: payload(own, big, n, "proxy"), repeat)
+            measure("proxy recreated, shared host", shared, anna, lambda n: payload(shared, anna, n, "proxy"), repeat)
+            measure("gateway recreated, own server", own, big, lambda n: payload(own, big, n, "gateway"), repeat)
         finally:
             give_back(own)
             give_back(shared)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--cloud", type=Path, metavar="INFO.JSON", help="use this cloud and leave it running")
-    options = parser.parse_args()
+    options = read_options(__doc__)
     print(facts(), flush=True)
     if options.cloud:
         run(options.cloud.resolve(), options.repeat)

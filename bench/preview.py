@@ -123,8 +123,8 @@ def look(stack: Stack, repeat: int, *arguments: str) -> str:
     """How long `clawdet preview` takes over all stacks of the folder, each of which has to be unchanged."""
 
     def preview() -> None:
-        told = stack.run("clawdet", "preview", "--all-stacks", "--no-policy", *arguments, timeout=3600).ok().output
-        assert "Nothing changes" in told, told
+        printed = stack.run("clawdet", "preview", "--all-stacks", "--no-policy", *arguments, timeout=3600).ok().output
+        assert "Nothing changes" in printed, printed
 
     return timed(repeat, preview)
 

@@ -161,11 +161,16 @@ def measure(stack: Stack, cloud_info: Path, repeat: int) -> list[dict[str, float
     return runs
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def read_options(description: str | None) -> argparse.Namespace:
+    """Return the options of a measurement on a local cloud: `repeat`, and `cloud`, None for a cloud of its own."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--cloud", type=Path, metavar="INFO.JSON", help="use this cloud and leave it running")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = read_options(__doc__)
     print(facts(), flush=True)
     with tempfile.TemporaryDirectory() as folder:
         stack = Stack(Path(folder) / "stack", name="bench")

@@ -37,7 +37,7 @@ class Code(StrEnum):
 class AutomationError(Exception):
     """The base of all errors here.
 
-    `code` says what went wrong, `action` what to do, `customer` whom it is about ("" for nobody).
+    `code` says what went wrong, `action` what to do; `customer` is the id of the affected customer, or "".
     """
 
     code: ClassVar[Code] = Code.SETUP

@@ -21,7 +21,7 @@ def refresh(registry: Registry, base: str, root: Path) -> list[str]:
     """Read those stacks again that have changed since they were read last; return the clashes between stacks."""
     found = {stack: str(version) for stack, version in _stacks(base, root).items()}
     known = {one.stack: one.seen for one in registry.cells(base)}
-    # Where an update has done since all that it should, by whatever command, nobody's has failed any more.
+    # A later successful update, by any command, ends all failures of the base.
     over = base in found and bool(_failed(registry, base)) and _succeeded(base, root)
     changed = [stack for stack, version in found.items() if known.get(stack) != version or (over and stack == base)]
     clashes: list[str] = []

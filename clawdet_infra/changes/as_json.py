@@ -10,7 +10,7 @@ from clawdet_infra.json_format import fields_of, plain_json
 
 def as_json(report: Report) -> dict[str, Any]:
     """Return a report as what JSON has."""
-    told = {
+    report_fields = {
         "changes": report.changes,
         "refused": report.refused,
         "failed": report.failed,
@@ -18,7 +18,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "monthlyCost": {currency: _bill(bill) for currency, bill in report.bills().items()},
         "stacks": [_stack(one) for one in report.stacks],
     }
-    plain: dict[str, Any] = plain_json(told)
+    plain: dict[str, Any] = plain_json(report_fields)
     return plain
 
 

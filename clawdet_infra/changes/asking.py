@@ -178,7 +178,7 @@ def _drift(metadata: Any) -> list[Step]:
 def is_off(state: Mapping[str, Any]) -> bool:
     """Return whether a refreshed state is that of a server that is off or goes down.
 
-    No update looks at that, so it is told also where an earlier refresh has seen it already.
+    No update checks this, so it is reported even if an earlier refresh has already recorded it.
     """
     return state.get("type") == SERVER and (state.get("outputs") or {}).get("status") in ("off", "stopping")
 

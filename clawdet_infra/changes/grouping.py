@@ -28,8 +28,8 @@ def grouped(subjects: Iterable[tuple[str, Subject]]) -> list[Group]:
 
 def what_happens(subject: Subject) -> str:
     """Return what happens to a subject without its own name, so that others can have the same."""
-    told = "; ".join(subject.lines)
-    return told.replace(f"//{subject.id}.", "//NAME.").replace(f"{subject.id}-", "ID-")
+    changes = "; ".join(subject.lines)
+    return changes.replace(f"//{subject.id}.", "//NAME.").replace(f"{subject.id}-", "ID-")
 
 
 def counted(number: int, word: str) -> str:

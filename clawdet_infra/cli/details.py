@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from clawdet_infra.cli.instances import Ids, Json, Stacks, find, run, short_image
+from clawdet_infra.cli.instances import Ids, Json, find, run, short_image
 from clawdet_infra.cli.output import echo, print_json, print_table
+from clawdet_infra.cli.stack import Stacks
 from clawdet_infra.fleet.channels import sentence
 from clawdet_infra.json_format import camel_keys, fields_of
 

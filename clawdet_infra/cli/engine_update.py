@@ -15,8 +15,8 @@ import typer
 
 from clawdet_infra.changes.report import Report
 from clawdet_infra.cli import engine_options, project
-from clawdet_infra.cli.output import ErrorCode, echo, error
-from clawdet_infra.cli.project import ROOT, Exit
+from clawdet_infra.cli.output import ErrorCode, Exit, error, warn
+from clawdet_infra.cli.project import ROOT
 from clawdet_infra.cli.update_view import View
 from clawdet_infra.driver.event_log import EventLog, follow
 
@@ -67,8 +67,8 @@ class UpdateResult:
         try:
             with Registry.open(root=ROOT) as registry:
                 note_update(registry, self.stack, ROOT, failed, untouched)
-        except (RegistryError, AutomationError) as error:
-            echo(f"warning: `clawdet status` does not know who has failed: {error}", err=True)
+        except (RegistryError, AutomationError) as failure:
+            warn(f"`clawdet status` does not know which customers failed: {failure}")
 
 
 def _reason(current: OwnerProgress) -> str:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clawdet_infra.cli.instances import Id, Json, Service, Stacks, check_service, find, run
+from clawdet_infra.cli.instances import Id, Json, Service, check_service, find, run
 from clawdet_infra.cli.output import ErrorCode, Exit, fail, print_json
+from clawdet_infra.cli.stack import Stacks
 
 if TYPE_CHECKING:
     from clawdet_infra.fleet.hosts import Answer

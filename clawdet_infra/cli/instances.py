@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from clawdet_infra.cli.output import ErrorCode, Exit, fail
-from clawdet_infra.cli.stack import Stacks, choose_stacks
+from clawdet_infra.cli.stack import choose_stacks
 
 if TYPE_CHECKING:
     from clawdet_infra.fleet.instance import Instance, Inventory
-
-__all__ = ["Id", "Ids", "Json", "Service", "Stacks", "check_service", "choose", "fail", "failing", "find", "run"]
 
 T = TypeVar("T")
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clawdet_infra.cli.instances import Ids, Json, Service, Stacks, check_service, fail, find, run, short_image
-from clawdet_infra.cli.output import ErrorCode, echo, error
-from clawdet_infra.cli.project import Exit
+from clawdet_infra.cli.instances import Ids, Json, Service, check_service, find, run, short_image
+from clawdet_infra.cli.output import ErrorCode, Exit, echo, error, fail
+from clawdet_infra.cli.stack import Stacks
 from clawdet_infra.readiness import json_object
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ import sys
 
 import typer
 
-from clawdet_infra.cli.instances import Id, Json, Stacks, find
+from clawdet_infra.cli.instances import Id, Json, find
 from clawdet_infra.cli.output import echo, print_json
-from clawdet_infra.cli.stack import choose_stacks
+from clawdet_infra.cli.stack import Stacks, choose_stacks
 
 
 def open_(customer: Id, stacks: Stacks = None, json_output: Json = False) -> None:

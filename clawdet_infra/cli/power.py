@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clawdet_infra.cli.command import App
-from clawdet_infra.cli.instances import Json, Stacks, complete_id, failing, run
+from clawdet_infra.cli.instances import Json, complete_id, failing, run
 from clawdet_infra.cli.output import ErrorCode, Exit, echo, error, fail, print_json
-from clawdet_infra.cli.stack import choose_stacks
+from clawdet_infra.cli.stack import Stacks, choose_stacks
 
 if TYPE_CHECKING:
     from clawdet_infra.fleet.instance import Inventory, Server

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
 from typing import Any
 
-from clawdet_infra.cli.output import ErrorCode, Exit, error, print_json
+from clawdet_infra.cli.output import ErrorCode, Exit, error
 from clawdet_infra.engine_environment import engine_environment
 from clawdet_infra.place import ROOT
 from clawdet_infra.stack_locks import noted_engine
 
-__all__ = ["ROOT", "CommandError", "Exit", "capture", "capture_json", "not_found", "on_stderr", "print_json", "run"]
+__all__ = ["ROOT", "CommandError", "capture", "capture_json", "not_found", "on_stderr", "run"]
 
 
 _ENGINE = "pulumi"

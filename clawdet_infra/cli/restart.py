@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clawdet_infra.cli.instances import Ids, Json, Service, Stacks, check_service, find, run
+from clawdet_infra.cli.instances import Ids, Json, Service, check_service, find, run
 from clawdet_infra.cli.output import ErrorCode, Exit, echo, error, print_json
+from clawdet_infra.cli.stack import Stacks
 
 if TYPE_CHECKING:
     from clawdet_infra.fleet.instance import Instance, Inventory

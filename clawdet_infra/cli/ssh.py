@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clawdet_infra.cli.instances import Id, Json, Stacks, find, run
+from clawdet_infra.cli.instances import Id, Json, find, run
 from clawdet_infra.cli.output import echo, print_json
+from clawdet_infra.cli.stack import Stacks
 
 if TYPE_CHECKING:
     from clawdet_infra.fleet.hosts import Answer

@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from clawdet_infra.cli.command import App
-from clawdet_infra.cli.instances import Id, Ids, Json, Stacks, find
+from clawdet_infra.cli.instances import Id, Ids, Json, find
 from clawdet_infra.cli.output import ErrorCode, Exit, echo, fail, print_json, print_table
 from clawdet_infra.cli.project import ROOT, on_stderr
-from clawdet_infra.cli.stack import Stack, choose_base
+from clawdet_infra.cli.stack import Stack, Stacks, choose_base
 
 app = App(help="Show a customer's gateway token and password, or have new ones made.")
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clawdet_infra.cli import engine_options, recover, servers
-from clawdet_infra.cli.output import ErrorCode, echo, error
-from clawdet_infra.cli.project import ROOT, Exit
+from clawdet_infra.cli.output import ErrorCode, Exit, echo, error, warn
+from clawdet_infra.cli.project import ROOT
 from clawdet_infra.cli.stack import Stack, choose_stack
 
 if TYPE_CHECKING:
@@ -268,4 +268,4 @@ def _keep(stack: str, made_from: str, *, policies: bool) -> None:
     if source.fingerprint(policies=policies) != made_from:
         return
     if why := keep_mark(source, made_from, ROOT):
-        echo(f"warning: the next preview will ask the engine, since this update could not be noted: {why}", err=True)
+        warn(f"the next preview will ask the engine, since this update could not be noted: {why}")

@@ -19,7 +19,7 @@ from clawdet_infra.changes.checkout import CheckoutSource
 from clawdet_infra.changes.previewing import Wish, preview
 from clawdet_infra.cli import project, up
 from clawdet_infra.cli.main import app
-from clawdet_infra.cli.project import Exit
+from clawdet_infra.cli.output import Exit
 from clawdet_infra.inventory import InventoryError
 from clawdet_infra.inventory import stacks as inventory
 from clawdet_infra.model import ConfigurationError, Fleet, Problem, check_file, load_fleet, read_config
