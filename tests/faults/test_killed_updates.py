@@ -95,7 +95,7 @@ def test_updates_killed_at_random_moments_again_and_again_converge(victim: Victi
     moments = random.Random(7)  # The same moments at each run; what else is under way by then differs anyway.
     with victim.commands():
         killed = []
-        for _ in range(4):
+        for _ in range(2):
             killed.append(kill_at_line(victim, " creating", lines=moments.randrange(1, 5)))
             victim.recover().ok()
         assert any(killed)

@@ -197,6 +197,8 @@ def test_a_release_that_is_not_there_is_told_in_one_sentence_and_removed(trials:
     assert trials.left() == {}
 
 
+# In the default tier a release is refused before it has a server; what is on a server is removed after a kill.
+@pytest.mark.machines_full
 def test_a_release_that_does_not_start_is_told_in_one_sentence_and_removed(trials: Trials) -> None:
     config = trials.stack.config()
     # An image that is there, and no gateway.

@@ -130,11 +130,11 @@ class Signups:
         [ended] = [line for line in self.call(call, **options).lines() if "event" not in line]
         return ended
 
-    def settle(self, calls: Sequence[dict[str, Any]], most: int = 3) -> list[dict[str, Any]]:
+    def settle(self, calls: Sequence[dict[str, Any]], most: int = 3, **options: Any) -> list[dict[str, Any]]:
         """Make calls from two processes at once, and again those whose error says so; everything that was said."""
         said: list[dict[str, Any]] = []
         for _ in range(most):
-            callers = [self.call(*half) for half in (calls[::2], calls[1::2]) if half]
+            callers = [self.call(*half, **options) for half in (calls[::2], calls[1::2]) if half]
             lines = [line for caller in callers for line in caller.lines(1200)]
             said += lines
             errors = {line["customer"]: line for line in lines if "error" in line}

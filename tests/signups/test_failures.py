@@ -50,21 +50,17 @@ def test_what_cannot_be_is_refused_before_anything_is_touched(signups: Signups) 
     assert "other" not in signups.listed()
 
 
-def test_a_sold_out_server_is_told_and_another_type_finishes_it(signups: Signups) -> None:
+def test_a_sold_out_server_and_an_image_that_cannot_be_had_are_told_and_others_finish_it(signups: Signups) -> None:
     wanted = signup("stan", options={"server": {"type": "cpx62"}, "protect": True})
     with fault(signups.cloud, "POST /servers", code="resource_unavailable", match={"name": "stan"}):
         refused(signups.one(wanted), "CapacityError", "retry", "stan")
     assert signups.listed()["stan"]["phase"] == "failed"
+    without_image = signup("stan", options={"protect": True, **NO_IMAGE})
+    refused(signups.one(without_image), "DeploymentError", "retry", "stan", "pulling the image")
     ended = signups.one(signup("stan", options={"protect": True}))
     assert ended["result"]["success"], ended
     # What keeps data from being lost by mistake is no hindrance to a removal that is meant.
     assert signups.one(removal("stan"))["result"]["existed"]
-    expect_agreement(signups, {})
-
-
-def test_an_image_that_cannot_be_had_is_told_and_removed_without_a_trace(signups: Signups) -> None:
-    refused(signups.one(signup("ida", options=NO_IMAGE)), "DeploymentError", "retry", "ida", "pulling the image")
-    assert signups.one(removal("ida"))["result"]["success"]
     expect_agreement(signups, {})
 
 

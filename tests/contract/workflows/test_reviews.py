@@ -192,35 +192,39 @@ def test_drift_opens_an_issue_and_its_end_closes_it(world: World) -> None:
     assert issue["title"] == ISSUE_TITLE
     assert "user123" in issue["body"]
 
-    scoped = {"preview": world.secrets, "reviews": {"CLAWDET_GITLAB_TOKEN": FORGE_TOKEN}}
-    given = {"CI_PIPELINE_SOURCE": "schedule"}
-    on_gitlab = world.on_gitlab.run(["drift", "issue"], "main", given, scoped=scoped)
-    assert on_gitlab.codes == {"scripts/ci/drift": 7, "scripts/ci/issue": 0}, on_gitlab.log
-    assert [one["title"] for one in world.gitlab.issues] == [ISSUE_TITLE]
-
     server.update(labels=labels)
     mended = at_night(world)
     assert mended.codes == {"scripts/ci/drift": 0, "scripts/ci/issue": 0}, mended.log
     assert open_issues(world) == []
-    for outcome in (found, on_gitlab, mended):
+    for outcome in (found, mended):
         world.nothing_leaked(outcome)
         assert "198.18." not in outcome.summary
+
+
+# The same scripts as on GitHub; tests of the files show that GitLab runs them in this order.
+@pytest.mark.slow
+def test_drift_opens_an_issue_on_gitlab(world: World) -> None:
+    server = world.cloud.client().servers.get_by_name("user123")
+    assert server is not None
+    assert server.labels is not None
+    labels = dict(server.labels)
+    server.update(labels={**labels, "clawdet-plan": "enterprise"})
+    scoped = {"preview": world.secrets, "reviews": {"CLAWDET_GITLAB_TOKEN": FORGE_TOKEN}}
+    given = {"CI_PIPELINE_SOURCE": "schedule"}
+    found = world.on_gitlab.run(["drift", "issue"], "main", given, scoped=scoped)
+    server.update(labels=labels)
+    assert found.codes == {"scripts/ci/drift": 7, "scripts/ci/issue": 0}, found.log
+    assert [one["title"] for one in world.gitlab.issues] == [ISSUE_TITLE]
+    world.nothing_leaked(found)
+    assert "198.18." not in found.summary
 
 
 # --- merges -------------------------------------------------------------------------------------------------------
 
 
-def test_a_merge_without_the_name_changes_nothing_and_what_a_later_push_names_is_not_allowed_for_ever(
-    world: World,
-) -> None:
+def test_a_push_allows_the_losses_named_since_the_last_deployment_and_no_others(world: World) -> None:
     world.repository.work.switch("main")
-    world.edit("Let bob go", WITHOUT_BOB)
-    refused = on_push(world)
-    assert refused.codes == {"scripts/ci/deploy": 5}, refused.log
-    assert "**Not deployed.**" in refused.summary
-    assert world.servers() == {"shared-1", "bob", "user123"}
-
-    world.repository.work.commit("Say that it is meant\n\nAllow-loss: bob\nAllow-loss: user123\n")
+    world.edit("Let bob go\n\nAllow-loss: bob\nAllow-loss: user123\n", WITHOUT_BOB)
     world.repository.push_main()  # GitHub drops this deployment, as it does where another one comes while it waits.
     world.edit("Add eve", {**WITHOUT_BOB, "eve": "pro"})
     done = on_push(world)
@@ -230,10 +234,11 @@ def test_a_merge_without_the_name_changes_nothing_and_what_a_later_push_names_is
     assert world.servers() == {"shared-1", "user123", "eve"}
 
     world.edit("Let user123 go by mistake", {"ada": "free", "eve": "pro"})
-    again = on_push(world)
-    assert again.codes == {"scripts/ci/deploy": 5}, again.log
+    refused = on_push(world)
+    assert refused.codes == {"scripts/ci/deploy": 5}, refused.log
+    assert "**Not deployed.**" in refused.summary
     assert world.servers() == {"shared-1", "user123", "eve"}
-    for outcome in (refused, done, again):
+    for outcome in (done, refused):
         world.nothing_leaked(outcome)
         assert obeyed(outcome.log) == []
 
