@@ -110,14 +110,16 @@ def test_the_selected_stack_is_read_from_where_the_engine_keeps_it(
 ) -> None:
     monkeypatch.delenv("PULUMI_STACK", raising=False)
     stack = project.stack("one")
-    assert selected_stack(project.folder) is None, "nobody has selected one in this folder"
+    # By the address that this process has, as an operator's shell.
+    backend = f"PULUMI_BACKEND_URL={os.environ['PULUMI_BACKEND_URL']}"
+    # The engine remembers a selection by the folder's path, which an earlier run of the tests may have had.
+    stack.run("env", backend, "pulumi", "stack", "unselect").ok()
+    assert selected_stack(project.folder) is None
     for name in ("two", "one"):
-        # By the address that this process has, as an operator's shell.
-        backend = os.environ["PULUMI_BACKEND_URL"]
-        stack.run("env", f"PULUMI_BACKEND_URL={backend}", "pulumi", "stack", "select", name).ok()
+        stack.run("env", backend, "pulumi", "stack", "select", name).ok()
         assert selected_stack(project.folder) == choose_stack(None, project.folder) == name
     monkeypatch.setenv("PULUMI_STACK", "two")
-    shown = stack.run("env", f"PULUMI_BACKEND_URL={backend}", "pulumi", "stack", "--show-name").ok().output
+    shown = stack.run("env", backend, "pulumi", "stack", "--show-name").ok().output
     assert shown.strip() == selected_stack(project.folder) == "two"
 
 
