@@ -36,9 +36,10 @@ from clawdet_infra.automation.server_type import refuse_type
 from clawdet_infra.automation.signup import Signup
 from clawdet_infra.automation.updating import CellUpdate, HeldError
 from clawdet_infra.driver.engine import Stopped
+from clawdet_infra.driver.errors import explain
+from clawdet_infra.driver.process import EngineError
 from clawdet_infra.driver.recovering import LockedError
 from clawdet_infra.driver.stages import Passed
-from clawdet_infra.inventory.errors import explain
 from clawdet_infra.place import ROOT
 from clawdet_infra.registry import (
     BeingRemovedError,
@@ -379,6 +380,8 @@ class Provisioner:
             except CommandError as error:
                 why = explain(cell, str(error))
                 raise SetupError(f"customer {call.customer}: {why}.", call.customer) from None
+            except EngineError as error:
+                raise SetupError(f"customer {call.customer}: {error}.", call.customer) from None
             except Stopped:
                 if call.cancelled.is_set():
                     call.check()

@@ -10,6 +10,7 @@ from pulumi.automation.events import EngineEvent
 
 from clawdet_infra.automation import following
 from clawdet_infra.automation.following import Follower
+from clawdet_infra.driver.output import Cause, Failure
 from clawdet_infra.driver.stages import Passed
 from clawdet_infra.layout import lay_out
 from tests.unit.automation.samples import STACK, base, customer, event, step, urn_of
@@ -59,6 +60,13 @@ class Followed:
         for one in events:
             self.follower(one)
         return self
+
+
+def said(followed: Followed, identity: str) -> str:
+    """What went wrong with a customer."""
+    why = followed.follower.why(identity)
+    assert why is not None
+    return why.sentence
 
 
 def made(
@@ -127,7 +135,7 @@ def test_customers_whose_ids_begin_alike_are_told_apart() -> None:
     assert {one for one, _, _ in followed.told} == {"bob-2"}
     assert followed.follower.healthy("bob-2")
     assert not followed.follower.failed("bob-2")
-    assert followed.follower.why("bob") == "the gateway did not get ready"
+    assert said(followed, "bob") == "the gateway did not get ready"
 
 
 def test_a_new_server_is_looked_at_from_outside(looks: type[Looks]) -> None:
@@ -155,15 +163,15 @@ def test_the_first_error_of_a_customer_is_its_reason() -> None:
         *failed("ada", "server", "error: 1 error occurred:\n\t* sold out (resource_unavailable)"),
         *failed("ada", "deployment", "error: something after it"),
     )
-    assert followed.follower.why("ada") == "sold out (resource_unavailable)"
-    assert followed.follower.why("bob") == ""
+    assert followed.follower.why("ada") == Failure("sold out (resource_unavailable)", Cause.NO_CAPACITY)
+    assert followed.follower.why("bob") is None
     assert not followed.follower.failed("bob")
     assert followed.follower.general == []
 
 
 def test_of_a_command_the_last_line_is_the_reason() -> None:
-    said = "error: Process exited with status 3: running 'python3'\nchecking\nthe registry does not answer\n"
-    assert Followed("ada")(*failed("ada", "deployment", said)).follower.why("ada") == "the registry does not answer"
+    printed = "error: Process exited with status 3: running 'python3'\nchecking\nthe registry does not answer\n"
+    assert said(Followed("ada")(*failed("ada", "deployment", printed)), "ada") == "the registry does not answer"
 
 
 def test_errors_that_are_nobodys_are_kept_apart() -> None:
@@ -171,7 +179,7 @@ def test_errors_that_are_nobodys_are_kept_apart() -> None:
         event("diagnosticEvent", message="error: the passphrase is wrong", color="never", severity="error"),
         event("diagnosticEvent", message="error: no zone", color="never", severity="error", urn=f"{STACK}::x::y"),
     )
-    assert followed.follower.general == ["the passphrase is wrong", "no zone"]
+    assert [one.sentence for one in followed.follower.general] == ["the passphrase is wrong", "no zone"]
     assert not followed.follower.failed("ada")
 
 
