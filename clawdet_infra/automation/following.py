@@ -7,14 +7,16 @@ from functools import partial
 from typing import Any
 
 from clawdet_infra.automation.exported import CUSTOMER
-from clawdet_infra.driver.engine_errors import reason
+from clawdet_infra.driver.engine_errors import Failure, failure
 from clawdet_infra.driver.stages import Passed, Stage, Stages, Watch
+from clawdet_infra.error_line import FailureCode
 from clawdet_infra.layout import CustomerLayout
 
 _ENDS: Mapping[str, Stage] = {
     "-server": "server",
     "-health": "healthy",
 }
+_MANDATORY = ("mandatory", "remediate")
 _DONE = ("create", "update", "same", "replace", "create-replacement", "refresh")
 
 
@@ -32,10 +34,10 @@ class Follower:
         self._names: dict[str, tuple[str, Stage]] = {}
         self._stages: dict[str, Stages] = {}
         self._watches: dict[str, Watch] = {}
-        self._errors: dict[str, list[str]] = {}
+        self._errors: dict[str, list[Failure]] = {}
         self._failed: set[str] = set()
-        self.general: list[str] = []
-        """Errors that are about no customer."""
+        self.general: list[Failure] = []
+        """What went wrong with the whole update."""
         self._owners: dict[str, str] = {}
         for one in customers:
             identity = one.id
@@ -69,8 +71,11 @@ class Follower:
         found = event.diagnostic_event
         if found is not None and found.severity == "error" and found.message.strip():
             owner = self._owners.get(found.urn or "", "")
-            if why := reason(found.message):
+            if (why := failure(found.message)).sentence:
                 (self._errors.setdefault(owner, []) if owner else self.general).append(why)
+        violation = event.policy_event
+        if violation is not None and violation.enforcement_level in _MANDATORY:
+            self._refused(violation)
 
     def end(self) -> None:
         """Look no more from outside."""
@@ -85,13 +90,21 @@ class Follower:
         """Return the stages that a customer has passed."""
         return list(self._stages[identity].passed) if identity in self._stages else []
 
-    def why(self, identity: str) -> str:
-        """Return what went wrong with a customer, "" where nothing is known."""
-        return next(iter(self._errors.get(identity, [])), "")
+    def why(self, identity: str) -> Failure | None:
+        """Return what went wrong with a customer, None where nothing is known."""
+        return next(iter(self._errors.get(identity, [])), None)
 
     def failed(self, identity: str) -> bool:
         """Return whether something of a customer failed."""
         return identity in self._failed or identity in self._errors
+
+    def _refused(self, violation: Any) -> None:
+        """Note what a policy refuses: it stops the whole update."""
+        message = " ".join(violation.message.split())
+        why = Failure(f"policy {violation.policy_name}: {message}", FailureCode.POLICY)
+        self.general.append(why)
+        if owner := self._owners.get(violation.resource_urn or ""):
+            self._errors.setdefault(owner, []).append(why)
 
     def _learn(self, metadata: Any) -> None:
         """Note whose a resource is: the customer's component comes before everything in it."""

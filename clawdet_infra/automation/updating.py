@@ -18,14 +18,17 @@ from pydantic import SecretStr
 from clawdet_infra.automation import leftovers
 from clawdet_infra.automation.aside import aside
 from clawdet_infra.automation.base import Base
-from clawdet_infra.automation.errors import SetupError
+from clawdet_infra.automation.errors import Code, SetupError
 from clawdet_infra.automation.exported import commands_of, customers_of, facts_of, resources_of
 from clawdet_infra.automation.following import Follower
+from clawdet_infra.automation.outcome import code_of
 from clawdet_infra.changes.asking import Previewed
 from clawdet_infra.driver.engine import Command, Engine
+from clawdet_infra.driver.engine_errors import Failure
 from clawdet_infra.driver.gone import forget, gone_servers
 from clawdet_infra.driver.recovering import CloudError, find_at, recover
 from clawdet_infra.driver.stages import Passed
+from clawdet_infra.error_line import FailureCode, read
 from clawdet_infra.fleet.hosts import HostError
 from clawdet_infra.fleet.provider import HETZNER, Provider, ProviderError
 from clawdet_infra.inventory.errors import explain
@@ -81,7 +84,7 @@ class CellUpdate:
         self._present = [one for one in desired if one.wanted == Wish.PRESENT]
         self._absent = [one for one in desired if one.wanted == Wish.ABSENT]
         self._everybody = everybody
-        self._stuck: dict[str, str] = {}
+        self._stuck: dict[str, Failure] = {}
         """Who is to go and could not be made ready for that, and why."""
         self._aside: dict[str, list[str]] = {}
         """Who is left as it is, and the URNs of what the engine is not to touch for that."""
@@ -175,7 +178,8 @@ class CellUpdate:
                 elif not leftovers.is_deployed(resources, one.id):
                     self._clear(one)
             except (leftovers.LeftoverError, HostError) as error:
-                self._stuck[one.id] = str(error)
+                code = error.code if isinstance(error, leftovers.LeftoverError) else FailureCode.DEPLOYMENT
+                self._stuck[one.id] = Failure(str(error), code)
         forget(self._cell, gone, self._pulumi)
         if not self._everybody:
             self._aside = aside(self._cell, self._desired, self._layout.customers, exported)
@@ -194,7 +198,7 @@ class CellUpdate:
             self._layout.customers, self._tell, addresses=addresses, ca_bundle=self._fleet.cloud.ca_bundle
         )
         follower.begin(one.id for one in self._desired if one.revision != one.applied)
-        failure = ""
+        failure: Failure | None = None
         try:
             self._engine.up(
                 follower,
@@ -271,9 +275,14 @@ class CellUpdate:
         exported: Mapping[str, Any] = json.loads(self._pulumi(["stack", "export", "--stack", self._cell]))
         return exported
 
-    def _explain(self, follower: Follower, error: CommandError) -> str:
-        said = follower.general[0] if follower.general else explain(self._cell, str(error))
-        return self._redact.line(said, 500)
+    def _explain(self, follower: Follower, error: CommandError) -> Failure:
+        if follower.general:
+            return follower.general[0]
+        said = str(error)
+        code, _ = read(said)
+        if code is None and code_of(Failure(said)) is Code.SETUP:
+            code = FailureCode.SETUP
+        return Failure(explain(self._cell, said), code or FailureCode.DEPLOYMENT)
 
     def _switched_off(self) -> Collection[str]:
         """Return the names of the cell's servers that are off.
@@ -294,7 +303,7 @@ class CellUpdate:
             return ()
         return found.values()
 
-    def _results(self, follower: Follower, failure: str, off: Collection[str] = ()) -> dict[str, Applied]:
+    def _results(self, follower: Follower, failure: Failure | None, off: Collection[str] = ()) -> dict[str, Applied]:
         exported = self._exported()
         seconds = round(time.monotonic() - self._begun, 1)
         facts = facts_of(exported)
@@ -315,24 +324,29 @@ class CellUpdate:
             stages = [{"stage": p.stage, "seconds": p.seconds, "note": p.note} for p in follower.passed(one.id)]
             if one.wanted == Wish.ABSENT:
                 left = resources_of(exported, one.id)
-                why = self._stuck.get(one.id, "")
-                if left and not why:
-                    why = follower.why(one.id) or failure or "something of it is still there"
-                ok = not why
+                why = self._stuck.get(one.id)
+                if left and why is None:
+                    why = follower.why(one.id) or failure or _unexplained("something of it is still there")
+            elif follower.healthy(one.id):
+                why = _unexplained(down[one.id]) if one.id in down else None
             else:
-                ok = follower.healthy(one.id)
-                why = "" if ok else follower.why(one.id) or failure or "the engine did not come to this customer"
+                why = follower.why(one.id) or failure or _unexplained("the engine did not come to this customer")
                 if one.id in down:
-                    ok, why = False, f"{why} ({down[one.id]})" if why else down[one.id]
+                    why = Failure(f"{why.sentence} ({down[one.id]})", why.code)
             results[one.id] = Applied(
                 revision=one.revision,
-                ok=ok,
-                error=self._redact.line(why, 500),
+                ok=why is None,
+                error=self._redact.line(why.sentence, 500) if why else "",
+                error_code=code_of(why) if why else "",
                 facts=facts.get(one.id, {}),
                 deploy_seconds=seconds,
                 stages=stages,
             )
         return results
+
+
+def _unexplained(sentence: str) -> Failure:
+    return Failure(sentence, FailureCode.DEPLOYMENT)
 
 
 def _secrets(desired: Sequence[Desired]) -> list[str]:

@@ -14,13 +14,13 @@ from typing import Any, Protocol
 
 from clawdet_infra.changes.scrubbing import scrubbed
 from clawdet_infra.changes.wording import SERVER
+from clawdet_infra.error_line import FailureCode, read
 
 Step = Mapping[str, Any]
 """One step, in the form of `pulumi preview --json`: op, urn, oldState, newState, diffReasons, replaceReasons."""
 
 _MANDATORY = ("mandatory", "remediate")
 _PROTECTED = re.compile(r'resource "?(urn:[^"]+?)"? (?:cannot be deleted|as it is currently marked for protection)')
-_MISCONFIGURED = "The configuration has "
 # What the engine says of the rest where something has failed, as Go words it.
 _CUT_OFF = "context canceled"
 
@@ -143,13 +143,11 @@ class _Listener:
         self._violations[found] = None
 
     def _error(self, message: str) -> None:
-        text = scrubbed(message).strip()
+        code, text = read(scrubbed(message).strip())
         if "protect" in text and (found := _PROTECTED.findall(" ".join(text.split()))):
             self._protected |= dict.fromkeys(found)
-        elif _MISCONFIGURED in text:
-            # The program tells all problems in one error, one a line.
+        elif code is FailureCode.CONFIGURATION:
             self._misconfigured = True
-            text = text[text.index(_MISCONFIGURED) :]
             for line in text.splitlines()[1:]:
                 self._errors[line.strip().removeprefix("- ")] = None
         elif text and not text.startswith("preview failed") and not text.endswith(_CUT_OFF):
@@ -217,4 +215,7 @@ def _reason(said: str) -> str:
     """Return the line of a failed command's output that says why."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     told: Sequence[str] = [line for line in lines if line.startswith("error:")] or lines[-1:]
-    return _flat(" ".join(line.removeprefix("error:") for line in told)) or "the engine failed and did not say why"
+    return (
+        _flat(" ".join(read(line)[1].removeprefix("error:") for line in told))
+        or "the engine failed and did not say why"
+    )

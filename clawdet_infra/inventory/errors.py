@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from clawdet_infra.error_line import read
 from clawdet_infra.redaction import Redactor
 
 _MEANINGS: Sequence[tuple[str, str]] = (
@@ -48,7 +49,7 @@ def explain(stack: str | None, said: str, secrets: Sequence[str] = ()) -> str:
     """Return in one sentence what an error text of the engine means for a stack, or for the backend (None)."""
     lines = [line.strip().removeprefix("stderr:").strip() for line in said.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("error:")] or lines[-1:] or ["the engine gave no reason"]
-    last = Redactor(secrets).line(errors[-1].removeprefix("error:").strip(), 300)
+    last = Redactor(secrets).line(read(errors[-1].removeprefix("error:").strip())[1], 300)
     called = f"stack {stack}" if stack else "the stack"
     for pattern, meaning in _MEANINGS:
         if re.search(pattern, said):
