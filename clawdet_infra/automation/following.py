@@ -10,12 +10,14 @@ from clawdet_infra.automation.exported import CUSTOMER
 from clawdet_infra.driver import events
 from clawdet_infra.driver.output import Failure
 from clawdet_infra.driver.stages import Passed, Stage, Stages, Watch
+from clawdet_infra.error_line import FailureCode
 from clawdet_infra.layout import CustomerLayout
 
 _ENDS: Mapping[str, Stage] = {
     "-server": "server",
     "-health": "healthy",
 }
+_MANDATORY = ("mandatory", "remediate")
 _DONE = ("create", "update", "same", "replace", "create-replacement", "refresh")
 
 
@@ -36,7 +38,7 @@ class Follower:
         self._errors: dict[str, list[Failure]] = {}
         self._failed: set[str] = set()
         self.general: list[Failure] = []
-        """Errors that are about no customer."""
+        """What went wrong with the whole update."""
         self._owners: dict[str, str] = {}
         for one in customers:
             identity = one.id
@@ -68,6 +70,8 @@ class Follower:
             case events.Problem(failure=failure, urn=urn) if failure.sentence:
                 owner = self._owners.get(urn, "")
                 (self._errors.setdefault(owner, []) if owner else self.general).append(failure)
+            case events.Violation(mandatory=True) as violation:
+                self._refused(violation)
 
     def end(self) -> None:
         """Look no more from outside."""
@@ -89,6 +93,14 @@ class Follower:
     def failed(self, identity: str) -> bool:
         """Return whether something of a customer failed."""
         return identity in self._failed or identity in self._errors
+
+    def _refused(self, violation: events.Violation) -> None:
+        """Note what a policy refuses: it stops the whole update."""
+        message = " ".join(violation.message.split())
+        why = Failure(f"policy {violation.policy}: {message}", FailureCode.POLICY)
+        self.general.append(why)
+        if owner := self._owners.get(violation.urn):
+            self._errors.setdefault(owner, []).append(why)
 
     def _learn(self, step: events.Step) -> None:
         """Note whose a resource is: the customer's component comes before everything in it."""

@@ -22,13 +22,15 @@ from clawdet_infra.automation.base import Base
 from clawdet_infra.automation.errors import SetupError
 from clawdet_infra.automation.exported import commands_of, customers_of, facts_of, resources_of
 from clawdet_infra.automation.following import Follower
+from clawdet_infra.automation.outcome import code_of
 from clawdet_infra.changes.asking import Previewed
 from clawdet_infra.driver.engine import Command, Engine
 from clawdet_infra.driver.errors import explain
 from clawdet_infra.driver.gone import forget, gone_servers
-from clawdet_infra.driver.output import Failure
+from clawdet_infra.driver.output import Failure, printed_failure
 from clawdet_infra.driver.recovering import CloudError, find_at, recover
 from clawdet_infra.driver.stages import Passed
+from clawdet_infra.error_line import FailureCode
 from clawdet_infra.fleet.hosts import HostError
 from clawdet_infra.fleet.provider import HETZNER, Provider, ProviderError
 from clawdet_infra.layout import Layout, lay_out
@@ -83,7 +85,7 @@ class CellUpdate:
         self._present = [one for one in desired if one.wanted == Wish.PRESENT]
         self._absent = [one for one in desired if one.wanted == Wish.ABSENT]
         self._everybody = everybody
-        self._stuck: dict[str, str] = {}
+        self._stuck: dict[str, Failure] = {}
         """Who is to go and could not be made ready for that, and why."""
         self._aside: dict[str, list[str]] = {}
         """Who is left as it is, and the URNs of what the engine is not to touch for that."""
@@ -180,7 +182,8 @@ class CellUpdate:
                 elif not leftovers.is_deployed(resources, one.id):
                     self._clear(one)
             except (leftovers.LeftoverError, HostError) as error:
-                self._stuck[one.id] = str(error)
+                code = error.code if isinstance(error, leftovers.LeftoverError) else FailureCode.DEPLOYMENT
+                self._stuck[one.id] = Failure(str(error), code)
         forget(self._cell, gone, self._pulumi)
         if not self._everybody:
             self._aside = aside(self._cell, self._desired, self._layout.customers, exported)
@@ -277,7 +280,10 @@ class CellUpdate:
         return exported
 
     def _explain(self, follower: Follower, error: CommandError) -> Failure:
-        return follower.general[0] if follower.general else Failure(explain(self._cell, str(error)))
+        if follower.general:
+            return follower.general[0]
+        said = str(error)
+        return replace(printed_failure(said), sentence=explain(self._cell, said))
 
     def _switched_off(self) -> Collection[str]:
         """Return the names of the cell's servers that are off.
@@ -319,24 +325,29 @@ class CellUpdate:
             stages = [{"stage": p.stage, "seconds": p.seconds, "note": p.note} for p in follower.passed(one.id)]
             if one.wanted == Wish.ABSENT:
                 left = resources_of(exported, one.id)
-                why = Failure(self._stuck[one.id]) if one.id in self._stuck else None
+                why = self._stuck.get(one.id)
                 if left and why is None:
-                    why = follower.why(one.id) or failure or Failure("something of it is still there")
+                    why = follower.why(one.id) or failure or _unexplained("something of it is still there")
             elif follower.healthy(one.id):
-                why = Failure(down[one.id]) if one.id in down else None
+                why = _unexplained(down[one.id]) if one.id in down else None
             else:
-                why = follower.why(one.id) or failure or Failure("the engine did not come to this customer")
+                why = follower.why(one.id) or failure or _unexplained("the engine did not come to this customer")
                 if one.id in down:
                     why = replace(why, sentence=f"{why.sentence} ({down[one.id]})")
             results[one.id] = Applied(
                 revision=one.revision,
                 ok=why is None,
                 error=self._redact.line(why.sentence, 500) if why else "",
+                error_code=code_of(why) if why else "",
                 facts=facts.get(one.id, {}),
                 deploy_seconds=seconds,
                 stages=stages,
             )
         return results
+
+
+def _unexplained(sentence: str) -> Failure:
+    return Failure(sentence, FailureCode.DEPLOYMENT)
 
 
 def _secrets(desired: Sequence[Desired]) -> list[str]:

@@ -16,11 +16,10 @@ from clawdet_infra.changes.wording import SERVER
 from clawdet_infra.driver import events
 from clawdet_infra.driver.output import Cause, failure, printed_failure
 from clawdet_infra.driver.process import FailedError
+from clawdet_infra.error_line import FailureCode, read
 
 Step = Mapping[str, Any]
 """One step, in the form of `pulumi preview --json`: op, urn, oldState, newState, diffReasons, replaceReasons."""
-
-_MISCONFIGURED = "The configuration has "
 
 
 class Previewed(Protocol):
@@ -140,14 +139,13 @@ class _Listener:
         self._violations[violation] = None
 
     def _error(self, message: str) -> None:
-        text = scrubbed(message).strip()
-        said = failure(text)
+        message = scrubbed(message).strip()
+        said = failure(message)
+        _, text = read(message)
         if said.cause is Cause.PROTECTED:
             self._protected |= dict.fromkeys(said.resources)
-        elif _MISCONFIGURED in text:
-            # The program tells all problems in one error, one a line.
+        elif said.code is FailureCode.CONFIGURATION:
             self._misconfigured = True
-            text = text[text.index(_MISCONFIGURED) :]
             for line in text.splitlines()[1:]:
                 self._errors[line.strip().removeprefix("- ")] = None
         elif said.cause is not Cause.CONSEQUENCE:

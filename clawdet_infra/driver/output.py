@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
+
+from clawdet_infra.error_line import FailureCode, read
 
 LONGEST = 500
 
@@ -29,7 +31,6 @@ class Cause(StrEnum):
     NO_LOGIN = "no-login"
     LOCKED = "locked"
     PROTECTED = "protected"
-    POLICY = "policy"
     NO_CAPACITY = "no-capacity"
     """The provider has no room, or allows no more."""
     NO_ACCESS = "no-access"
@@ -43,12 +44,14 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True)
 class Failure:
-    """Why something failed: a sentence without the words that the engine puts around it, and the cause.
+    """Why something failed: a sentence without the words that the engine puts around it, "" where it gives no reason.
 
-    `sentence` is "" where the message gives no reason.  `resources` has the URNs of what is protected.
+    `code` is that of a program of this project, where one has failed.  Otherwise `cause` is what the engine or the
+    provider says.  `resources` has the URNs of what is protected.
     """
 
     sentence: str
+    code: FailureCode | None = None
     cause: Cause = Cause.OTHER
     resources: tuple[str, ...] = ()
 
@@ -100,17 +103,20 @@ def failure(message: str) -> Failure:
 
     Of a command that failed, the sentence is the last line that the command printed.
     """
-    lines = (line.strip().removeprefix(_ERROR).strip() for line in message.splitlines())
+    code, text = read(message)
+    lines = (line.strip().removeprefix(_ERROR).strip() for line in text.splitlines())
     told = [line for line in lines if line and not line.startswith(_CONSEQUENCES) and not line.endswith(_CUT_OFF)]
+    if code is not None:
+        return Failure(" ".join(told), code)
     if not told:
-        return Failure("", Cause.CONSEQUENCE)
+        return Failure("", cause=Cause.CONSEQUENCE)
     if any(_STATUS.search(line) for line in told):
-        return Failure(told[-1], Cause.COMMAND)
+        return Failure(told[-1], cause=Cause.COMMAND)
     whole = " ".join(told)
-    text = _AROUND.sub("", whole)[:LONGEST].strip()
+    sentence = _AROUND.sub("", whole)[:LONGEST].strip()
     if protected := _PROTECTED.findall(whole):
-        return Failure(text, Cause.PROTECTED, tuple(dict.fromkeys(protected)))
-    return Failure(text, _cause(whole))
+        return Failure(sentence, cause=Cause.PROTECTED, resources=tuple(dict.fromkeys(protected)))
+    return Failure(sentence, cause=_cause(whole))
 
 
 def reason(message: str) -> str:
@@ -123,12 +129,14 @@ def printed_failure(printed: str) -> Failure:
 
     This is for what fails before there are events: a lock, a passphrase, an option.
     """
-    lines = [line.strip() for line in _stderr(printed).splitlines() if line.strip()]
+    lines = [line.strip().removeprefix("stderr:").strip() for line in _stderr(printed).splitlines() if line.strip()]
     found = [failure(line) for line in lines if line.startswith(_ERROR)]
     told = [one for one in found if one.sentence] or [failure(lines[-1] if lines else "")]
+    if told[-1].code is not None:
+        return told[-1]
     # The engine may say on several lines what is the matter, and only the first one begins with `error:`.
     whole = _cause(" ".join(lines))
-    return told[-1] if whole is Cause.OTHER else Failure(told[-1].sentence, whole, told[-1].resources)
+    return told[-1] if whole is Cause.OTHER else replace(told[-1], cause=whole)
 
 
 @dataclass(frozen=True)
@@ -167,9 +175,14 @@ def _stderr(printed: str) -> str:
     return found["stderr"] if found and found["stderr"].strip() else printed
 
 
+def provider_cause(code: object) -> Cause:
+    """Return what an error code of the provider means."""
+    return _PROVIDER_CODES.get(str(code), Cause.OTHER)
+
+
 def _cause(text: str) -> Cause:
     for cause, pattern in _TEXTS:
         if pattern.search(text):
             return cause
-    codes = (_PROVIDER_CODES.get(found["code"]) for found in _PROVIDER_CODE.finditer(text))
-    return next((cause for cause in codes if cause is not None), Cause.OTHER)
+    causes = (provider_cause(found["code"]) for found in _PROVIDER_CODE.finditer(text))
+    return next((cause for cause in causes if cause is not Cause.OTHER), Cause.OTHER)

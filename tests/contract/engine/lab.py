@@ -20,10 +20,12 @@ import yaml
 from tests.contract.command_plugin.sshd import Keys, Sshd
 from tests.contract.hcloud_api.running import TOKEN, RunningCloud, running_cloud
 from tests.support.cloud import fault
-from tests.support.stack import PASSPHRASE, ROOT, wait_until
+from tests.support.idle_commands import idle_commands
+from tests.support.stack import PASSPHRASE, ROOT, Stack, customer, wait_until
 
 RECORDED = Path(__file__).with_name("recorded")
-STACK = "urn:pulumi:prod::texts::"
+UPDATE = RECORDED / "update.jsonl"
+SAID = "customer bob: probe restarts failed: gateway does not stay up; last answer: none"
 REFUSALS = ("resource_unavailable", "resource_limit_exceeded", "forbidden", "uniqueness_error")
 _POLICIES = ROOT / "policy" / "run"
 _OTHERS = {"PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_ACCESS_TOKEN"}
@@ -296,3 +298,53 @@ SCENARIOS: Mapping[str, Scenario] = {
         history,
     )
 }
+
+
+def update(folder: Path) -> list[Mapping[str, Any]]:
+    """The events of an update that brings two customers up, and the deployment of one of them fails.
+
+    Of resources there is what the product reads: the rest is large, and may hold secrets.
+    """
+    example = yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text())["config"]
+    digest = "sha256:" + "5" * 64
+    log = folder / "log"
+    with running_cloud(folder) as cloud, idle_commands(failing={"bob-deployment": SAID}) as idle:
+        stack = Stack(folder / "stack", name="prod", extra_env={**idle, "PULUMI_DEBUG_COMMANDS": "true"}).init()
+        stack.configure(
+            {
+                **example,
+                "clawdet:cloud": {"endpoint": cloud.endpoint, "token": TOKEN},
+                "clawdet:release": {role: f"{tag}@{digest}" for role, tag in example["clawdet:release"].items()},
+                "clawdet:rollout": {"waves": [100]},
+                "clawdet:customers": [customer("ada", "pro"), customer("bob", "pro")],
+            }
+        )
+        done = stack.up("--continue-on-error", "--event-log", str(log))
+    assert done.code != 0, done.output
+    events = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+    return [reduced for one in events if (reduced := _reduced(one)) is not None]
+
+
+def _reduced(event: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    kind = next(iter(event.keys() - {"sequence", "timestamp"}))
+    content = event[kind]
+    if kind in ("resourcePreEvent", "resOutputsEvent", "resOpFailedEvent"):
+        metadata = content["metadata"]
+        states = {side: metadata[side] and _reduced_state(metadata[side]) for side in ("old", "new")}
+        content = {"metadata": {"op": metadata["op"], "urn": metadata["urn"], "type": metadata["type"], **states}}
+    elif kind == "diagnosticEvent":
+        content = {**content, "message": content["message"].replace(TOKEN, "TOKEN")}
+        if content["severity"] != "error":
+            return None
+    elif kind != "summaryEvent":
+        return None
+    else:
+        content = {key: value for key, value in content.items() if key != "durationSeconds"}
+    return {"sequence": 0, "timestamp": 0, kind: content}
+
+
+def _reduced_state(state: Mapping[str, Any]) -> Mapping[str, Any]:
+    kept = {key: state[key] for key in ("type", "urn", "custom", "parent", "protect") if key in state}
+    inputs = {key: value for key, value in (state.get("inputs") or {}).items() if key == "labels"}
+    outputs = {key: value for key, value in (state.get("outputs") or {}).items() if key in ("url", "ipv4Address")}
+    return {**kept, "inputs": inputs, "outputs": outputs}

@@ -6,16 +6,21 @@ understand it.  All texts take about a minute.
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from tests.contract.engine.lab import RECORDED, SCENARIOS, lab
+from tests.contract.engine.lab import RECORDED, SCENARIOS, UPDATE, lab, update
 
 
 def main(names: list[str]) -> None:
-    for name in names or SCENARIOS:
+    for name in names or [*SCENARIOS, UPDATE.stem]:
+        if name == UPDATE.stem:
+            with tempfile.TemporaryDirectory(prefix="clawdet-texts-") as folder:
+                UPDATE.write_text("".join(f"{json.dumps(one)}\n" for one in update(Path(folder))), "utf-8")
+            continue
         with tempfile.TemporaryDirectory(prefix="clawdet-texts-") as folder, lab(Path(folder)) as made:
             SCENARIOS[name](made).write(name)
         print(name, flush=True)

@@ -12,6 +12,7 @@ from clawdet_infra.automation import following
 from clawdet_infra.automation.following import Follower
 from clawdet_infra.driver.output import Cause, Failure
 from clawdet_infra.driver.stages import Passed
+from clawdet_infra.error_line import FailureCode, marked
 from clawdet_infra.layout import lay_out
 from tests.unit.automation.samples import STACK, base, customer, event, step, urn_of
 
@@ -44,6 +45,12 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> type[Looks]:
     return Looks
 
 
+def sentence(follower: Follower, identity: str) -> str:
+    found = follower.why(identity)
+    assert found is not None
+    return found.sentence
+
+
 class Followed:
     """A follower of an update of a cell with these customers, and what it tells."""
 
@@ -60,13 +67,6 @@ class Followed:
         for one in events:
             self.follower(one)
         return self
-
-
-def said(followed: Followed, identity: str) -> str:
-    """What went wrong with a customer."""
-    why = followed.follower.why(identity)
-    assert why is not None
-    return why.sentence
 
 
 def made(
@@ -135,7 +135,7 @@ def test_customers_whose_ids_begin_alike_are_told_apart() -> None:
     assert {one for one, _, _ in followed.told} == {"bob-2"}
     assert followed.follower.healthy("bob-2")
     assert not followed.follower.failed("bob-2")
-    assert said(followed, "bob") == "the gateway did not get ready"
+    assert sentence(followed.follower, "bob") == "the gateway did not get ready"
 
 
 def test_a_new_server_is_looked_at_from_outside(looks: type[Looks]) -> None:
@@ -163,15 +163,49 @@ def test_the_first_error_of_a_customer_is_its_reason() -> None:
         *failed("ada", "server", "error: 1 error occurred:\n\t* sold out (resource_unavailable)"),
         *failed("ada", "deployment", "error: something after it"),
     )
-    assert followed.follower.why("ada") == Failure("sold out (resource_unavailable)", Cause.NO_CAPACITY)
+    assert followed.follower.why("ada") == Failure("sold out (resource_unavailable)", cause=Cause.NO_CAPACITY)
     assert followed.follower.why("bob") is None
     assert not followed.follower.failed("bob")
     assert followed.follower.general == []
 
 
 def test_of_a_command_the_last_line_is_the_reason() -> None:
-    printed = "error: Process exited with status 3: running 'python3'\nchecking\nthe registry does not answer\n"
-    assert said(Followed("ada")(*failed("ada", "deployment", printed)), "ada") == "the registry does not answer"
+    said = "error: Process exited with status 3: running 'python3'\nchecking\nthe registry does not answer\n"
+    followed = Followed("ada")(*failed("ada", "deployment", said))
+    assert sentence(followed.follower, "ada") == "the registry does not answer"
+
+
+def test_what_a_server_reports_keeps_its_code() -> None:
+    line = marked(FailureCode.NOT_READY, "it does not start")
+    said = f"error: Process exited with status 1: running 'python3':\n{line}\n"
+    followed = Followed("ada")(*failed("ada", "deployment", said))
+    assert followed.follower.why("ada") == Failure("it does not start", FailureCode.NOT_READY)
+
+
+def test_a_mandatory_policy_refuses_the_update_and_says_whose_resource_it_is() -> None:
+    followed = Followed("ada", "bob")(*whole("bob"), *whole("ada"), violation("ada", "mandatory"))
+    told = Failure("policy firewalls: it is open", FailureCode.POLICY)
+    assert followed.follower.why("ada") == told
+    assert followed.follower.general == [told]
+    assert followed.follower.why("bob") is None
+
+
+def test_an_advisory_policy_refuses_nothing() -> None:
+    assert Followed("ada")(*whole("ada"), violation("ada", "advisory")).follower.general == []
+
+
+def violation(identity: str, level: str) -> EngineEvent:
+    return event(
+        "policyEvent",
+        resourceUrn=urn_of(identity, SERVER, f"{identity}-server"),
+        message="it is\nopen",
+        color="never",
+        policyName="firewalls",
+        policyPackName="clawdet",
+        policyPackVersion="1",
+        policyPackVersionTag="1",
+        enforcementLevel=level,
+    )
 
 
 def test_errors_that_are_nobodys_are_kept_apart() -> None:
