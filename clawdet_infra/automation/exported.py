@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from clawdet_infra.driver.process import PROJECT
 from clawdet_infra.layout import CustomerLayout
 from clawdet_infra.model import slug_of
-from clawdet_infra.model.source import PROJECT
 
 CUSTOMER = "clawdet:index:Customer"
 """The type of a customer's component."""

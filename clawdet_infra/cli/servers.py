@@ -11,7 +11,6 @@ from clawdet_infra.cli.output import ErrorCode, Exit, echo, fail, warn
 from clawdet_infra.cli.project import ROOT
 from clawdet_infra.driver import process
 from clawdet_infra.driver.process import EngineError
-from clawdet_infra.inventory.errors import InventoryError
 
 if TYPE_CHECKING:
     from clawdet_infra.model import CloudAccess, Fleet
@@ -29,6 +28,7 @@ def prepare(stack: str, cloud: Cloud, state: Mapping[str, Any] | None = None) ->
     not list.  Ends the command where it, or the engine, fails.
     """
     from clawdet_infra.fleet.provider import ProviderError
+    from clawdet_infra.inventory import InventoryError
 
     try:
         fleet = _fleet(stack)
@@ -90,6 +90,7 @@ def hint_at_gone(stack: str, cloud: Cloud) -> bool:
     """
     from clawdet_infra.driver.gone import gone_servers
     from clawdet_infra.fleet.provider import ProviderError
+    from clawdet_infra.inventory import InventoryError
 
     try:
         found = gone_servers(_resources(_exported(stack)), lambda ids: _existing(cloud, ids))
@@ -108,6 +109,7 @@ def hint_at_gone(stack: str, cloud: Cloud) -> bool:
 def switched_off(stack: str, cloud: Cloud) -> list[str]:
     """Return the names of a stack's servers that are off; none where the provider cannot be asked, with a warning."""
     from clawdet_infra.fleet.provider import Provider, ProviderError
+    from clawdet_infra.inventory import InventoryError
     from clawdet_infra.layout import fleet_label
 
     try:

@@ -28,7 +28,6 @@ from pulumi.automation.errors import create_command_error
 
 from clawdet_infra.driver import process
 from clawdet_infra.model import CloudAccess
-from clawdet_infra.model.source import PROJECT
 
 Program = Callable[[], None]
 OnEvent = Callable[[Any], None]
@@ -152,11 +151,11 @@ class Engine:
     ) -> None:
         """Open a stack, and make it where there is none; raises StackNotFoundError instead where it `must_exist`."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        settings = ProjectSettings(PROJECT, "python", backend=ProjectBackend(backend) if backend else None)
+        settings = ProjectSettings(process.PROJECT, "python", backend=ProjectBackend(backend) if backend else None)
         open_stack = select_stack if must_exist else create_or_select_stack
         self.stack: Stack = open_stack(
             name,
-            project_name=PROJECT,
+            project_name=process.PROJECT,
             program=program,
             opts=LocalWorkspaceOptions(
                 work_dir=str(folder),

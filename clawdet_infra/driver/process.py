@@ -22,6 +22,8 @@ from clawdet_infra.place import ROOT
 from clawdet_infra.stack_locks import noted_engine
 
 PROGRAM = "pulumi"
+PROJECT = "clawdet"
+"""The name of the project, as Pulumi.yaml says."""
 BACKEND = "PULUMI_BACKEND_URL"
 MISSING = "pulumi is not on PATH. In the checkout, run: . ./activate (and before the first time: make setup)"
 """What is said where the engine is missing."""

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clawdet_infra.driver.process import BACKEND
-from clawdet_infra.model.source import PROJECT
+from clawdet_infra.driver.process import BACKEND, PROJECT
 from clawdet_infra.recovery import PendingCreate, adopt, find_made, pending_creates
 from clawdet_infra.stack_locks import Lock, read_locks, remove_dead
 

@@ -16,9 +16,9 @@ from pydantic import ValidationError
 from clawdet_infra.driver import process
 from clawdet_infra.driver.errors import explain
 from clawdet_infra.driver.output import updates_of
+from clawdet_infra.driver.process import PROJECT
 from clawdet_infra.inventory.errors import InventoryError
 from clawdet_infra.model import CloudAccess, ConfigurationError, Fleet, decode, load_fleet, read_config
-from clawdet_infra.model.source import PROJECT
 from clawdet_infra.model.stackfile import read_stack_file
 from clawdet_infra.place import ROOT
 

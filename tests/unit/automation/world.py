@@ -16,7 +16,7 @@ from clawdet_infra.automation import (
 from clawdet_infra.automation.base import Base
 from clawdet_infra.automation.outcome import code_of
 from clawdet_infra.driver.engine import Stopped
-from clawdet_infra.driver.output import Failure
+from clawdet_infra.driver.output import failure
 from clawdet_infra.driver.recovering import LockedError
 from clawdet_infra.driver.stages import Passed
 from clawdet_infra.registry import Applied, Desired, Wish
@@ -117,7 +117,7 @@ class Update:
             revision=one.revision,
             ok=not error,
             error=error,
-            error_code=code_of(Failure(error)) if error else "",
+            error_code=code_of(failure(error)) if error else "",
             facts=facts,
             deploy_seconds=2.0,
             stages=stages,
