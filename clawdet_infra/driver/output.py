@@ -64,7 +64,11 @@ _TEXTS: Sequence[tuple[Cause, re.Pattern[str]]] = (
     (Cause.NO_LOGIN, re.compile(r"PULUMI_ACCESS_TOKEN must be set")),
     (Cause.NO_BACKEND, re.compile(r"unable to (?:open|create) (?:state directory|bucket)|unable to check if bucket")),
     (Cause.LOCKED, re.compile(r"currently locked by|Another update is currently in progress")),
-    (Cause.NO_PROJECT, re.compile(r"failed to load project|no Pulumi\.yaml project file")),
+    (
+        Cause.NO_PROJECT,
+        # The last is what commands say that read a stack alone.
+        re.compile(r"failed to load project|no Pulumi\.yaml project file|pass the fully qualified name"),
+    ),
 )
 # Hetzner's error codes, as the provider quotes them: `MESSAGE (CODE, ID OF THE REQUEST)`
 # (https://docs.hetzner.cloud/reference/cloud#errors).
@@ -80,7 +84,12 @@ _PROVIDER_CODES: Mapping[str, Cause] = {
     "token_readonly": Cause.NO_ACCESS,
 }
 # What the engine says besides, when something else has failed.
-_CONSEQUENCES = ("update failed", "resource registration failed", "preview failed")
+_CONSEQUENCES = (
+    "update failed",
+    "resource registration failed",
+    "preview failed",
+    "an unhandled error occurred: program exited with non-zero exit code: 1",
+)
 # What was cut off because something else has failed, as Go words it.
 _CUT_OFF = "context canceled"
 # A failed command is quoted whole before what it printed.

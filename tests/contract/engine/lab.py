@@ -28,6 +28,13 @@ UPDATE = RECORDED / "update.jsonl"
 SAID = "customer bob: probe restarts failed: gateway does not stay up; last answer: none"
 REFUSALS = ("resource_unavailable", "resource_limit_exceeded", "forbidden", "uniqueness_error")
 _POLICIES = ROOT / "policy" / "run"
+_NO_TIMES = {"sequence": 0, "timestamp": 0}
+_STEADY = (
+    (r"(?<=, )[0-9a-f]{16}(?=\))", "0123456789abcdef"),
+    (r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "01234567-89ab-cdef-0123-456789abcdef"),
+    (r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d", "2026-01-02T03:04:05"),
+    (r"\(\d+(?:\.\d+)?s\)", "(1s)"),
+)
 _OTHERS = {"PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_ACCESS_TOKEN"}
 
 
@@ -42,12 +49,19 @@ class Text:
     events: tuple[Mapping[str, Any], ...] = ()
 
     @classmethod
-    def read(cls, name: str) -> Text:
-        content = json.loads((RECORDED / f"{name}.json").read_text("utf-8"))
+    def read(cls, name: str, folder: Path = RECORDED) -> Text:
+        content = json.loads((folder / f"{name}.json").read_text("utf-8"))
         return cls(**{**content, "events": tuple(content["events"])})
 
-    def write(self, name: str) -> None:
-        (RECORDED / f"{name}.json").write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", "utf-8")
+    def write(self, name: str, folder: Path = RECORDED) -> None:
+        """Write the text without what differs from run to run, such as times."""
+        told = {**asdict(self), "events": [{**one, **_NO_TIMES} for one in self.events]}
+        # What the engine shows of its progress differs each time, and nobody reads it where there are events.
+        told |= {"stdout": ""} if self.events and self.command.startswith("up") else {}
+        text = json.dumps(told, indent=2, ensure_ascii=False)
+        for pattern, always in _STEADY:
+            text = re.sub(pattern, always, text)
+        (folder / f"{name}.json").write_text(f"{text}\n", "utf-8")
 
     @property
     def errors(self) -> list[tuple[str, str]]:
@@ -151,6 +165,7 @@ def wrong_passphrase(lab: Lab) -> Text:
 
 
 def no_passphrase(lab: Lab) -> Text:
+    lab.say("config", "set", "--secret", "key", "value", "--stack", "prod")
     return lab.say("config", "--show-secrets", "--json", "--stack", "prod", PULUMI_CONFIG_PASSPHRASE=None)
 
 
@@ -167,6 +182,11 @@ def no_backend(lab: Lab) -> Text:
 
 
 def no_project(lab: Lab) -> Text:
+    return lab.say("preview", "--stack", "prod", cwd=lab.folder / "empty")
+
+
+def no_project_of_a_stack(lab: Lab) -> Text:
+    """The same of a command that reads a stack alone."""
     return lab.say("stack", "output", "--json", "--stack", "prod", cwd=lab.folder / "empty")
 
 
@@ -282,6 +302,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         no_login,
         no_backend,
         no_project,
+        no_project_of_a_stack,
         unknown_option,
         locked,
         refused,
