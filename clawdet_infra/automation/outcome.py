@@ -23,7 +23,6 @@ _CAUSES: Mapping[Cause, FailureCode] = {
             Cause.WRONG_PASSPHRASE,
             Cause.NO_PASSPHRASE,
             Cause.NO_STACK,
-            Cause.NO_OUTPUT,
             Cause.NO_LOGIN,
             Cause.NO_BACKEND,
         ),

@@ -24,8 +24,6 @@ class Cause(StrEnum):
     WRONG_PASSPHRASE = "wrong-passphrase"  # noqa: S105 -- not a passphrase
     NO_PASSPHRASE = "no-passphrase"  # noqa: S105 -- not a passphrase
     NO_STACK = "no-stack"
-    NO_OUTPUT = "no-output"
-    """A stack lacks an output that another one reads."""
     NO_PROJECT = "no-project"
     NO_BACKEND = "no-backend"
     NO_LOGIN = "no-login"
@@ -60,7 +58,6 @@ _TEXTS: Sequence[tuple[Cause, re.Pattern[str]]] = (
     (Cause.WRONG_PASSPHRASE, re.compile(r"incorrect passphrase|cipher: message authentication failed")),
     (Cause.NO_PASSPHRASE, re.compile(r"passphrase must be set")),
     (Cause.NO_STACK, re.compile(r"no stack named .* found|unknown stack \"")),
-    (Cause.NO_OUTPUT, re.compile(r"[Rr]equired output '?.*'? does not exist on stack")),
     (Cause.NO_LOGIN, re.compile(r"PULUMI_ACCESS_TOKEN must be set")),
     (Cause.NO_BACKEND, re.compile(r"unable to (?:open|create) (?:state directory|bucket)|unable to check if bucket")),
     (Cause.LOCKED, re.compile(r"currently locked by|Another update is currently in progress")),
@@ -90,6 +87,10 @@ _CONSEQUENCES = (
     "preview failed",
     "an unhandled error occurred: program exited with non-zero exit code: 1",
 )
+# How Python shows an exception of the program; its last line says what it is.
+_TRACEBACK = "Traceback (most recent call last):"
+# What the program is told where a resource has failed that others need, and the engine goes on with those that do not.
+_UNREGISTERED = "ResourceRegistrationFailed:"
 # What was cut off because something else has failed, as Go words it.
 _CUT_OFF = "context canceled"
 # A failed command is quoted whole before what it printed.
@@ -110,7 +111,8 @@ _RESULT = re.compile(r"\s*code: -?\d+\n stdout: .*?\n stderr: (?P<stderr>.*)", r
 def failure(message: str) -> Failure:
     """Return what one error says: the message of a diagnostic event, or an error that was printed.
 
-    Of a command that failed, the sentence is the last line that the command printed.
+    Of a command that failed, the sentence is the last line that the command printed; of an exception of the program it
+    has none of the places in the program.
     """
     code, text = read(message)
     lines = (line.strip().removeprefix(_ERROR).strip() for line in text.splitlines())
@@ -121,6 +123,10 @@ def failure(message: str) -> Failure:
         return Failure("", cause=Cause.CONSEQUENCE)
     if any(_STATUS.search(line) for line in told):
         return Failure(told[-1], cause=Cause.COMMAND)
+    if _TRACEBACK in told:
+        told = [*told[: told.index(_TRACEBACK)], told[-1]]
+        if _UNREGISTERED in told[-1]:
+            return Failure("", cause=Cause.CONSEQUENCE)
     whole = " ".join(told)
     sentence = _AROUND.sub("", whole)[:LONGEST].strip()
     if protected := _PROTECTED.findall(whole):

@@ -18,7 +18,6 @@ OF_OTHERS = {
     "server limit exceeded (resource_limit_exceeded, 7b2f)": Code.CAPACITY,
     "limit of requests reached (rate_limit_exceeded)": Code.CAPACITY,
     "unable to authenticate (unauthorized)": Code.SETUP,
-    "required output 'base' does not exist on stack prod": Code.SETUP,
     "get stack: incorrect passphrase": Code.SETUP,
     "dial tcp 192.0.2.7:22: connection refused": Code.DEPLOYMENT,
     "": Code.DEPLOYMENT,

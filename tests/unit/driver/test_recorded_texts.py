@@ -35,6 +35,7 @@ PRINTED = {
     "no_project": (Cause.NO_PROJECT, "there is no Pulumi project in this folder"),
     "no_project_of_a_stack": (Cause.NO_PROJECT, "there is no Pulumi project in this folder"),
     "locked": (Cause.LOCKED, "clawdet recover -s prod"),
+    "unexpected_changes": (Cause.OTHER, "no changes were expected"),
     "unknown_option": (Cause.OTHER, "stack prod cannot be read: unknown flag: --no-such-option"),
 }
 """Of what is printed before there are events: the cause, and what an operator reads in `explain`."""
@@ -57,11 +58,10 @@ ERRORS: dict[str, dict[str, tuple[Cause, str]]] = {
     },
     "cut_off": {"fails": (Cause.COMMAND, "it went wrong")},
     "program_refuses": {"": (Cause.OTHER, "The configuration has 1 problem: - customers[0].plan")},
-    "program_breaks": {"": (Cause.OTHER, "KeyError")},
-    "no_output": {"": (Cause.NO_OUTPUT, "base")},
+    "program_breaks": {"": (Cause.OTHER, "Program failed with an unhandled exception: KeyError: 'base'")},
+    "no_output": {"": (Cause.OTHER, "Program failed with an unhandled exception: KeyError: 'base'")},
     "protected": {"key": (Cause.PROTECTED, "")},
     "protected_replaced": {"key": (Cause.PROTECTED, "")},
-    "unexpected_changes": {"": (Cause.OTHER, "no changes were expected")},
 }
 """Of the errors among the events: whose each is, the cause, and how its sentence begins or what is in it."""
 
@@ -97,7 +97,7 @@ def test_what_the_engine_reports_is_understood(name: str) -> None:
         expected, begins = ERRORS[name][owner]
         assert cause is expected, sentence
         assert begins in sentence
-        for around in ("sdk.helper_schema", "provider=", "error occurred", "urn:pulumi", "\n"):
+        for around in ("Traceback", 'File "', "sdk.helper_schema", "provider=", "error occurred", "urn:pulumi", "\n"):
             assert cause is Cause.PROTECTED or around not in sentence
 
 
@@ -166,7 +166,7 @@ def test_the_events_of_an_update_are_understood() -> None:
     progress = Progress(lambda current, step: told.append((current.owner.id, step)))
     for one in events:
         progress(one)
-    assert [step for owner, step in told if owner == "ada"] == ["server", "DNS", "deployment", "healthy"]
+    assert [step for owner, step in told if owner == "ada"] == ["server", "DNS", "deployment"]
     [bob] = [one for one in progress.by_owner.values() if one.owner.id == "bob"]
     assert (bob.failed, bob.on_server, bob.error) == (True, True, SAID.removeprefix("customer bob: "))
     assert not progress.errors
@@ -188,17 +188,19 @@ def test_the_same_events_are_understood_as_those_of_a_cell(monkeypatch: pytest.M
     for line in UPDATE.read_text("utf-8").splitlines():
         follower(EngineEvent.from_json(json.loads(line)))
     follower.end()
-    assert [stage for identity, stage in passed if identity == "ada" and stage not in ("SSH", "TLS")] == [
-        "server",
-        "DNS",
-        "deployment",
-        "healthy",
-    ]
-    assert follower.healthy("ada")
-    assert not follower.healthy("bob")
+    assert [stage for identity, stage in passed if identity == "ada"] == ["server", "DNS", "deployment"]
+    assert (follower.failed("ada"), follower.why("ada"), follower.general) == (False, None, [])
+    assert follower.failed("bob")
     why = follower.why("bob")
     assert why is not None
     assert (why.sentence, why.cause, code_of(why)) == (SAID, Cause.COMMAND, "deployment")
+
+
+def test_that_the_engine_goes_on_without_a_failed_resource_is_no_reason() -> None:
+    """It tells the program, which ends with an exception, and that is an error of nobody's."""
+    events = [json.loads(line) for line in UPDATE.read_text("utf-8").splitlines()]
+    found = [one for one in map(read_event, events) if isinstance(one, Problem)]
+    assert [one.failure.sentence for one in found if "ResourceRegistrationFailed" in one.message] == [""]
 
 
 def _at_home(one: object) -> SimpleNamespace:
