@@ -98,7 +98,7 @@ class _Listener:
         self._violations: dict[Violation, None] = {}
         self._errors: dict[str, None] = {}
         self._protected: dict[str, None] = {}
-        self._misconfigured = False
+        self._problems: dict[str, None] = {}
         self._policies_ran = False
 
     def hear(self, event: Any) -> None:
@@ -126,8 +126,9 @@ class _Listener:
             violations=violations,
             policies_ran=self._policies_ran or bool(violations),
             protected=tuple(self._protected),
-            errors=tuple(self._errors),
-            misconfigured=self._misconfigured,
+            # That the program ended is no problem of its own.
+            errors=tuple(self._problems or self._errors),
+            misconfigured=bool(self._problems),
             seconds=seconds,
         )
 
@@ -145,9 +146,8 @@ class _Listener:
         if said.cause is Cause.PROTECTED:
             self._protected |= dict.fromkeys(said.resources)
         elif said.code is FailureCode.CONFIGURATION:
-            self._misconfigured = True
             for line in text.splitlines()[1:]:
-                self._errors[line.strip().removeprefix("- ")] = None
+                self._problems[line.strip().removeprefix("- ")] = None
         elif said.cause is not Cause.CONSEQUENCE:
             self._errors[_flat(text)] = None
 
