@@ -280,10 +280,6 @@ def protected_replaced(lab: Lab) -> Text:
     return lab.up("replaced", verb="preview")
 
 
-def unexpected_changes(lab: Lab) -> Text:
-    return lab.up("protected", "--expect-no-changes")
-
-
 def policies(lab: Lab) -> Text:
     """Policies refuse a server."""
     return lab.up("servers", "--policy-pack", str(_POLICIES), verb="preview", CLAWDET_SERVERS="ada")
@@ -319,7 +315,6 @@ SCENARIOS: Mapping[str, Scenario] = {
         no_output,
         protected,
         protected_replaced,
-        unexpected_changes,
         policies,
         history,
     )

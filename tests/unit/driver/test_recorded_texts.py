@@ -35,7 +35,6 @@ PRINTED = {
     "no_project": (Cause.NO_PROJECT, "there is no Pulumi project in this folder"),
     "no_project_of_a_stack": (Cause.NO_PROJECT, "there is no Pulumi project in this folder"),
     "locked": (Cause.LOCKED, "clawdet recover -s prod"),
-    "unexpected_changes": (Cause.OTHER, "no changes were expected"),
     "unknown_option": (Cause.OTHER, "stack prod cannot be read: unknown flag: --no-such-option"),
 }
 """Of what is printed before there are events: the cause, and what an operator reads in `explain`."""
