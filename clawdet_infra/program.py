@@ -15,6 +15,7 @@ from clawdet_infra.components.customer import Customer, CustomerArgs
 from clawdet_infra.components.foundation import Foundation, Place, connection
 from clawdet_infra.components.images import ImagePins
 from clawdet_infra.components.shared_host import SharedHost, SharedHostArgs
+from clawdet_infra.error_line import FailureCode, marked
 from clawdet_infra.layout import HostLayout, Layout, lay_out
 from clawdet_infra.model import Fleet
 
@@ -190,10 +191,11 @@ def _servers(customers: Mapping[str, Customer]) -> dict[str, dict[str, Any]]:
 def zone_behind_firewall(shared: Mapping[str, Any], selector: str, base: str) -> str:
     """Return the zone's name, unless servers of this cell would be under no firewall."""
     if shared["server_selector"] != selector:
-        raise pulumi.RunError(
+        text = (
             f"the firewall of stack {base} applies to {shared['server_selector']}, but servers of this cell would be "
             f"{selector}: bring {base} up with `clawdet up -s {base}`, so that both have the same domain."
         )
+        raise pulumi.RunError(marked(FailureCode.SETUP, text))
     return str(shared["zone"])
 
 

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import pulumi
 from pulumi.runtime import config as engine
 
+from clawdet_infra.error_line import FailureCode, marked
 from clawdet_infra.model import ConfigurationError, Fleet, Problem, read_config
 from clawdet_infra.passphrase import refusal
 
@@ -35,7 +36,7 @@ def load() -> Fleet:
     try:
         return read()
     except ConfigurationError as error:
-        raise pulumi.RunError(str(error)) from None
+        raise pulumi.RunError(marked(FailureCode.CONFIGURATION, str(error))) from None
 
 
 def read() -> Fleet:

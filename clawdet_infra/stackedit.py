@@ -386,10 +386,11 @@ def _secrets(text: str) -> Iterator[str]:
     yield from search(_texts(text), "")
 
 
-def _without_position(problem: Problem) -> tuple[str, str, str]:
+def _without_position(problem: Problem) -> tuple[str, str, str, int]:
     """Return what a problem says, whatever line and place in the list it is at."""
     customer = problem.customer or ""
-    return re.sub(r"\[[0-9]+\]", "[]", problem.field), problem.message, customer if customer[:1] != "#" else "#"
+    field = re.sub(r"\[[0-9]+\]", "[]", problem.field)
+    return field, problem.message, customer if customer[:1] != "#" else "#", problem.demand
 
 
 def _unknown(customer: str, where: str, known: list[str]) -> EditError:

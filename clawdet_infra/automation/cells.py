@@ -86,7 +86,8 @@ class CellSource:
         from clawdet_infra.automation.errors import AutomationError
         from clawdet_infra.automation.updating import CellUpdate
         from clawdet_infra.changes.previewing import SourceError
-        from clawdet_infra.inventory.errors import explain
+        from clawdet_infra.driver.errors import explain
+        from clawdet_infra.driver.process import EngineError
 
         try:
             base = Bases(self._base.name, self._root).get()
@@ -100,6 +101,8 @@ class CellSource:
             raise SourceError(str(error)) from None
         except CommandError as error:
             raise SourceError(explain(self._name, str(error))) from None
+        except EngineError as error:
+            raise SourceError(str(error)) from None
 
     def going(self) -> Sequence[str]:
         """Return the customers who were asked to be removed."""

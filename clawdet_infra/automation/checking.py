@@ -9,7 +9,7 @@ from typing import Any
 
 from clawdet_infra.automation.base import Base
 from clawdet_infra.automation.errors import AutomationError, ImmutableError, InputError, SetupError, TakenError
-from clawdet_infra.model import PLANS, ConfigurationError, Problem, dump_fleet, slug_of
+from clawdet_infra.model import PLANS, ConfigurationError, Problem, ProblemCode, dump_fleet, slug_of
 from clawdet_infra.registry import Record, Related
 
 _POSITION = re.compile(r"^customers\[\d+\]\.")
@@ -92,7 +92,7 @@ def _placed(base: Base, related: Sequence[Record], record: Record) -> Record:
             base.fleet_with([*related, placed], listed=True)
         except ConfigurationError as error:
             # What is wrong with the customer itself is told by the caller.
-            if room[host] > 0 and not any(_is_full(one) for one in error.problems):
+            if room[host] > 0 and not any(one.code is ProblemCode.NO_ROOM for one in error.problems):
                 return placed
             continue
         return placed
@@ -121,11 +121,6 @@ def _free(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [one for one in records if one.get("plan") == "free"]
 
 
-def _is_full(problem: Problem) -> bool:
-    """Return whether a problem is that a shared host has no room for so many, or no memory."""
-    return problem.field.startswith("sharedHosts[") and problem.field.endswith((".capacity", ".type"))
-
-
 def _new_ones(base: Base, related: Related, problems: Sequence[Problem]) -> list[Problem]:
     """Return those of some problems that are there because of the newcomer.
 
@@ -149,9 +144,9 @@ def _problems(base: Base, records: Sequence[Record], *, listed: bool) -> Sequenc
     return ()
 
 
-def _key(problem: Problem) -> tuple[str | None, str, str]:
-    """Return what tells a problem from others: its hint may count the places that are left."""
-    return problem.customer, problem.field, problem.message
+def _key(problem: Problem) -> tuple[str | None, str, ProblemCode, str | None, int]:
+    """Return what tells a problem from others.  It is another one where a shared host would need more than before."""
+    return problem.customer, problem.field, problem.code, problem.rival, problem.demand
 
 
 def _refusal(identity: str, problems: Sequence[Problem], position: int) -> AutomationError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from clawdet_infra.inventory.stacks import PROJECT
+from clawdet_infra.driver.process import PROJECT
 from clawdet_infra.layout import CustomerLayout
 from clawdet_infra.model import slug_of
 

@@ -7,14 +7,17 @@ from functools import partial
 from typing import Any
 
 from clawdet_infra.automation.exported import CUSTOMER
-from clawdet_infra.driver.engine_errors import reason
+from clawdet_infra.driver import events
+from clawdet_infra.driver.output import Failure
 from clawdet_infra.driver.stages import Passed, Stage, Stages, Watch
+from clawdet_infra.error_line import FailureCode
 from clawdet_infra.layout import CustomerLayout
 
 _ENDS: Mapping[str, Stage] = {
     "-server": "server",
     "-health": "healthy",
 }
+_MANDATORY = ("mandatory", "remediate")
 _DONE = ("create", "update", "same", "replace", "create-replacement", "refresh")
 
 
@@ -32,10 +35,10 @@ class Follower:
         self._names: dict[str, tuple[str, Stage]] = {}
         self._stages: dict[str, Stages] = {}
         self._watches: dict[str, Watch] = {}
-        self._errors: dict[str, list[str]] = {}
+        self._errors: dict[str, list[Failure]] = {}
         self._failed: set[str] = set()
-        self.general: list[str] = []
-        """Errors that are about no customer."""
+        self.general: list[Failure] = []
+        """What went wrong with the whole update."""
         self._owners: dict[str, str] = {}
         for one in customers:
             identity = one.id
@@ -57,20 +60,18 @@ class Follower:
 
     def __call__(self, event: Any) -> None:
         """Take one event of the Automation API."""
-        if event.resource_pre_event is not None:
-            self._learn(event.resource_pre_event.metadata)
-        if event.res_outputs_event is not None:
-            self._passed(event.res_outputs_event.metadata)
-        if event.res_op_failed_event is not None:
-            metadata = event.res_op_failed_event.metadata
-            self._learn(metadata)
-            if owner := self._owners.get(str(metadata.urn)):
-                self._failed.add(owner)
-        found = event.diagnostic_event
-        if found is not None and found.severity == "error" and found.message.strip():
-            owner = self._owners.get(found.urn or "", "")
-            if why := reason(found.message):
-                (self._errors.setdefault(owner, []) if owner else self.general).append(why)
+        match events.read_event(event):
+            case events.Step() as step:
+                self._learn(step)
+                if step.stage is events.Stage.ENDS:
+                    self._passed(step)
+                elif step.stage is events.Stage.FAILS and (owner := self._owners.get(step.urn)):
+                    self._failed.add(owner)
+            case events.Problem(failure=failure, urn=urn) if failure.sentence:
+                owner = self._owners.get(urn, "")
+                (self._errors.setdefault(owner, []) if owner else self.general).append(failure)
+            case events.Violation(mandatory=True) as violation:
+                self._refused(violation)
 
     def end(self) -> None:
         """Look no more from outside."""
@@ -85,43 +86,42 @@ class Follower:
         """Return the stages that a customer has passed."""
         return list(self._stages[identity].passed) if identity in self._stages else []
 
-    def why(self, identity: str) -> str:
-        """Return what went wrong with a customer, "" where nothing is known."""
-        return next(iter(self._errors.get(identity, [])), "")
+    def why(self, identity: str) -> Failure | None:
+        """Return what went wrong first with a customer, None where nothing is known."""
+        return next(iter(self._errors.get(identity, [])), None)
 
     def failed(self, identity: str) -> bool:
         """Return whether something of a customer failed."""
         return identity in self._failed or identity in self._errors
 
-    def _learn(self, metadata: Any) -> None:
-        """Note whose a resource is: the customer's component comes before everything in it."""
-        urn = str(metadata.urn)
-        kind, _, name = urn.split("::", 2)[2].partition("::")
-        if kind.rpartition("$")[2] == CUSTOMER:
-            self._owners[urn] = name
-            return
-        state = metadata.new or metadata.old
-        owner = self._owners.get(str(getattr(state, "parent", "") or ""))
-        if owner is not None:
-            self._owners[urn] = owner
+    def _refused(self, violation: events.Violation) -> None:
+        """Note what a policy refuses: it stops the whole update."""
+        message = " ".join(violation.message.split())
+        why = Failure(f"policy {violation.policy}: {message}", FailureCode.POLICY)
+        self.general.append(why)
+        if owner := self._owners.get(violation.urn):
+            self._errors.setdefault(owner, []).append(why)
 
-    def _passed(self, metadata: Any) -> None:
-        urn = str(metadata.urn)
-        self._learn(metadata)
-        logical = urn.rpartition("::")[2]
-        op = str(getattr(metadata.op, "value", metadata.op))
-        if logical not in self._names or op not in _DONE or self._owners.get(urn) is None or not _custom(metadata):
+    def _learn(self, step: events.Step) -> None:
+        """Note whose a resource is: the customer's component comes before everything in it."""
+        kind, _, name = step.urn.split("::", 2)[2].partition("::")
+        if kind.rpartition("$")[2] == CUSTOMER:
+            self._owners[step.urn] = name
+            return
+        owner = self._owners.get(step.state.parent) if step.state else None
+        if owner is not None:
+            self._owners[step.urn] = owner
+
+    def _passed(self, step: events.Step) -> None:
+        logical = step.urn.rpartition("::")[2]
+        # Components are told when they are registered, long before what is in them is there.
+        custom = step.state is not None and step.state.custom
+        if logical not in self._names or step.op not in _DONE or self._owners.get(step.urn) is None or not custom:
             return
         identity, stage = self._names[logical]
         note = ""
         if stage == "server":
-            note = str((getattr(metadata.new, "outputs", None) or {}).get("ipv4Address", ""))
+            note = str(step.new.outputs.get("ipv4Address", "")) if step.new else ""
             if note:
                 self._watches[identity].start(note)
         self._stages[identity].passes(stage, note)
-
-
-def _custom(metadata: Any) -> bool:
-    """Components are told when they are registered, long before what is in them is there."""
-    state = metadata.new or metadata.old
-    return bool(getattr(state, "custom", False))

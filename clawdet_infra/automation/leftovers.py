@@ -10,7 +10,9 @@ from typing import Any
 from pydantic import SecretStr
 
 from clawdet_infra import render
+from clawdet_infra.automation.outcome import provider_failure
 from clawdet_infra.driver.gone import SERVER
+from clawdet_infra.error_line import FailureCode, read
 from clawdet_infra.fleet.hosts import HostError, Hosts
 from clawdet_infra.fleet.instance import Server
 from clawdet_infra.fleet.provider import HETZNER
@@ -23,6 +25,10 @@ _CHANGE_SECONDS = 60
 
 class LeftoverError(Exception):
     """What keeps a customer from being removed could not be taken away; one sentence without secrets."""
+
+    def __init__(self, message: str, code: FailureCode = FailureCode.DEPLOYMENT) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 def protected(resources: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -38,13 +44,14 @@ def unprotect_servers(cloud: CloudAccess, resources: Sequence[Mapping[str, Any]]
     from hcloud import APIException, HCloudException
     from requests import RequestException
 
+    code = FailureCode.DEPLOYMENT
     try:
         return _unprotect(cloud, resources)
     except APIException as error:
-        why = f"{error.message} ({error.code})"
+        why, code = f"{error.message} ({error.code})", provider_failure(error.code)
     except (HCloudException, RequestException, TimeoutError) as error:
         why = f"the provider does not answer ({type(error).__name__})"
-    raise LeftoverError(f"the server's protection could not be taken away: {why}")
+    raise LeftoverError(f"the server's protection could not be taken away: {why}", code)
 
 
 def _unprotect(cloud: CloudAccess, resources: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -85,7 +92,7 @@ async def _run(server: Server, login_key: SecretStr, payload: str) -> None:
         host = await hosts.on(server)
         done = await host.run(["sh", "-c", render.REMOVE_COMMAND], stdin=payload, seconds=_REMOVE_SECONDS)
         if not done.ok:
-            why = " ".join(done.errors.split())[-300:]
+            why = " ".join(read(done.errors)[1].split())[-300:]
             raise HostError(f"what a failed deployment left on {server.ipv4} could not be removed: {why}")
 
 

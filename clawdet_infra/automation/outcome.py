@@ -1,19 +1,50 @@
-"""From what the engine said of a failed customer to an error that says what the caller can do."""
+"""From why a customer's update failed to an error that says what the caller can do."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 
-from clawdet_infra.automation.errors import AutomationError, CapacityError, DeploymentError, SetupError
+from clawdet_infra.automation.errors import AutomationError, CapacityError, Code, DeploymentError, SetupError
+from clawdet_infra.driver.output import Cause, Failure, provider_cause
+from clawdet_infra.error_line import FailureCode
 from clawdet_infra.registry import InstanceRow
 
-# Hetzner's error codes, as the provider quotes them (https://docs.hetzner.cloud/#errors).
-_CAPACITY = re.compile(
-    r"resource_unavailable|resource_limit_exceeded|placement_error|no_subnet_available|rate_limit_exceeded|sold out"
-)
-_SETUP = re.compile(
-    r"unauthorized|forbidden|token_readonly|passphrase|no stack named|policy|is not in the state|required output"
-)
+_CODES: Mapping[FailureCode, Code] = {
+    FailureCode.CAPACITY: Code.CAPACITY,
+    FailureCode.CONFIGURATION: Code.SETUP,
+    FailureCode.POLICY: Code.SETUP,
+    FailureCode.SETUP: Code.SETUP,
+}
+_CAUSES: Mapping[Cause, FailureCode] = {
+    Cause.NO_CAPACITY: FailureCode.CAPACITY,
+    **dict.fromkeys(
+        (
+            Cause.NO_ACCESS,
+            Cause.WRONG_PASSPHRASE,
+            Cause.NO_PASSPHRASE,
+            Cause.NO_STACK,
+            Cause.NO_LOGIN,
+            Cause.NO_BACKEND,
+        ),
+        FailureCode.SETUP,
+    ),
+}
+"""What the engine and the provider say; every other cause is about the customer's deployment."""
+_ERRORS: Mapping[str, type[AutomationError]] = {str(one.code): one for one in (CapacityError, SetupError)}
+
+
+def provider_failure(code: object) -> FailureCode:
+    """Return what an error code of the provider means."""
+    return _CAUSES.get(provider_cause(code), FailureCode.DEPLOYMENT)
+
+
+def code_of(failure: Failure) -> Code:
+    """Return as a code what a caller can do about why an update failed: CAPACITY, SETUP or DEPLOYMENT.
+
+    What a program of this project reports has a code, which decides alone.
+    """
+    code = failure.code or _CAUSES.get(failure.cause, FailureCode.DEPLOYMENT)
+    return _CODES.get(code, Code.DEPLOYMENT)
 
 
 def error_of(row: InstanceRow) -> AutomationError:
@@ -22,8 +53,4 @@ def error_of(row: InstanceRow) -> AutomationError:
     why = row.error.removeprefix(f"customer {row.id}: ") or "the update failed, and the engine gave no reason"
     text = f"customer {row.id}: {why}"
     text = text if text.endswith((".", "!", "?")) else f"{text}."
-    if _CAPACITY.search(row.error):
-        return CapacityError(text, row.id)
-    if _SETUP.search(row.error):
-        return SetupError(text, row.id)
-    return DeploymentError(text, row.id)
+    return _ERRORS.get(row.error_code, DeploymentError)(text, row.id)

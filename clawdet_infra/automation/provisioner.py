@@ -19,7 +19,6 @@ from clawdet_infra.automation import existing_server, guarding, leasing
 from clawdet_infra.automation.base import Base, Bases
 from clawdet_infra.automation.checking import check_of
 from clawdet_infra.automation.errors import (
-    AutomationError,
     BusyError,
     CancelledError,
     DeadlineError,
@@ -36,9 +35,10 @@ from clawdet_infra.automation.server_type import refuse_type
 from clawdet_infra.automation.signup import Signup
 from clawdet_infra.automation.updating import CellUpdate, HeldError
 from clawdet_infra.driver.engine import Stopped
+from clawdet_infra.driver.errors import explain
+from clawdet_infra.driver.process import EngineError
 from clawdet_infra.driver.recovering import LockedError
 from clawdet_infra.driver.stages import Passed
-from clawdet_infra.inventory.errors import explain
 from clawdet_infra.place import ROOT
 from clawdet_infra.registry import (
     BeingRemovedError,
@@ -48,6 +48,7 @@ from clawdet_infra.registry import (
     LeaseLostError,
     Phase,
     Record,
+    RefusedError,
     Registry,
     RegistryError,
     Related,
@@ -59,8 +60,6 @@ DEADLINE_SECONDS = 900.0
 PARALLEL = 16
 _LOG = logging.getLogger(__name__)
 _POLL_SECONDS = 0.5
-_OF_THE_INPUT = ("did not sign up", "has to be a host name")
-"""What the registry says where the caller has to ask for something else."""
 
 
 @dataclass
@@ -379,6 +378,8 @@ class Provisioner:
             except CommandError as error:
                 why = explain(cell, str(error))
                 raise SetupError(f"customer {call.customer}: {why}.", call.customer) from None
+            except EngineError as error:
+                raise SetupError(f"customer {call.customer}: {error}.", call.customer) from None
             except Stopped:
                 if call.cancelled.is_set():
                     call.check()
@@ -430,7 +431,7 @@ def _explained(customer: str = "") -> Iterator[None]:
         raise BusyError(f"{error}.", customer) from None
     except LeaseLostError:
         raise
+    except RefusedError as error:
+        raise InputError(f"{error}.", customer) from None
     except RegistryError as error:
-        mended = any(words in str(error) for words in _OF_THE_INPUT)
-        kind: type[AutomationError] = InputError if mended else SetupError
-        raise kind(f"{error}.", customer) from None
+        raise SetupError(f"{error}.", customer) from None

@@ -8,11 +8,12 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from pulumi.automation import CommandError, ConcurrentUpdateError, Stack, StackNotFoundError
+from pulumi.automation import CommandError, ConcurrentUpdateError, StackNotFoundError
 from pydantic import SecretStr
 
 from clawdet_infra.automation import leftovers
@@ -21,14 +22,17 @@ from clawdet_infra.automation.base import Base
 from clawdet_infra.automation.errors import SetupError
 from clawdet_infra.automation.exported import commands_of, customers_of, facts_of, resources_of
 from clawdet_infra.automation.following import Follower
+from clawdet_infra.automation.outcome import code_of
 from clawdet_infra.changes.asking import Previewed
 from clawdet_infra.driver.engine import Command, Engine
+from clawdet_infra.driver.errors import explain
 from clawdet_infra.driver.gone import forget, gone_servers
+from clawdet_infra.driver.output import Failure, printed_failure
 from clawdet_infra.driver.recovering import CloudError, find_at, recover
 from clawdet_infra.driver.stages import Passed
+from clawdet_infra.error_line import FailureCode
 from clawdet_infra.fleet.hosts import HostError
 from clawdet_infra.fleet.provider import HETZNER, Provider, ProviderError
-from clawdet_infra.inventory.errors import explain
 from clawdet_infra.layout import Layout, lay_out
 from clawdet_infra.model import ConfigurationError, Encrypted, Fleet, slug_of
 from clawdet_infra.program import Shared, declare_cell
@@ -81,7 +85,7 @@ class CellUpdate:
         self._present = [one for one in desired if one.wanted == Wish.PRESENT]
         self._absent = [one for one in desired if one.wanted == Wish.ABSENT]
         self._everybody = everybody
-        self._stuck: dict[str, str] = {}
+        self._stuck: dict[str, Failure] = {}
         """Who is to go and could not be made ready for that, and why."""
         self._aside: dict[str, list[str]] = {}
         """Who is left as it is, and the URNs of what the engine is not to touch for that."""
@@ -93,33 +97,33 @@ class CellUpdate:
         self._tell = tell
         self._begun = time.monotonic()
         self._records = {one.id: dict(one.record) for one in self._present}
+        self._state: Mapping[str, Any] | None = None
+        """The exported state, as `recover` has read it and left it."""
 
     @cached_property
     def _engine(self) -> Engine:
         return Engine(folder_of(self._root, self._cell), self._cell, self._declare, **self._with)
 
     @property
-    def stack(self) -> Stack:
+    def stack(self) -> Previewed:
         """The cell's stack, which is made where there is none yet."""
-        return self._engine.stack
+        return self._engine
 
     @property
     def previewed(self) -> Previewed:
         """What can be asked what an update would do: the cell's stack, or what stands in for one that is not there."""
         try:
-            return Engine(
-                folder_of(self._root, self._cell), self._cell, self._declare, must_exist=True, **self._with
-            ).stack
+            return Engine(folder_of(self._root, self._cell), self._cell, self._declare, must_exist=True, **self._with)
         except StackNotFoundError:
             return self
 
-    def preview(self, **options: Any) -> Any:
+    def preview(self, **options: Any) -> None:
         """Preview the cell as one that has no stack yet, and make none: the engine gets a backend for this once."""
         outputs = self._base.outputs
         shared = Shared(base=outputs["base"], login_key=outputs["login_key"])
         with tempfile.TemporaryDirectory(prefix="clawdet-preview-") as folder:
             alone = Engine.alone(Path(folder), self._cell, partial(self._declare, shared), cloud=self._fleet.cloud)
-            return alone.stack.preview(**options)
+            alone.preview(**options)
 
     @property
     def _with(self) -> dict[str, Any]:
@@ -129,11 +133,14 @@ class CellUpdate:
         declare_cell(self._fleet, cell=self._cell, base=self._base.name, records=self._records, shared=shared).export()
 
     def recover(self) -> None:
-        """Take up what a killed update has left.  Raises LockedError while another one runs, and SetupError."""
+        """Take up what a killed update has left, before `prepare`.
+
+        Raises LockedError while another update runs, and SetupError.
+        """
         cloud = self._fleet.cloud
         find = find_at(cloud.endpoint or HETZNER, cloud.token.get_secret_value(), {"clawdet-cell": self._cell})
         try:
-            recover(self._cell, self._pulumi, find)
+            self._state = recover(self._cell, self._pulumi, find).state
         except CommandError as error:
             why = self._redact.line(explain(self._cell, str(error)), 500)
             raise SetupError(f"what a killed update of {self._cell} left could not be taken up: {why}") from None
@@ -149,7 +156,7 @@ class CellUpdate:
         Raises SetupError, also where the cell has customers of whom the registry does not know: an empty or an old one
         would have them deleted.  Raises the engine's CommandError too.
         """
-        exported = self._exported()
+        exported = self._exported() if self._state is None else self._state
         if unknown := sorted(customers_of(exported) - {one.id for one in self._desired}):
             raise SetupError(
                 f"the registry does not know {', '.join(unknown[:5])} of {self._cell}, who would be deleted. See that "
@@ -175,7 +182,8 @@ class CellUpdate:
                 elif not leftovers.is_deployed(resources, one.id):
                     self._clear(one)
             except (leftovers.LeftoverError, HostError) as error:
-                self._stuck[one.id] = str(error)
+                code = error.code if isinstance(error, leftovers.LeftoverError) else FailureCode.DEPLOYMENT
+                self._stuck[one.id] = Failure(str(error), code)
         forget(self._cell, gone, self._pulumi)
         if not self._everybody:
             self._aside = aside(self._cell, self._desired, self._layout.customers, exported)
@@ -194,7 +202,7 @@ class CellUpdate:
             self._layout.customers, self._tell, addresses=addresses, ca_bundle=self._fleet.cloud.ca_bundle
         )
         follower.begin(one.id for one in self._desired if one.revision != one.applied)
-        failure = ""
+        failure: Failure | None = None
         try:
             self._engine.up(
                 follower,
@@ -271,9 +279,11 @@ class CellUpdate:
         exported: Mapping[str, Any] = json.loads(self._pulumi(["stack", "export", "--stack", self._cell]))
         return exported
 
-    def _explain(self, follower: Follower, error: CommandError) -> str:
-        said = follower.general[0] if follower.general else explain(self._cell, str(error))
-        return self._redact.line(said, 500)
+    def _explain(self, follower: Follower, error: CommandError) -> Failure:
+        if follower.general:
+            return follower.general[0]
+        said = str(error)
+        return replace(printed_failure(said), sentence=explain(self._cell, said))
 
     def _switched_off(self) -> Collection[str]:
         """Return the names of the cell's servers that are off.
@@ -294,7 +304,7 @@ class CellUpdate:
             return ()
         return found.values()
 
-    def _results(self, follower: Follower, failure: str, off: Collection[str] = ()) -> dict[str, Applied]:
+    def _results(self, follower: Follower, failure: Failure | None, off: Collection[str] = ()) -> dict[str, Applied]:
         exported = self._exported()
         seconds = round(time.monotonic() - self._begun, 1)
         facts = facts_of(exported)
@@ -315,24 +325,29 @@ class CellUpdate:
             stages = [{"stage": p.stage, "seconds": p.seconds, "note": p.note} for p in follower.passed(one.id)]
             if one.wanted == Wish.ABSENT:
                 left = resources_of(exported, one.id)
-                why = self._stuck.get(one.id, "")
-                if left and not why:
-                    why = follower.why(one.id) or failure or "something of it is still there"
-                ok = not why
+                why = self._stuck.get(one.id)
+                if left and why is None:
+                    why = follower.why(one.id) or failure or _unexplained("something of it is still there")
+            elif follower.healthy(one.id):
+                why = _unexplained(down[one.id]) if one.id in down else None
             else:
-                ok = follower.healthy(one.id)
-                why = "" if ok else follower.why(one.id) or failure or "the engine did not come to this customer"
+                why = follower.why(one.id) or failure or _unexplained("the engine did not come to this customer")
                 if one.id in down:
-                    ok, why = False, f"{why} ({down[one.id]})" if why else down[one.id]
+                    why = replace(why, sentence=f"{why.sentence} ({down[one.id]})")
             results[one.id] = Applied(
                 revision=one.revision,
-                ok=ok,
-                error=self._redact.line(why, 500),
+                ok=why is None,
+                error=self._redact.line(why.sentence, 500) if why else "",
+                error_code=code_of(why) if why else "",
                 facts=facts.get(one.id, {}),
                 deploy_seconds=seconds,
                 stages=stages,
             )
         return results
+
+
+def _unexplained(sentence: str) -> Failure:
+    return Failure(sentence, FailureCode.DEPLOYMENT)
 
 
 def _secrets(desired: Sequence[Desired]) -> list[str]:

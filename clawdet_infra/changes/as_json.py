@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from clawdet_infra.changes.report import Bill, Report, StackReport, Subject
-from clawdet_infra.json_format import fields_of, plain_json
+from clawdet_infra.changes.report import Bill, Change, Report, StackReport, Subject
+from clawdet_infra.json_format import plain_json
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -45,11 +45,15 @@ def _subject(one: Subject) -> dict[str, Any]:
         "kind": one.kind,
         "customer" if one.kind == "customer" else "id": one.id,
         "verdict": one.verdict,
-        "changes": [{**fields_of(change), "sentence": str(change)} for change in one.changes],
+        "changes": [_change(change) for change in one.changes],
         "interruptions": list(one.interruptions),
         "lost": list(one.lost),
         "monthlyCost": None if one.bill is None else _bill(one.bill),
     }
+
+
+def _change(one: Change) -> dict[str, str | None]:
+    return {"what": one.what, "before": one.before, "after": one.after, "sentence": str(one)}
 
 
 def _bill(bill: Bill) -> dict[str, str]:

@@ -6,27 +6,24 @@ masked in them.
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from clawdet_infra.changes.scrubbing import scrubbed
 from clawdet_infra.changes.wording import SERVER
+from clawdet_infra.driver import events
+from clawdet_infra.driver.output import Cause, failure, printed_failure
+from clawdet_infra.driver.process import FailedError
+from clawdet_infra.error_line import FailureCode, read
 
 Step = Mapping[str, Any]
 """One step, in the form of `pulumi preview --json`: op, urn, oldState, newState, diffReasons, replaceReasons."""
 
-_MANDATORY = ("mandatory", "remediate")
-_PROTECTED = re.compile(r'resource "?(urn:[^"]+?)"? (?:cannot be deleted|as it is currently marked for protection)')
-_MISCONFIGURED = "The configuration has "
-# What the engine says of the rest where something has failed, as Go words it.
-_CUT_OFF = "context canceled"
-
 
 class Previewed(Protocol):
-    """What can be asked: `pulumi.automation.Stack`, or a stack of the checkout."""
+    """What can be asked: a stack of the checkout, or `clawdet_infra.driver.engine.Engine`."""
 
     def preview(
         self,
@@ -35,7 +32,7 @@ class Previewed(Protocol):
         policy_packs: list[str] | None = None,
         refresh: bool | None = None,
     ) -> Any:
-        """Preview an update and hand each engine event over.  Raises the Automation API's CommandError."""
+        """Preview an update and hand each event of the engine over.  Raises FailedError."""
         ...
 
 
@@ -80,20 +77,18 @@ def ask(stack: Previewed, *, policy_pack: str | None = None, refresh: bool = Fal
 
     What fails is in the answer.  Raises nothing of the engine's.
     """
-    from pulumi.automation import CommandError
-
     listener = _Listener()
     begun = time.perf_counter()
-    said = ""
+    failed: FailedError | None = None
     try:
         stack.preview(
             on_event=listener.hear,
             policy_packs=[policy_pack] if policy_pack else None,
             refresh=True if refresh else None,
         )
-    except CommandError as error:
-        said = str(error)
-    return listener.planned(said, time.perf_counter() - begun)
+    except FailedError as error:
+        failed = error
+    return listener.planned(failed, time.perf_counter() - begun)
 
 
 class _Listener:
@@ -103,69 +98,62 @@ class _Listener:
         self._violations: dict[Violation, None] = {}
         self._errors: dict[str, None] = {}
         self._protected: dict[str, None] = {}
-        self._misconfigured = False
+        self._problems: dict[str, None] = {}
         self._policies_ran = False
 
     def hear(self, event: Any) -> None:
-        if event.resource_pre_event:
-            self._steps += _steps(event.resource_pre_event.metadata)
-        elif event.res_outputs_event:
-            self._drift += _drift(event.res_outputs_event.metadata)
-        elif event.policy_event:
-            self._policy(event.policy_event)
-        elif event.diagnostic_event and event.diagnostic_event.severity == "error":
-            self._error(event.diagnostic_event.message)
-        elif event.summary_event:
-            self._policies_ran = bool(event.summary_event.policy_packs)
+        match events.read_event(event):
+            case events.Step(stage=events.Stage.BEGINS, op=op) as step if op != "refresh":
+                self._steps.append(_step(step))
+            case events.Step(stage=events.Stage.ENDS, op="refresh") as step:
+                # A refresh is told when it has an answer.
+                self._drift += _drift(step)
+            case events.Violation() as found:
+                self._policy(found)
+            case events.Problem(message=message):
+                self._error(message)
+            case events.Summary(policies=policies):
+                self._policies_ran = policies
 
-    def planned(self, said: str, seconds: float) -> Planned:
+    def planned(self, failed: FailedError | None, seconds: float) -> Planned:
         violations = tuple(self._violations)
-        if said and not self._errors and not self._protected and not any(one.mandatory for one in violations):
-            self._errors[_reason(said)] = None
+        if failed and not self._errors and not self._protected and not any(one.mandatory for one in violations):
+            why = _flat(printed_failure(failed.printed).sentence) or "the engine failed and did not say why"
+            self._errors[why] = None
         return Planned(
             steps=tuple(self._steps),
             drift=tuple(self._drift),
             violations=violations,
             policies_ran=self._policies_ran or bool(violations),
             protected=tuple(self._protected),
-            errors=tuple(self._errors),
-            misconfigured=self._misconfigured,
+            # That the program ended is no problem of its own.
+            errors=tuple(self._problems or self._errors),
+            misconfigured=bool(self._problems),
             seconds=seconds,
         )
 
-    def _policy(self, event: Any) -> None:
-        found = Violation(
-            policy=event.policy_name,
-            message=_flat(event.message),
-            mandatory=event.enforcement_level in _MANDATORY,
-            resource=event.resource_urn or None,
+    def _policy(self, found: events.Violation) -> None:
+        message = _flat(found.message)
+        violation = Violation(
+            policy=found.policy, message=message, mandatory=found.mandatory, resource=found.urn or None
         )
-        self._violations[found] = None
+        self._violations[violation] = None
 
     def _error(self, message: str) -> None:
-        text = scrubbed(message).strip()
-        if "protect" in text and (found := _PROTECTED.findall(" ".join(text.split()))):
-            self._protected |= dict.fromkeys(found)
-        elif _MISCONFIGURED in text:
-            # The program tells all problems in one error, one a line.
-            self._misconfigured = True
-            text = text[text.index(_MISCONFIGURED) :]
+        message = scrubbed(message).strip()
+        said = failure(message)
+        _, text = read(message)
+        if said.cause is Cause.PROTECTED:
+            self._protected |= dict.fromkeys(said.resources)
+        elif said.code is FailureCode.CONFIGURATION:
             for line in text.splitlines()[1:]:
-                self._errors[line.strip().removeprefix("- ")] = None
-        elif text and not text.startswith("preview failed") and not text.endswith(_CUT_OFF):
+                self._problems[line.strip().removeprefix("- ")] = None
+        elif said.cause is not Cause.CONSEQUENCE:
             self._errors[_flat(text)] = None
 
 
-def _steps(metadata: Any) -> list[Step]:
-    step = _step(metadata)
-    # A refresh is told when it has an answer.
-    return [] if step["op"] == "refresh" else [step]
-
-
-def _drift(metadata: Any) -> list[Step]:
-    step = _step(metadata)
-    if step["op"] != "refresh":
-        return []
+def _drift(found: events.Step) -> list[Step]:
+    step = _step(found)
     before, after = step["oldState"] or {}, step["newState"] or {}
     if not after or is_off(after):
         return [step]
@@ -183,38 +171,17 @@ def is_off(state: Mapping[str, Any]) -> bool:
     return state.get("type") == SERVER and (state.get("outputs") or {}).get("status") in ("off", "stopping")
 
 
-def _step(metadata: Any) -> dict[str, Any]:
+def _step(step: events.Step) -> dict[str, Any]:
     return {
-        "op": str(getattr(metadata.op, "value", metadata.op)),
-        "urn": metadata.urn,
-        "oldState": _state(metadata.old),
-        "newState": _state(metadata.new),
-        "diffReasons": list(metadata.diffs or ()),
-        "replaceReasons": list(metadata.keys or ()),
-        "detailedDiff": sorted(metadata.detailed_diff or ()),
-    }
-
-
-def _state(state: Any) -> dict[str, Any] | None:
-    if state is None:
-        return None
-    return {
-        "type": state.type,
-        "urn": state.urn,
-        "parent": state.parent,
-        "custom": bool(state.custom),
-        "protect": bool(state.protect),
-        "inputs": state.inputs or {},
-        "outputs": state.outputs or {},
+        "op": step.op,
+        "urn": step.urn,
+        "oldState": dict(vars(step.old)) if step.old else None,
+        "newState": dict(vars(step.new)) if step.new else None,
+        "diffReasons": list(step.diffs),
+        "replaceReasons": list(step.keys),
+        "detailedDiff": list(step.detailed),
     }
 
 
 def _flat(text: str) -> str:
     return " ".join(scrubbed(text).split())
-
-
-def _reason(said: str) -> str:
-    """Return the line of a failed command's output that says why."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    told: Sequence[str] = [line for line in lines if line.startswith("error:")] or lines[-1:]
-    return _flat(" ".join(line.removeprefix("error:") for line in told)) or "the engine failed and did not say why"

@@ -20,8 +20,8 @@ from clawdet_infra.changes.fingerprint import (
     policies_digest,
     program_digest,
 )
-from clawdet_infra.changes.stacks import open_stack
-from clawdet_infra.model import Fleet, Problem, parse_image, read_fleet
+from clawdet_infra.changes.stacks import CheckoutStack
+from clawdet_infra.model import CloudAccess, Fleet, Problem, parse_image, read_fleet
 from clawdet_infra.model.stackfile import read_stack_file
 from clawdet_infra.place import ROOT
 from clawdet_infra.statefiles import checkpoint
@@ -70,19 +70,25 @@ class CheckoutSource:
 
     def open(self) -> Previewed:
         """Return the stack for the engine."""
-        return open_stack(self._name, self._root, self._arguments)
+        return CheckoutStack(self._name, self._root, self._arguments)
 
     def prices(self) -> Prices:
         """Ask the stack's cloud for its prices."""
-        # Imported where it is needed: who is told that nothing changes should not wait for it.
         from clawdet_infra.inventory.errors import InventoryError
-        from clawdet_infra.inventory.stacks import cloud_of
 
         try:
-            cloud, _ = cloud_of(self._name, self._root)
+            cloud = self.cloud
         except InventoryError:
             raise PricesUnknownError("there is no access to the provider's price list") from None
         return ask_prices(cloud.endpoint, cloud.token.get_secret_value())
+
+    @cached_property
+    def cloud(self) -> CloudAccess:
+        """How the stack's cloud is reached, read once.  Raises InventoryError."""
+        # Imported where it is needed: who is told that nothing changes should not wait for it.
+        from clawdet_infra.inventory.stacks import cloud_of
+
+        return cloud_of(self._name, self._root)[0]
 
     def fingerprint(
         self, *, policies: bool, more: Mapping[str, str] | None = None, images: Iterable[str] = ()

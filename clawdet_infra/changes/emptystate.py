@@ -21,6 +21,7 @@ from clawdet_infra.changes.digests import digests
 from clawdet_infra.changes.fingerprint import CODE
 from clawdet_infra.changes.previewing import SourceError
 from clawdet_infra.changes.stacks import CheckoutStack
+from clawdet_infra.driver.process import EngineError
 from clawdet_infra.model import parse_image, read_fleet
 from clawdet_infra.model.stackfile import read_stack_file
 from clawdet_infra.place import ROOT
@@ -143,11 +144,10 @@ class _Emptied:
             "CLAWDET_ROOT": str(project),
             "HCLOUD_TOKEN": "",
         }
-        made = CheckoutStack(self._name, project, (), environment).run(
-            ["pulumi", "stack", "init", self._name, "--non-interactive"]
-        )
-        if made.returncode != 0:
-            raise SourceError(f"no throw-away state could be made: {' '.join(made.stderr.split())}")
+        try:
+            CheckoutStack(self._name, project, (), environment).create()
+        except EngineError as error:
+            raise SourceError(f"no throw-away state could be made: {' '.join(str(error).split())}") from None
         file = project / f"Pulumi.{self._name}.yaml"
         salted = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
         file.write_text(yaml.safe_dump({**salted, "config": dict(self._config)}, sort_keys=False), encoding="utf-8")

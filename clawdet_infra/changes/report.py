@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import IntEnum
 from typing import Literal
 
 from clawdet_infra.changes.owners import Kind
@@ -13,13 +14,36 @@ Verdict = Literal["replaced", "removed", "new", "changed"]
 State = Literal["unchanged", "changed", "failed", "misconfigured"]
 
 
+class ChangeKind(IntEnum):
+    """What a change is about, what decides most first."""
+
+    PLAN = 1
+    SERVER = 2
+    SERVER_TYPE = 3
+    LOCATION = 4
+    URL = 5
+    GATEWAY = 6
+    ADDRESS = 7
+    LIMITS = 8
+    BROWSER_LIMITS = 9
+    SUBDOMAIN = 10
+    NEW_RECORD = 11
+    OLD_RECORD = 12
+    RECORD_TARGET = 13
+    OTHER = 14
+
+
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One thing that changes, in words; `before` and `after` are None where there is nothing to show."""
+    """One thing that changes, in words; `before` and `after` are None where there is nothing to show.
+
+    Decisions are made by its `kind`; words may change.
+    """
 
     what: str
     before: str | None = None
     after: str | None = None
+    kind: ChangeKind = ChangeKind.OTHER
 
     def __str__(self) -> str:
         if self.before is None and self.after is None:

@@ -16,6 +16,7 @@ from clawdet_infra.changes.refusals import refusals
 from clawdet_infra.changes.report import (
     Bill,
     Change,
+    ChangeKind,
     LostData,
     Objection,
     StackReport,
@@ -26,8 +27,6 @@ from clawdet_infra.changes.report import (
 )
 from clawdet_infra.changes.wording import (
     DEPLOYMENT,
-    NEW_RECORD,
-    OLD_RECORD,
     PROBE,
     changes_of,
     inputs,
@@ -37,7 +36,8 @@ from clawdet_infra.changes.wording import (
 
 _SAME = frozenset({"same", "read", "read-replacement", "refresh", "discard", "discard-replaced"})
 _REPLACES = frozenset({"replace", "create-replacement", "delete-replaced", "import-replacement"})
-_ORDER = ("plan", "server", "server type", "location", "at", "with", "address", "limits", "browser's limits")
+_FIRST = ChangeKind.BROWSER_LIMITS
+"""Changes up to this kind stand in the order of their kinds, and those after it by their words."""
 _STOPPED = "The engine stopped at what is protected, so this need not be all that would happen."
 _TENANT = "all data of the customer on the shared host"
 
@@ -155,7 +155,7 @@ def _in_order(changes: Sequence[Change]) -> tuple[Change, ...]:
     """Return changes once each, what decides most first; the engine's order differs from run to run."""
 
     def rank(change: Change) -> tuple[int, str]:
-        return (_ORDER.index(change.what), "") if change.what in _ORDER else (len(_ORDER), str(change))
+        return (change.kind, "") if change.kind <= _FIRST else (ChangeKind.OTHER, str(change))
 
     return tuple(sorted(dict.fromkeys(changes), key=rank))
 
@@ -167,6 +167,13 @@ def _fallback(steps: Sequence[Step]) -> str:
     return f"{', '.join(sorted(name_of(step['urn']) for step in steps))} changed in what is not shown"
 
 
+_DESCRIBED = (
+    ("plan", "plan", ChangeKind.PLAN),
+    ("url", "at", ChangeKind.URL),
+    ("gateway", "with", ChangeKind.GATEWAY),
+)
+
+
 def _described(steps: Sequence[Step], which: str) -> list[Change]:
     """Return in a few words what somebody new gets, or who leaves had."""
     told: list[Change] = []
@@ -175,25 +182,26 @@ def _described(steps: Sequence[Step], which: str) -> list[Change]:
         if type_of(step["urn"]) == DEPLOYMENT:
             summary = summary_of(state)
             told += [
-                Change(what=word, after=summary[key])
-                for key, word in (("plan", "plan"), ("url", "at"), ("gateway", "with"))
-                if key in summary
+                Change(what=word, after=summary[key], kind=kind) for key, word, kind in _DESCRIBED if key in summary
             ]
         if passes := taken_over(step):
             told.append(passes)
         if state.get("serverType"):
-            told.append(Change(what="server", after=f"{state['serverType']} in {state.get('location')}"))
+            what = f"{state['serverType']} in {state.get('location')}"
+            told.append(Change(what="server", after=what, kind=ChangeKind.SERVER))
     return told
 
 
 def _without_repetition(changes: Sequence[Change]) -> list[Change]:
     """Leave out what another change says already: the address is the subdomain's, seen from elsewhere."""
-    told = {change.what for change in changes}
-    # The old address is part of the new one's name, so one of the two is enough.
-    hidden = {"subdomain", NEW_RECORD, OLD_RECORD} if "address" in told else set()
-    if "plan" in told:
-        hidden.add("DNS records lead to another address")
-    return [change for change in changes if change.what not in hidden]
+    told = {change.kind for change in changes}
+    hidden: set[ChangeKind] = set()
+    if ChangeKind.ADDRESS in told:
+        # The old address is part of the new one's name, so one of the two is enough.
+        hidden |= {ChangeKind.SUBDOMAIN, ChangeKind.NEW_RECORD, ChangeKind.OLD_RECORD}
+    if ChangeKind.PLAN in told:
+        hidden.add(ChangeKind.RECORD_TARGET)
+    return [change for change in changes if change.kind not in hidden]
 
 
 def _lost(steps: Sequence[Step], owners: Owners, named: Collection[str]) -> dict[Owner, list[LostData]]:

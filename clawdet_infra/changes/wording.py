@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from clawdet_infra.changes.owners import RECORD_SET, labelled, name_of, type_of
-from clawdet_infra.changes.report import Change
+from clawdet_infra.changes.report import Change, ChangeKind
 from clawdet_infra.changes.scrubbing import scrubbed
 
 SERVER = "hcloud:index/server:Server"
@@ -20,8 +20,6 @@ _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 _SECRET_MARK = "4dabf18193072939515e22adb298388d"  # noqa: S105 -- the key of a mapping that stands for a secret
 _MASKED = "[secret]"
-NEW_RECORD = "new DNS record"
-OLD_RECORD = "DNS record removed:"
 _LONGEST = 120
 
 Step = Mapping[str, Any]
@@ -73,7 +71,7 @@ def _deployment(step: Step) -> Iterator[Change]:
     before, after = summary_of(old), summary_of(new)
     told = list(_summary(before, after))
     yield from told
-    files = _changed_files(before, after) - _explained({change.what for change in told})
+    files = _changed_files(before, after) - _explained({change.kind for change in told})
     if files:
         yield Change(what=f"templates: {', '.join(sorted(files))}")
     program = "program" in before and before["program"] != after.get("program")
@@ -92,35 +90,30 @@ def _changed_files(before: Mapping[str, str], after: Mapping[str, str]) -> set[s
     return {name for name in {*old, *new} if old.get(name) != new.get(name)}
 
 
-def _explained(told: set[str]) -> set[str]:
+def _explained(told: set[ChangeKind]) -> set[str]:
     """Return the files that have to change with what is told already."""
-    if "plan" in told:
+    if told & {ChangeKind.PLAN, ChangeKind.ADDRESS}:
         return {"compose.yaml", "Caddyfile", "openclaw.json"}
-    found: set[str] = set()
-    if "address" in told:
-        found |= {"compose.yaml", "Caddyfile", "openclaw.json"}
-    if told & {"limits", "browser's limits"}:
-        found |= {"compose.yaml"}
-    return found
+    return {"compose.yaml"} if told & {ChangeKind.LIMITS, ChangeKind.BROWSER_LIMITS} else set()
 
 
 def _summary(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Change]:
-    for key, word in _SUMMARY.items():
+    for key, (word, kind) in _SUMMARY.items():
         if before.get(key) != after.get(key):
             old, new = before.get(key), after.get(key)
             if key.endswith("image"):
                 old, new = _apart(old or "", new or "")
-            yield Change(what=word, before=old or "none", after=new or "none")
+            yield Change(what=word, before=old or "none", after=new or "none", kind=kind)
 
 
 _SUMMARY = {
-    "plan": "plan",
-    "url": "address",
-    "gateway": "limits",
-    "browser": "browser's limits",
-    "gateway image": "gateway image",
-    "proxy image": "proxy image",
-    "browser image": "browser image",
+    "plan": ("plan", ChangeKind.PLAN),
+    "url": ("address", ChangeKind.ADDRESS),
+    "gateway": ("limits", ChangeKind.LIMITS),
+    "browser": ("browser's limits", ChangeKind.BROWSER_LIMITS),
+    "gateway image": ("gateway image", ChangeKind.OTHER),
+    "proxy image": ("proxy image", ChangeKind.OTHER),
+    "browser image": ("browser image", ChangeKind.OTHER),
 }
 
 
@@ -134,15 +127,22 @@ def _apart(old: str, new: str) -> tuple[str, str]:
 
 def _server(step: Step) -> Iterator[Change]:
     old, new = inputs(step, "oldState"), inputs(step, "newState")
-    for key, word in {"serverType": "server type", "location": "location", "name": "server's name"}.items():
+    for key, (word, kind) in _SERVER.items():
         if old.get(key) != new.get(key):
-            yield Change(what=word, before=shown(old.get(key)), after=shown(new.get(key)))
+            yield Change(what=word, before=shown(old.get(key)), after=shown(new.get(key)), kind=kind)
     protected = _protected(step, "oldState"), _protected(step, "newState")
     if protected[0] != protected[1]:
         yield Change(what="protection from deletion", before=shown(protected[0]), after=shown(protected[1]))
     labels = {"labels"} if _only_ours(old.get("labels"), new.get("labels")) else set()
     known = {"serverType", "location", "name", "deleteProtection", "rebuildProtection", *labels}
     yield from _others(step, known)
+
+
+_SERVER = {
+    "serverType": ("server type", ChangeKind.SERVER_TYPE),
+    "location": ("location", ChangeKind.LOCATION),
+    "name": ("server's name", ChangeKind.OTHER),
+}
 
 
 def _protected(step: Step, which: str) -> bool:
@@ -180,7 +180,10 @@ def taken_over(step: Step) -> Change | None:
 
 
 def _made_record(step: Step) -> Iterator[Change]:
-    yield Change(what=NEW_RECORD if step["op"] == "create" else OLD_RECORD, after=host_name(step))
+    if step["op"] == "create":
+        yield Change(what="new DNS record", after=host_name(step), kind=ChangeKind.NEW_RECORD)
+    else:
+        yield Change(what="DNS record removed:", after=host_name(step), kind=ChangeKind.OLD_RECORD)
 
 
 def _record(step: Step) -> Iterator[Change]:
@@ -189,11 +192,12 @@ def _record(step: Step) -> Iterator[Change]:
         return
     old, new = inputs(step, "oldState"), inputs(step, "newState")
     if old.get("name") != new.get("name"):
-        yield Change(what="subdomain", before=shown(old.get("name")), after=shown(new.get("name")))
+        before, after = shown(old.get("name")), shown(new.get("name"))
+        yield Change(what="subdomain", before=before, after=after, kind=ChangeKind.SUBDOMAIN)
     if old.get("ttl") != new.get("ttl"):
         yield Change(what="TTL of the records", before=shown(old.get("ttl")), after=shown(new.get("ttl")))
     if old.get("records") != new.get("records"):
-        yield Change(what="DNS records lead to another address")
+        yield Change(what="DNS records lead to another address", kind=ChangeKind.RECORD_TARGET)
     labels = {"labels"} if _only_ours(old.get("labels"), new.get("labels")) else set()
     yield from _others(step, {"name", "ttl", "records", "changeProtection", *labels})
 

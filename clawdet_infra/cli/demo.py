@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 import typer
 
 from clawdet_infra.cli import project
 from clawdet_infra.cli import up as updates
 from clawdet_infra.cli.command import App
-from clawdet_infra.cli.events import customer_spans
 from clawdet_infra.cli.output import ErrorCode, Exit, echo, error, fail
-from clawdet_infra.cli.project import ROOT, CommandError
+from clawdet_infra.cli.project import ROOT
+from clawdet_infra.driver import process
 
 STACK = "local"
 
@@ -30,18 +29,18 @@ def up() -> None:
     Example: clawdet demo up
     """
     # Imported where it is needed: the probe and Pulumi take half a second, which other commands need not wait for.
-    from clawdet_infra.cli import fleet_table, stack
+    from clawdet_infra.cli import fleet_table
 
     started = time.monotonic()
     _step("Local cloud", [sys.executable, "-m", "localcloud", "up"])
-    _step("Stack", ["pulumi", "stack", "select", "--create", "--stack", STACK])
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder) / "events.json"
-        code = updates.update(STACK, ["--yes"], events=log)
-        events = log.read_text(encoding="utf-8") if log.exists() else ""
+    try:
+        process.output(["stack", "select", "--create", "--stack", STACK])
+    except process.EngineError as failed:
+        fail(f"Stack: {failed}", code=ErrorCode.ENGINE)
+    code = updates.update(STACK, ["--yes"])
     if code != Exit.OK:
         raise typer.Exit(code)
-    healthy = fleet_table.show(STACK, customer_spans(events, stack.outputs_of(STACK)["customers"]))
+    healthy = fleet_table.show(STACK)
     echo(f"\n{time.monotonic() - started:.0f} s in all. Look around with: . ./activate")
     raise typer.Exit(Exit.OK if healthy else Exit.RESOURCE)
 
@@ -58,20 +57,19 @@ def down() -> None:
 
     code = project.run([sys.executable, "-m", "localcloud", "destroy"])
     try:
-        stacks = project.capture_json(["pulumi", "stack", "ls", "--json"])
-        known = {entry["name"] for entry in stacks}
+        known = {entry["name"] for entry in json.loads(process.output(["stack", "ls", "--json"]))}
         for cell in sorted(name for name in known if cell_number(STACK, name) is not None):
             # A file of a cell was made by a command of the engine, and means nothing without the cell.
-            project.capture(["pulumi", "stack", "rm", cell, "--force", "--yes"])
+            process.output(["stack", "rm", cell, "--force", "--yes"])
             shutil.rmtree(ROOT / ".clawdet" / "cells" / cell, ignore_errors=True)
         if STACK in known:
             # The servers went with their cloud, so there is nothing left to destroy one by one.
-            project.capture(["pulumi", "stack", "rm", STACK, "--force", "--yes", "--preserve-config"])
+            process.output(["stack", "rm", STACK, "--force", "--yes", "--preserve-config"])
         forget_stacks(lambda name: name == STACK or cell_number(STACK, name) is not None, root=ROOT)
         if is_there(registry_url(ROOT)):
             with Registry.open(root=ROOT) as registry:
                 registry.forget_base(STACK)
-    except (CommandError, RegistryError) as failed:
+    except (process.EngineError, RegistryError) as failed:
         error(str(failed))
         code = code or Exit.ERROR
     raise typer.Exit(code)

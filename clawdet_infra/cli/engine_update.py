@@ -1,4 +1,4 @@
-"""Runs `pulumi up`, the one place that does, and says what it came to."""
+"""Runs `pulumi up` and reports the result; no other module does."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,18 +13,17 @@ from typing import TYPE_CHECKING
 import typer
 
 from clawdet_infra.changes.report import Report
-from clawdet_infra.cli import engine_options, project
+from clawdet_infra.cli import engine_options
 from clawdet_infra.cli.output import ErrorCode, Exit, error, warn
 from clawdet_infra.cli.project import ROOT
 from clawdet_infra.cli.update_view import View
-from clawdet_infra.driver.event_log import EventLog, follow
+from clawdet_infra.driver.process import MissingEngineError, follow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from clawdet_infra.driver.progress import OwnerProgress
 
-_QUIETLY = (engine_options.NON_INTERACTIVE, "--color", "never", "--suppress-outputs", "--suppress-progress")
+_NON_INTERACTIVE = engine_options.NON_INTERACTIVE
+_QUIETLY = (_NON_INTERACTIVE, "--color", "never", "--suppress-outputs", "--suppress-progress")
 
 
 @dataclass(frozen=True)
@@ -75,46 +73,28 @@ def _reason(current: OwnerProgress) -> str:
     return current.error or "the update failed, and the engine gave no reason"
 
 
-def run_shown(stack: str, arguments: Sequence[str], report: Report, events: Path | None) -> UpdateResult:
-    """Leave preview, question, progress and outputs to the engine."""
-    # Who has said yes need not wait for a second preview.
-    asks = not engine_options.has(arguments, engine_options.YES)
-    skip = [] if asks or engine_options.has(arguments, engine_options.SKIP_PREVIEW) else ["--skip-preview"]
-    view = View(stack, report, silent=True)
-    with _log(events) as log:
-        own = engine_options.has(arguments, [engine_options.EVENT_LOG])
-        logged = [] if own else [engine_options.EVENT_LOG, str(log)]
-        argv = ["pulumi", "up", "--stack", stack, *skip, *logged, *arguments]
-        code = project.run(argv, env={"PULUMI_DEBUG_COMMANDS": "true"})
-        for event in EventLog(log).new():
-            view.progress(event)
-    return UpdateResult(stack, code, view.progress.seconds, view)
+def run(stack: str, arguments: Sequence[str], report: Report, *, engine_output: bool = False) -> UpdateResult:
+    """Run an update that was confirmed, and show how far it is.  Ends the command where there is no engine.
 
-
-def run_followed(stack: str, arguments: Sequence[str], report: Report, events: Path | None) -> UpdateResult:
-    """Run the update out of sight and show how far it is.  Ends the command where there is no engine."""
-    text = ROOT / ".clawdet" / "updates" / f"{stack.replace('/', '_')}.log"
-    argv = ["pulumi", "up", "--stack", stack, "--yes", "--skip-preview", *_QUIETLY, *arguments]
-    # Where a table cannot be drawn in place, each step is a line.
-    live = sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and engine_options.NON_INTERACTIVE not in arguments
-    view = View(stack, report, live=live)
-    try:
-        with _log(events) as log, view.shown() as progress:
-            code = follow(argv, cwd=ROOT, log=log, text=text, on_event=progress, on_interrupt=view.interrupted)
-    except FileNotFoundError:
-        error(project.not_found(argv[0]), ErrorCode.ENGINE)
-        raise typer.Exit(Exit.ERROR) from None
-    return UpdateResult(stack, code, view.progress.seconds, view, text)
-
-
-@contextmanager
-def _log(chosen: Path | None) -> Iterator[Path]:
-    """Return where the engine writes its events.
-
-    They have the configuration as it is written, also where somebody has written a secret in plain text.
+    With `engine_output`, preview, question, progress and outputs are left to the engine.
     """
-    if chosen is not None:
-        yield chosen
-        return
-    with tempfile.TemporaryDirectory(prefix="clawdet-update-") as folder:
-        yield Path(folder) / "events"
+    if engine_output:
+        # Who has said yes need not wait for a second preview.
+        known = engine_options.has(arguments, engine_options.SKIP_PREVIEW)
+        skip = ["--skip-preview"] if engine_options.has(arguments, engine_options.YES) and not known else []
+        view, text = View(stack, report, silent=True), None
+    else:
+        skip = ["--yes", "--skip-preview", *_QUIETLY]
+        # Where a table cannot be drawn in place, each step is a line.
+        live = sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and _NON_INTERACTIVE not in arguments
+        view, text = View(stack, report, live=live), ROOT / ".clawdet" / "updates" / f"{stack.replace('/', '_')}.log"
+    argv = ["up", "--stack", stack, *skip, *arguments]
+    # The events have the configuration as it is written, also where somebody has written a secret in plain text.
+    with tempfile.TemporaryDirectory(prefix="clawdet-update-") as folder, view.shown() as progress:
+        log = None if engine_options.has(arguments, [engine_options.EVENT_LOG]) else Path(folder) / "events"
+        try:
+            code = follow(argv, cwd=ROOT, log=log, text=text, on_event=progress, on_interrupt=view.interrupted)
+        except MissingEngineError as missing:
+            error(str(missing), ErrorCode.ENGINE)
+            raise typer.Exit(Exit.ERROR) from None
+    return UpdateResult(stack, code, view.progress.seconds, view, text)

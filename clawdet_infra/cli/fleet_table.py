@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from clawdet_infra.cli.events import Span
 from clawdet_infra.cli.health_round import Checker
 from clawdet_infra.cli.output import print_table
 from clawdet_infra.cli.project import CommandError
@@ -12,7 +9,7 @@ from clawdet_infra.fleet.records import Condition, Observation
 from clawdet_infra.inventory import InventoryError
 
 
-def show(stack: str, spans: Mapping[str, Span]) -> bool:
+def show(stack: str) -> bool:
     """Look at all customers of a stack and print the table; True where none of them is down.
 
     Raises CommandError where the stack cannot be read.
@@ -22,7 +19,7 @@ def show(stack: str, spans: Mapping[str, Span]) -> bool:
         seen = {one.instance: one for one in checker.look().observations}
     except InventoryError as error:
         raise CommandError(str(error)) from None
-    rows = [("CUSTOMER", "PLAN", "SERVER", "ADDRESS", "URL", "HEALTH", "SECONDS")]
+    rows = [("CUSTOMER", "PLAN", "SERVER", "ADDRESS", "URL", "HEALTH")]
     for identity, instance in checker.instances.items():
         rows.append(
             (
@@ -32,7 +29,6 @@ def show(stack: str, spans: Mapping[str, Span]) -> bool:
                 str(instance.server.ipv4),
                 instance.url,
                 _health(seen.get(identity)),
-                str(spans[identity].seconds) if identity in spans else "unchanged",
             )
         )
     print_table(rows)

@@ -8,8 +8,9 @@ from typing import TypeVar
 
 from clawdet_infra.cli.instances import Json
 from clawdet_infra.cli.output import ErrorCode, echo, error, fail, print_json
-from clawdet_infra.cli.project import CommandError, capture
+from clawdet_infra.cli.project import CommandError
 from clawdet_infra.cli.stack import Stack, choose_stack
+from clawdet_infra.driver import process
 from clawdet_infra.driver.recovering import CloudError, LockedError, Recovered, refuse_locked
 from clawdet_infra.driver.recovering import recover as take_up
 from clawdet_infra.recovery import PendingCreate
@@ -40,9 +41,6 @@ def run(stack: str, wait: Wait | None = None) -> Recovered:
     Prints what is wrong and raises typer.Exit where the stack is locked, or cannot be recovered.
     """
 
-    def pulumi(arguments: Sequence[str]) -> str:
-        return capture(["pulumi", *arguments])
-
     def find(creates: Sequence[PendingCreate]) -> dict[str, str]:
         from clawdet_infra.cli.stack import fleet_of
         from clawdet_infra.driver.recovering import find_at
@@ -55,11 +53,11 @@ def run(stack: str, wait: Wait | None = None) -> Recovered:
 
     try:
         return (wait or Wait()).until_free(
-            stack, lambda: take_up(stack, pulumi, find, lambda text: echo(text, err=True))
+            stack, lambda: take_up(stack, process.output, find, lambda text: echo(text, err=True))
         )
     except LockedError as locked:
         fail(str(locked), code=ErrorCode.LOCKED)
-    except CommandError as failed:
+    except (CommandError, process.EngineError) as failed:
         fail(str(failed), code=ErrorCode.ENGINE)
     except CloudError as failed:
         fail(str(failed), code=ErrorCode.PROVIDER)

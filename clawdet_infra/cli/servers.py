@@ -4,39 +4,44 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from clawdet_infra.cli import project
 from clawdet_infra.cli.output import ErrorCode, Exit, echo, fail, warn
-from clawdet_infra.cli.project import ROOT, CommandError
+from clawdet_infra.cli.project import ROOT
+from clawdet_infra.driver import process
+from clawdet_infra.driver.process import EngineError
 
 if TYPE_CHECKING:
     from clawdet_infra.model import CloudAccess, Fleet
 
 Resources = Sequence[Mapping[str, Any]]
+Cloud = Callable[[], "CloudAccess"]
+"""Returns how a stack's cloud is reached; it is called where the provider has to be asked.  Raises InventoryError."""
 
 
-def prepare(stack: str) -> None:
+def prepare(stack: str, cloud: Cloud, state: Mapping[str, Any] | None = None) -> None:
     """Refuse an existing server that is one of the fleet's, and forget servers that are to go and are gone already.
 
-    The provider is asked only about existing servers that nothing was deployed on yet, and about servers in the state
-    of customers and hosts that the stack's file does not list.  Ends the command where it, or the engine, fails.
+    `state` is the exported state, which is read if it is not given.  The provider is asked only about existing servers
+    that nothing was deployed on yet, and about servers in the state of customers and hosts that the stack's file does
+    not list.  Ends the command where it, or the engine, fails.
     """
     from clawdet_infra.fleet.provider import ProviderError
+    from clawdet_infra.inventory import InventoryError
 
     try:
         fleet = _fleet(stack)
-        resources = _resources(stack)
-        _refuse_taken(stack, fleet, resources)
-        _forget_gone(stack, fleet, resources)
-    except CommandError as error:
+        resources = _resources(_exported(stack) if state is None else state)
+        _refuse_taken(cloud, fleet, resources)
+        _forget_gone(stack, cloud, fleet, resources)
+    except (EngineError, InventoryError) as error:
         fail(str(error), code=ErrorCode.ENGINE)
     except ProviderError as error:
         fail(str(error), code=ErrorCode.PROVIDER)
 
 
-def _refuse_taken(stack: str, fleet: Fleet, resources: Resources) -> None:
+def _refuse_taken(cloud: Cloud, fleet: Fleet, resources: Resources) -> None:
     from clawdet_infra.fleet.provider import Provider
     from clawdet_infra.layout import deployed_customer
 
@@ -46,7 +51,7 @@ def _refuse_taken(stack: str, fleet: Fleet, resources: Resources) -> None:
         if server is None or customer.id in deployed:
             continue
         for address in (server.ipv4, server.ipv6):
-            taken = address and asyncio.run(Provider(_cloud(stack)).fleet_server_at(address))
+            taken = address and asyncio.run(Provider(cloud()).fleet_server_at(address))
             if taken:
                 fail(
                     f"customer {customer.id}: existingServer: {address} is {taken}, a server that this program made. "
@@ -55,7 +60,7 @@ def _refuse_taken(stack: str, fleet: Fleet, resources: Resources) -> None:
                 )
 
 
-def _forget_gone(stack: str, fleet: Fleet, resources: Resources) -> None:
+def _forget_gone(stack: str, cloud: Cloud, fleet: Fleet, resources: Resources) -> None:
     from clawdet_infra.driver.gone import SERVER, commands_on, forget, gone_servers, owner_of, servers_of
 
     listed = {one.id for one in fleet.customers} | {one.id for one in fleet.shared_hosts}
@@ -64,8 +69,8 @@ def _forget_gone(stack: str, fleet: Fleet, resources: Resources) -> None:
     # A free customer's deployment is removed on the shared host, whether that one leaves or stays.
     deployments = [one for one in commands_on(resources, servers) if _deployed(one["urn"]) not in listed]
     asked = leaving.union(*map(servers_of, deployments))
-    gone = gone_servers([servers[urn] for urn in servers if urn in asked], lambda ids: _existing(stack, ids))
-    forget(stack, leaving & gone.keys() | {one["urn"] for one in commands_on(deployments, gone)}, _pulumi)
+    gone = gone_servers([servers[urn] for urn in servers if urn in asked], lambda ids: _existing(cloud, ids))
+    forget(stack, leaving & gone.keys() | {one["urn"] for one in commands_on(deployments, gone)}, process.output)
     for owner in gone.values():
         echo(f"The server of {owner} is gone at the provider; nothing is removed there.", err=True)
 
@@ -78,17 +83,18 @@ def _deployed(urn: str) -> str:
     return deployed_customer(name) or name.removesuffix("-edge")
 
 
-def hint_at_gone(stack: str) -> bool:
+def hint_at_gone(stack: str, cloud: Cloud) -> bool:
     """Say which servers of a stack the provider does not have, and return whether there are any.
 
     Where the provider cannot be asked there are none, with a warning.
     """
     from clawdet_infra.driver.gone import gone_servers
     from clawdet_infra.fleet.provider import ProviderError
+    from clawdet_infra.inventory import InventoryError
 
     try:
-        found = gone_servers(_resources(stack), lambda ids: _existing(stack, ids))
-    except (CommandError, ProviderError) as error:
+        found = gone_servers(_resources(_exported(stack)), lambda ids: _existing(cloud, ids))
+    except (EngineError, InventoryError, ProviderError) as error:
         warn(f"nobody has seen whether the provider has all servers: {error}")
         return False
     for owner in found.values():
@@ -100,16 +106,17 @@ def hint_at_gone(stack: str) -> bool:
     return bool(found)
 
 
-def switched_off(stack: str) -> list[str]:
+def switched_off(stack: str, cloud: Cloud) -> list[str]:
     """Return the names of a stack's servers that are off; none where the provider cannot be asked, with a warning."""
     from clawdet_infra.fleet.provider import Provider, ProviderError
+    from clawdet_infra.inventory import InventoryError
     from clawdet_infra.layout import fleet_label
 
     try:
         # Those of cells are their own updates' business.
         selector = f"clawdet-fleet={fleet_label(_fleet(stack).domain)},!clawdet-cell"
-        return asyncio.run(Provider(_cloud(stack)).switched_off(selector))
-    except (CommandError, ProviderError) as error:
+        return asyncio.run(Provider(cloud()).switched_off(selector))
+    except (InventoryError, ProviderError) as error:
         warn(f"nobody has seen whether all servers run: {error}")
         return []
 
@@ -117,38 +124,25 @@ def switched_off(stack: str) -> list[str]:
 def _fleet(stack: str) -> Fleet:
     """Return the fleet of a stack; the engine is asked where the file alone does not say what it is.
 
-    Raises CommandError.
+    Raises InventoryError.
     """
-    from clawdet_infra.inventory import InventoryError, fleet_of
+    from clawdet_infra.inventory import fleet_of
     from clawdet_infra.model import read_fleet
 
     fleet, _ = read_fleet(ROOT / f"Pulumi.{stack}.yaml")
-    try:
-        return fleet or fleet_of(stack)
-    except InventoryError as error:
-        raise CommandError(str(error)) from None
+    return fleet or fleet_of(stack)
 
 
-def _existing(stack: str, ids: Collection[int]) -> Collection[int]:
+def _existing(cloud: Cloud, ids: Collection[int]) -> Collection[int]:
     from clawdet_infra.fleet.provider import Provider
 
-    return asyncio.run(Provider(_cloud(stack)).existing(ids))
+    return asyncio.run(Provider(cloud()).existing(ids))
 
 
-def _cloud(stack: str) -> CloudAccess:
-    from clawdet_infra.inventory import InventoryError
-    from clawdet_infra.inventory.stacks import cloud_of
-
-    try:
-        return cloud_of(stack)[0]
-    except InventoryError as error:
-        raise CommandError(str(error)) from None
+def _exported(stack: str) -> Mapping[str, Any]:
+    exported: Mapping[str, Any] = json.loads(process.output(["stack", "export", "--stack", stack]))
+    return exported
 
 
-def _resources(stack: str) -> Resources:
-    exported = json.loads(_pulumi(["stack", "export", "--stack", stack]))
+def _resources(exported: Mapping[str, Any]) -> Resources:
     return (exported.get("deployment") or {}).get("resources") or []
-
-
-def _pulumi(arguments: Sequence[str]) -> str:
-    return project.capture(["pulumi", *arguments])

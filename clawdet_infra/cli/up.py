@@ -79,13 +79,12 @@ def update(
     named: Collection[str] | None = None,
     waiting: recover.Wait | None = None,
     engine_output: bool = False,
-    events: Path | None = None,
 ) -> int:
     """Update a stack as `clawdet up` does, and return the exit code: the one way in which commands update stacks.
 
     `arguments` go to `pulumi up`. `named` is what may lose data, by default what the environment names. `waiting` waits
-    for other updates of the stack, by default not at all. `engine_output` leaves the terminal to the engine; else its
-    events are in the file `events` afterwards. Raises typer.Exit where recovery fails.
+    for other updates of the stack, by default not at all. `engine_output` leaves the terminal to the engine. Raises
+    typer.Exit where recovery fails.
     """
     named = allowed([]) if named is None else named
     waiting = waiting or recover.Wait()
@@ -95,15 +94,15 @@ def update(
     # Imported where it is needed: it takes time that no other command should wait for.
     from clawdet_infra.changes.checkout import CheckoutSource
     from clawdet_infra.changes.previewing import Wish, preview
-    from clawdet_infra.cli.engine_update import run_followed, run_shown
+    from clawdet_infra.cli import engine_update
 
     source = CheckoutSource(stack, ROOT, engine_options.for_preview(arguments))
     if source.problems():  # Recovery changes the state, and must not do so for a configuration that is refused.
         report = preview([source], Wish())
         _show(report)
         return exit_code(report)
-    recover.run(stack, waiting)
-    servers.prepare(stack)
+    recovered = recover.run(stack, waiting)
+    servers.prepare(stack, lambda: source.cloud, recovered.state)
     held = ["--policy-pack", pack] if pack else []
     engine_output = engine_output or engine_options.asks_for_engine_text(arguments)
     while True:
@@ -124,7 +123,7 @@ def update(
             # It has begun since, and may change what was previewed.
             recover.run(stack, waiting)
             continue
-        done = (run_shown if engine_output else run_followed)(stack, [*held, *arguments], report, events)
+        done = engine_update.run(stack, [*held, *arguments], report, engine_output=engine_output)
         # An engine holds the lock for as long as it runs: where another has it right after, ours was refused.
         refused = done.code != Exit.OK and _is_updated_by_another(stack)
         if refused and waiting.waits:
@@ -140,11 +139,11 @@ def update(
         done.note_failures()
     if ended == Exit.OK and made_from is not None and not engine_options.is_partial(arguments):
         _keep(stack, made_from, policies=policies)
-    gone = servers.hint_at_gone(stack)
+    gone = servers.hint_at_gone(stack, lambda: source.cloud)
     if ended != Exit.OK:
         return ended
     # The engine compares with the state alone, so nothing has looked whether these serve.
-    off = servers.switched_off(stack)
+    off = servers.switched_off(stack, lambda: source.cloud)
     for one in off:
         error(f"server {one} is off. Switch it on with `clawdet power on {one}`", ErrorCode.RESOURCE)
     return Exit.RESOURCE if gone or off else Exit.OK

@@ -17,7 +17,7 @@ from clawdet_infra.changes.grouping import counted
 from clawdet_infra.changes.owners import Owner
 from clawdet_infra.cli.console import Console
 from clawdet_infra.cli.output import ErrorCode, echo, error
-from clawdet_infra.driver.engine_errors import last_error
+from clawdet_infra.driver.output import printed_failure
 from clawdet_infra.driver.progress import OwnerProgress, Progress
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class View:
     def interrupted(self) -> None:
         """Say what a Ctrl-C does."""
         self._note = _STOPPING
-        if not self._live:
+        if not (self._live or self._silent):
             echo(_STOPPING, err=True)
 
     def show_outcome(self, text: Path, *, ended_well: bool, seconds: float) -> None:
@@ -67,7 +67,7 @@ class View:
         progress = self.progress
         if not ended_well and not any(one.failed for one in progress.by_owner.values()) and not progress.errors:
             # It failed before there was any event.
-            progress.errors[last_error(text.read_text(encoding="utf-8", errors="replace"))] = None
+            progress.errors[printed_failure(text.read_text(encoding="utf-8", errors="replace")).sentence] = None
         self._list(outcomes(self._report, progress, ended_well=ended_well))
         for why in progress.errors:
             error(why, ErrorCode.ENGINE)

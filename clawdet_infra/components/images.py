@@ -5,6 +5,7 @@ from __future__ import annotations
 import pulumi
 import pulumi_docker as docker
 
+from clawdet_infra.error_line import FailureCode, marked
 from clawdet_infra.model import parse_image
 
 
@@ -43,8 +44,9 @@ class ImagePins:
             )
         except Exception as error:
             said = str(error).strip().splitlines()[-1].strip().lstrip("* ")
-            raise pulumi.RunError(
+            text = (
                 f"the image {reference} was not found: {said}. Look whether `release` names it rightly, and whether "
                 "this machine reaches the registry."
-            ) from None
+            )
+            raise pulumi.RunError(marked(FailureCode.IMAGE, text)) from None
         return f"{reference}@{found['sha256Digest']}"

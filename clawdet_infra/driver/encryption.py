@@ -15,8 +15,8 @@ from typing import Any
 
 import yaml
 
-from clawdet_infra.engine_environment import engine_environment
-from clawdet_infra.inventory.errors import MISSING_ENGINE, explain
+from clawdet_infra.driver.errors import explain
+from clawdet_infra.driver.process import MissingEngineError, capture
 from clawdet_infra.place import ROOT
 
 _KEY = "clawdet:value"
@@ -64,21 +64,11 @@ class StackEncryption:
         return file
 
     def _run(self, arguments: list[str], file: Path, value: str = "") -> str:
-        argv = ["pulumi", "config", *arguments, "--stack", self._stack, "--config-file", str(file)]
+        asked = ["config", *arguments, "--stack", self._stack, "--config-file", str(file)]
         try:
-            done = subprocess.run(
-                [*argv, "--non-interactive", "--color", "never"],
-                cwd=self._root,
-                env=engine_environment({"PULUMI_SKIP_UPDATE_CHECK": "true"}),
-                input=value,
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                timeout=_SECONDS,
-                check=False,
-            )
-        except FileNotFoundError:
-            raise EncryptionError(MISSING_ENGINE) from None
+            done = capture(asked, cwd=self._root, value=value, seconds=_SECONDS)
+        except MissingEngineError as error:
+            raise EncryptionError(str(error)) from None
         except subprocess.TimeoutExpired:
             raise EncryptionError(f"the engine did not answer within {_SECONDS} s") from None
         if done.returncode != 0:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import signal
 import subprocess
 import sys
 import threading
@@ -13,9 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-import psutil
 from pulumi.automation import (
+    CommandError,
     CommandResult,
+    InvalidVersionError,
     LocalWorkspaceOptions,
     ProjectBackend,
     ProjectSettings,
@@ -26,19 +26,17 @@ from pulumi.automation import (
 )
 from pulumi.automation.errors import create_command_error
 
-from clawdet_infra.engine_environment import engine_environment
-from clawdet_infra.inventory.stacks import PROJECT
+from clawdet_infra.driver import process
 from clawdet_infra.model import CloudAccess
-from clawdet_infra.stack_locks import noted_engine
 
 Program = Callable[[], None]
 OnEvent = Callable[[Any], None]
 
 _LOOK_SECONDS = 0.2
-_PATIENCE_SECONDS = 15
-_GONE_SECONDS = 5
-LONGEST_STOP_SECONDS = _PATIENCE_SECONDS + _GONE_SECONDS
+LONGEST_STOP_SECONDS = process.PATIENCE_SECONDS + process.GONE_SECONDS
 """How long it takes at most until an engine that is stopped is gone."""
+
+_versions: dict[str, Any] = {}
 
 
 class Stopped(Exception):  # noqa: N818 -- what was asked for, not an error
@@ -49,11 +47,16 @@ class Command(PulumiCommand):
     """The `pulumi` program in a session of its own, so that a Ctrl-C of the terminal reaches us and not the engine.
 
     Where the caller is interrupted, or `stop` is set by another thread, the engine is stopped with all that it has
-    started, at first gently.  `lock` is a file descriptor that all of these inherit.
+    started, at first gently.  `lock` is a file descriptor that all of these inherit.  Raises EngineError where there is
+    no engine, or one that is too old.
     """
 
     def __init__(self, lock: int | None = None, stop: threading.Event | None = None) -> None:
-        super().__init__()
+        # The base starts the engine for its version, a fifth of a second; here that is done once a process.
+        path = os.environ.get("PATH", "")
+        if path not in _versions:
+            _versions[path] = _version()
+        self.command, self.version = process.PROGRAM, _versions[path]
         self._lock = lock
         self._stop = stop
 
@@ -67,11 +70,12 @@ class Command(PulumiCommand):
     ) -> CommandResult:
         """Do what the base does."""
         self.check()
-        environment = engine_environment({**additional_env, "PULUMI_AUTOMATION_API": "true"})
-        process = subprocess.Popen(
-            [self.command, "--non-interactive", *(one for one in args if one != "--non-interactive")],
+        said: list[str] = []
+        complained: list[str] = []
+        with process.started(
+            ["--non-interactive", *(one for one in args if one != "--non-interactive")],
             cwd=cwd,
-            env=environment,
+            changes={**additional_env, "PULUMI_AUTOMATION_API": "true"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -79,23 +83,20 @@ class Command(PulumiCommand):
             errors="replace",
             start_new_session=True,
             pass_fds=() if self._lock is None else (self._lock,),
-        )
-        said: list[str] = []
-        complained: list[str] = []
-        readers = [
-            threading.Thread(target=_read, args=(process.stdout, on_output, said), daemon=True),
-            threading.Thread(target=_read, args=(process.stderr, on_error, complained), daemon=True),
-        ]
-        for reader in readers:
-            reader.start()
-        with noted_engine(environment.get("PULUMI_BACKEND_URL", ""), process.pid):
+        ) as running:
+            readers = [
+                threading.Thread(target=_read, args=(running.stdout, on_output, said), daemon=True),
+                threading.Thread(target=_read, args=(running.stderr, on_error, complained), daemon=True),
+            ]
+            for reader in readers:
+                reader.start()
             try:
-                code = self._wait(process)
+                code = self._wait(running)
             except BaseException:
-                stop(process)
+                process.stop(running)
                 raise
-        for reader in readers:
-            reader.join()
+            for reader in readers:
+                reader.join()
         result = CommandResult(stderr="\n".join(complained), stdout="\n".join(said), code=code)
         if code != 0:
             raise create_command_error(result)
@@ -106,13 +107,23 @@ class Command(PulumiCommand):
         if self._stop is not None and self._stop.is_set():
             raise Stopped
 
-    def _wait(self, process: subprocess.Popen[str]) -> int:
+    def _wait(self, running: subprocess.Popen[str]) -> int:
         if self._stop is None:
-            return process.wait()
+            return running.wait()
         while True:
             self.check()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                return process.wait(_LOOK_SECONDS)
+                return running.wait(_LOOK_SECONDS)
+
+
+def _version() -> Any:
+    """Return the engine's version, after the Automation API has checked it.  Raises EngineError."""
+    try:
+        return PulumiCommand().version
+    except (FileNotFoundError, PermissionError):
+        raise process.MissingEngineError from None
+    except (InvalidVersionError, subprocess.CalledProcessError) as error:
+        raise process.EngineError(f"the pulumi on PATH cannot be used: {error}") from None
 
 
 def _read(stream: IO[str], tell: Callable[[str], Any] | None, lines: list[str]) -> None:
@@ -121,29 +132,6 @@ def _read(stream: IO[str], tell: Callable[[str], Any] | None, lines: list[str]) 
             lines.append(line.rstrip())
             if tell is not None:
                 tell(lines[-1])
-
-
-def stop(process: subprocess.Popen[str]) -> None:
-    """End an engine with its plugins and the commands they run: it may finish what it is at, then it is killed."""
-    family = _family(process.pid)
-    with contextlib.suppress(ProcessLookupError):
-        process.send_signal(signal.SIGINT)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(_PATIENCE_SECONDS)
-    family |= _family(process.pid)
-    for one in family:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            one.kill()
-    process.wait()
-    psutil.wait_procs(family, timeout=_GONE_SECONDS)
-
-
-def _family(pid: int) -> set[psutil.Process]:
-    try:
-        root = psutil.Process(pid)
-        return {root, *root.children(recursive=True)}
-    except psutil.NoSuchProcess:
-        return set()
 
 
 class Engine:
@@ -163,11 +151,11 @@ class Engine:
     ) -> None:
         """Open a stack, and make it where there is none; raises StackNotFoundError instead where it `must_exist`."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        settings = ProjectSettings(PROJECT, "python", backend=ProjectBackend(backend) if backend else None)
+        settings = ProjectSettings(process.PROJECT, "python", backend=ProjectBackend(backend) if backend else None)
         open_stack = select_stack if must_exist else create_or_select_stack
         self.stack: Stack = open_stack(
             name,
-            project_name=PROJECT,
+            project_name=process.PROJECT,
             program=program,
             opts=LocalWorkspaceOptions(
                 work_dir=str(folder),
@@ -176,7 +164,6 @@ class Engine:
                 env_vars={
                     # The health check is a command that this environment's Python runs.
                     "PATH": f"{sys.prefix}/bin:{os.environ.get('PATH', '')}",
-                    "PULUMI_SKIP_UPDATE_CHECK": "true",
                     **trust(cloud),
                     **(environment or {}),
                 },
@@ -203,6 +190,13 @@ class Engine:
         """Bring the stack up and return its outputs, secrets in plain text.  Raises the engine's CommandError."""
         result = self.stack.up(on_event=on_event, **options)
         return {name: output.value for name, output in result.outputs.items()}
+
+    def preview(self, **options: Any) -> None:
+        """Preview an update; see `clawdet_infra.changes.asking.Previewed`.  Raises FailedError."""
+        try:
+            self.stack.preview(**options)
+        except CommandError as error:
+            raise process.FailedError(["preview"], 1, str(error)) from None
 
     def destroy(self, on_event: OnEvent | None = None) -> None:
         """Remove everything of the stack.  Raises the engine's CommandError."""

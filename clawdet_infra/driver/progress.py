@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from clawdet_infra.changes.owners import STACK, Owner, Owners, is_owner, type_of
 from clawdet_infra.changes.scrubbing import scrubbed
-from clawdet_infra.driver.engine_errors import reason
-from clawdet_infra.driver.event_log import Event
+from clawdet_infra.driver.events import Event, Problem, Stage, Step, Violation, read_event
+from clawdet_infra.driver.output import reason
 
 SERVER = "hcloud:index/server:Server"
 RECORD = "hcloud:index/zoneRrset:ZoneRrset"
@@ -27,7 +26,6 @@ _STEPS: Mapping[str, tuple[str, str]] = {
     DEPLOYMENT: ("deploying", "deployment"),
     HEALTH_CHECK: ("health check", "healthy"),
 }
-_MANDATORY = ("mandatory", "remediate")
 
 
 @dataclass
@@ -88,39 +86,38 @@ class Progress:
 
     def __call__(self, event: Event) -> None:
         """Take one event."""
-        if found := event.get("resourcePreEvent"):
-            self._begins(found["metadata"])
-        elif found := event.get("resOutputsEvent"):
-            self._ends(found["metadata"])
-        elif found := event.get("resOpFailedEvent"):
-            self._fails(found["metadata"])
-        elif found := event.get("diagnosticEvent"):
-            if found.get("severity") == "error":
-                self._is_wrong(str(found.get("urn") or ""), reason(scrubbed(str(found.get("message") or ""))))
-        elif (found := event.get("policyEvent")) and found.get("enforcementLevel") in _MANDATORY:
-            told = f"{found.get('policyName')}: {reason(scrubbed(str(found.get('message') or '')))}"
-            self._is_wrong(str(found.get("resourceUrn") or ""), told)
+        match read_event(event):
+            case Step(stage=Stage.BEGINS) as step:
+                self._begins(step)
+            case Step(stage=Stage.ENDS) as step:
+                self._ends(step)
+            case Step(stage=Stage.FAILS) as step:
+                self._fails(step)
+            case Problem(urn=urn, message=message):
+                self._is_wrong(urn, reason(scrubbed(message)))
+            case Violation(mandatory=True) as found:
+                self._is_wrong(found.urn, f"{found.policy}: {reason(scrubbed(found.message))}")
 
-    def _begins(self, metadata: Mapping[str, Any]) -> None:
-        self._learn(metadata)
-        if not _does_something(metadata):
+    def _begins(self, step: Step) -> None:
+        self._learn(step)
+        if not _does_something(step):
             return
-        current = self._progress_of(metadata["urn"])
-        doing, _ = _STEPS.get(type_of(metadata["urn"]), ("", ""))
-        if metadata["op"] in _TAKES_AWAY:
+        current = self._progress_of(step.urn)
+        doing, _ = _STEPS.get(type_of(step.urn), ("", ""))
+        if step.op in _TAKES_AWAY:
             doing = "removing"
         doing = doing or "preparing"
-        self._under_way[metadata["urn"]] = doing
+        self._under_way[step.urn] = doing
         if not current.doing or doing != "preparing":
             current.doing = doing
         current.ended = None
 
-    def _ends(self, metadata: Mapping[str, Any]) -> None:
-        self._learn(metadata)
-        urn, op = metadata["urn"], metadata["op"]
+    def _ends(self, step: Step) -> None:
+        self._learn(step)
+        urn, op = step.urn, step.op
         if is_owner(urn):
-            self._component(metadata)
-        if not _does_something(metadata):
+            self._component(step)
+        if not _does_something(step):
             return
         current = self._progress_of(urn)
         self._finish(current, urn)
@@ -131,24 +128,24 @@ class Progress:
         current.last = _STEPS[type_of(urn)][1]
         self._tell(current, current.last)
 
-    def _component(self, metadata: Mapping[str, Any]) -> None:
+    def _component(self, step: Step) -> None:
         """Note what a customer's or host's component says: its address, or that all in it is gone."""
-        owner = self._owners.of(metadata["urn"])
-        if metadata["op"] == "delete":
-            current = self._progress_of(metadata["urn"])
+        owner = self._owners.of(step.urn)
+        if step.op == "delete":
+            current = self._progress_of(step.urn)
             current.removed, current.ended = True, self.seconds
             self._tell(current, "removed")
-        elif url := (_state(metadata).get("outputs") or {}).get("url"):
+        elif step.state and (url := step.state.outputs.get("url")):
             # It may be known long before the first change.
             self._urls[owner] = str(url)
             if owner in self.by_owner:
                 self.by_owner[owner].url = str(url)
 
-    def _fails(self, metadata: Mapping[str, Any]) -> None:
-        self._learn(metadata)
-        current = self._progress_of(metadata["urn"])
+    def _fails(self, step: Step) -> None:
+        self._learn(step)
+        current = self._progress_of(step.urn)
         current.failed = True
-        self._finish(current, metadata["urn"])
+        self._finish(current, step.urn)
 
     def _is_wrong(self, urn: str, why: str) -> None:
         if not why:
@@ -164,8 +161,8 @@ class Progress:
             current.error = why.removeprefix("customer ").removeprefix(f"{current.owner.id}: ")
             self._tell(current, f"failed: {current.error}")
 
-    def _learn(self, metadata: Mapping[str, Any]) -> None:
-        self._owners.learn(metadata["urn"], _state(metadata))
+    def _learn(self, step: Step) -> None:
+        self._owners.learn(step.urn, vars(step.state) if step.state else {})
 
     def _progress_of(self, urn: str) -> OwnerProgress:
         owner = self._owners.of(urn)
@@ -182,13 +179,9 @@ class Progress:
         current.ended = None if current.doing else self.seconds
 
 
-def _does_something(metadata: Mapping[str, Any]) -> bool:
+def _does_something(step: Step) -> bool:
     """Say whether a step changes something that is not a component: those are there before what is in them."""
-    kind = type_of(metadata["urn"])
-    if kind == STACK or kind.startswith("pulumi:providers:") or not _state(metadata).get("custom"):
+    kind = type_of(step.urn)
+    if kind == STACK or kind.startswith("pulumi:providers:") or not (step.state and step.state.custom):
         return False
-    return metadata["op"] in _CHANGES or metadata["op"] in _TAKES_AWAY
-
-
-def _state(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
-    return metadata.get("new") or metadata.get("old") or {}
+    return step.op in _CHANGES or step.op in _TAKES_AWAY

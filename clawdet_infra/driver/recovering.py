@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clawdet_infra.driver.process import BACKEND, PROJECT
 from clawdet_infra.recovery import PendingCreate, adopt, find_made, pending_creates
 from clawdet_infra.stack_locks import Lock, read_locks, remove_dead
-
-PROJECT = "clawdet"
 
 Find = Callable[[Sequence[PendingCreate]], dict[str, str]]
 """Which creations did happen at the cloud: URN → id."""
@@ -33,10 +32,14 @@ class LockedError(Exception):
 
 @dataclass(frozen=True)
 class Recovered:
-    """What was done: whether a lock was freed, and the URNs of what was taken over."""
+    """What was done: whether a lock was freed, and the URNs of what was taken over.
+
+    `state` is the stack's exported state; None where recovery has changed it after it was read.
+    """
 
     lock_freed: bool
     adopted: tuple[str, ...]
+    state: Mapping[str, Any] | None = None
 
 
 def recover(
@@ -48,7 +51,10 @@ def recover(
     `pulumi` and `find` do.
     """
     freed = _free_dead_lock(stack, tell)
-    return Recovered(freed, tuple(_adopt(stack, pulumi, find, tell)))
+    exported: dict[str, Any] = json.loads(pulumi(["stack", "export", "--stack", stack]))
+    if not (exported.get("deployment") or {}).get("pending_operations"):
+        return Recovered(freed, (), exported)
+    return Recovered(freed, tuple(_adopt(stack, exported, pulumi, find, tell)))
 
 
 class CloudError(Exception):
@@ -75,7 +81,7 @@ def find_at(endpoint: str, token: str, labels: dict[str, str]) -> Find:
 
 def refuse_locked(stack: str) -> list[Lock]:
     """Return the locks of a stack, all of them dead.  Raises LockedError where one is not known to be."""
-    locks = read_locks(os.environ.get("PULUMI_BACKEND_URL", ""), PROJECT, stack)
+    locks = read_locks(os.environ.get(BACKEND, ""), PROJECT, stack)
     for lock in locks:
         if not lock.dead:
             raise LockedError(stack, lock)
@@ -87,15 +93,18 @@ def _free_dead_lock(stack: str, tell: Callable[[str], None]) -> bool:
     if locks:
         tell(f"The update that held the lock of {stack} is gone; freeing the lock.")
         # Not `pulumi cancel`: it frees every lock, also one that another update has taken since.
-        remove_dead(os.environ.get("PULUMI_BACKEND_URL", ""), PROJECT, stack, locks)
+        remove_dead(os.environ.get(BACKEND, ""), PROJECT, stack, locks)
     return bool(locks)
 
 
-def _adopt(stack: str, pulumi: Callable[[Sequence[str]], str], find: Find, tell: Callable[[str], None]) -> list[str]:
+def _adopt(
+    stack: str,
+    exported: Mapping[str, Any],
+    pulumi: Callable[[Sequence[str]], str],
+    find: Find,
+    tell: Callable[[str], None],
+) -> list[str]:
     """Take what pending creations had made into the state, and forget those that made nothing."""
-    exported: dict[str, Any] = json.loads(pulumi(["stack", "export", "--stack", stack]))
-    if not (exported.get("deployment") or {}).get("pending_operations"):
-        return []
     creates = pending_creates(exported)
     found = find(creates) if creates else {}
     for create in creates:

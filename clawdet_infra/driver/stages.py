@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from clawdet_infra.driver.engine_errors import LONGEST, reason
+from clawdet_infra.driver import events
+from clawdet_infra.driver.output import LONGEST, reason
 from clawdet_infra.redaction import Redactor
 
 Stage = Literal["queued", "server", "DNS", "SSH", "deployment", "TLS", "healthy", "probed", "removed"]
@@ -62,22 +63,21 @@ class Events:
 
     def __call__(self, event: Any) -> None:
         """Take one event of the Automation API."""
-        if event.resource_pre_event is not None and event.resource_pre_event.metadata.op == "create":
-            self._stages.passes("queued", "the engine has started")
-        if event.res_outputs_event is not None:
-            self._made(event.res_outputs_event.metadata)
-        found = event.diagnostic_event
-        if found is not None and found.severity == "error" and found.message.strip():
-            self._errors.append(found.message)
+        match events.read_event(event):
+            case events.Step(op="create", stage=events.Stage.BEGINS):
+                self._stages.passes("queued", "the engine has started")
+            case events.Step(op="create", stage=events.Stage.ENDS, new=events.ResourceState() as made):
+                self._made(made)
+            case events.Problem(message=message):
+                self._errors.append(message)
 
-    def _made(self, metadata: Any) -> None:
-        stage = _KINDS.get(metadata.type)
-        if stage is None or metadata.op != "create":
+    def _made(self, made: events.ResourceState) -> None:
+        stage = _KINDS.get(made.type)
+        if stage is None:
             return
-        outputs = getattr(metadata.new, "outputs", None) or {}
-        logical = str(metadata.urn).rpartition("::")[2]
+        logical = made.urn.rpartition("::")[2]
         if stage == "server":
-            address = str(outputs.get("ipv4Address", ""))
+            address = str(made.outputs.get("ipv4Address", ""))
             self._stages.passes(stage, address)
             if address:
                 self._on_server(address)

@@ -106,9 +106,10 @@ class Diagnosis:
 class Observation:
     """One look at one instance.
 
-    `stage`, `what` and `last_answer` are the probe's failure, None where all stages passed; `latency_seconds` is the
-    time of all stages together; `diagnosis` is None for an instance that is not down.  `not_ready` names what of an
-    instance that serves is not ready, normally channels; that is no fault of the instance.
+    `stage`, `what` and `last_answer` are the probe's failure, None where all stages passed, and `sign` is the same for
+    programs (`clawdet_infra.fleet.probe.verdict.Sign`); `latency_seconds` is the time of all stages together;
+    `diagnosis` is None for an instance that is not down.  `not_ready` names what of an instance that serves is not
+    ready, normally channels; that is no fault of the instance.
     """
 
     instance: str
@@ -121,6 +122,7 @@ class Observation:
     stage: str | None = None
     what: str | None = None
     last_answer: str | None = None
+    sign: str | None = None
     diagnosis: Diagnosis | None = None
     host: HostLook | HostFailure | None = None
     not_ready: tuple[str, ...] = ()

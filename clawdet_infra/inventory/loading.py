@@ -13,7 +13,7 @@ from clawdet_infra.inventory.building import StackFacts, build, facts
 from clawdet_infra.inventory.errors import InventoryError
 from clawdet_infra.inventory.listing import write_listing
 from clawdet_infra.inventory.selection import in_scope
-from clawdet_infra.inventory.stacks import base_of, cloud_of, outputs_of, workspace
+from clawdet_infra.inventory.stacks import base_of, cloud_of, outputs_of, require_engine
 from clawdet_infra.inventory.versions import Version, stamp, updating, versions
 from clawdet_infra.place import ROOT
 
@@ -58,7 +58,7 @@ class Loader:
             # The version is from before the reading, so that a change during it is seen the next time.
             new = {one: found.get(one) for one in wanted if not self._is_known(one, found.get(one))}
             if new:
-                workspace(self._root)  # A missing engine is said once, and not by each thread.
+                require_engine(self._root)  # A missing engine is said once, and not by each thread.
                 with ThreadPoolExecutor(_MOST_ENGINES) as threads:
                     self._known |= dict(zip(new, threads.map(self._read, new, new.values()), strict=True))
             self._known = {one: self._known[one] for one in wanted}

@@ -8,7 +8,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from clawdet_infra.inventory.stacks import PROJECT, base_of
+from clawdet_infra.driver.process import PROJECT
+from clawdet_infra.inventory.stacks import base_of
 from clawdet_infra.model.problems import did_you_mean
 from clawdet_infra.place import ROOT
 

@@ -1,28 +1,27 @@
-"""What the engine knows of a stack, asked through the Automation API: its configuration and its outputs."""
+"""What the engine knows of a stack: its configuration and its outputs."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
-import subprocess
-import threading
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import ValidationError
 
-from clawdet_infra.inventory.errors import MISSING_ENGINE, InventoryError, explain
+from clawdet_infra.driver import process
+from clawdet_infra.driver.errors import explain
+from clawdet_infra.driver.output import updates_of
+from clawdet_infra.driver.process import PROJECT
+from clawdet_infra.inventory.errors import InventoryError
 from clawdet_infra.model import CloudAccess, ConfigurationError, Fleet, decode, load_fleet, read_config
 from clawdet_infra.model.stackfile import read_stack_file
 from clawdet_infra.place import ROOT
 
-if TYPE_CHECKING:
-    from pulumi.automation import ConfigValue, LocalWorkspace, PulumiCommand
-
-PROJECT = "clawdet"
 _CELL = re.compile(r"(?P<base>.+)-cell-[1-9][0-9]*")
 _TOKEN_KEY = "hcloud:token"  # noqa: S105 -- the key, not a token
 _TOKEN_VARIABLE = "HCLOUD_TOKEN"  # noqa: S105 -- the variable, not a token
@@ -30,55 +29,45 @@ _TOKEN_VARIABLE = "HCLOUD_TOKEN"  # noqa: S105 -- the variable, not a token
 # Refreshes are in the history too.
 _UPDATES_READ = 20
 
-_engines: dict[str, PulumiCommand] = {}
-_finding = threading.Lock()
+
+@dataclass(frozen=True)
+class ConfigValue:
+    """A value of a stack's configuration as the engine shows it, and whether it is encrypted in the stack's file."""
+
+    value: str
+    secret: bool
 
 
-def workspace(root: Path = ROOT) -> LocalWorkspace:
-    """Return the project's workspace.  Raises InventoryError where there is no engine."""
-    # Imported where it is needed: Pulumi takes a third of a second.
-    from pulumi.automation import InvalidVersionError, LocalWorkspace, PulumiCommand
-
-    # To ask the engine for its version takes a quarter of a second, so it is asked once a process.
-    with _finding:
-        path = os.environ.get("PATH", "")
-        if path not in _engines:
-            try:
-                _engines[path] = PulumiCommand()
-            except (FileNotFoundError, PermissionError):
-                raise InventoryError(MISSING_ENGINE) from None
-            except (InvalidVersionError, subprocess.CalledProcessError) as error:
-                raise InventoryError(f"the pulumi on PATH cannot be used: {explain(None, str(error))}") from None
+def require_engine(root: Path = ROOT) -> None:
+    """Raise InventoryError where there is no engine, or no project."""
+    if shutil.which(process.PROGRAM) is None:
+        raise InventoryError(process.MISSING)
     if not (root / "Pulumi.yaml").is_file():
         raise InventoryError(f"there is no Pulumi.yaml in {root}: CLAWDET_ROOT has to name the project's folder")
-    return LocalWorkspace(work_dir=str(root), pulumi_command=_engines[path])
 
 
 def stack_versions(root: Path = ROOT) -> dict[str, str]:
     """Return the project's stacks that have resources, each with what changes whenever the stack does."""
-    with _asking(None):
-        listed = workspace(root).list_stacks()
+    listed = _ask(None, ["stack", "ls", "--json"], root)
     # Where the backend does not count resources, a stack may have some.
-    return {one.name: f"{one.last_update}" for one in listed if one.resource_count != 0 and one.last_update is not None}
+    return {
+        one["name"]: str(one["lastUpdate"])
+        for one in listed
+        if one.get("resourceCount") != 0 and one.get("lastUpdate") is not None
+    }
 
 
 def outputs_of(stack: str, root: Path = ROOT) -> dict[str, Any]:
     """Return the outputs of a stack, secrets included; there are none before its first update."""
-    with _asking(stack):
-        return {name: output.value for name, output in workspace(root).stack_outputs(stack).items()}
+    outputs: dict[str, Any] = _ask(stack, ["stack", "output", "--json", "--show-secrets", "--stack", stack], root)
+    return outputs
 
 
 def last_update_succeeded(stack: str, root: Path = ROOT) -> bool:
     """Return whether the last update of a stack did all that it should; False where the engine does not say."""
     asked = ["stack", "history", "--stack", stack, "--json", "--page-size", str(_UPDATES_READ), "--page", "1"]
-    with _asking(stack):
-        known = workspace(root)
-        told = known.pulumi_command.run(asked, str(root), known.env_vars).stdout
-    try:
-        found = [one.get("result") for one in json.loads(told or "[]") if one.get("kind") == "update"]
-    except (ValueError, AttributeError, TypeError):
-        return False
-    return found[:1] == ["succeeded"]
+    last = updates_of(_printed(stack, asked, root))[:1]
+    return bool(last) and last[0].succeeded
 
 
 def base_of(stack: str, root: Path = ROOT) -> str:
@@ -163,11 +152,11 @@ def _given(stack: str, root: Path) -> Mapping[str, ConfigValue]:
     file = root / f"Pulumi.{stack}.yaml"
     if not file.is_file():
         raise InventoryError(f"stack {stack} has no configuration: there is no file {file}")
-    with _asking(stack):
-        try:
-            return workspace(root).get_all_config(stack)
-        except KeyError:
-            raise InventoryError(f"stack {stack} has a configuration that the engine cannot show") from None
+    shown = _ask(stack, ["config", "--show-secrets", "--json", "--stack", stack], root)
+    try:
+        return {key: ConfigValue(one["value"], bool(one["secret"])) for key, one in shown.items()}
+    except KeyError:
+        raise InventoryError(f"stack {stack} has a configuration that the engine cannot show") from None
 
 
 def _raw(config: Mapping[str, str], root: Path) -> dict[str, Any]:
@@ -186,13 +175,21 @@ def _token(config: Mapping[str, str]) -> str | None:
     return config.get(_TOKEN_KEY) or os.environ.get(_TOKEN_VARIABLE)
 
 
-@contextlib.contextmanager
-def _asking(stack: str | None) -> Iterator[None]:
-    from pulumi.automation import CommandError
-
+def _ask(stack: str | None, arguments: list[str], root: Path) -> Any:
+    """Return the JSON that a command of the engine prints.  Raises InventoryError."""
+    printed = _printed(stack, arguments, root)
     try:
-        yield
-    except CommandError as error:
-        raise InventoryError(explain(stack, str(error))) from None
-    except FileNotFoundError:
-        raise InventoryError(MISSING_ENGINE) from None
+        return json.loads(printed)
+    except ValueError:
+        raise InventoryError(f"`pulumi {' '.join(arguments)}` printed no JSON") from None
+
+
+def _printed(stack: str | None, arguments: list[str], root: Path) -> str:
+    """Return what a command of the engine prints.  Raises InventoryError."""
+    require_engine(root)
+    try:
+        return process.output(arguments, cwd=root)
+    except process.FailedError as error:
+        raise InventoryError(explain(stack, error.printed)) from None
+    except process.EngineError as error:
+        raise InventoryError(str(error)) from None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from clawdet_infra.inventory.stacks import PROJECT, stack_versions
+from clawdet_infra.driver.process import PROJECT
+from clawdet_infra.inventory.stacks import stack_versions
 from clawdet_infra.stack_locks import read_locks
 from clawdet_infra.statefiles import checkpoints
 

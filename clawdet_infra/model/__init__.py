@@ -12,7 +12,7 @@ from clawdet_infra.model.images import Image, Release, ReleaseOverride, parse_im
 from clawdet_infra.model.loading import dump_fleet, load_fleet
 from clawdet_infra.model.names import slug_of
 from clawdet_infra.model.plan import PLANS, Limits, LimitsOverride, Plan, PlanName, PlanOverride, PlanOverrides
-from clawdet_infra.model.problems import ConfigurationError, Problem, Suggestion
+from clawdet_infra.model.problems import ConfigurationError, Problem, ProblemCode, Suggestion
 from clawdet_infra.model.rollout import Rollout
 from clawdet_infra.model.secrets import Encrypted
 from clawdet_infra.model.servers import (
@@ -48,6 +48,7 @@ __all__ = [
     "PlanOverride",
     "PlanOverrides",
     "Problem",
+    "ProblemCode",
     "Release",
     "ReleaseOverride",
     "Rollout",

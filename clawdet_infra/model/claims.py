@@ -14,7 +14,7 @@ from clawdet_infra.model.customer import Customer
 from clawdet_infra.model.hosts import SharedHost
 from clawdet_infra.model.networks import AnyNetwork
 from clawdet_infra.model.plan import PlanOverrides
-from clawdet_infra.model.problems import Problem, Suggestion
+from clawdet_infra.model.problems import Problem, ProblemCode, Suggestion
 from clawdet_infra.model.rollout import Rollout
 from clawdet_infra.model.servers import ServerDefaults
 
@@ -50,6 +50,9 @@ class Entry(Generic[R]):
         hint: str = "",
         suggestion: Suggestion | None = None,
         rival: Entry[Any] | None = None,
+        *,
+        code: ProblemCode = ProblemCode.INVALID,
+        demand: int = 0,
     ) -> Problem:
         """Return a problem of one field of this entry.
 
@@ -68,6 +71,8 @@ class Entry(Generic[R]):
             hint=hint,
             suggestion=suggestion,
             rival=rival.path if rival else None,
+            code=code,
+            demand=demand,
         )
 
 

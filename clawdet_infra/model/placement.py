@@ -14,7 +14,7 @@ from clawdet_infra.model.customer import Customer
 from clawdet_infra.model.hosts import SharedHost
 from clawdet_infra.model.names import slug_of
 from clawdet_infra.model.plan import PLANS, SYSTEM_MEMORY, PlanOverrides, fitting_type
-from clawdet_infra.model.problems import Problem, Suggestion, listed, meant, quoted, remove, write
+from clawdet_infra.model.problems import Problem, ProblemCode, Suggestion, listed, meant, quoted, remove, write
 from clawdet_infra.model.servers import SERVER_TYPES
 
 Tenants = Mapping[str, list[Entry[Customer]]]
@@ -113,6 +113,8 @@ def _crowded(host: Entry[SharedHost], tenants: list[Entry[Customer]]) -> Iterato
             f"'{host.value.id}' takes at most {host.value.capacity} of the {len(tenants)} customers that live there.",
             "Move customers by their `host`, or raise the capacity where memory allows it.",
             write(len(tenants), ""),
+            code=ProblemCode.NO_ROOM,
+            demand=len(tenants),
         )
 
 
@@ -132,6 +134,8 @@ def _overloaded(host: Entry[SharedHost], tenants: list[Entry[Customer]], plans: 
             f"customers may take {wanted} MiB together.",
             "Choose a larger type, or move customers by their `host`.",
             _larger(host.value.location if host.sound("location") else None, wanted, cores),
+            code=ProblemCode.NO_ROOM,
+            demand=wanted,
         )
 
 

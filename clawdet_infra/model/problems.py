@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from enum import StrEnum
 from typing import Any, Literal
 
 from pydantic import SecretStr
@@ -43,6 +44,14 @@ class Suggestion:
     otherwise: str = ""
 
 
+class ProblemCode(StrEnum):
+    """What kind of rule is broken, for programs."""
+
+    INVALID = "invalid"
+    NO_ROOM = "no-room"
+    """A shared host has not enough places or memory for its customers."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Problem:
     """One thing that is wrong with a configuration.
@@ -52,7 +61,8 @@ class Problem:
     `customers[2].limits.memory`, positions counted from 0 as `pulumi config set --path` counts them.  `file`, `line`
     and `column` (from 1) are known only when the problem was found in a file.  A `warning` does not stop anything.
     `suggestion` is an edit that solves the problem, where one is known, and `hint` is what else there is to say.
-    `rival` is the path of the entry, such as `customers[0]`, that has already what this one asks for.
+    `rival` is the path of the entry, such as `customers[0]`, that has already what this one asks for.  `code` is the
+    kind of rule, and `demand` what its subject would need, where that can grow: customers, or MiB of memory.
     """
 
     field: str
@@ -60,6 +70,8 @@ class Problem:
     hint: str = ""
     suggestion: Suggestion | None = None
     rival: str | None = None
+    code: ProblemCode = ProblemCode.INVALID
+    demand: int = 0
     customer: str | None = None
     file: str | None = None
     line: int | None = None

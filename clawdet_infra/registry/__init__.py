@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clawdet_infra.database import Lease, LeaseHeld
-from clawdet_infra.registry.errors import BeingRemovedError, ClashError, LeaseLostError, RegistryError
+from clawdet_infra.registry.errors import BeingRemovedError, ClashError, LeaseLostError, RefusedError, RegistryError
 from clawdet_infra.registry.naming import cell_name, cell_number
 from clawdet_infra.registry.records import (
     Applied,
@@ -33,6 +33,7 @@ __all__ = [
     "Mark",
     "Phase",
     "Record",
+    "RefusedError",
     "Registry",
     "RegistryError",
     "Related",

@@ -51,6 +51,7 @@ def _outcome(row: Row[Any], result: Applied, now: datetime) -> dict[str, Any]:
     values: dict[str, Any] = {
         "applied": result.revision,
         "error": "" if result.ok else bounded(result.error or _NO_REASON, 2000),
+        "error_code": "" if result.ok else bounded(result.error_code, 32),
         "deploy_seconds": result.deploy_seconds,
         "stages": to_json([dict(stage) for stage in result.stages]),
         **facts_of(result.facts),

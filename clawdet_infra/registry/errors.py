@@ -9,6 +9,10 @@ class RegistryError(database.DatabaseError):
     """The registry cannot do what is asked; the text says why and what to do, and has no secret in it."""
 
 
+class RefusedError(RegistryError):
+    """The registry refuses what is asked for; the caller has to ask for something else."""
+
+
 class ClashError(RegistryError):
     """Another customer has the id or the subdomain; `holder` is that customer's id."""
 

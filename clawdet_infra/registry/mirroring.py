@@ -134,7 +134,7 @@ def restore(
             columns |= {"record": old.record}
         elif old is not None:
             columns |= {"revision": old.revision + 1}
-        columns |= {"wanted": Wish.PRESENT.value, "phase": Phase.HEALTHY.value, "error": ""}
+        columns |= {"wanted": Wish.PRESENT.value, "phase": Phase.HEALTHY.value, "error": "", "error_code": ""}
         columns |= {"applied": columns["revision"]}
         connection.execute(insert(instances).values(columns))
     return clashes

@@ -9,7 +9,7 @@ from ipaddress import IPv6Address
 
 from clawdet_infra.database.moments import bounded
 from clawdet_infra.model.names import slug_of
-from clawdet_infra.registry.errors import RegistryError
+from clawdet_infra.registry.errors import RefusedError
 from clawdet_infra.registry.records import Record
 
 _LONGEST = 253
@@ -41,7 +41,7 @@ class Claim:
 
     @classmethod
     def of(cls, record: Record) -> Claim:
-        """Return the claim of a record.  Raises RegistryError where its id or subdomain is no name at all."""
+        """Return the claim of a record.  Raises RefusedError where its id or subdomain is no name at all."""
         identity = _name(record.get("id"), "id")
         subdomain, existing = record.get("subdomain"), record.get("existingServer")
         return cls(
@@ -80,7 +80,7 @@ def top_of(name: str) -> str:
 def _name(value: object, what: str) -> str:
     # The rules for names are the model's; here it is made sure that any database can look for it.
     if not isinstance(value, str) or not 0 < len(value) <= _LONGEST or not value.isascii() or not value.isprintable():
-        raise RegistryError(f"the customer's {what} has to be a host name: a-z, 0-9, hyphens and dots")
+        raise RefusedError(f"the customer's {what} has to be a host name: a-z, 0-9, hyphens and dots")
     return value
 
 

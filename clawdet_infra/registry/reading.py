@@ -123,6 +123,7 @@ def as_instance(row: Row[Any]) -> InstanceRow:
         image=row.image,
         user=row.user,
         error=row.error,
+        error_code=row.error_code,
         created_at=moment(row.created_at),
         changed_at=moment(row.changed_at),
         deployed_at=maybe_moment(row.deployed_at),

@@ -36,7 +36,8 @@ class InstanceRow:
     `cell` is the stack that has the customer: a cell, or the base stack itself.  `plan` and `host` (the shared host, ""
     for none) are what is wanted; `url`, `ipv4`, `server`, `image` and `user` are what was there at last, "" where that
     is unknown.  `revision` is the newest wish and `applied` the last one that an update ended with, 0 for none;
-    `error` says why that update failed, "" where it did not.  `deploy_seconds` and `stages` are of that update too,
+    `error` says why that update failed, "" where it did not, and `error_code` is the same for programs, "" where it is
+    not known.  `deploy_seconds` and `stages` are of that update too,
     `deployed_at` is when the last one succeeded.
     """
 
@@ -56,6 +57,7 @@ class InstanceRow:
     image: str
     user: str
     error: str
+    error_code: str = ""
     created_at: datetime
     changed_at: datetime
     deployed_at: datetime | None
@@ -106,6 +108,7 @@ class Applied:
     revision: int
     ok: bool
     error: str = ""
+    error_code: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     deploy_seconds: float | None = None
     stages: Sequence[Mapping[str, Any]] = ()

@@ -58,6 +58,7 @@ instances = Table(
     Column("image", Text, nullable=False),
     Column("user", String(255), nullable=False),
     Column("error", Text, nullable=False),
+    Column("error_code", String(32), nullable=False, server_default=""),
     Column("created_at", BigInteger, nullable=False),
     Column("changed_at", BigInteger, nullable=False),
     Column("deployed_at", BigInteger),
@@ -99,6 +100,6 @@ cells = Table(
 leases = lease_table("registry_lease", metadata)
 
 FORM = Form(
-    head="0003", migrations=Path(__file__).parent / "migrations", version_table="registry_version", metadata=metadata
+    head="0004", migrations=Path(__file__).parent / "migrations", version_table="registry_version", metadata=metadata
 )
 """The form of these tables; a test holds it against the migrations."""

@@ -107,7 +107,7 @@ class Registry:
     def withdraw(self, identity: str, base: str | None = None) -> Wanted | None:
         """Store that a customer is to be there no more; None where there is no such customer.
 
-        The entry goes when that was applied.  Raises RegistryError for a customer whom a stack file lists.
+        The entry goes when that was applied.  Raises RefusedError for a customer whom a stack file lists.
         """
         with self._database.write() as connection:
             return wanting.withdraw(connection, identity, base, self._clock.now())

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, insert, update
 
 from clawdet_infra.database.moments import milliseconds
 from clawdet_infra.model.secrets import bot_of
-from clawdet_infra.registry.errors import BeingRemovedError, ClashError, RegistryError
+from clawdet_infra.registry.errors import BeingRemovedError, ClashError, RefusedError
 from clawdet_infra.registry.naming import Claim
 from clawdet_infra.registry.placing import place
 from clawdet_infra.registry.reading import as_instance, only_row, record_of, row_of
@@ -73,7 +73,7 @@ def withdraw(connection: Connection, identity: str, base: str | None, now: datet
     if row is None:
         return None
     if row.record is None:
-        raise RegistryError(
+        raise RefusedError(
             f"the customer {identity} did not sign up, but is listed in Pulumi.{row.base}.yaml. "
             f"Take it out of that list, and run: pulumi up -s {row.base}"
         )

@@ -41,7 +41,7 @@ def program(*, guard_units: Mapping[str, str], **content: Any) -> dict[str, str]
     and the whole state is written again and again; hence the packing.  bzip2 gives the same bytes on every machine,
     where the outputs of zlib's variants differ, and a different payload would be a deployment.
     """
-    modules = {f"clawdet_infra.{name}": source(f"../{name}") for name in ("redaction", "readiness")}
+    modules = {f"clawdet_infra.{name}": source(f"../{name}") for name in ("error_line", "redaction", "readiness")}
     modules |= {f"clawdet_infra.remote.{name}": source(name) for name in _MODULES}
     guard = {"clawdet_infra.remote.guard.__init__": source("guard/__init__")}
     guard |= {f"clawdet_infra.remote.guard.{name}": source(f"guard/{name}") for name in _GUARD}

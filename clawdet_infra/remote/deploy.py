@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from clawdet_infra.error_line import FailureCode, marked
 from clawdet_infra.redaction import Redactor, values_of
 from clawdet_infra.remote import attempts, edge, gateway, proxy, server
 from clawdet_infra.remote.containers import Project, forget, pull
@@ -34,12 +35,14 @@ def main(payload: Mapping[str, Any]) -> int:
         else:
             report = Deployment(payload).run()
     except (DeploymentError, OSError) as error:
-        print(f"{payload['name']}: {redact.line(str(error), 900)}", file=sys.stderr)
+        code = error.code if isinstance(error, DeploymentError) else FailureCode.DEPLOYMENT
+        print(marked(code, f"{payload['name']}: {redact.line(str(error), 900)}"), file=sys.stderr)
         return 1
     except Exception as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
         what = redact.line(f"{type(error).__name__}: {error}")
-        print(f"{payload['name']}: the deployment broke in {where.filename}:{where.lineno}: {what}", file=sys.stderr)
+        text = f"{payload['name']}: the deployment broke in {where.filename}:{where.lineno}: {what}"
+        print(marked(FailureCode.INTERNAL, text), file=sys.stderr)
         return 1
     print(json.dumps({**report, "seconds": round(time.monotonic() - begun, 1)}))
     return 0
@@ -87,7 +90,7 @@ class Deployment:
                 if good is None:
                     raise
                 if good != release:
-                    raise DeploymentError(f"{error}; {self._put_back(good)}") from error
+                    raise error.followed_by(self._put_back(good)) from error
                 # An upgrade was cut off, and this release refuses what the newer one made of the data.
                 if not self._restore():
                     raise
@@ -110,7 +113,7 @@ class Deployment:
             try:
                 gateway.try_out(self._name, self._directory, release, seconds=self._payload["start_seconds"])
             except DeploymentError as error:
-                raise DeploymentError(f"{error}; the running release was not touched") from error
+                raise error.followed_by("the running release was not touched") from error
 
     def _start(self, release: Release, seconds: float, *, save: bool = False) -> None:
         if self._has_gateway:

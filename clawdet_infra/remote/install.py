@@ -18,7 +18,15 @@ _TIMER = "clawdet-guard.timer"
 _MODE = 0o644
 _PROGRAM_MODE = 0o755
 # What the guard shares with deployments.
-_SHARED = ("redaction", "remote.names", "remote.failures", "remote.commands", "remote.files", "remote.server")
+_SHARED = (
+    "error_line",
+    "redaction",
+    "remote.names",
+    "remote.failures",
+    "remote.commands",
+    "remote.files",
+    "remote.server",
+)
 _PACKAGES = ("clawdet_infra/__init__.py", "clawdet_infra/remote/__init__.py")
 _START = "import sys\n\nfrom clawdet_infra.remote.guard.rounds import main\n\nsys.exit(main())\n"
 # The firewall's own chains: where packets reach them from.

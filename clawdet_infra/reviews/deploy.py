@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+from clawdet_infra.driver.output import updates_of
 from clawdet_infra.reviews.commands import Commands
 from clawdet_infra.reviews.errors import SettingsError
 from clawdet_infra.reviews.losses import TRAILER, NamedLosses, has_commit, named_losses
@@ -95,21 +94,10 @@ def _named_since_the_last_update(
         "1",
     ]
     read = commands(history, environment, quiet=True)
-    since = _last_commit(read.output) if read.code == 0 else None
+    succeeded = [one for one in updates_of(read.output) if one.succeeded] if read.code == 0 else []
+    since = commit_or_none(succeeded[0].commit) if succeeded else None
     if since is None or not has_commit(root, since):
         since = run.before if run.before and has_commit(root, run.before) else f"{run.commit}~1"
     if not has_commit(root, since):
         return NamedLosses()
     return named_losses(root, since=[since], until=run.commit)
-
-
-def _last_commit(history: str) -> str | None:
-    """Return the commit of the last update that ended well, from `pulumi stack history --json`."""
-    try:
-        updates: Any = json.loads(history or "[]")
-    except ValueError:
-        return None
-    for update in updates if isinstance(updates, list) else ():
-        if update.get("kind") == "update" and update.get("result") == "succeeded":
-            return commit_or_none((update.get("environment") or {}).get("git.head"))
-    return None

@@ -10,6 +10,7 @@ from typing import Any
 from pulumi.automation import CommandError
 
 from clawdet_infra.driver.engine import Engine
+from clawdet_infra.driver.process import EngineError
 from clawdet_infra.driver.stages import Events, Passed, Stages, Watch
 from clawdet_infra.fleet.probe import Target, probe_once
 from clawdet_infra.layout import lay_out
@@ -68,7 +69,7 @@ def run(record: Record, settings: Fleet, plan: PlanName, *, keep: bool, tell: Ca
         seen.interrupted, seen.failure = str(signal), f"it was interrupted by {signal}"
     except CommandError:
         seen.failure = events.why(secrets)
-    except TrialError as error:
+    except (TrialError, EngineError) as error:
         seen.failure = str(error)
     except Exception as error:  # Whatever it was, nothing may be left of the trial.
         seen.failure = Redactor(secrets).line(f"it broke: {type(error).__name__}: {error}")

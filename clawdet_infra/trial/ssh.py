@@ -7,6 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from clawdet_infra.error_line import read
 from clawdet_infra.redaction import Redactor
 from clawdet_infra.trial.failures import TrialError
 
@@ -55,7 +56,8 @@ class Ssh:
             raise
         if process.returncode == 0:
             return output
-        said = Redactor(secrets).line((errors.strip() or output.strip()).rpartition("\n")[2], 900)
+        _, last = read((errors.strip() or output.strip()).rpartition("\n")[2])
+        said = Redactor(secrets).line(last, 900)
         if process.returncode == _UNREACHED:
             raise TrialError(f"{self.address} cannot be reached over SSH: {self._meant(errors, said)}")
         raise TrialError(said or f"the command on {self.address} ended with {process.returncode}")

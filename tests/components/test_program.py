@@ -77,7 +77,7 @@ def test_the_health_check_fails_for_a_customer_that_does_not_answer() -> None:
         check=False,
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("customer user123: probe dns failed: ")
+    assert done.stderr.startswith("[clawdet:unhealthy] customer user123: probe dns failed: ")
 
 
 def test_outputs_have_the_documented_shape() -> None:

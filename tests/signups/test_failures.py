@@ -24,6 +24,7 @@ NO_IMAGE = {"release": {"gateway": f"docker.io/library/nothing@sha256:{'1' * 64}
 def refused(said: dict[str, Any], kind: str, action: str, *parts: str) -> None:
     assert (said.get("kind"), said.get("action")) == (kind, action), said
     assert "\n" not in said["error"]
+    assert "[clawdet:" not in said["error"], "codes are for programs"
     for part in parts:
         assert part in said["error"], said["error"]
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from clawdet_infra.fleet.instance import Inventory
+from clawdet_infra.fleet.probe.verdict import Sign
 from clawdet_infra.fleet.records import Cause, Condition, Diagnosis, Observation
 from clawdet_infra.fleet.rounds import HostLooker, Round, RoundPolicy, StatusAsker, look_round
 
@@ -16,7 +17,7 @@ _BY_AN_UPDATE = frozenset({Cause.DNS, Cause.NETWORK, Cause.SERVER_BUSY, Cause.SE
 """What is seen of an instance whose server and name an update makes or removes just then."""
 _BY_A_ROTATION = frozenset({Cause.PASSWORD, Cause.TOKEN})
 """What is seen of one that has its new credentials already, while the stack says the old ones until the update ends."""
-_DENIED = ("HTTP 401", "HTTP 403")
+_DENIED: Sign = "denied"
 
 
 class Looker:
@@ -96,5 +97,4 @@ def _may_be_of_an_update(one: Observation) -> bool:
     """Whether an update may be what is seen.  A page that is open to everybody has the cause of a wrong password."""
     if one.diagnosis is None:
         return False
-    denied = (one.last_answer or "").startswith(_DENIED)
-    return one.diagnosis.cause in _BY_AN_UPDATE or (denied and one.diagnosis.cause in _BY_A_ROTATION)
+    return one.diagnosis.cause in _BY_AN_UPDATE or (one.sign == _DENIED and one.diagnosis.cause in _BY_A_ROTATION)

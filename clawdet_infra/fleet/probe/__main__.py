@@ -1,4 +1,5 @@
-"""The probe as a program: a target as JSON on stdin, one line of JSON on stdout, or one sentence on stderr.
+"""The probe as a program: a target as JSON on stdin, one line of JSON on stdout, or an error line
+(`clawdet_infra.error_line`) on stderr.
 
 It exits with 0 where the customer is healthy within the deadline, with 1 where not, and with 2 where the target is not
 understood.
@@ -12,6 +13,7 @@ import sys
 
 import pydantic
 
+from clawdet_infra.error_line import FailureCode, marked
 from clawdet_infra.fleet.probe.target import Target
 from clawdet_infra.fleet.probe.waiting import probe_until_healthy
 
@@ -22,12 +24,13 @@ def main() -> int:
         target = Target.model_validate_json(sys.stdin.read())
     except pydantic.ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        print(f"the probe's input is wrong: {wrong}", file=sys.stderr)
+        print(marked(FailureCode.INPUT, f"the probe's input is wrong: {wrong}"), file=sys.stderr)
         return 2
     try:
         outcome = asyncio.run(probe_until_healthy(target))
     except OSError as error:
-        print(f"customer {target.customer}: the CA bundle {target.ca_bundle} cannot be used: {error}", file=sys.stderr)
+        text = f"customer {target.customer}: the CA bundle {target.ca_bundle} cannot be used: {error}"
+        print(marked(FailureCode.INPUT, text), file=sys.stderr)
         return 2
     failure = outcome.verdict.failure
     if failure is None:
@@ -35,11 +38,11 @@ def main() -> int:
         print(json.dumps({**facts, "looks": outcome.looks, "total_seconds": outcome.seconds}))
         return 0
     tried = f"{outcome.looks} look{'s' if outcome.looks > 1 else ''} in {outcome.seconds:.0f} s"
-    print(
+    text = (
         f"customer {target.customer}: probe {failure.stage} failed: {failure.what} ({tried}); "
-        f"last answer: {failure.last_answer or 'none'}",
-        file=sys.stderr,
+        f"last answer: {failure.last_answer or 'none'}"
     )
+    print(marked(FailureCode.UNHEALTHY, text), file=sys.stderr)
     return 1
 
 

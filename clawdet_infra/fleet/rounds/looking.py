@@ -117,6 +117,7 @@ def _observation(instance: Instance, seen: Seen, asked: Asked, *, overdue: bool)
         stage=failure.stage if failure else None,
         what=failure.what if failure else None,
         last_answer=failure.last_answer if failure else None,
+        sign=failure.sign if failure else None,
         diagnosis=diagnosis,
         host=host,
         not_ready=verdict.not_ready,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
+from ipaddress import ip_interface
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -17,13 +17,14 @@ MAX_BLOCKS = 100
 
 def _canonical_block(text: str) -> str:
     try:
-        network = ip_network(text)
-    except ValueError as error:
-        reason = "its host bits must be zero" if "host bits" in str(error) else "it must be in CIDR notation"
-        raise problem(f"'{text}' is not a valid network: {reason}") from None
+        given = ip_interface(text)
+    except ValueError:
+        raise problem(f"'{text}' is not a valid network: it must be in CIDR notation") from None
     if "/" not in text:
         raise problem(f"'{text}' is not a valid network: it must be in CIDR notation")
-    return str(network)
+    if given.ip != given.network.network_address:
+        raise problem(f"'{text}' is not a valid network: its host bits must be zero")
+    return str(given.network)
 
 
 def _port(text: str) -> str:

@@ -369,7 +369,7 @@ async def test_a_release_that_does_not_start_leaves_the_running_one_alone(
     ran = dedicated.deploy(dedicated.payload(big, gateway=dedicated.images.proxy))
     assert ran.code == 1
     assert ran.errors.count("\n") == 1
-    assert ran.errors.startswith("customer big: probe restarts failed: gateway does not stay up; last answer: ")
+    assert ran.errors.startswith("[clawdet:not-ready] customer big: probe restarts failed: gateway does not stay up; ")
     assert "node: not found" in ran.errors
     assert "the running release was not touched" in ran.errors
     assert dedicated.started("big") == before
@@ -384,7 +384,7 @@ def test_an_image_that_cannot_be_had_leaves_the_running_one_alone(dedicated: Pla
     ran = dedicated.deploy(dedicated.payload(big, gateway=missing))
     assert ran.code == 1
     assert ran.errors.count("\n") == 1
-    assert ran.errors.startswith(f"customer big: pulling the image {missing} failed: ")
+    assert ran.errors.startswith(f"[clawdet:deployment] customer big: pulling the image {missing} failed: ")
     assert dedicated.started("big") == before
     assert dedicated.run("readlink /srv/clawdet/big/current") == dedicated.run("readlink /srv/clawdet/big/good")
 

@@ -189,7 +189,7 @@ async def test_a_first_release_that_does_not_start_is_named_and_removed_without_
     ran = shared.deploy(payload)
     assert ran.code == 1
     assert ran.errors.count("\n") == 1
-    assert ran.errors.startswith("customer cora: probe restarts failed: gateway does not stay up; last answer: ")
+    assert ran.errors.startswith("[clawdet:not-ready] customer cora: probe restarts failed: gateway does not stay up; ")
     assert "node: not found" in ran.errors
     assert "is back" not in ran.errors, "nothing ran before"
     assert [shared.started(one) for one in ("anna", "bert", "clawdet-edge")] == before

@@ -9,6 +9,8 @@ import pytest
 from clawdet_infra.automation import ImmutableError, InputError, SetupError, TakenError
 from clawdet_infra.automation.base import Base
 from clawdet_infra.automation.checking import check_of
+from clawdet_infra.model import Problem
+from clawdet_infra.model.claims import Entry
 from clawdet_infra.registry import Record, Related
 from tests.unit.automation.samples import BOT_TOKEN, CANARY, GATEWAY_TOKEN, among, base, customer, hosts
 
@@ -208,6 +210,22 @@ def test_one_who_signed_up_and_is_listed_too_is_not_blamed_on_the_newcomer() -> 
     twice = free("eve", "shared-1")
     assert checked(free("bob"), among(twice), over)["host"] == "shared-1"
     assert isinstance(refused(free("eve", "shared-1"), among(twice), over), TakenError)
+
+
+def test_nobody_is_added_to_a_host_that_has_too_many_already_whatever_the_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The operator has lowered the capacity since."""
+    over = base(sharedHosts=hosts(shared_1=1))
+    related = among(free("ada", "shared-1"), free("carl", "shared-1"))
+    problem = Entry.problem
+
+    def worded_alike(entry: Entry[Any], field: str, message: str, *more: Any, **options: Any) -> Problem:
+        return problem(entry, field, "is wrong.", *more, **options)
+
+    monkeypatch.setattr(Entry, "problem", worded_alike)
+    assert refused(free("bob", "shared-1"), related, over).problems
+    assert "all shared hosts are full" in str(refused(free("bob"), related, over))
 
 
 def test_nobody_is_placed_on_a_host_that_is_not_up() -> None:

@@ -10,7 +10,9 @@ from pulumi.automation.events import EngineEvent
 
 from clawdet_infra.automation import following
 from clawdet_infra.automation.following import Follower
+from clawdet_infra.driver.output import Cause, Failure
 from clawdet_infra.driver.stages import Passed
+from clawdet_infra.error_line import FailureCode, marked
 from clawdet_infra.layout import lay_out
 from tests.unit.automation.samples import STACK, base, customer, event, step, urn_of
 
@@ -41,6 +43,12 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> type[Looks]:
     Looks.started, Looks.ended = [], 0
     monkeypatch.setattr(following, "Watch", Looks)
     return Looks
+
+
+def sentence(follower: Follower, identity: str) -> str:
+    found = follower.why(identity)
+    assert found is not None
+    return found.sentence
 
 
 class Followed:
@@ -127,7 +135,7 @@ def test_customers_whose_ids_begin_alike_are_told_apart() -> None:
     assert {one for one, _, _ in followed.told} == {"bob-2"}
     assert followed.follower.healthy("bob-2")
     assert not followed.follower.failed("bob-2")
-    assert followed.follower.why("bob") == "the gateway did not get ready"
+    assert sentence(followed.follower, "bob") == "the gateway did not get ready"
 
 
 def test_a_new_server_is_looked_at_from_outside(looks: type[Looks]) -> None:
@@ -155,15 +163,49 @@ def test_the_first_error_of_a_customer_is_its_reason() -> None:
         *failed("ada", "server", "error: 1 error occurred:\n\t* sold out (resource_unavailable)"),
         *failed("ada", "deployment", "error: something after it"),
     )
-    assert followed.follower.why("ada") == "sold out (resource_unavailable)"
-    assert followed.follower.why("bob") == ""
+    assert followed.follower.why("ada") == Failure("sold out (resource_unavailable)", cause=Cause.NO_CAPACITY)
+    assert followed.follower.why("bob") is None
     assert not followed.follower.failed("bob")
     assert followed.follower.general == []
 
 
 def test_of_a_command_the_last_line_is_the_reason() -> None:
     said = "error: Process exited with status 3: running 'python3'\nchecking\nthe registry does not answer\n"
-    assert Followed("ada")(*failed("ada", "deployment", said)).follower.why("ada") == "the registry does not answer"
+    followed = Followed("ada")(*failed("ada", "deployment", said))
+    assert sentence(followed.follower, "ada") == "the registry does not answer"
+
+
+def test_what_a_server_reports_keeps_its_code() -> None:
+    line = marked(FailureCode.NOT_READY, "it does not start")
+    said = f"error: Process exited with status 1: running 'python3':\n{line}\n"
+    followed = Followed("ada")(*failed("ada", "deployment", said))
+    assert followed.follower.why("ada") == Failure("it does not start", FailureCode.NOT_READY)
+
+
+def test_a_mandatory_policy_refuses_the_update_and_says_whose_resource_it_is() -> None:
+    followed = Followed("ada", "bob")(*whole("bob"), *whole("ada"), violation("ada", "mandatory"))
+    told = Failure("policy firewalls: it is open", FailureCode.POLICY)
+    assert followed.follower.why("ada") == told
+    assert followed.follower.general == [told]
+    assert followed.follower.why("bob") is None
+
+
+def test_an_advisory_policy_refuses_nothing() -> None:
+    assert Followed("ada")(*whole("ada"), violation("ada", "advisory")).follower.general == []
+
+
+def violation(identity: str, level: str) -> EngineEvent:
+    return event(
+        "policyEvent",
+        resourceUrn=urn_of(identity, SERVER, f"{identity}-server"),
+        message="it is\nopen",
+        color="never",
+        policyName="firewalls",
+        policyPackName="clawdet",
+        policyPackVersion="1",
+        policyPackVersionTag="1",
+        enforcementLevel=level,
+    )
 
 
 def test_errors_that_are_nobodys_are_kept_apart() -> None:
@@ -171,7 +213,7 @@ def test_errors_that_are_nobodys_are_kept_apart() -> None:
         event("diagnosticEvent", message="error: the passphrase is wrong", color="never", severity="error"),
         event("diagnosticEvent", message="error: no zone", color="never", severity="error", urn=f"{STACK}::x::y"),
     )
-    assert followed.follower.general == ["the passphrase is wrong", "no zone"]
+    assert [one.sentence for one in followed.follower.general] == ["the passphrase is wrong", "no zone"]
     assert not followed.follower.failed("ada")
 
 

@@ -35,7 +35,7 @@ from clawdet_infra.automation import (
     provisioner,
     server_type,
 )
-from clawdet_infra.registry import Lease, Registry, Seal, Wish
+from clawdet_infra.registry import Lease, RefusedError, Registry, RegistryError, Seal, Wish
 from tests.unit.automation.samples import CANARY
 from tests.unit.automation.world import CELL, SOON, World, signup
 
@@ -407,6 +407,22 @@ def test_a_customer_of_the_stacks_file_is_not_removed(
     fleet._registry.mirror("prod", "prod", "1", {"listed": facts})
     with pytest.raises(InputError, match="Take it out of that list"):
         fleet.deprovision("listed")
+
+
+@pytest.mark.parametrize(("raised", "kind"), [(RefusedError, InputError), (RegistryError, SetupError)])
+def test_what_the_caller_can_do_follows_from_the_kind_of_error_and_not_from_its_words(
+    fleet: Provisioner,
+    monkeypatch: pytest.MonkeyPatch,
+    raised: type[RegistryError],
+    kind: type[AutomationError],
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise raised("the registry of a customer that did not sign up has to be a host name")
+
+    monkeypatch.setattr(fleet._registry, "withdraw", refuse)
+    with pytest.raises(AutomationError) as caught:
+        fleet.deprovision("bob")
+    assert type(caught.value) is kind
 
 
 def test_nothing_is_known_of_a_stranger(fleet: Provisioner, monkeypatch: pytest.MonkeyPatch) -> None:

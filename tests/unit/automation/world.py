@@ -14,7 +14,9 @@ from clawdet_infra.automation import (
     Signup,
 )
 from clawdet_infra.automation.base import Base
+from clawdet_infra.automation.outcome import code_of
 from clawdet_infra.driver.engine import Stopped
+from clawdet_infra.driver.output import failure
 from clawdet_infra.driver.recovering import LockedError
 from clawdet_infra.driver.stages import Passed
 from clawdet_infra.registry import Applied, Desired, Wish
@@ -111,7 +113,15 @@ class Update:
         facts = {"url": f"https://{one.id}.clawdet.com", "ipv4": "192.0.2.7", "server": one.id, "user": one.id}
         stages = [{"stage": "server", "seconds": 1.0, "note": "192.0.2.7"}]
         stages.append({"stage": "healthy", "seconds": 2.0, "note": ""})
-        return Applied(revision=one.revision, ok=not error, error=error, facts=facts, deploy_seconds=2.0, stages=stages)
+        return Applied(
+            revision=one.revision,
+            ok=not error,
+            error=error,
+            error_code=code_of(failure(error)) if error else "",
+            facts=facts,
+            deploy_seconds=2.0,
+            stages=stages,
+        )
 
 
 def signup(identity: str = "bob", plan: str = "pro", **more: Any) -> Signup:

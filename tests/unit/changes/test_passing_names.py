@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from clawdet_infra.changes import wording
 from clawdet_infra.changes.asking import Planned
 from clawdet_infra.changes.guarding import losses
 from clawdet_infra.changes.owners import Owner, Owners
-from clawdet_infra.changes.report import Subject
+from clawdet_infra.changes.report import Change, Subject
 from clawdet_infra.changes.telling import tell
 from tests.unit.changes.test_guarding import COMMAND, RECORD_SET, step, urn
 
@@ -91,6 +92,14 @@ def test_who_gets_the_name_and_from_whom_is_said() -> None:
         "address https://bob.clawdet.com → https://desk.clawdet.com",
         "takes over desk.clawdet.com from ada",
     ]
+
+
+def test_what_is_left_out_and_what_comes_first_do_not_follow_from_the_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {name: [change.kind for change in one.changes] for name, one in told(*PASSED).items()}
+    monkeypatch.setattr(wording, "Change", lambda what, **more: Change(what="something", **more))
+    reworded = told(*PASSED)
+    assert {name: [change.kind for change in one.changes] for name, one in reworded.items()} == before
+    assert words(reworded["ada"]) == ["something https://desk.clawdet.com → https://ada.clawdet.com"]
 
 
 def test_a_new_customer_who_takes_the_name_of_one_who_leaves_says_so() -> None:

@@ -65,6 +65,21 @@ def test_validation_does_not_load_what_it_does_not_need() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_previews_and_updates_of_the_checkout_do_not_load_the_sdk_of_pulumi() -> None:
+    """It takes a third of a second, and the engine's own program does without it."""
+    parts = (
+        "cli.up",
+        "cli.engine_update",
+        "changes.checkout",
+        "changes.telling",
+        "inventory.stacks",
+        "driver.progress",
+    )
+    code = f"import sys, {', '.join(f'clawdet_infra.{one}' for one in parts)}; print('pulumi' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
 def test_every_command_has_help_with_an_example() -> None:
     for command in (["doctor"], ["validate"], ["up"], ["recover"], ["demo", "up"], ["demo", "down"]):
         result = runner.invoke(app, [*command, "--help"])

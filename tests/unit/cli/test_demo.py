@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from clawdet_infra.cli import demo, project
 from clawdet_infra.cli.main import app
+from clawdet_infra.driver import process
 from clawdet_infra.fleet.instance import Instance
 from clawdet_infra.inventory.listing import listing_file, read_listing, write_listing
 from clawdet_infra.registry import Registry
@@ -25,14 +27,15 @@ def removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The stacks that were removed."""
     found: list[str] = []
 
-    def capture(argv: Sequence[str]) -> str:
-        assert argv[:3] == ["pulumi", "stack", "rm"]
-        found.append(argv[3])
+    def output(arguments: Sequence[str]) -> str:
+        if arguments[:2] == ["stack", "ls"]:
+            return json.dumps([{"name": one} for one in STACKS])
+        assert arguments[:2] == ["stack", "rm"]
+        found.append(arguments[2])
         return ""
 
     monkeypatch.setattr(project, "run", lambda argv: 0)
-    monkeypatch.setattr(project, "capture_json", lambda argv: [{"name": one} for one in STACKS])
-    monkeypatch.setattr(project, "capture", capture)
+    monkeypatch.setattr(process, "output", output)
     monkeypatch.setattr(demo, "ROOT", tmp_path)
     monkeypatch.delenv("CLAWDET_REGISTRY", raising=False)
     return found

@@ -14,6 +14,7 @@ import yaml
 from pydantic import SecretStr
 
 from clawdet_infra.cli import servers
+from clawdet_infra.driver import process
 from clawdet_infra.fleet import provider
 from clawdet_infra.model import CloudAccess
 from tests.unit.model.samples import customer, fleet
@@ -32,6 +33,10 @@ def deployment(owner: str, on: str = "") -> dict[str, Any]:
     urn = f"{URN}$clawdet:index:Deployment${kind}::{owner}-deployment"
     found = [server(on, 0)["urn"]] if on else []
     return {"urn": urn, "type": kind, "id": "x", "propertyDependencies": {"connection": found}, "dependencies": found}
+
+
+def cloud() -> CloudAccess:
+    return CloudAccess(token=SecretStr("t" * 64))
 
 
 class World:
@@ -77,16 +82,14 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
 
     monkeypatch.setattr(provider, "Provider", Provider)
     monkeypatch.setattr(servers, "ROOT", tmp_path)
-    monkeypatch.setattr(servers, "_cloud", lambda stack: CloudAccess(token=SecretStr("t" * 64)))
-    monkeypatch.setattr(servers, "_resources", lambda stack: made.resources)
-    monkeypatch.setattr(servers, "_pulumi", pulumi)
+    monkeypatch.setattr(process, "output", pulumi)
     return made
 
 
 def test_nobody_is_asked_where_nothing_leaves_and_nothing_is_brought(world: World) -> None:
     world.write(customer("ada"))
     world.resources = [server("ada", 1), server("shared-1", 2)]
-    servers.prepare("prod")
+    servers.prepare("prod", cloud)
     assert (world.asked, world.kept) == ([], None)
 
 
@@ -94,7 +97,7 @@ def test_only_what_leaves_and_is_gone_is_forgotten(world: World, capsys: pytest.
     world.write(customer("ada"))
     world.resources = [server("ada", 1), server("bob", 2), server("carl", 3), server("shared-9", 4)]
     world.there = {2}
-    servers.prepare("prod")
+    servers.prepare("prod", cloud)
     assert world.kept == ["ada-server", "bob-server"]
     assert world.asked == ["2", "3", "4"]
     assert "The server of carl is gone" in capsys.readouterr().err
@@ -106,7 +109,7 @@ def test_a_free_customer_of_a_host_that_is_gone_leaves_without_it(world: World, 
     host = "shared-1" if host_stays else "shared-9"
     world.write(customer("eve", "free", host="shared-1"))
     world.resources = [server(host, 4), deployment("ada", on=host), deployment("eve", on=host), deployment("gus")]
-    servers.prepare("prod")
+    servers.prepare("prod", cloud)
     assert world.asked == ["4"]
     staying = ["eve-deployment", "gus-deployment"]
     assert world.kept == ([f"{host}-server", *staying] if host_stays else staying)
@@ -115,13 +118,13 @@ def test_a_free_customer_of_a_host_that_is_gone_leaves_without_it(world: World, 
 def test_all_that_is_gone_is_named_and_nothing_is_changed(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.resources = [server("ada", 1), server("bob", 2)]
     world.there = {2}
-    assert servers.hint_at_gone("prod")
+    assert servers.hint_at_gone("prod", cloud)
     told = capsys.readouterr().err
     assert "the server of ada any more. `pulumi refresh -s prod`" in told
     assert "bob" not in told
     assert world.kept is None
     world.there = {1, 2}
-    assert not servers.hint_at_gone("prod")
+    assert not servers.hint_at_gone("prod", cloud)
 
 
 def brought(identity: str, **addresses: str) -> dict[str, Any]:
@@ -135,7 +138,7 @@ def test_an_existing_server_that_is_the_fleets_is_refused(
     world.write(brought("ada", ipv6="2a01:4f8:c17:1::1"))
     world.taken[taken] = "user123"
     with pytest.raises(typer.Exit) as ended:
-        servers.prepare("prod")
+        servers.prepare("prod", cloud)
     assert ended.value.exit_code == 2
     assert f"customer ada: existingServer: {taken} is user123" in capsys.readouterr().err
 
@@ -143,5 +146,14 @@ def test_an_existing_server_that_is_the_fleets_is_refused(
 def test_an_existing_server_that_has_a_deployment_is_not_asked_about_again(world: World) -> None:
     world.write(brought("ada"))
     world.resources = [deployment("ada")]
-    servers.prepare("prod")
+    servers.prepare("prod", cloud)
     assert world.asked == []
+
+
+def test_a_state_that_was_just_read_is_not_read_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.write(customer("ada"))
+    world.resources = [server("ada", 1)]
+    given = {"deployment": {"resources": [server("ada", 1), server("shared-9", 4)]}}
+    world.there = {4}
+    servers.prepare("prod", cloud, given)
+    assert world.asked == ["4"], "what is given counts"

@@ -19,15 +19,15 @@ from typer.testing import CliRunner
 from clawdet_infra.automation import mirroring
 from clawdet_infra.changes import previewing
 from clawdet_infra.changes.checkout import CheckoutSource
-from clawdet_infra.cli import engine_options, engine_update, project, recover, servers, token
+from clawdet_infra.cli import engine_options, engine_update, recover, servers, token
 from clawdet_infra.cli import up as module
 from clawdet_infra.cli.main import app
 from clawdet_infra.cli.up import POLICY_PACK
-from clawdet_infra.driver.recovering import refuse_locked
+from clawdet_infra.driver.recovering import Recovered, refuse_locked
 from tests.unit.driver import engine_events
 
 QUIET = [
-    *("pulumi", "up", "--stack", "prod", "--yes", "--skip-preview", "--non-interactive", "--color", "never"),
+    *("up", "--stack", "prod", "--yes", "--skip-preview", "--non-interactive", "--color", "never"),
     *("--suppress-outputs", "--suppress-progress"),
 ]
 
@@ -48,6 +48,9 @@ config:
 """
 
 
+STATE: Mapping[str, Any] = {"deployment": {"resources": []}}
+
+
 class Started:
     """The commands that were started, out of sight or `shown`, and what was asked before."""
 
@@ -60,24 +63,35 @@ class Started:
         self.off: list[str] = []
         self.gone = False
         self.hinted: list[str] = []
+        self.states: list[Mapping[str, Any] | None] = []
         self.code = 0
         self.report = SimpleNamespace(misconfigured=False, failed=False, refused=False, changes=True, subjects=[])
 
-    def run(self, argv: Sequence[str], *, env: Mapping[str, str]) -> int:
-        assert env == {"PULUMI_DEBUG_COMMANDS": "true"}, "without it there is no log of events"
-        place = argv.index("--event-log") if "--event-log" in argv else len(argv)
-        self.shown.append([*argv[:place], *argv[place + 2 :]])
-        return self.code
-
-    def follow(self, argv: Sequence[str], *, text: Path, on_event: Callable[[Any], None], **_: Any) -> int:
-        self.argvs.append(argv)
+    def follow(
+        self,
+        argv: Sequence[str],
+        *,
+        log: Path | None,
+        text: Path | None,
+        on_event: Callable[[Any], None],
+        **_: Any,
+    ) -> int:
+        own = any(one.startswith("--event-log") for one in argv)
+        assert (log is None) == own, "who names a log gets the events there"
         for one in self.events:
             on_event(one)
-        text.parent.mkdir(parents=True, exist_ok=True)
-        text.write_text(self.printed)
+        if text is None:
+            self.shown.append(argv)
+        else:
+            self.argvs.append(argv)
+            text.parent.mkdir(parents=True, exist_ok=True)
+            text.write_text(self.printed)
         return self.code
 
-    def hint(self, stack: str) -> bool:
+    def prepare(self, stack: str, cloud: servers.Cloud, state: Mapping[str, Any] | None) -> None:
+        self.states.append(state)
+
+    def hint(self, stack: str, cloud: servers.Cloud) -> bool:
         self.hinted.append(stack)
         return self.gone
 
@@ -89,11 +103,10 @@ class Started:
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Started:
     found = Started()
-    monkeypatch.setattr(recover, "run", lambda stack, wait: None)
-    monkeypatch.setattr(servers, "prepare", lambda stack: None)
-    monkeypatch.setattr(servers, "switched_off", lambda stack: found.off)
+    monkeypatch.setattr(recover, "run", lambda stack, wait: Recovered(False, (), STATE))
+    monkeypatch.setattr(servers, "prepare", found.prepare)
+    monkeypatch.setattr(servers, "switched_off", lambda stack, cloud: found.off)
     monkeypatch.setattr(servers, "hint_at_gone", found.hint)
-    monkeypatch.setattr(project, "run", found.run)
     monkeypatch.setattr(engine_update, "follow", found.follow)
     monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(engine_update, "ROOT", tmp_path)
@@ -165,10 +178,11 @@ def test_an_update_that_takes_the_lock_before_the_engine_does_is_waited_for_and_
             return 1
         return ended
 
-    def recovered(stack: str, wait: recover.Wait) -> None:
+    def recovered(stack: str, wait: recover.Wait) -> Recovered:
         if locked.exists():
             waited.append(stack)
             locked.unlink()
+        return Recovered(False, ())
 
     monkeypatch.setattr(engine_update, "follow", follow)
     monkeypatch.setattr(recover, "run", recovered)
@@ -266,13 +280,18 @@ def test_who_asks_for_the_engines_own_text_gets_it_with_its_preview_and_its_ques
 ) -> None:
     assert CliRunner().invoke(app, ["up", "-s", "prod", "--no-policy", argument]).exit_code == 0
     handed = [] if argument == "--show-engine-output" else [argument]
-    assert started.shown == [["pulumi", "up", "--stack", "prod", *handed]]
+    assert started.shown == [["up", "--stack", "prod", *handed]]
     assert started.argvs == []
 
 
 def test_whoever_has_said_yes_waits_for_one_preview_of_the_engines_alone(started: Started) -> None:
     assert CliRunner().invoke(app, ["up", "-s", "prod", "--no-policy", "--diff", "--yes"]).exit_code == 0
-    assert started.shown == [["pulumi", "up", "--stack", "prod", "--skip-preview", "--diff", "--yes"]]
+    assert started.shown == [["up", "--stack", "prod", "--skip-preview", "--diff", "--yes"]]
+
+
+def test_the_state_that_recovery_has_read_is_not_read_again(started: Started) -> None:
+    assert CliRunner().invoke(app, ["up", "-s", "prod", "--yes"]).exit_code == 0
+    assert started.states == [STATE]
 
 
 def test_an_update_ends_with_what_became_of_each_and_keeps_who_failed(
@@ -373,14 +392,24 @@ def test_the_preview_gets_none_of_the_arguments_that_only_updates_take(started: 
 
 
 def test_one_place_alone_starts_an_update_of_the_engine() -> None:
-    """Whatever else called `pulumi up` or `pulumi destroy` would pass by the policies and the check for lost data."""
+    """Whatever else called `pulumi up` or `pulumi destroy` would pass by the policies and the check for lost data.
+
+    Recovery refreshes what it has taken over, and imports the state with it.  What forgets a server that is gone
+    imports the state without it.
+    """
     package = Path(module.__file__).parents[1]
     found = {
-        str(path.relative_to(package))
+        (str(path.relative_to(package)), verb)
         for path in package.rglob("*.py")
+        if "remote" not in path.parts  # It runs on servers, where `docker compose up` is.
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.List | ast.Tuple)
-        and [one.value for one in node.elts[:2] if isinstance(one, ast.Constant)]
-        in [["pulumi", verb] for verb in ("up", "update", "destroy", "refresh", "import")]
+        for verb in [" ".join(str(one.value) for one in node.elts[:2] if isinstance(one, ast.Constant))]
+        if re.fullmatch(r"(pulumi )?(up|update|destroy|refresh|import|stack import)( --stack)?", verb)
     }
-    assert found == {"cli/engine_update.py"}
+    assert found == {
+        ("cli/engine_update.py", "up --stack"),
+        ("driver/recovering.py", "refresh --stack"),
+        ("driver/recovering.py", "stack import"),
+        ("driver/gone.py", "stack import"),
+    }

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from pulumi.automation import CommandError
 
-from clawdet_infra.driver import engine
+from clawdet_infra.driver import engine, process
 from clawdet_infra.model import CloudAccess
 from clawdet_infra.trial.failures import Interrupted, deaf_to_signals, stopped_by_signals
 
@@ -73,7 +73,7 @@ def test_an_engine_is_noted_beside_its_state_while_it_runs(pulumi: Path, tmp_pat
 def test_an_interrupted_engine_ends_with_all_that_it_started(
     pulumi: Path, tmp_path: Path, behaviour: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "_PATIENCE_SECONDS", 1)
+    monkeypatch.setattr(process, "PATIENCE_SECONDS", 1)
     write(pulumi, f"{behaviour}\nsetsid sleep 600 >/dev/null 2>&1 &\necho $!\nsleep 600 & wait; wait")
     seen: list[str] = []
 
@@ -92,7 +92,7 @@ def test_an_interrupted_engine_ends_with_all_that_it_started(
 def test_a_second_signal_does_not_cut_off_the_stopping_of_an_engine(
     pulumi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "_PATIENCE_SECONDS", 1)
+    monkeypatch.setattr(process, "PATIENCE_SECONDS", 1)
     write(pulumi, "trap 'kill -TERM $PPID' INT\necho $$\nwhile :; do sleep 600 & wait; done")
     seen: list[str] = []
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from clawdet_infra.error_line import FailureCode, read
 from clawdet_infra.fleet.probe import Target, probe_until_healthy
 from tests.unit.probe.world import HOST, PASSWORD, TOKEN, Gateway, Names
 
@@ -56,7 +57,9 @@ async def test_an_unhealthy_customer_is_one_sentence_and_ends_at_the_deadline(ta
     code, output, errors = await run(json.dumps(as_input(target(deadline_seconds=3))))
     assert (code, output) == (1, "")
     assert errors.count("\n") == 1
-    assert errors.startswith("customer user123: probe startupz failed: /startupz does not say status: started (")
+    failure, sentence = read(errors)
+    assert failure is FailureCode.UNHEALTHY
+    assert sentence.startswith("customer user123: probe startupz failed: /startupz does not say status: started (")
     assert errors.rstrip().endswith('last answer: HTTP 503 application/json {"ok": false, "status": "starting"}')
     assert time.monotonic() - begun < 15
 
@@ -76,6 +79,7 @@ async def test_an_input_that_is_wrong_is_exit_code_2_without_values(
 ) -> None:
     code, _, errors = await run(json.dumps(as_input(target()) | change))
     assert code == 2
+    assert read(errors)[0] is FailureCode.INPUT
     assert said in errors
     assert "canary" not in errors
     assert TOKEN not in errors

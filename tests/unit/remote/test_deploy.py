@@ -93,7 +93,7 @@ def test_an_image_that_does_not_start_never_takes_the_running_one_down(
     ran = server.run(server.payload(gateway=image))
     assert ran.code == 1
     assert ran.errors.count("\n") == 1, "an error is one sentence in one line"
-    assert ran.errors.startswith(f"customer pro-1: probe {probe} failed: ")
+    assert ran.errors.startswith(f"[clawdet:not-ready] customer pro-1: probe {probe} failed: ")
     assert answer in ran.errors
     assert "the running release was not touched" in ran.errors
     assert server.ids("pro-1") == before
@@ -112,7 +112,7 @@ def test_what_a_dying_container_says_is_shown_without_its_secrets(server: Server
 def test_a_first_release_that_does_not_get_ready_fails_with_probe_and_last_answer(server: Server) -> None:
     ran = server.run(server.payload(gateway="gateway:unready"))
     assert ran.code == 1
-    assert ran.errors.startswith("customer pro-1: probe startupz failed: not ready within 2 s; last answer: ")
+    assert ran.errors.startswith("[clawdet:not-ready] customer pro-1: probe startupz failed: not ready within 2 s; ")
     assert "startup-sidecars" in ran.errors
     healed = server.run(server.payload())
     assert healed.code == 0, healed.errors

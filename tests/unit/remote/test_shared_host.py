@@ -23,7 +23,7 @@ def test_a_customer_is_joined_to_the_edge_and_served(server: Server) -> None:
 def test_without_an_edge_a_customers_deployment_says_so(server: Server) -> None:
     ran = server.run(server.payload("free"))
     assert ran.code == 1
-    assert ran.errors == "customer free-1: the shared host's edge proxy is not running\n"
+    assert ran.errors == "[clawdet:deployment] customer free-1: the shared host's edge proxy is not running\n"
 
 
 def test_a_new_edge_is_joined_to_the_customers_that_are_there(server: Server) -> None:

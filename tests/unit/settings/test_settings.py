@@ -93,7 +93,8 @@ def test_a_missing_token_is_told(stack):
     with pytest.raises(pulumi.RunError) as caught:
         stack.load(without_cloud())
     assert str(caught.value) == (
-        "The configuration has 1 problem:\n  - hcloud:token: is missing. Make one in the Hetzner Console and set it "
+        "[clawdet:configuration] The configuration has 1 problem:\n"
+        "  - hcloud:token: is missing. Make one in the Hetzner Console and set it "
         "with `pulumi config set --secret hcloud:token`."
     )
 
@@ -102,7 +103,7 @@ def test_all_problems_come_in_one_error_that_the_engine_prints_plainly(stack):
     raw = without_cloud(customer(plan="zzz"), customer("bob", gatewayToken="c4nary"), zone="managed", zonee="x")
     with pytest.raises(pulumi.RunError) as caught:
         stack.load(raw, hcloud__token=CLOUD_TOKEN)
-    assert str(caught.value).splitlines()[0] == "The configuration has 4 problems:"
+    assert str(caught.value).splitlines()[0] == "[clawdet:configuration] The configuration has 4 problems:"
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__, "a traceback of the validation would tell the operator nothing"
     assert "c4nary" not in str(caught.value)
@@ -203,7 +204,7 @@ def test_a_cloud_that_is_not_up_is_told_together_with_everything_else(stack):
     with pytest.raises(pulumi.RunError) as caught:
         stack.load(without_cloud(customer(plan="zzz")) | {"cloud": "cloud/info.json"})
     assert str(caught.value).splitlines() == [
-        "The configuration has 2 problems:",
+        "[clawdet:configuration] The configuration has 2 problems:",
         f"  - cloud: the local cloud is not up: there is no file {stack.folder}/cloud/info.json. "
         "Run `clawdet cloud up`.",
         "  - customer user123: customers[0].plan: 'zzz' is no plan. Known are free, pro and enterprise.",

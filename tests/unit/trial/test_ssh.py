@@ -65,7 +65,10 @@ def test_a_refusal_is_told_by_what_to_do_about_it(
 
 
 def test_a_command_that_fails_is_told_by_its_last_line_without_secrets(ssh: Path, tmp_path: Path) -> None:
-    write(ssh, "cat >/dev/null; echo first >&2; echo 'customer x: refused the-secret-value' >&2; exit 1")
+    write(
+        ssh,
+        "cat >/dev/null; echo first >&2; echo '[clawdet:deployment] customer x: refused the-secret-value' >&2; exit 1",
+    )
     with pytest.raises(TrialError) as caught:
         Ssh("192.0.2.7", tmp_path).run("deploy", "payload", seconds=5, secrets=("the-secret-value",))
     assert str(caught.value) == "customer x: refused [secret]"

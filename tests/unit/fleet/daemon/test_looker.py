@@ -11,6 +11,7 @@ import pytest
 from clawdet_infra.fleet.daemon import looker
 from clawdet_infra.fleet.daemon.looker import Looker
 from clawdet_infra.fleet.instance import Inventory
+from clawdet_infra.fleet.probe.verdict import Sign
 from clawdet_infra.fleet.records import Cause, Condition, Diagnosis, HostLook, Observation
 from clawdet_infra.fleet.rounds import Round, RoundPolicy
 from tests.unit.fleet.healing.world import fleet, instance
@@ -28,7 +29,7 @@ class World:
     hosts: dict[str, HostLook] = field(default_factory=dict)
     updating: set[str] = field(default_factory=set)
     overdue: list[frozenset[str]] = field(default_factory=list)
-    answers: dict[str, str] = field(default_factory=dict)
+    signs: dict[str, Sign] = field(default_factory=dict)
     ask: list[str] = field(default_factory=list)
     also: list[frozenset[str]] = field(default_factory=list)
     clock: float = 0
@@ -49,7 +50,8 @@ class World:
             latency_seconds=0.1,
             diagnosis=Diagnosis(cause, f"It has {cause.value}.") if cause else None,
             host=self.hosts.get(one),
-            last_answer=self.answers.get(one),
+            last_answer="HTTP 200, and HTTP 401 before that",
+            sign=self.signs.get(one),
         )
 
     def looker(self) -> Looker:
@@ -81,7 +83,7 @@ async def test_what_an_update_removes_is_no_failure(world: World, cause: Cause) 
 @pytest.mark.parametrize("cause", [Cause.PASSWORD, Cause.TOKEN])
 async def test_new_credentials_are_no_failure_while_the_update_goes_on(world: World, cause: Cause) -> None:
     look = world.looker()
-    world.causes, world.answers = {"ada": cause, "bob": cause}, {"ada": "HTTP 401", "bob": "HTTP 200"}
+    world.causes, world.signs = {"ada": cause, "bob": cause}, {"ada": "denied", "bob": "open"}
     world.updating.add(ADA.stack)
     assert causes(await look(BOTH)) == [Cause.DEPLOYING, cause], "a page that is open to everybody is one"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clawdet_infra.inventory.errors import explain
+from clawdet_infra.driver.errors import explain
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,10 @@
-"""The engine's error messages, as one sentence."""
+"""What the engine's own texts say."""
 
 from __future__ import annotations
 
 import pytest
 
-from clawdet_infra.driver.engine_errors import last_error, reason
+from clawdet_infra.driver.output import printed_failure, reason
 
 
 @pytest.mark.parametrize(
@@ -51,4 +51,4 @@ def test_a_message_is_what_the_provider_or_the_command_said(message: str, why: s
     ],
 )
 def test_without_events_the_reason_is_in_what_was_printed(printed: str, why: str) -> None:
-    assert last_error(printed) == why
+    assert printed_failure(printed).sentence == why
