@@ -15,6 +15,7 @@ from aiohttp import web
 
 from localcloud.api import fault_routes
 from localcloud.api.actions import routes as actions
+from localcloud.api.actions.queue import ActionQueue
 from localcloud.api.actions.runner import Runner
 from localcloud.api.addresses import AddressPool
 from localcloud.api.call import Call, Reply, Route
@@ -60,6 +61,7 @@ ROUTES: tuple[Route, ...] = (
     *rrset_routes.ROUTES,
 )
 CLOUD = web.AppKey("cloud", Cloud)
+_RUNNER = web.AppKey("runner", Runner)
 
 
 def create_app(state: State, machines: Machines, config: ApiConfig) -> web.Application:
@@ -71,15 +73,14 @@ def create_app(state: State, machines: Machines, config: ApiConfig) -> web.Appli
     """
     faults = Faults(config.error_rates, config.seed)
     works = {**server_work.WORKS, **firewall_work.WORKS, **volumes.WORKS}
-    runner = Runner(works, server_work.FAILURES, faults)
     gate = _Gate(config, faults)
     app = web.Application(middlewares=[gate.middleware], client_max_size=MAX_BODY)
 
     async def run(app: web.Application) -> AsyncIterator[None]:
         addresses = AddressPool(state, await machines.prepare())
-        cloud = Cloud(state, machines, config, addresses, config.randomness(), runner)
-        runner.attach(cloud)
-        app[CLOUD] = cloud
+        cloud = Cloud(state, machines, config, addresses, config.randomness(), ActionQueue(state, config))
+        runner = Runner(cloud, works, server_work.FAILURES, faults)
+        app[CLOUD], app[_RUNNER] = cloud, runner
         _forget_old_actions(cloud)
         runner.resume()
         await reconcile.reconcile(cloud)
@@ -145,7 +146,7 @@ class _Gate:
             call = Call(cloud, request.match_info, request.query, body, str(request.url))
             with cloud.state.change():
                 reply = route.handler(call)
-            cloud.runner.run_new()
+            request.app[_RUNNER].run_new()
             await self._faults.check_answer(route.name, facts)
             return _response(reply)
 

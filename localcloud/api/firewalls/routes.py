@@ -115,7 +115,7 @@ def _delete(call: Call) -> Reply:
 def _set_rules(call: Call) -> Reply:
     firewall, given, state = _found(call), call.read(SetRulesInput), call.cloud.state
     firewall = state.firewalls.put(replace(firewall, rules=tuple(rule.rule() for rule in given.rules)))
-    actions = [call.cloud.runner.begin("set_firewall_rules", [("firewall", firewall.id)])]
+    actions = [call.cloud.queue.begin("set_firewall_rules", [("firewall", firewall.id)])]
     actions += _begin(call, "apply_firewall", firewall, servers_of(state, firewall))
     return Reply(201, {"actions": _views(call, actions)})
 
@@ -193,7 +193,7 @@ def _server(state: State, number: int, missing: int) -> Server:
 
 def _begin(call: Call, command: str, firewall: Firewall, servers: Iterable[Server]) -> list[Action]:
     """Begin an action for each server."""
-    return [call.cloud.runner.begin(command, [("server", s.id), ("firewall", firewall.id)]) for s in servers]
+    return [call.cloud.queue.begin(command, [("server", s.id), ("firewall", firewall.id)]) for s in servers]
 
 
 def _views(call: Call, actions: Iterable[Action]) -> list[dict[str, Any]]:

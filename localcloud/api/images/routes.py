@@ -132,7 +132,7 @@ def _change_protection(call: Call) -> Reply:
         raise invalid("type", "only images of type snapshot can be protected")
     if "delete" in given.model_fields_set:
         call.cloud.state.images.put(replace(image, protect_delete=given.delete))
-    return reply(call, call.cloud.runner.begin("change_protection", [("image", image.id)]))
+    return reply(call, call.cloud.queue.begin("change_protection", [("image", image.id)]))
 
 
 ROUTES = [

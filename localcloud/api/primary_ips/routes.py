@@ -110,7 +110,7 @@ def _create(call: Call) -> Reply:
     )
     body: dict[str, Any] = {"primary_ip": view(ip)}
     if server is not None:
-        action = cloud.runner.begin("assign_primary_ip", [("primary_ip", ip.id), ("server", server.id)])
+        action = cloud.queue.begin("assign_primary_ip", [("primary_ip", ip.id), ("server", server.id)])
         body["action"] = action_view(action, cloud.now())
     return Reply(201, body)
 
@@ -165,7 +165,7 @@ def _assign(call: Call) -> Reply:
         raise ApiError("primary_ip_location_mismatch", "the primary IP is in a different location than the server")
     call.cloud.state.primary_ips.put(replace(ip, assignee=server.id))
     resources = [("primary_ip", ip.id), ("server", server.id)]
-    return reply(call, call.cloud.runner.begin("assign_primary_ip", resources))
+    return reply(call, call.cloud.queue.begin("assign_primary_ip", resources))
 
 
 def _unassign(call: Call) -> Reply:
@@ -176,7 +176,7 @@ def _unassign(call: Call) -> Reply:
         raise ApiError("server_not_stopped", "Server must be offline for this action")
     call.cloud.state.primary_ips.put(replace(ip, assignee=None))
     resources = [("primary_ip", ip.id), ("server", ip.assignee)]
-    return reply(call, call.cloud.runner.begin("unassign_primary_ip", resources))
+    return reply(call, call.cloud.queue.begin("unassign_primary_ip", resources))
 
 
 def _change_protection(call: Call) -> Reply:
@@ -184,13 +184,13 @@ def _change_protection(call: Call) -> Reply:
     if given.delete and ip.auto_delete:
         raise invalid("delete", "cannot be set while auto_delete is on")
     call.cloud.state.primary_ips.put(replace(ip, protect_delete=given.delete))
-    return reply(call, call.cloud.runner.begin("change_protection", [("primary_ip", ip.id)]))
+    return reply(call, call.cloud.queue.begin("change_protection", [("primary_ip", ip.id)]))
 
 
 def _change_dns_ptr(call: Call) -> Reply:
     ip, given = _found(call), call.read(PointerInput)
     set_pointer(call.cloud, ip, given.ip, given.dns_ptr)
-    return reply(call, call.cloud.runner.begin("change_dns_ptr", [("primary_ip", ip.id)]))
+    return reply(call, call.cloud.queue.begin("change_dns_ptr", [("primary_ip", ip.id)]))
 
 
 ROUTES = [

@@ -63,10 +63,10 @@ def create(call: Call) -> Reply:
     state.boots.put(Boot(server.id, given.user_data, tuple(key.public_key for key in keys), password))
     _take_addresses(cloud, server, given)
     _apply_firewalls(cloud, server, (each.firewall for each in given.firewalls))
-    action = cloud.runner.begin("create_server", [("server", server.id)], data={"start": given.start_after_create})
+    action = cloud.queue.begin("create_server", [("server", server.id)], data={"start": given.start_after_create})
     following = _attach_volumes(cloud, server, given.volumes)
     if given.start_after_create:
-        start = cloud.runner.begin("start_server", [("server", server.id)], data={"after": action.id})
+        start = cloud.queue.begin("start_server", [("server", server.id)], data={"after": action.id})
         following.insert(0, start)
     # The rules are the machine's from its first boot on; the actions show when they hold, as at Hetzner.
     begin_changes(cloud, server, before=())
@@ -185,5 +185,5 @@ def _attach_volumes(cloud: Cloud, server: Server, numbers: Iterable[int]) -> lis
             raise not_found("volume", number)
         attachable(cloud, volume, server)
         cloud.state.volumes.put(replace(volume, server=server.id))
-        actions.append(cloud.runner.begin("attach_volume", [("server", server.id), ("volume", number)]))
+        actions.append(cloud.queue.begin("attach_volume", [("server", server.id), ("volume", number)]))
     return actions

@@ -44,4 +44,4 @@ def stopped(server: Server) -> Server:
 
 def begin(call: Call, command: str, server: Server, data: dict[str, object] | None = None) -> Action:
     """Begin an action on a server."""
-    return call.cloud.runner.begin(command, [("server", server.id)], data=data)
+    return call.cloud.queue.begin(command, [("server", server.id)], data=data)

@@ -97,11 +97,11 @@ def _create(call: Call) -> Reply:
         labels=given.labels,
     )
     following = []
-    action = cloud.runner.begin("create_volume", [("volume", volume.id)])
+    action = cloud.queue.begin("create_volume", [("volume", volume.id)])
     if server is not None:
         attachable(cloud, volume, server)
         volume = replace(volume, server=server.id)
-        following.append(cloud.runner.begin("attach_volume", [("server", server.id), ("volume", volume.id)]))
+        following.append(cloud.queue.begin("attach_volume", [("server", server.id), ("volume", volume.id)]))
     now = cloud.now()
     return Reply(
         201,
@@ -143,7 +143,7 @@ def _attach(call: Call) -> Reply:
     server = _server(call, given.server)
     attachable(call.cloud, volume, server)
     call.cloud.state.volumes.put(replace(volume, server=server.id))
-    return reply(call, call.cloud.runner.begin("attach_volume", [("server", server.id), ("volume", volume.id)]))
+    return reply(call, call.cloud.queue.begin("attach_volume", [("server", server.id), ("volume", volume.id)]))
 
 
 def _detach(call: Call) -> Reply:
@@ -152,7 +152,7 @@ def _detach(call: Call) -> Reply:
         raise ApiError("volume_not_attached", "the volume is not attached to a server")
     call.cloud.state.volumes.put(replace(volume, server=None))
     resources = [("server", volume.server), ("volume", volume.id)]
-    return reply(call, call.cloud.runner.begin("detach_volume", resources))
+    return reply(call, call.cloud.queue.begin("detach_volume", resources))
 
 
 def _resize(call: Call) -> Reply:
@@ -160,14 +160,14 @@ def _resize(call: Call) -> Reply:
     if given.size <= volume.size:
         raise invalid("size", f"must be greater than the present size, {volume.size}")
     call.cloud.state.volumes.put(replace(volume, size=given.size))
-    return reply(call, call.cloud.runner.begin("resize_volume", [("volume", volume.id)]))
+    return reply(call, call.cloud.queue.begin("resize_volume", [("volume", volume.id)]))
 
 
 def _change_protection(call: Call) -> Reply:
     volume, given = _found(call), call.read(ProtectionInput)
     if "delete" in given.model_fields_set:
         call.cloud.state.volumes.put(replace(volume, protect_delete=given.delete))
-    return reply(call, call.cloud.runner.begin("change_protection", [("volume", volume.id)]))
+    return reply(call, call.cloud.queue.begin("change_protection", [("volume", volume.id)]))
 
 
 async def _become_available(cloud: Cloud, action: Action) -> Effect:
