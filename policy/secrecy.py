@@ -68,7 +68,7 @@ def without_host_key(user_data: str) -> str:
     """Return user data without the SSH host keys, the one secret that it may hold, where cloud-init reads them."""
     try:
         content = yaml.load(user_data, _LOADER) if user_data.startswith("#cloud-config") else None  # noqa: S506
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):  # A ValueError is for a date or number that cannot be.
         content = None
     keys = content.get("ssh_keys") if isinstance(content, Mapping) else None
     if not isinstance(content, Mapping) or not isinstance(keys, Mapping):

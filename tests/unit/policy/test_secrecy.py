@@ -54,6 +54,12 @@ def test_a_key_in_a_script_is_stopped_where_cloud_init_reads_no_host_key(resourc
     assert "a private key" in told
 
 
+def test_a_date_that_cannot_be_does_not_end_the_pack(resources: dict[str, Shown]) -> None:
+    spoiled = resources[SERVER].inputs["userData"] + "\nvalid_until: 2026-02-30\n"
+    [told] = messages(secrecy.SHAPES, resources[SERVER].having(userData=spoiled))
+    assert "a private key" in told, "what cannot be read as cloud-init does is searched as text"
+
+
 def test_the_host_key_passes_as_long_as_it_is_secret(resources: dict[str, Shown]) -> None:
     server = resources[SERVER]
     assert "PRIVATE KEY" in server.inputs["userData"], "this is what the exception is for"
