@@ -7,25 +7,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from clawdet_infra.changes.owners import STACK, Owner, Owners, is_owner, type_of
+from clawdet_infra.changes.owners import Owner, Owners, is_owner, type_of
 from clawdet_infra.changes.scrubbing import scrubbed
 from clawdet_infra.driver.engine_errors import reason
 from clawdet_infra.driver.event_log import Event
-
-SERVER = "hcloud:index/server:Server"
-RECORD = "hcloud:index/zoneRrset:ZoneRrset"
-DEPLOYMENT = "command:remote:Command"
-HEALTH_CHECK = "command:local:Command"
-_CUSTOMER = "clawdet:index:Customer"
+from clawdet_infra.resources import LOCAL_COMMAND, RECORD_SET, REMOTE_COMMAND, SERVER, STACK
 
 _TAKES_AWAY = frozenset({"delete", "delete-replaced", "discard", "discard-replaced"})
 _CHANGES = frozenset({"create", "update", "replace", "create-replacement", "import", "import-replacement"})
 # What is under way, and what it is called once it is done.  The other resources take no time.
 _STEPS: Mapping[str, tuple[str, str]] = {
     SERVER: ("server", "server"),
-    RECORD: ("DNS", "DNS"),
-    DEPLOYMENT: ("deploying", "deployment"),
-    HEALTH_CHECK: ("health check", "healthy"),
+    RECORD_SET: ("DNS", "DNS"),
+    REMOTE_COMMAND: ("deploying", "deployment"),
+    LOCAL_COMMAND: ("health check", "healthy"),
 }
 _MANDATORY = ("mandatory", "remediate")
 
@@ -126,7 +121,7 @@ class Progress:
         self._finish(current, urn)
         if op in _TAKES_AWAY or type_of(urn) not in _STEPS:
             return
-        if type_of(urn) == HEALTH_CHECK:
+        if type_of(urn) == LOCAL_COMMAND:
             current.healthy = True
         current.last = _STEPS[type_of(urn)][1]
         self._tell(current, current.last)
@@ -159,7 +154,7 @@ class Progress:
         current = self._progress_of(urn)
         current.failed = True
         self._finish(current, urn)
-        current.on_server = current.on_server or type_of(urn) == DEPLOYMENT
+        current.on_server = current.on_server or type_of(urn) == REMOTE_COMMAND
         if not current.error:
             current.error = why.removeprefix("customer ").removeprefix(f"{current.owner.id}: ")
             self._tell(current, f"failed: {current.error}")
