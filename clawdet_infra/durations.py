@@ -56,7 +56,8 @@ def describe(duration: timedelta, *, units: int = 2, smallest: Literal["min", "s
     It is rounded down, and a negative one counts as zero.  Where minutes are the `smallest` unit, zero is `less than a
     minute`.
     """
-    left, parts = max(0, duration // timedelta(seconds=1)), []
+    left = max(0, duration // timedelta(seconds=1))
+    parts: list[str] = []
     for unit, size in _SECONDS.items():
         count, left = divmod(left, size)
         if count or parts:

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from clawdet_infra.automation.exported import CUSTOMER
 from clawdet_infra.driver.engine_errors import reason
 from clawdet_infra.driver.stages import Passed, Stage, Stages, Watch
 from clawdet_infra.layout import CustomerLayout
+from clawdet_infra.resources import CUSTOMER, HEALTH_ENDING, SERVER_ENDING
 
 _ENDS: Mapping[str, Stage] = {
-    "-server": "server",
-    "-health": "healthy",
+    SERVER_ENDING: "server",
+    HEALTH_ENDING: "healthy",
 }
 _DONE = ("create", "update", "same", "replace", "create-replacement", "refresh")
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from clawdet_infra.changes.scrubbing import scrubbed
-from clawdet_infra.changes.wording import SERVER
+from clawdet_infra.resources import SERVER
 
 Step = Mapping[str, Any]
 """One step, in the form of `pulumi preview --json`: op, urn, oldState, newState, diffReasons, replaceReasons."""

@@ -9,9 +9,6 @@ from datetime import timedelta
 from clawdet_infra import durations
 from clawdet_infra.remote.names import FAILED
 
-EDGE_PROJECT = "clawdet-edge"
-"""The Compose project of a shared host's own proxy."""
-
 SERVICES = ("gateway", "proxy", "browser")
 """The services of customers that an operator may name."""
 
