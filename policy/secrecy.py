@@ -9,9 +9,9 @@ from typing import Any
 import yaml
 
 from clawdet_infra.model.secrets import derived_password
+from clawdet_infra.redaction import kinds_of_secrets
 from clawdet_infra.resources import PASSWORD, SERVER
 from policy.deployments import secrets_of
-from policy.patterns import kinds_of_secrets
 from policy.resources import Resource, of_each, of_stack
 
 # libyaml where PyYAML has it, which is about ten times as fast; both are safe ones.

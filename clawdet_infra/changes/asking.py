@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from clawdet_infra.changes.scrubbing import scrubbed
+from clawdet_infra.redaction import redacted
 from clawdet_infra.resources import SERVER
 
 Step = Mapping[str, Any]
@@ -143,7 +143,7 @@ class _Listener:
         self._violations[found] = None
 
     def _error(self, message: str) -> None:
-        text = scrubbed(message).strip()
+        text = redacted(message).strip()
         if "protect" in text and (found := _PROTECTED.findall(" ".join(text.split()))):
             self._protected |= dict.fromkeys(found)
         elif _MISCONFIGURED in text:
@@ -210,7 +210,7 @@ def _state(state: Any) -> dict[str, Any] | None:
 
 
 def _flat(text: str) -> str:
-    return " ".join(scrubbed(text).split())
+    return " ".join(redacted(text).split())
 
 
 def _reason(said: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from clawdet_infra.changes.owners import labelled, name_of, type_of
 from clawdet_infra.changes.report import Change
-from clawdet_infra.changes.scrubbing import scrubbed
+from clawdet_infra.redaction import HIDDEN, redacted
 from clawdet_infra.resources import (
     FIREWALL,
     GATEWAY_TOKEN,
@@ -24,7 +24,6 @@ _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """How the engine writes a value that is known only after the update."""
 
 _SECRET_MARK = "4dabf18193072939515e22adb298388d"  # noqa: S105 -- the key of a mapping that stands for a secret
-_MASKED = "[secret]"
 NEW_RECORD = "new DNS record"
 OLD_RECORD = "DNS record removed:"
 _LONGEST = 120
@@ -61,7 +60,7 @@ def shown(value: Any) -> str:
     if value == _UNKNOWN:
         return "known after the update"
     if _is_secret(value):
-        return _MASKED
+        return HIDDEN
     if value is None or value == "":
         return "none"
     if isinstance(value, bool):
@@ -70,7 +69,7 @@ def shown(value: Any) -> str:
         return _short(", ".join(shown(one) for one in value)) or "none"
     if isinstance(value, Mapping | list):
         return "another value"
-    return _short(scrubbed(str(value)))
+    return _short(redacted(str(value)))
 
 
 def _deployment(step: Step) -> Iterator[Change]:

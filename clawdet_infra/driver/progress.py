@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from clawdet_infra.changes.owners import Owner, Owners, is_owner, type_of
-from clawdet_infra.changes.scrubbing import scrubbed
 from clawdet_infra.driver.engine_errors import reason
 from clawdet_infra.driver.event_log import Event
+from clawdet_infra.redaction import redacted
 from clawdet_infra.resources import LOCAL_COMMAND, RECORD_SET, REMOTE_COMMAND, SERVER, STACK
 
 _TAKES_AWAY = frozenset({"delete", "delete-replaced", "discard", "discard-replaced"})
@@ -91,9 +91,9 @@ class Progress:
             self._fails(found["metadata"])
         elif found := event.get("diagnosticEvent"):
             if found.get("severity") == "error":
-                self._is_wrong(str(found.get("urn") or ""), reason(scrubbed(str(found.get("message") or ""))))
+                self._is_wrong(str(found.get("urn") or ""), reason(redacted(str(found.get("message") or ""))))
         elif (found := event.get("policyEvent")) and found.get("enforcementLevel") in _MANDATORY:
-            told = f"{found.get('policyName')}: {reason(scrubbed(str(found.get('message') or '')))}"
+            told = f"{found.get('policyName')}: {reason(redacted(str(found.get('message') or '')))}"
             self._is_wrong(str(found.get("resourceUrn") or ""), told)
 
     def _begins(self, metadata: Mapping[str, Any]) -> None:

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 import yaml
 
+from clawdet_infra.redaction import kinds_of_secrets
 from policy import secrecy
-from policy.patterns import kinds_of_secrets
 from tests.components.fleets import API_KEY
 from tests.unit.policy.world import CLOUD_TOKEN, Shown, messages, stack_messages
 
