@@ -25,7 +25,6 @@ from localcloud.api.config import ApiConfig
 from localcloud.api.errors import ApiError
 from localcloud.api.faults import Faults
 from localcloud.api.firewalls import routes as firewalls
-from localcloud.api.firewalls import work as firewall_work
 from localcloud.api.images import routes as images
 from localcloud.api.inputs import read_id, read_json
 from localcloud.api.placement_groups import routes as placement_groups
@@ -72,7 +71,7 @@ def create_app(state: State, machines: Machines, config: ApiConfig) -> web.Appli
     caller's to close, after that.
     """
     faults = Faults(config.error_rates, config.seed)
-    works = {**server_work.WORKS, **firewall_work.WORKS, **volumes.WORKS}
+    works = {**server_work.WORKS, **firewalls.WORKS, **volumes.WORKS}
     gate = _Gate(config, faults)
     app = web.Application(middlewares=[gate.middleware], client_max_size=MAX_BODY)
 

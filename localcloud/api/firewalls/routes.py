@@ -1,4 +1,4 @@
-"""Routes for firewalls."""
+"""Routes for firewalls, and what their actions do to machines."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from localcloud.api.actions.model import Action
 from localcloud.api.actions.model import Resource as ActionResource
+from localcloud.api.actions.runner import Work
 from localcloud.api.actions.view import action_view, moment
 from localcloud.api.call import Call, Reply
 from localcloud.api.cloud import Cloud
@@ -20,7 +21,7 @@ from localcloud.api.firewalls.inputs import (
     SetRulesInput,
     UpdateInput,
 )
-from localcloud.api.firewalls.matching import firewalls_of, selected, servers_of
+from localcloud.api.firewalls.matching import firewalls_of, inbound_rules, selected, servers_of
 from localcloud.api.firewalls.model import Firewall
 from localcloud.api.resource import Resource
 from localcloud.api.servers.model import Server
@@ -175,6 +176,22 @@ def _begin(call: Call, command: str, firewall: Firewall, servers: Iterable[Serve
 def _views(call: Call, actions: Iterable[Action]) -> list[dict[str, Any]]:
     return [action_view(action, call.cloud.now()) for action in actions]
 
+
+async def _bring_rules_to_machine(cloud: Cloud, action: Action) -> None:
+    """Give the machine the rules that hold now, whichever firewall the action was for.
+
+    So it does not matter in which order the actions of several firewalls come, or whether one is done twice.
+    """
+    number = action.on("server")
+    server = None if number is None else cloud.state.servers.get(number)
+    if server is not None and server.made:
+        await cloud.machines.set_firewall(server.id, inbound_rules(cloud.state, server))
+
+
+WORKS: dict[str, Work] = {
+    "apply_firewall": _bring_rules_to_machine,
+    "remove_firewall": _bring_rules_to_machine,
+}
 
 ROUTES = FIREWALLS.routes(
     _create, set_rules=_set_rules, apply_to_resources=_apply_to, remove_from_resources=_remove_from
