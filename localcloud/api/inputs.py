@@ -52,6 +52,12 @@ IdOrName = Annotated[str, BeforeValidator(_number_as_text), Field(min_length=1, 
 """A reference by id (number, or digits in a string) or by name; always a string here."""
 
 
+class ProtectionInput(Input):
+    """Body of `change_protection`."""
+
+    delete: bool = False
+
+
 def read_json(text: str) -> dict[str, Any]:
     """A body's JSON object; an empty body is an empty object.  Raises json_error."""
     if not text.strip():

@@ -15,7 +15,7 @@ from localcloud.api.actions.routes import reply, routes_of
 from localcloud.api.call import Call, Handler, Reply, Route
 from localcloud.api.cloud import Cloud
 from localcloud.api.errors import not_found, not_unique
-from localcloud.api.inputs import Input, Labels, Name
+from localcloud.api.inputs import Input, Labels, Name, ProtectionInput
 from localcloud.api.listing import filtered, listed
 from localcloud.api.state import State
 from localcloud.api.table import Record, Table
@@ -26,12 +26,6 @@ class UpdateInput(Input):
 
     name: Name = ""
     labels: Labels = Field(default_factory=dict)
-
-
-class ProtectionInput(Input):
-    """Body of `change_protection`."""
-
-    delete: bool = False
 
 
 class Named(Record, Protocol):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from localcloud.api import resource
+from localcloud.api import inputs, resource
 from localcloud.api.inputs import Id, IdOrName, Input, Labels, Name, problem
 from localcloud.api.names import is_hostname
 
@@ -45,7 +45,7 @@ class AssignInput(Input):
     assignee_type: Literal["server"]
 
 
-class ProtectionInput(resource.ProtectionInput):
+class ProtectionInput(inputs.ProtectionInput):
     """Body of `change_protection`."""
 
     delete: bool = Field()

@@ -14,8 +14,9 @@ from localcloud.api.call import Call, Reply
 from localcloud.api.catalogue.locations import LOCATION, find_location
 from localcloud.api.cloud import Cloud
 from localcloud.api.errors import ApiError, invalid, not_found, protected
+from localcloud.api.inputs import ProtectionInput
 from localcloud.api.listing import chosen
-from localcloud.api.resource import ProtectionInput, Resource
+from localcloud.api.resource import Resource
 from localcloud.api.servers import lookups as servers
 from localcloud.api.servers.model import Server
 from localcloud.api.state import State
