@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 
 from clawdet_infra.model.secrets import derived_password
-from clawdet_infra.redaction import kinds_of_secrets
 from clawdet_infra.resources import PASSWORD, SERVER
+from clawdet_infra.secret_shapes import kinds_of_secrets
 from policy.deployments import secrets_of
 from policy.resources import Resource, of_each, of_stack
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from clawdet_infra.redaction import redacted
 from clawdet_infra.resources import SERVER
+from clawdet_infra.secret_shapes import redacted
 
 Step = Mapping[str, Any]
 """One step, in the form of `pulumi preview --json`: op, urn, oldState, newState, diffReasons, replaceReasons."""

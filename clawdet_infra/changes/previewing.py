@@ -13,7 +13,7 @@ from clawdet_infra.changes.asking import Previewed, ask
 from clawdet_infra.changes.costs import Prices, PricesUnknownError
 from clawdet_infra.changes.fingerprint import Marks, is_unchanged
 from clawdet_infra.changes.report import Report, StackReport
-from clawdet_infra.redaction import redacted
+from clawdet_infra.secret_shapes import redacted
 
 AT_ONCE = 2
 """How many stacks are previewed at a time; each takes an engine, its plugins and a Python process."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from clawdet_infra.changes.owners import labelled, name_of, type_of
 from clawdet_infra.changes.report import Change
-from clawdet_infra.redaction import HIDDEN, redacted
+from clawdet_infra.redaction import HIDDEN
 from clawdet_infra.resources import (
     FIREWALL,
     GATEWAY_TOKEN,
@@ -19,6 +19,7 @@ from clawdet_infra.resources import (
     REMOTE_COMMAND,
     SERVER,
 )
+from clawdet_infra.secret_shapes import redacted
 
 _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """How the engine writes a value that is known only after the update."""

@@ -10,8 +10,8 @@ from typing import Any
 from clawdet_infra.changes.owners import Owner, Owners, is_owner, type_of
 from clawdet_infra.driver.engine_errors import reason
 from clawdet_infra.driver.event_log import Event
-from clawdet_infra.redaction import redacted
 from clawdet_infra.resources import LOCAL_COMMAND, RECORD_SET, REMOTE_COMMAND, SERVER, STACK
+from clawdet_infra.secret_shapes import redacted
 
 _TAKES_AWAY = frozenset({"delete", "delete-replaced", "discard", "discard-replaced"})
 _CHANGES = frozenset({"create", "update", "replace", "create-replacement", "import", "import-replacement"})

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from pydantic_core import PydanticCustomError
 
 from clawdet_infra.model.scalars import resolve
-from clawdet_infra.redaction import resembles_secret
+from clawdet_infra.secret_shapes import resembles_secret
 
 LONGEST_QUOTE = 63
 MISREAD = "misread"

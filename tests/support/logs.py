@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from clawdet_infra import redaction
+from clawdet_infra import secret_shapes
 from clawdet_infra.redaction import HIDDEN, Redactor
 
 LINES = 40
@@ -54,7 +54,7 @@ def server_logs(run: Callable[[str], str], *, deployment: str = "", secrets: Ite
 
 def redacted(text: str, secrets: Iterable[str] = ()) -> str:
     """Return a text without these secrets and without what has the form of one."""
-    text = redaction.redacted(Redactor(secrets)(text))
+    text = secret_shapes.redacted(Redactor(secrets)(text))
     for form in _SECRETS:
         text = form.sub(HIDDEN, text)
     return text

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from clawdet_infra.redaction import kinds_of_secrets
+from clawdet_infra.secret_shapes import kinds_of_secrets
 from policy import secrecy
 from tests.components.fleets import API_KEY
 from tests.unit.policy.world import CLOUD_TOKEN, Shown, messages, stack_messages

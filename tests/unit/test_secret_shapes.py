@@ -7,7 +7,8 @@ import gzip
 
 import pytest
 
-from clawdet_infra.redaction import HIDDEN, SHAPES, kinds_of_secrets, redacted, resembles_secret
+from clawdet_infra.redaction import HIDDEN
+from clawdet_infra.secret_shapes import SHAPES, kinds_of_secrets, redacted, resembles_secret
 
 TOKEN = "0123456789abcdef" * 4
 
