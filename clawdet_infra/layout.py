@@ -23,9 +23,10 @@ from clawdet_infra.model import (
     decide_server,
     slug_of,
 )
+from clawdet_infra.model.servers import EDGE_PROJECT
+from clawdet_infra.resources import CELL_LABEL, DEPLOYMENT_ENDING, FLEET_LABEL, ID_LABEL, PLAN_LABEL, ROLE_LABEL
 
 LONGEST_LABEL_VALUE = 63
-_DEPLOYMENT = "-deployment"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +75,7 @@ class CustomerLayout:
     @property
     def old_deployment(self) -> str:
         """What `deployment` was for everybody until November 2026."""
-        return f"{self.id}{_DEPLOYMENT}"
+        return f"{self.id}{DEPLOYMENT_ENDING}"
 
     @property
     def place(self) -> str | None:
@@ -148,7 +149,7 @@ class Layout:
 def deployed_customer(name: str) -> str | None:
     """Return the id of the customer whose deployment a resource of this name is; None for other resources."""
     deployment = name.partition("@")[0]
-    return deployment.removesuffix(_DEPLOYMENT) if deployment.endswith(_DEPLOYMENT) else None
+    return deployment.removesuffix(DEPLOYMENT_ENDING) if deployment.endswith(DEPLOYMENT_ENDING) else None
 
 
 def lay_out(fleet: Fleet, *, label: str | None = None, cell: str | None = None) -> Layout:
@@ -167,7 +168,7 @@ def lay_out(fleet: Fleet, *, label: str | None = None, cell: str | None = None) 
         customers=tuple(sorted(customers, key=lambda customer: customer.id)),
         shared_hosts=tuple(sorted(hosts, key=lambda host: host.id)),
         label=label,
-        server_selector=f"clawdet-fleet={label}",
+        server_selector=f"{FLEET_LABEL}={label}",
     )
 
 
@@ -181,7 +182,7 @@ def _customer(
     if customer.release is not None:
         images = fleet.release.override(customer.release).behind(fleet.cloud.image_prefix)
     rents = plan.dedicated and customer.existing_server is None
-    labels = _labels(label, "customer", customer.id) | {"clawdet-plan": plan.name}
+    labels = _labels(label, "customer", customer.id) | {PLAN_LABEL: plan.name}
     return CustomerLayout(
         customer=customer,
         plan=plan,
@@ -193,7 +194,7 @@ def _customer(
         slug=slug,
         server_name=slug_of(host_id) if host_id else slug,
         server=decide_server(fleet.server, plan.server, customer.server) if rents else None,
-        labels=labels | {"clawdet-cell": cell} if cell else labels,
+        labels=labels | {CELL_LABEL: cell} if cell else labels,
         host_id=host_id,
         directory=f"{SERVER_ROOT}/{slug}",
         wave=wave_of(customer, fleet.rollout.waves),
@@ -209,8 +210,8 @@ def _host(fleet: Fleet, label: str, host: SharedHost, images: Release) -> HostLa
         server=ServerPlan(image=fleet.server.image, type=host.type, location=host.location),
         labels=_labels(label, "shared-host", host.id),
         images=images,
-        directory=f"{SERVER_ROOT}/clawdet-edge",
-        project="clawdet-edge",
+        directory=f"{SERVER_ROOT}/{EDGE_PROJECT}",
+        project=EDGE_PROJECT,
         protect=fleet.protect,
     )
 
@@ -235,4 +236,4 @@ def fleet_label(domain: str) -> str:
 
 
 def _labels(label: str, role: str, name: str) -> dict[str, str]:
-    return {"clawdet-fleet": label, "clawdet-role": role, "clawdet-id": name}
+    return {FLEET_LABEL: label, ROLE_LABEL: role, ID_LABEL: name}

@@ -47,7 +47,7 @@ def _decides(file: Path, environment: Mapping[str, str]) -> bool:
     """Return whether a passphrase protects a stack's secrets, and not a key service or Pulumi Cloud."""
     try:
         content: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+    except (OSError, ValueError, yaml.YAMLError):  # A ValueError is for bytes, dates and numbers that cannot be.
         content = None
     written: Mapping[str, Any] = content if isinstance(content, Mapping) else {}
     if written.get("encryptionsalt"):

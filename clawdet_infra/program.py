@@ -18,6 +18,7 @@ from clawdet_infra.components.shared_host import SharedHost, SharedHostArgs
 from clawdet_infra.error_line import FailureCode, marked
 from clawdet_infra.layout import HostLayout, Layout, lay_out
 from clawdet_infra.model import Fleet
+from clawdet_infra.resources import FLEET_LABEL
 
 RECORD_TTL_SECONDS = 300
 
@@ -227,7 +228,7 @@ def _base_args(layout: Layout) -> BaseArgs:
         zone_ttl=RECORD_TTL_SECONDS,
         ssh_sources=[str(network) for network in fleet.ssh.sources],
         ssh_open_to_world=fleet.ssh.open_to_world,
-        labels={"clawdet-fleet": layout.label},
+        labels={FLEET_LABEL: layout.label},
         server_selector=layout.server_selector,
         protect=fleet.protect,
     )

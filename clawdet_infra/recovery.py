@@ -17,6 +17,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from clawdet_infra.resources import FIREWALL, RECORD_SET, SERVER, SSH_KEY, ZONE
+
 if TYPE_CHECKING:
     from hcloud import Client
 
@@ -53,7 +55,7 @@ def pending_creates(exported: Mapping[str, Any]) -> list[PendingCreate]:
             type=operation["resource"]["type"],
             name=inputs.get("name", ""),
             zone=inputs.get("zone", ""),
-            record_type=inputs.get("type", "") if operation["resource"]["type"] == _RECORD_SET else "",
+            record_type=inputs.get("type", "") if operation["resource"]["type"] == RECORD_SET else "",
         )
         for operation in operations
         if operation["type"] == "creating" and operation["resource"]["type"] in _FINDERS
@@ -134,7 +136,7 @@ def _needs(resource: Mapping[str, Any]) -> set[str]:
 
 
 def _identifier(create: PendingCreate, thing: Any) -> str:
-    if create.type == _RECORD_SET:
+    if create.type == RECORD_SET:
         return f"{create.name}/{create.record_type}"
     return str(thing.id)
 
@@ -147,11 +149,10 @@ def _find_record_set(client: Client, create: PendingCreate) -> Any:
     return record_sets[0] if record_sets else None
 
 
-_RECORD_SET = "hcloud:index/zoneRrset:ZoneRrset"
 _FINDERS: dict[str, Callable[[Client, PendingCreate], Any]] = {
-    "hcloud:index/server:Server": lambda client, create: client.servers.get_by_name(create.name),
-    "hcloud:index/sshKey:SshKey": lambda client, create: client.ssh_keys.get_by_name(create.name),
-    "hcloud:index/firewall:Firewall": lambda client, create: client.firewalls.get_by_name(create.name),
-    "hcloud:index/zone:Zone": lambda client, create: next(iter(client.zones.get_all(name=create.name)), None),
-    _RECORD_SET: _find_record_set,
+    SERVER: lambda client, create: client.servers.get_by_name(create.name),
+    SSH_KEY: lambda client, create: client.ssh_keys.get_by_name(create.name),
+    FIREWALL: lambda client, create: client.firewalls.get_by_name(create.name),
+    ZONE: lambda client, create: next(iter(client.zones.get_all(name=create.name)), None),
+    RECORD_SET: _find_record_set,
 }

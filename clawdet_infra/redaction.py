@@ -1,6 +1,8 @@
-"""Takes secrets out of text that a person will read.
+"""Takes secrets whose values are known out of text that a person will read.
 
-It travels to servers with `clawdet_infra.remote`, so it uses the standard library only.
+What is not known is recognized by its shape, in `clawdet_infra.secret_shapes`.  That is a module of its own, because
+this one travels to servers with `clawdet_infra.remote`, and what travels is kept in the state once a customer.  So this
+one uses the standard library only.
 """
 
 from __future__ import annotations
@@ -29,12 +31,15 @@ def values_of(env_file: str) -> dict[str, str]:
 
 
 class Redactor:
-    """Replaces secrets, also where they are written in another way, such as in base64 or in a URL."""
+    """Replaces secrets, also where they are written in another way, such as in base64 or in a URL.
 
-    def __init__(self, secrets: Iterable[str]) -> None:
+    Those with fewer than `shortest` characters stay: they would be found everywhere.
+    """
+
+    def __init__(self, secrets: Iterable[str], *, shortest: int = _SHORTEST) -> None:
         forms: set[str] = set()
         for secret in secrets:
-            if len(secret) >= _SHORTEST:
+            if len(secret) >= shortest:
                 forms |= _forms(secret)
         # The longest first, so that no piece of a longer secret stays when a shorter one is its beginning.
         self._forms = sorted(forms, key=len, reverse=True)

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from clawdet_infra.model.networks import AnyNetwork, world_of
-from policy.resources import FIREWALL, SERVER, Resource, of_each, of_stack
+from clawdet_infra.resources import CELL_LABEL, FIREWALL, FLEET_LABEL, SERVER
+from policy.resources import Resource, of_each, of_stack
 
 SSH_PORT = "22"
 PUBLIC_PORTS = ("80", "443")
@@ -51,7 +52,7 @@ def servers_without_firewall(resources: Sequence[Resource]) -> Iterator[tuple[Re
     firewalls = [one for one in resources if one.kind == FIREWALL]
     for server in (one for one in resources if one.kind == SERVER):
         labels = server.properties.get("labels") or {}
-        if not firewalls and {"clawdet-fleet", "clawdet-cell"} <= labels.keys():
+        if not firewalls and {FLEET_LABEL, CELL_LABEL} <= labels.keys():
             continue
         if not any(_applies(firewall, server) for firewall in firewalls):
             yield (

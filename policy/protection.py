@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from clawdet_infra.model import PLANS
-from policy.resources import SERVER, Resource, of_each
+from clawdet_infra.resources import PLAN_LABEL, PROTECT_LABEL, ROLE_LABEL, SERVER
+from policy.resources import Resource, of_each
 
-CHOSEN = ("clawdet-protect", "off")
+CHOSEN = (PROTECT_LABEL, "off")
 """The label by which the program says that `protect: false` was chosen."""
 
 
@@ -34,8 +35,8 @@ def unprotected_servers(server: Resource) -> Iterator[str]:
 
 
 def _holds_data(server: Resource) -> bool:
-    plan = PLANS.get(server.labels.get("clawdet-plan", ""))
-    return server.labels.get("clawdet-role") == "shared-host" or (plan is not None and plan.paying)
+    plan = PLANS.get(server.labels.get(PLAN_LABEL, ""))
+    return server.labels.get(ROLE_LABEL) == "shared-host" or (plan is not None and plan.paying)
 
 
 SERVERS = of_each(

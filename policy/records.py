@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from policy.resources import RECORD_SET, ZONE, Resource, of_each, of_stack
+from clawdet_infra.resources import RECORD_SET, ZONE
+from policy.resources import Resource, of_each, of_stack
 
 LEAST_TTL_SECONDS = 60
 MOST_TTL_SECONDS = 3600

@@ -16,14 +16,7 @@ from pulumi_policy import (
 )
 from pulumi_policy.proxy import UnknownValueError
 
-FIREWALL = "hcloud:index/firewall:Firewall"
-PASSWORD = "random:index/randomPassword:RandomPassword"  # noqa: S105 -- a type of resource
-RECORD_SET = "hcloud:index/zoneRrset:ZoneRrset"
-REMOTE_COMMAND = "command:remote:Command"
-SERVER = "hcloud:index/server:Server"
-ZONE = "hcloud:index/zone:Zone"
-
-_DEPLOYMENT = "clawdet:index:Deployment$"
+from clawdet_infra.resources import DEPLOYMENT, ID_LABEL, REMOTE_COMMAND, ROLE_LABEL
 
 
 @dataclass(frozen=True)
@@ -52,7 +45,7 @@ class Resource:
     @property
     def owner(self) -> str | None:
         """The customer or shared host that it belongs to, in words, as its labels say."""
-        role, name = self.labels.get("clawdet-role"), self.labels.get("clawdet-id")
+        role, name = self.labels.get(ROLE_LABEL), self.labels.get(ID_LABEL)
         return f"{role.replace('-', ' ')} {name}" if role and name else None
 
     @property
@@ -63,7 +56,7 @@ class Resource:
     @property
     def is_deployment(self) -> bool:
         """Whether this is the command by which something is deployed on a server."""
-        return self.kind == REMOTE_COMMAND and _DEPLOYMENT in self.urn
+        return self.kind == REMOTE_COMMAND and f"{DEPLOYMENT}$" in self.urn
 
 
 Rule = Callable[[Resource], Iterator[str]]

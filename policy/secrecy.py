@@ -9,9 +9,10 @@ from typing import Any
 import yaml
 
 from clawdet_infra.model.secrets import derived_password
+from clawdet_infra.resources import PASSWORD, SERVER
+from clawdet_infra.secret_shapes import kinds_of_secrets
 from policy.deployments import secrets_of
-from policy.patterns import kinds_of_secrets
-from policy.resources import PASSWORD, SERVER, Resource, of_each, of_stack
+from policy.resources import Resource, of_each, of_stack
 
 # libyaml where PyYAML has it, which is about ten times as fast; both are safe ones.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -68,7 +69,7 @@ def without_host_key(user_data: str) -> str:
     """Return user data without the SSH host keys, the one secret that it may hold, where cloud-init reads them."""
     try:
         content = yaml.load(user_data, _LOADER) if user_data.startswith("#cloud-config") else None  # noqa: S506
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):  # A ValueError is for a date or number that cannot be.
         content = None
     keys = content.get("ssh_keys") if isinstance(content, Mapping) else None
     if not isinstance(content, Mapping) or not isinstance(keys, Mapping):

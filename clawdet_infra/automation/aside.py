@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from clawdet_infra.automation.exported import deployment_of, facts_of, record_of, resources_of
-from clawdet_infra.driver.gone import SERVER
 from clawdet_infra.layout import CustomerLayout
 from clawdet_infra.registry import Desired, Wish
+from clawdet_infra.resources import SERVER
 
 
 def aside(

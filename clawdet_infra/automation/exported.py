@@ -8,9 +8,16 @@ from typing import Any
 from clawdet_infra.driver.process import PROJECT
 from clawdet_infra.layout import CustomerLayout
 from clawdet_infra.model import slug_of
-
-CUSTOMER = "clawdet:index:Customer"
-"""The type of a customer's component."""
+from clawdet_infra.resources import (
+    CUSTOMER,
+    DEPLOYMENT,
+    DNS_RECORDS,
+    HEALTH_CHECK,
+    HEALTH_ENDING,
+    LOCAL_COMMAND,
+    RECORD_SET,
+    REMOTE_COMMAND,
+)
 
 Resource = Mapping[str, Any]
 
@@ -46,15 +53,15 @@ def deployment_of(cell: str, customer: CustomerLayout) -> list[str]:
     """Return the URNs of a customer's deployment, and of the health check that follows it."""
     within = f"urn:pulumi:{cell}::{PROJECT}::{CUSTOMER}"
     return [
-        f"{within}$clawdet:index:Deployment$command:remote:Command::{customer.deployment}",
-        f"{within}$clawdet:index:HealthCheck$command:local:Command::{customer.id}-health",
+        f"{within}${DEPLOYMENT}${REMOTE_COMMAND}::{customer.deployment}",
+        f"{within}${HEALTH_CHECK}${LOCAL_COMMAND}::{customer.id}{HEALTH_ENDING}",
     ]
 
 
 def record_of(cell: str, customer: CustomerLayout) -> str:
     """Return the URN of a customer's DNS record."""
     within = f"urn:pulumi:{cell}::{PROJECT}::{CUSTOMER}"
-    return f"{within}$clawdet:index:DnsRecords$hcloud:index/zoneRrset:ZoneRrset::{customer.record}"
+    return f"{within}${DNS_RECORDS}${RECORD_SET}::{customer.record}"
 
 
 def commands_of(resources: Sequence[Resource]) -> list[str]:

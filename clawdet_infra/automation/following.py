@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from clawdet_infra.automation.exported import CUSTOMER
 from clawdet_infra.driver import events
 from clawdet_infra.driver.output import Failure
 from clawdet_infra.driver.stages import Passed, Stage, Stages, Watch
 from clawdet_infra.error_line import FailureCode
 from clawdet_infra.layout import CustomerLayout
+from clawdet_infra.resources import CUSTOMER, HEALTH_ENDING, SERVER_ENDING
 
 _ENDS: Mapping[str, Stage] = {
-    "-server": "server",
-    "-health": "healthy",
+    SERVER_ENDING: "server",
+    HEALTH_ENDING: "healthy",
 }
 _MANDATORY = ("mandatory", "remediate")
 _DONE = ("create", "update", "same", "replace", "create-replacement", "refresh")

@@ -11,13 +11,12 @@ from pydantic import SecretStr
 
 from clawdet_infra import render
 from clawdet_infra.automation.outcome import provider_failure
-from clawdet_infra.driver.gone import SERVER
 from clawdet_infra.error_line import FailureCode, read
 from clawdet_infra.fleet.hosts import HostError, Hosts
 from clawdet_infra.fleet.instance import Server
-from clawdet_infra.fleet.provider import HETZNER
 from clawdet_infra.layout import CustomerLayout, deployed_customer
 from clawdet_infra.model import CloudAccess
+from clawdet_infra.resources import SERVER
 
 _REMOVE_SECONDS = 180
 _CHANGE_SECONDS = 60
@@ -57,7 +56,7 @@ def unprotect_servers(cloud: CloudAccess, resources: Sequence[Mapping[str, Any]]
 def _unprotect(cloud: CloudAccess, resources: Sequence[Mapping[str, Any]]) -> list[str]:
     from hcloud import APIException, Client
 
-    client = Client(token=cloud.token.get_secret_value(), api_endpoint=cloud.endpoint or HETZNER)
+    client = Client(token=cloud.token.get_secret_value(), api_endpoint=cloud.api)
     gone: list[str] = []
     for one in resources:
         if one["type"] != SERVER or not str(one.get("id", "")).isdigit():

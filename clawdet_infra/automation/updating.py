@@ -32,12 +32,13 @@ from clawdet_infra.driver.recovering import CloudError, find_at, recover
 from clawdet_infra.driver.stages import Passed
 from clawdet_infra.error_line import FailureCode
 from clawdet_infra.fleet.hosts import HostError
-from clawdet_infra.fleet.provider import HETZNER, Provider, ProviderError
+from clawdet_infra.fleet.provider import Provider, ProviderError
 from clawdet_infra.layout import Layout, lay_out
 from clawdet_infra.model import ConfigurationError, Encrypted, Fleet, slug_of
 from clawdet_infra.program import Shared, declare_cell
 from clawdet_infra.redaction import Redactor
 from clawdet_infra.registry import Applied, Desired, Wish
+from clawdet_infra.resources import CELL_LABEL
 
 
 class HeldError(Exception):
@@ -138,7 +139,7 @@ class CellUpdate:
         Raises LockedError while another update runs, and SetupError.
         """
         cloud = self._fleet.cloud
-        find = find_at(cloud.endpoint or HETZNER, cloud.token.get_secret_value(), {"clawdet-cell": self._cell})
+        find = find_at(cloud.api, cloud.token.get_secret_value(), {CELL_LABEL: self._cell})
         try:
             self._state = recover(self._cell, self._pulumi, find).state
         except CommandError as error:
@@ -291,7 +292,7 @@ class CellUpdate:
         What the engine left alone it did not look at, and one that could not get another type was switched off for it.
         """
         try:
-            return asyncio.run(Provider(self._fleet.cloud).switched_off(f"clawdet-cell={self._cell}"))
+            return asyncio.run(Provider(self._fleet.cloud).switched_off(f"{CELL_LABEL}={self._cell}"))
         except ProviderError:
             return ()
 

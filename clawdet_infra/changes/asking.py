@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from clawdet_infra.changes.scrubbing import scrubbed
-from clawdet_infra.changes.wording import SERVER
 from clawdet_infra.driver import events
 from clawdet_infra.driver.output import Cause, failure, printed_failure
 from clawdet_infra.driver.process import FailedError
 from clawdet_infra.error_line import FailureCode, read
+from clawdet_infra.resources import SERVER
+from clawdet_infra.secret_shapes import redacted
 
 Step = Mapping[str, Any]
 """One step, in the form of `pulumi preview --json`: op, urn, oldState, newState, diffReasons, replaceReasons."""
@@ -140,7 +140,7 @@ class _Listener:
         self._violations[violation] = None
 
     def _error(self, message: str) -> None:
-        message = scrubbed(message).strip()
+        message = redacted(message).strip()
         said = failure(message)
         _, text = read(message)
         if said.cause is Cause.PROTECTED:
@@ -184,4 +184,4 @@ def _step(step: events.Step) -> dict[str, Any]:
 
 
 def _flat(text: str) -> str:
-    return " ".join(scrubbed(text).split())
+    return " ".join(redacted(text).split())

@@ -8,11 +8,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from clawdet_infra.changes.owners import type_of
+from clawdet_infra.model.access import HETZNER
+from clawdet_infra.resources import PRIMARY_IP, SERVER, VOLUME
 
-_SERVER = "hcloud:index/server:Server"
-_VOLUME = "hcloud:index/volume:Volume"
-_ADDRESS = "hcloud:index/primaryIp:PrimaryIp"
-HETZNER = "https://api.hetzner.cloud/v1"
 _SECONDS = 10
 
 
@@ -61,14 +59,14 @@ class Prices:
 
     def _items(self, kind: str, state: Mapping[str, Any]) -> Iterator[Decimal]:
         place = str(state.get("location"))
-        if kind == _SERVER:
+        if kind == SERVER:
             yield self._price(self.servers, (str(state.get("serverType")), place))
             nets = state.get("publicNets")
             if not nets or any(net.get("ipv4Enabled", True) and not net.get("ipv4") for net in nets):
                 yield self._price(self.addresses, place)
-        elif kind == _VOLUME:
+        elif kind == VOLUME:
             yield self.volume * Decimal(str(state.get("size") or 0))
-        elif kind == _ADDRESS and state.get("type") == "ipv4":
+        elif kind == PRIMARY_IP and state.get("type") == "ipv4":
             yield self._price(self.addresses, place)
 
     @staticmethod

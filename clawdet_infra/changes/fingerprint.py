@@ -18,6 +18,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Protocol
 
+from clawdet_infra.resources import STACK
+
 CODE = Path(__file__).resolve().parents[2]
 """The folder that the code and its templates are in."""
 
@@ -31,7 +33,6 @@ _PINS = ("requirements/runtime.txt",)
 _PROGRAM = ("__main__.py", "Pulumi.yaml")
 _PACKAGES = ("pulumi", "pulumi-command", "pulumi-docker", "pulumi-hcloud", "pulumi-random", "pydantic", "jinja2")
 _DECIDING = ("PULUMI_BACKEND_URL", "PULUMI_CONFIG", "HCLOUD_TOKEN", "HCLOUD_ENDPOINT")
-_STACK = "pulumi:pulumi:Stack"
 _IGNORED = frozenset({"__pycache__"})
 
 
@@ -144,7 +145,7 @@ def output_version(file: Path, output: str) -> str | None:
     try:
         content = file.read_bytes()
         state = json.loads(gzip.decompress(content) if file.suffix == ".gz" else content)
-        found = [one for one in state["checkpoint"]["latest"]["resources"] if one["type"] == _STACK]
+        found = [one for one in state["checkpoint"]["latest"]["resources"] if one["type"] == STACK]
         return hashlib.sha256(json.dumps(found[0]["outputs"][output], sort_keys=True).encode()).hexdigest()
     except (OSError, ValueError, LookupError, TypeError):
         return None

@@ -13,20 +13,19 @@ from typing import Any
 from clawdet_infra.changes.owners import Owner, Owners, is_owner, name_of, type_of
 from clawdet_infra.checks.finding import Finding
 from clawdet_infra.model import slug_of
+from clawdet_infra.resources import DOCKER_VOLUME, REMOTE_COMMAND, SERVER, VOLUME, ZONE
 
 MOST_UNNAMED = 5
 """The most customers and hosts that may lose something in one update without being named."""
 
 _DELETES = frozenset({"delete"})
 _REPLACES = frozenset({"replace", "create-replacement", "delete-replaced", "import-replacement"})
-_SERVER = "hcloud:index/server:Server"
 _DATA = {
-    _SERVER: "the server, and all data on it",
-    "hcloud:index/volume:Volume": "a volume, and all data on it",
-    "docker:index/volume:Volume": "a volume, and all data on it",
-    "hcloud:index/zone:Zone": "the DNS zone, and all names in it",
+    SERVER: "the server, and all data on it",
+    VOLUME: "a volume, and all data on it",
+    DOCKER_VOLUME: "a volume, and all data on it",
+    ZONE: "the DNS zone, and all names in it",
 }
-_COMMAND = "command:remote:Command"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +96,7 @@ def left_behind(steps: Iterable[Mapping[str, Any]]) -> list[tuple[Owner, str]]:
     found = []
     for step in steps:
         old, new = step.get("oldState") or {}, step.get("newState") or {}
-        removable = type_of(step["urn"]) == _COMMAND and (old.get("inputs") or {}).get("delete")
+        removable = type_of(step["urn"]) == REMOTE_COMMAND and (old.get("inputs") or {}).get("delete")
         if step["op"] not in ("update", "same") or not removable:
             continue
         owner = owners.of(step["urn"])
@@ -148,7 +147,7 @@ def _old_removals(steps: Sequence[Mapping[str, Any]]) -> list[Finding]:
     findings = []
     for step in steps:
         urn, old = step["urn"], (step.get("oldState") or {}).get("inputs") or {}
-        removed = step["op"] in _DELETES | _REPLACES and type_of(urn) == _COMMAND and old.get("delete")
+        removed = step["op"] in _DELETES | _REPLACES and type_of(urn) == REMOTE_COMMAND and old.get("delete")
         other = staying.get(f"{slug_of(owners.of(urn).id)}-trial") if removed and "@" not in name_of(urn) else None
         if other is not None:
             findings.append(
@@ -178,7 +177,7 @@ def _staying(steps: Iterable[Mapping[str, Any]]) -> set[str]:
 
 
 def _data_finding(loss: Loss) -> Finding:
-    if type_of(loss.urn) == _COMMAND and not loss.replaced:
+    if type_of(loss.urn) == REMOTE_COMMAND and not loss.replaced:
         return Finding(
             rule="data_loss",
             message=f"{loss.owner} gets another server: {loss.name} would be deleted, with {loss.data}, "
@@ -199,6 +198,6 @@ def _data_finding(loss: Loss) -> Finding:
 def _data(kind: str, state: Mapping[str, Any], *, stays: bool) -> str | None:
     # A tenant of a shared host leaves by the deployment's own removal.  That is how free customers go; but nobody means
     # it where the customer stays, and only the deployment is replaced or gets another server.
-    if kind == _COMMAND:
+    if kind == REMOTE_COMMAND:
         return "all data of the customer" if stays and (state.get("inputs") or {}).get("delete") else None
     return _DATA.get(kind)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from clawdet_infra.changes.owners import RECORD_SET, type_of
+from clawdet_infra.changes.owners import type_of
 from clawdet_infra.changes.report import Interruption
-from clawdet_infra.changes.wording import DEPLOYMENT, PASSWORD, SERVER, Step, differing, inputs, shown, summary_of
+from clawdet_infra.changes.wording import Step, differing, inputs, shown, summary_of
+from clawdet_infra.resources import GATEWAY_TOKEN, PASSWORD, RECORD_SET, REMOTE_COMMAND, SERVER
 
 GATEWAY_SECONDS = 15
 """How long a gateway needs to stop and to start; see `bench.interruptions`."""
@@ -54,7 +55,7 @@ def _servers(steps: Sequence[Step]) -> Iterator[Interruption]:
 
 def _moves(steps: Sequence[Step]) -> Iterator[Interruption]:
     """Yield the move of a customer who leaves one server and gets a deployment on another."""
-    made = [step for step in steps if step["op"] == "create" and type_of(step["urn"]) == DEPLOYMENT]
+    made = [step for step in steps if step["op"] == "create" and type_of(step["urn"]) == REMOTE_COMMAND]
     records = [step for step in steps if _leads_elsewhere(step)]
     if made and records:
         seconds = _ttl(records[0])
@@ -72,9 +73,9 @@ def _containers(steps: Sequence[Step]) -> Iterator[Interruption]:
     shares = False
     for step in steps:
         kind = type_of(step["urn"])
-        if kind == PASSWORD and step["op"] == "replace" and "$clawdet:index:GatewayToken$" in step["urn"]:
+        if kind == PASSWORD and step["op"] == "replace" and f"${GATEWAY_TOKEN}$" in step["urn"]:
             again |= {"gateway", "proxy"}
-        if kind != DEPLOYMENT or step["op"] not in ("update", "replace"):
+        if kind != REMOTE_COMMAND or step["op"] not in ("update", "replace"):
             continue
         before, after = summary_of(inputs(step, "oldState")), summary_of(inputs(step, "newState"))
         shares = shares or "shared host" in after
@@ -110,7 +111,9 @@ def _made_anew(before: Mapping[str, str], after: Mapping[str, str]) -> set[str]:
 
 def _addresses(steps: Sequence[Step]) -> Iterator[Interruption]:
     records = [step for step in steps if type_of(step["urn"]) == RECORD_SET]
-    renamed = [(_url(step, "oldState"), _url(step, "newState")) for step in steps if type_of(step["urn"]) == DEPLOYMENT]
+    renamed = [
+        (_url(step, "oldState"), _url(step, "newState")) for step in steps if type_of(step["urn"]) == REMOTE_COMMAND
+    ]
     for old, new in renamed:
         if old and new and old != new:
             seconds = max((_ttl(step) for step in records), default=0)

@@ -6,20 +6,37 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from clawdet_infra.resources import (
+    CUSTOMER,
+    DEPLOYMENT,
+    DEPLOYMENT_ENDING,
+    DNS_ENDING,
+    DNS_RECORDS,
+    EDGE_ENDING,
+    GATEWAY_TOKEN,
+    HEALTH_CHECK,
+    HEALTH_ENDING,
+    ID_LABEL,
+    RECORD_SET,
+    SERVER_COMPONENT,
+    SERVER_ENDING,
+    SHARED_HOST,
+    STACK,
+    TOKEN_ENDING,
+)
+
 Kind = Literal["customer", "shared host", "shared"]
 
-STACK = "pulumi:pulumi:Stack"
-RECORD_SET = "hcloud:index/zoneRrset:ZoneRrset"
-_COMPONENTS: Mapping[str, Kind] = {"clawdet:index:Customer": "customer", "clawdet:index:SharedHost": "shared host"}
+_COMPONENTS: Mapping[str, Kind] = {CUSTOMER: "customer", SHARED_HOST: "shared host"}
 
 # What the parts of a customer or host are called by, after its id.
 _ENDS: Mapping[str, str] = {
-    "clawdet:index:Server": "-server",
-    "clawdet:index:DnsRecords": "-dns",
-    "clawdet:index:GatewayToken": "-token",
-    "clawdet:index:HealthCheck": "-health",
+    SERVER_COMPONENT: SERVER_ENDING,
+    DNS_RECORDS: DNS_ENDING,
+    GATEWAY_TOKEN: TOKEN_ENDING,
+    HEALTH_CHECK: HEALTH_ENDING,
 }
-_DEPLOYMENT_ENDS: Mapping[Kind, str] = {"customer": "-deployment", "shared host": "-edge"}
+_DEPLOYMENT_ENDS: Mapping[Kind, str] = {"customer": DEPLOYMENT_ENDING, "shared host": EDGE_ENDING}
 
 
 @dataclass(frozen=True, order=True)
@@ -80,7 +97,7 @@ class Owners:
 def labelled(state: Mapping[str, Any]) -> str | None:
     """Return whose id the labels of a resource have, given one of its states; None where they have none."""
     labels = (state.get("inputs") or {}).get("labels")
-    identity = labels.get("clawdet-id") if isinstance(labels, Mapping) else None
+    identity = labels.get(ID_LABEL) if isinstance(labels, Mapping) else None
     return identity if isinstance(identity, str) else None
 
 
@@ -93,7 +110,7 @@ def _from_name(urn: str) -> Owner | None:
     kind = _COMPONENTS.get(types[0])
     if kind is None or len(types) < 2:
         return None
-    end = _DEPLOYMENT_ENDS[kind] if types[1] == "clawdet:index:Deployment" else _ENDS.get(types[1])
+    end = _DEPLOYMENT_ENDS[kind] if types[1] == DEPLOYMENT else _ENDS.get(types[1])
     # What is within a part is called like it, with more at its end.  Ids may end so too, so the last one counts.
     # A deployment's name goes on with its server.
     # A record's name is a host name.

@@ -13,7 +13,7 @@ from clawdet_infra.changes.asking import Previewed, ask
 from clawdet_infra.changes.costs import Prices, PricesUnknownError
 from clawdet_infra.changes.fingerprint import Marks, is_unchanged
 from clawdet_infra.changes.report import Report, StackReport
-from clawdet_infra.changes.scrubbing import scrubbed
+from clawdet_infra.secret_shapes import redacted
 
 AT_ONCE = 2
 """How many stacks are previewed at a time; each takes an engine, its plugins and a Python process."""
@@ -97,7 +97,7 @@ def preview(
 
 def _one(source: Source, wish: Wish, lists: _PriceLists) -> StackReport:
     begun = time.perf_counter()
-    problems = tuple(scrubbed(one) for one in source.problems())
+    problems = tuple(redacted(one) for one in source.problems())
     if problems:
         seconds = time.perf_counter() - begun
         return StackReport(stack=source.name, state="misconfigured", asked=False, problems=problems, seconds=seconds)
@@ -108,7 +108,7 @@ def _one(source: Source, wish: Wish, lists: _PriceLists) -> StackReport:
     try:
         planned = ask(source.open(), policy_pack=wish.policy_pack, refresh=wish.refresh)
     except SourceError as error:
-        return StackReport(stack=source.name, state="failed", errors=(scrubbed(str(error)),))
+        return StackReport(stack=source.name, state="failed", errors=(redacted(str(error)),))
     return tell(source.name, planned, prices=prices(), named=wish.named, notes=source.notes())
 
 

@@ -9,10 +9,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from clawdet_infra.changes.owners import RECORD_SET, STACK, Owner, Owners, name_of, type_of
-from clawdet_infra.changes.wording import DEPLOYMENT, SERVER, host_name, inputs, shown, summary_of
+from clawdet_infra.changes.owners import Owner, Owners, name_of, type_of
+from clawdet_infra.changes.wording import host_name, inputs, shown, summary_of
 from clawdet_infra.checks.finding import Finding
 from clawdet_infra.model import misfit_of_type
+from clawdet_infra.resources import RECORD_SET, REMOTE_COMMAND, SERVER, STACK
 
 Step = Mapping[str, Any]
 
@@ -56,7 +57,9 @@ def _taken_servers(steps: Sequence[Step], owners: Owners) -> Iterator[Finding]:
     for owner, its in by_owner.items():
         if owner.kind != "customer" or any(type_of(step["urn"]) == SERVER for step in its):
             continue
-        plans = {summary_of(inputs(step, "newState")).get("plan") for step in its if type_of(step["urn"]) == DEPLOYMENT}
+        plans = {
+            summary_of(inputs(step, "newState")).get("plan") for step in its if type_of(step["urn"]) == REMOTE_COMMAND
+        }
         if plans <= {"free", None}:
             continue
         for address in _addresses(its):

@@ -11,7 +11,7 @@ from clawdet_infra.changes.asking import Planned, Step, is_off
 from clawdet_infra.changes.costs import Prices, PricesUnknownError
 from clawdet_infra.changes.guarding import MOST_UNNAMED, Loss, guard, losses
 from clawdet_infra.changes.interruptions import interruptions
-from clawdet_infra.changes.owners import STACK, Owner, Owners, name_of, type_of
+from clawdet_infra.changes.owners import Owner, Owners, name_of, type_of
 from clawdet_infra.changes.refusals import refusals
 from clawdet_infra.changes.report import (
     Bill,
@@ -25,14 +25,8 @@ from clawdet_infra.changes.report import (
     Verdict,
     order,
 )
-from clawdet_infra.changes.wording import (
-    DEPLOYMENT,
-    PROBE,
-    changes_of,
-    inputs,
-    summary_of,
-    taken_over,
-)
+from clawdet_infra.changes.wording import changes_of, inputs, summary_of, taken_over
+from clawdet_infra.resources import LOCAL_COMMAND, REMOTE_COMMAND, STACK
 
 _SAME = frozenset({"same", "read", "read-replacement", "refresh", "discard", "discard-replaced"})
 _REPLACES = frozenset({"replace", "create-replacement", "delete-replaced", "import-replacement"})
@@ -162,7 +156,7 @@ def _in_order(changes: Sequence[Change]) -> tuple[Change, ...]:
 
 def _fallback(steps: Sequence[Step]) -> str:
     """Return something true about steps that nobody has words for."""
-    if any(type_of(step["urn"]) == PROBE for step in steps):
+    if any(type_of(step["urn"]) == LOCAL_COMMAND for step in steps):
         return "the outside health check runs again"
     return f"{', '.join(sorted(name_of(step['urn']) for step in steps))} changed in what is not shown"
 
@@ -179,7 +173,7 @@ def _described(steps: Sequence[Step], which: str) -> list[Change]:
     told: list[Change] = []
     for step in steps:
         state = inputs(step, which)
-        if type_of(step["urn"]) == DEPLOYMENT:
+        if type_of(step["urn"]) == REMOTE_COMMAND:
             summary = summary_of(state)
             told += [
                 Change(what=word, after=summary[key], kind=kind) for key, word, kind in _DESCRIBED if key in summary
@@ -219,12 +213,12 @@ def _lost(steps: Sequence[Step], owners: Owners, named: Collection[str]) -> dict
 
 def _is_tenant(loss: Loss, owners: Owners) -> bool:
     state = owners.state(loss.urn)
-    return type_of(loss.urn) == DEPLOYMENT and bool((state.get("inputs") or {}).get("delete"))
+    return type_of(loss.urn) == REMOTE_COMMAND and bool((state.get("inputs") or {}).get("delete"))
 
 
 def _moves(loss: Loss) -> bool:
     """Say whether a deployment is deleted of a customer who stays, on another server."""
-    return type_of(loss.urn) == DEPLOYMENT and loss.data is not None
+    return type_of(loss.urn) == REMOTE_COMMAND and loss.data is not None
 
 
 def _sentence(loss: Loss, data: str) -> str:

@@ -5,21 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from clawdet_infra.changes.owners import RECORD_SET, labelled, name_of, type_of
+from clawdet_infra.changes.owners import labelled, name_of, type_of
 from clawdet_infra.changes.report import Change, ChangeKind
-from clawdet_infra.changes.scrubbing import scrubbed
-
-SERVER = "hcloud:index/server:Server"
-FIREWALL = "hcloud:index/firewall:Firewall"
-PASSWORD = "random:index/randomPassword:RandomPassword"  # noqa: S105 -- a type of resource
-DEPLOYMENT = "command:remote:Command"
-PROBE = "command:local:Command"
+from clawdet_infra.redaction import HIDDEN
+from clawdet_infra.resources import (
+    FIREWALL,
+    GATEWAY_TOKEN,
+    LOCAL_COMMAND,
+    PASSWORD,
+    PLAN_LABEL,
+    PROTECT_LABEL,
+    RECORD_SET,
+    REMOTE_COMMAND,
+    SERVER,
+)
+from clawdet_infra.secret_shapes import redacted
 
 _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """How the engine writes a value that is known only after the update."""
 
 _SECRET_MARK = "4dabf18193072939515e22adb298388d"  # noqa: S105 -- the key of a mapping that stands for a secret
-_MASKED = "[secret]"
 _LONGEST = 120
 
 Step = Mapping[str, Any]
@@ -28,7 +33,7 @@ Step = Mapping[str, Any]
 def changes_of(step: Step) -> list[Change]:
     """Return what a step that is no mere grouping changes; nothing where that follows from other steps."""
     kind = type_of(step["urn"])
-    made_or_gone = step["op"] in ("create", "delete") and kind not in (PASSWORD, PROBE)
+    made_or_gone = step["op"] in ("create", "delete") and kind not in (PASSWORD, LOCAL_COMMAND)
     tell = _TELLERS.get(kind, _anything)
     if made_or_gone:
         tell = _made_record if kind == RECORD_SET else _anything
@@ -54,7 +59,7 @@ def shown(value: Any) -> str:
     if value == _UNKNOWN:
         return "known after the update"
     if _is_secret(value):
-        return _MASKED
+        return HIDDEN
     if value is None or value == "":
         return "none"
     if isinstance(value, bool):
@@ -63,7 +68,7 @@ def shown(value: Any) -> str:
         return _short(", ".join(shown(one) for one in value)) or "none"
     if isinstance(value, Mapping | list):
         return "another value"
-    return _short(scrubbed(str(value)))
+    return _short(redacted(str(value)))
 
 
 def _deployment(step: Step) -> Iterator[Change]:
@@ -152,7 +157,7 @@ def _protected(step: Step, which: str) -> bool:
 
 def _only_ours(old: Any, new: Any) -> bool:
     """Say whether two sets of labels differ in those alone that follow from the plan or the protection."""
-    ours = ("clawdet-plan", "clawdet-protect")
+    ours = (PLAN_LABEL, PROTECT_LABEL)
     plain = [
         {key: one[key] for key in one if key not in ours} if isinstance(one, Mapping) else one for one in (old, new)
     ]
@@ -204,7 +209,7 @@ def _record(step: Step) -> Iterator[Change]:
 
 def _password(step: Step) -> Iterator[Change]:
     name, op = name_of(step["urn"]), step["op"]
-    if "$clawdet:index:GatewayToken$" in step["urn"]:
+    if f"${GATEWAY_TOKEN}$" in step["urn"]:
         if op == "create" and name.endswith("-password"):
             yield Change(what="password made independent of the gateway token")
         elif op == "create":
@@ -299,8 +304,8 @@ def _short(text: str) -> str:
 
 
 _TELLERS: Mapping[str, Callable[[Step], Iterator[Change]]] = {
-    DEPLOYMENT: _deployment,
-    PROBE: _nothing,
+    REMOTE_COMMAND: _deployment,
+    LOCAL_COMMAND: _nothing,
     SERVER: _server,
     RECORD_SET: _record,
     PASSWORD: _password,

@@ -35,7 +35,7 @@ def read(text: str, *, edge: bool = False) -> Document | Finding:
     """Return the document that a text is, or what is wrong with the text."""
     try:
         content = yaml.load(text, Loader=_Strict)  # noqa: S506 -- it is a safe loader
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # A ValueError is for a date or number that cannot be.
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "it cannot be read"
         quoted = text.splitlines()[mark.line].strip() if mark and mark.line < text.count("\n") else ""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from clawdet_infra.checks import origin, secrets
+from clawdet_infra.checks import origin
 from clawdet_infra.checks.compose import compose_findings, find_compose
 from clawdet_infra.checks.document import Document, read
 from clawdet_infra.checks.finding import Check, Finding, merged
@@ -20,7 +20,7 @@ Read = tuple[Rendering, Document]
 
 
 def checks(fleet: Fleet | None) -> Iterator[Check]:
-    """Check the templates with what a fleet makes of them, and how secrets are made and carried.
+    """Check the templates with what a fleet makes of them.
 
     Without a fleet, where its configuration cannot be used, the templates are checked by themselves.
     """
@@ -33,14 +33,6 @@ def checks(fleet: Fleet | None) -> Iterator[Check]:
         lambda: (f"secrets, health checks and restart policies of {services}", _over(documents, duties_of)),
     )
     yield _timed("hardening", lambda: (f"rules for {services} services", _over(documents, hardening_of)))
-    yield _timed("tokens", lambda: (f"{secrets.SAMPLES} of 64 digits, all different", secrets.token_findings()))
-    yield _timed(
-        "environment file",
-        lambda: (
-            f"{len(secrets.NASTY)} values come back, {len(secrets.IMPOSSIBLE)} are refused",
-            secrets.env_file_findings(),
-        ),
-    )
     yield _by_compose([rendering for rendering, _ in documents])
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from clawdet_infra import durations
 from clawdet_infra.cli.command import App
 from clawdet_infra.cli.history import history_url
 from clawdet_infra.cli.output import ErrorCode, Exit, echo, fail, print_json, print_table
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 app = App(help="Try the alert channels, see the alerts, and mute them during maintenance.")
 
-_UNITS = {"d": "days", "h": "hours", "m": "minutes"}
-_DURATION = re.compile(r"(?:(?P<d>\d+)d)?(?:(?P<h>\d+)h)?(?:(?P<m>\d+)m)?")
 _LONGEST = timedelta(days=90)
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
@@ -203,15 +201,10 @@ def _scope(text: str, states: dict[str, State]) -> str:
 
 
 def _duration(text: str) -> timedelta:
-    match = _DURATION.fullmatch(text.strip())
-    parts = {_UNITS[unit]: int(value) for unit, value in match.groupdict().items() if value} if match else {}
     try:
-        length = timedelta(**parts)
-    except OverflowError:
-        length = timedelta.max
-    if not timedelta(0) < length <= _LONGEST:
-        _refuse(f"`{text}` is no duration of at most 90d; write it such as 30m, 2h or 1d12h")
-    return length
+        return durations.parse_span(text, _LONGEST)
+    except ValueError as error:
+        _refuse(str(error))
 
 
 def _moment(text: str) -> datetime:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from clawdet_infra.cli.instances import Ids, Json, find, run, short_image
 from clawdet_infra.cli.output import echo, print_json, print_table
 from clawdet_infra.cli.stack import Stacks
+from clawdet_infra.durations import describe
 from clawdet_infra.fleet.channels import sentence
 from clawdet_infra.json_format import camel_keys, fields_of
 
@@ -145,7 +147,7 @@ def _host_rows(host: dict[str, Any]) -> list[tuple[str, str]]:
             f"{host['inodesUsedShare']:.0%} of the inodes",
         ),
         ("memory", f"{host['memoryAvailableMib']:.0f} of {host['memoryTotalMib']:.0f} MiB available"),
-        ("load", f"{host['load']:.2f}; up for {host['uptimeSeconds'] / 3600:.1f} h"),
+        ("load", f"{host['load']:.2f}; up for {describe(timedelta(seconds=host['uptimeSeconds']))}"),
     ]
     if host["guardCheckedAt"]:
         rows.append(("guard", f"{_guarded(host['guard'] or {})}; last look {host['guardCheckedAt']}"))

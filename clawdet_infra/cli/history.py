@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from clawdet_infra import durations
 from clawdet_infra.cli.output import ErrorCode, Exit, fail, print_json
 from clawdet_infra.cli.project import ROOT
 from clawdet_infra.json_format import fields_of
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 VARIABLE = "CLAWDET_HISTORY"
 """Names the history's database where it is not the one of the checkout."""
-_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 _LONGEST = timedelta(days=400)
 _SLOTS = 28
 _MOST_EVENTS = 1000
@@ -42,7 +41,7 @@ def history(
     from clawdet_infra.fleet.history import History, HistoryError
 
     try:
-        span = parse_span(since)
+        span = durations.parse_span(since, _LONGEST)
     except ValueError as error:
         fail(f"--since {since}: {error}", Exit.CONFIGURATION, ErrorCode.USAGE)
     try:
@@ -61,17 +60,6 @@ def history(
 def history_url() -> str:
     """Return the address of the history's database: CLAWDET_HISTORY, else a file of the checkout."""
     return os.environ.get(VARIABLE) or f"sqlite:///{ROOT}/.clawdet/history.db"
-
-
-def parse_span(text: str) -> timedelta:
-    """Return a length of time such as 90m, 12h, 7d or 4w.  Raises ValueError, with a sentence, for anything else."""
-    match = re.fullmatch(r"(\d{1,6})([mhdw])", text.strip())
-    if match is None:
-        raise ValueError("a length of time is a number with m, h, d or w, such as 12h or 7d")
-    span = int(match[1]) * _UNITS[match[2]]
-    if not timedelta(0) < span <= _LONGEST:
-        raise ValueError(f"it has to be more than nothing and at most {_LONGEST.days}d")
-    return span
 
 
 def _read(past: History, instance: str, now: datetime, span: timedelta) -> Past:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from clawdet_infra.cli.console import Console
 from clawdet_infra.cli.output import echo, print_table
+from clawdet_infra.durations import describe
 from clawdet_infra.fleet.history import RELATIVE_ERROR, Availability, Percentiles, Slot, Uptime
 from clawdet_infra.fleet.records import Condition, Event, State
 
@@ -81,26 +82,14 @@ def seconds(value: float | None) -> str:
     return f"{value * 1000:.0f} ms" if value < 0.9995 else f"{value:.1f} s"
 
 
-def duration(length: float) -> str:
-    """Return a length of time, in seconds, for people: in its two largest units."""
-    left = round(length)
-    parts = []
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
-        count, left = divmod(left, size)
-        if count:
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:2]) or "0 s"
-
-
 def _headline(past: Past) -> str:
     state = past.state
     what = state.condition.value
     if state.condition is Condition.DOWN:
         what += "".join([f" ({state.cause})" if state.cause else "", f", {state.failures} looks in a row"])
-    seen = max(timedelta(0), past.now - state.observed_at).total_seconds()
     return (
         f"{state.instance} on {state.server}: {what}, since {state.since:%F %T} UTC; "
-        f"looked at {duration(seen)} ago{f'. {state.sentence}' if state.sentence else ''}"
+        f"looked at {describe(past.now - state.observed_at)} ago{f'. {state.sentence}' if state.sentence else ''}"
     )
 
 
@@ -108,10 +97,14 @@ def _uptime_rows(uptime: Uptime) -> list[tuple[str, ...]]:
     spans = {"24 h": uptime.day, "7 days": uptime.week, "30 days": uptime.month, "90 days": uptime.quarter}
     rows: list[tuple[str, ...]] = [("LAST", "UP", "SLOW", "DOWN", "LOOKED AT")]
     rows += [
-        (name, percent(one.share), duration(one.slow), duration(one.down), percent(one.coverage))
+        (name, percent(one.share), _length(one.slow), _length(one.down), percent(one.coverage))
         for name, one in spans.items()
     ]
     return rows
+
+
+def _length(seconds: float) -> str:
+    return describe(timedelta(seconds=round(seconds)))
 
 
 def _latency(past: Past) -> str:

@@ -10,6 +10,7 @@ import typer
 from clawdet_infra.cli.instances import Json, find, short_image
 from clawdet_infra.cli.output import ErrorCode, echo, fail, print_json, print_table
 from clawdet_infra.cli.stack import ALL_STACKS_HINT, AllStacks, Stacks, choose_stacks
+from clawdet_infra.durations import describe
 from clawdet_infra.json_format import fields_of
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def ps(
         if listing is None:
             fail("no list of instances was kept yet: run `clawdet ps`", code=ErrorCode.INVENTORY)
         entries = [one for one in listing.entries if in_scope(one.stack, chosen)]
-        echo(f"as of {_ago(listing.read_at)} ago", err=True)
+        echo(f"as of {describe(datetime.now(UTC) - listing.read_at, units=1)} ago", err=True)
     else:
         entries = [Entry.of(one) for one in find([], chosen, every=every_stack)[1]]
     if json_output:
@@ -56,11 +57,3 @@ def _rows(entries: Sequence[Entry]) -> list[list[str]]:
         row = [one.id, one.plan, one.server, one.ipv4, one.url, short_image(one.image)]
         rows.append([*row, *([one.stack] if several else [])])
     return rows
-
-
-def _ago(then: datetime) -> str:
-    seconds = max(0, int((datetime.now(UTC) - then).total_seconds()))
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"

@@ -14,6 +14,7 @@ from clawdet_infra.driver import process
 from clawdet_infra.driver.recovering import CloudError, LockedError, Recovered, refuse_locked
 from clawdet_infra.driver.recovering import recover as take_up
 from clawdet_infra.recovery import PendingCreate
+from clawdet_infra.resources import FLEET_LABEL
 
 T = TypeVar("T")
 
@@ -44,12 +45,11 @@ def run(stack: str, wait: Wait | None = None) -> Recovered:
     def find(creates: Sequence[PendingCreate]) -> dict[str, str]:
         from clawdet_infra.cli.stack import fleet_of
         from clawdet_infra.driver.recovering import find_at
-        from clawdet_infra.fleet.provider import HETZNER
         from clawdet_infra.layout import fleet_label
 
         fleet = fleet_of(stack)
-        labels = {"clawdet-fleet": fleet_label(fleet.domain)}
-        return find_at(fleet.cloud.endpoint or HETZNER, fleet.cloud.token.get_secret_value(), labels)(creates)
+        labels = {FLEET_LABEL: fleet_label(fleet.domain)}
+        return find_at(fleet.cloud.api, fleet.cloud.token.get_secret_value(), labels)(creates)
 
     try:
         return (wait or Wait()).until_free(

@@ -11,6 +11,7 @@ from clawdet_infra.cli.output import ErrorCode, Exit, echo, fail, warn
 from clawdet_infra.cli.project import ROOT
 from clawdet_infra.driver import process
 from clawdet_infra.driver.process import EngineError
+from clawdet_infra.resources import CELL_LABEL, EDGE_ENDING, FLEET_LABEL
 
 if TYPE_CHECKING:
     from clawdet_infra.model import CloudAccess, Fleet
@@ -61,7 +62,8 @@ def _refuse_taken(cloud: Cloud, fleet: Fleet, resources: Resources) -> None:
 
 
 def _forget_gone(stack: str, cloud: Cloud, fleet: Fleet, resources: Resources) -> None:
-    from clawdet_infra.driver.gone import SERVER, commands_on, forget, gone_servers, owner_of, servers_of
+    from clawdet_infra.driver.gone import commands_on, forget, gone_servers, owner_of, servers_of
+    from clawdet_infra.resources import SERVER
 
     listed = {one.id for one in fleet.customers} | {one.id for one in fleet.shared_hosts}
     servers = {one["urn"]: one for one in resources if one["type"] == SERVER}
@@ -80,7 +82,7 @@ def _deployed(urn: str) -> str:
     from clawdet_infra.layout import deployed_customer
 
     name = urn.rpartition("::")[2]
-    return deployed_customer(name) or name.removesuffix("-edge")
+    return deployed_customer(name) or name.removesuffix(EDGE_ENDING)
 
 
 def hint_at_gone(stack: str, cloud: Cloud) -> bool:
@@ -114,7 +116,7 @@ def switched_off(stack: str, cloud: Cloud) -> list[str]:
 
     try:
         # Those of cells are their own updates' business.
-        selector = f"clawdet-fleet={fleet_label(_fleet(stack).domain)},!clawdet-cell"
+        selector = f"{FLEET_LABEL}={fleet_label(_fleet(stack).domain)},!{CELL_LABEL}"
         return asyncio.run(Provider(cloud()).switched_off(selector))
     except (InventoryError, ProviderError) as error:
         warn(f"nobody has seen whether all servers run: {error}")

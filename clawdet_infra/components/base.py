@@ -11,6 +11,7 @@ import pulumi_hcloud as hcloud
 from clawdet_infra.components.foundation import Foundation
 from clawdet_infra.components.key import KeyPair
 from clawdet_infra.components.random_hex import random_hex
+from clawdet_infra.resources import BASE
 
 REGISTRY_KEY_BYTES = 32
 _ANYWHERE = ("0.0.0.0/0", "::/0")
@@ -49,7 +50,7 @@ class Base(pulumi.ComponentResource):
     firewall: hcloud.Firewall
 
     def __init__(self, name: str, args: BaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("clawdet:index:Base", name, {}, opts)
+        super().__init__(BASE, name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
         self.login = KeyPair(f"{name}-login", opts=child)
         self.registry_key = random_hex(f"{name}-registry-key", size=REGISTRY_KEY_BYTES, opts=child)

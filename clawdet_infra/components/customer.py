@@ -18,6 +18,7 @@ from clawdet_infra.components.server import Server, ServerArgs
 from clawdet_infra.components.token import GatewayToken, GatewayTokenArgs
 from clawdet_infra.layout import CustomerLayout
 from clawdet_infra.model import ExistingServer, Fleet, Release
+from clawdet_infra.resources import CUSTOMER, DNS_ENDING, HEALTH_ENDING, SERVER_ENDING, TOKEN_ENDING
 
 RECORD_TTL_SECONDS = 300
 
@@ -55,7 +56,7 @@ class Customer(pulumi.ComponentResource):
     secrets: dict[str, pulumi.Output[str]]
 
     def __init__(self, name: str, args: CustomerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("clawdet:index:Customer", name, {}, opts)
+        super().__init__(CUSTOMER, name, {}, opts)
         layout = args.layout
         child = pulumi.ResourceOptions(parent=self)
         self.server_name = layout.server_name
@@ -66,7 +67,7 @@ class Customer(pulumi.ComponentResource):
             host_key = own.host_key if own else pulumi.Output.from_input(_address(args).host_key)
             self.server = {"ipv4": place.ipv4, "host_key": host_key}
         records = DnsRecords(
-            f"{name}-dns",
+            f"{name}{DNS_ENDING}",
             DnsRecordsArgs(
                 resource=layout.record,
                 zone=args.foundation.zone,
@@ -77,11 +78,11 @@ class Customer(pulumi.ComponentResource):
             ),
             child,
         )
-        token = GatewayToken(f"{name}-token", _token_args(layout), child)
+        token = GatewayToken(f"{name}{TOKEN_ENDING}", _token_args(layout), child)
         images = _pinned(layout, args.images)
         deployment = self._deployment(name, args, place, own, token, images, records)
         self.health = HealthCheck(
-            f"{name}-health",
+            f"{name}{HEALTH_ENDING}",
             HealthCheckArgs(
                 customer=name,
                 url=layout.url,
@@ -113,7 +114,7 @@ class Customer(pulumi.ComponentResource):
         if wish is None:
             raise ValueError(f"customer {name}: nothing was decided about its server")
         return Server(
-            f"{name}-server",
+            f"{name}{SERVER_ENDING}",
             ServerArgs(
                 server_name=args.layout.server_name,
                 server_type=wish.type,

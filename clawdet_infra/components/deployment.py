@@ -10,6 +10,7 @@ import pulumi
 from pulumi_command.remote import Command, ConnectionArgs, Logging
 
 from clawdet_infra import render
+from clawdet_infra.resources import DEPLOYMENT
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Deployment(pulumi.ComponentResource):
     resource: Command
 
     def __init__(self, name: str, args: DeploymentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("clawdet:index:Deployment", name, {}, opts)
+        super().__init__(DEPLOYMENT, name, {}, opts)
         self.resource = Command(
             name,
             connection=args.connection,

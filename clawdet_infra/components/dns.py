@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_hcloud as hcloud
 
+from clawdet_infra.resources import DNS_RECORDS
+
 
 @dataclass(frozen=True)
 class DnsRecordsArgs:
@@ -36,7 +38,7 @@ class DnsRecords(pulumi.ComponentResource):
     ready: list[pulumi.Resource]
 
     def __init__(self, name: str, args: DnsRecordsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("clawdet:index:DnsRecords", name, {}, opts)
+        super().__init__(DNS_RECORDS, name, {}, opts)
         self.ready = [
             hcloud.ZoneRrset(
                 args.resource,

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_command.local import Command, Logging
 
+from clawdet_infra.resources import HEALTH_CHECK
+
 # The environment that runs the program has the probe; where the shell was not activated it is in .venv.
 _PROBE = 'PATH="$PWD/.venv/bin:$PATH" exec python3 -m clawdet_infra.fleet.probe'
 
@@ -47,7 +49,7 @@ class HealthCheck(pulumi.ComponentResource):
     result: pulumi.Output[str]
 
     def __init__(self, name: str, args: HealthCheckArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("clawdet:index:HealthCheck", name, {}, opts)
+        super().__init__(HEALTH_CHECK, name, {}, opts)
         request = {
             "customer": args.customer,
             "url": args.url,

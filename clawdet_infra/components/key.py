@@ -6,6 +6,7 @@ import pulumi
 
 from clawdet_infra.components.random_hex import random_hex
 from clawdet_infra.keys import SEED_BYTES, SSHKey, ssh_key_from_seed
+from clawdet_infra.resources import KEY_PAIR
 
 
 class KeyPair(pulumi.ComponentResource):
@@ -18,7 +19,7 @@ class KeyPair(pulumi.ComponentResource):
     public: pulumi.Output[str]
 
     def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("clawdet:index:KeyPair", name, {}, opts)
+        super().__init__(KEY_PAIR, name, {}, opts)
         seed = random_hex(name, size=SEED_BYTES, opts=pulumi.ResourceOptions(parent=self))
         key: pulumi.Output[SSHKey] = seed.apply(ssh_key_from_seed)
         self.private = key.apply(lambda pair: pair.private)

@@ -11,6 +11,7 @@ from pulumi_command.remote import ConnectionArgs
 from clawdet_infra import render
 from clawdet_infra.components.foundation import Foundation, Place, connection
 from clawdet_infra.components.key import KeyPair
+from clawdet_infra.resources import PROTECT_LABEL, SERVER_COMPONENT
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Server(pulumi.ComponentResource):
     connection: ConnectionArgs
 
     def __init__(self, name: str, args: ServerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("clawdet:index:Server", name, {}, opts)
+        super().__init__(SERVER_COMPONENT, name, {}, opts)
         host_key = KeyPair(f"{name}-host-key", opts=pulumi.ResourceOptions(parent=self))
         self.resource = hcloud.Server(
             name,
@@ -51,7 +52,7 @@ class Server(pulumi.ComponentResource):
             location=args.location,
             image=args.image,
             # What was chosen is said where everybody sees it; the policies take it from there.
-            labels=args.labels if args.protect else {**args.labels, "clawdet-protect": "off"},
+            labels=args.labels if args.protect else {**args.labels, PROTECT_LABEL: "off"},
             ssh_keys=[args.foundation.ssh_key],
             user_data=pulumi.Output.all(host_key.private, host_key.public).apply(
                 lambda pair: render.cloud_init(host_key_private=pair[0], host_key_public=pair[1])

@@ -13,6 +13,7 @@ from clawdet_infra.components.images import ImagePins
 from clawdet_infra.components.server import Server, ServerArgs
 from clawdet_infra.layout import HostLayout
 from clawdet_infra.model import Fleet
+from clawdet_infra.resources import EDGE_ENDING, SERVER_ENDING, SHARED_HOST
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,11 @@ class SharedHost(pulumi.ComponentResource):
     place: Place
 
     def __init__(self, name: str, args: SharedHostArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("clawdet:index:SharedHost", name, {}, opts)
+        super().__init__(SHARED_HOST, name, {}, opts)
         layout = args.layout
         self.server_name = layout.server_name
         self.server = Server(
-            f"{name}-server",
+            f"{name}{SERVER_ENDING}",
             ServerArgs(
                 server_name=layout.server_name,
                 server_type=layout.server.type,
@@ -59,7 +60,7 @@ class SharedHost(pulumi.ComponentResource):
 
         proxy = args.images.pin(layout.images.proxy)
         edge = Deployment(
-            f"{name}-edge",
+            f"{name}{EDGE_ENDING}",
             DeploymentArgs(
                 connection=self.server.connection,
                 summary=proxy.apply(lambda image: render.host_summary(layout, bundle(image))),

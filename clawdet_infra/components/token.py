@@ -8,6 +8,7 @@ import pulumi
 
 from clawdet_infra.components.random_hex import random_hex
 from clawdet_infra.model.secrets import TOKEN_BYTES, derived_password
+from clawdet_infra.resources import GATEWAY_TOKEN
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class GatewayToken(pulumi.ComponentResource):
     password: pulumi.Output[str]
 
     def __init__(self, name: str, args: GatewayTokenArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("clawdet:index:GatewayToken", name, {}, opts)
+        super().__init__(GATEWAY_TOKEN, name, {}, opts)
         keepers = {"token_version": str(args.version)}
         child = pulumi.ResourceOptions(parent=self)
         if args.given is None:

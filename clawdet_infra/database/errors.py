@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from clawdet_infra.redaction import Redactor
+
 # SQLite's primary result codes (https://www.sqlite.org/rescode.html).
 _SQLITE = {
     3: "it may not be opened. Give this user the right to read and write it and its folder",
@@ -93,9 +95,8 @@ def _reason(error: DBAPIError, purpose: Purpose, url: URL) -> str:
     for length in (5, 3, 2):
         if state[:length] in _POSTGRESQL and len(state) >= length:
             return _POSTGRESQL[state[:length]].format(possessive=f"{purpose.name}'s")
-    said = " ".join(str(original).split())
-    for secret in filter(None, (url.password, *_texts(url))):
-        said = said.replace(secret, "***")
+    redact = Redactor(filter(None, (url.password, *_texts(url))), shortest=1)
+    said = redact(" ".join(str(original).split()))
     what = ""
     if url.get_backend_name() == "postgresql" and not state:
         # What the server says while a connection is made comes without its code.

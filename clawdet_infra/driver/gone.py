@@ -13,9 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-SERVER = "hcloud:index/server:Server"
-_COMMAND = "command:remote:Command"
-_END = "-server"
+from clawdet_infra.resources import REMOTE_COMMAND, SERVER, SERVER_ENDING
 
 Resource = Mapping[str, Any]
 Exists = Callable[[Collection[int]], Collection[int]]
@@ -34,12 +32,12 @@ def gone_servers(resources: Sequence[Resource], exists: Exists) -> dict[str, str
 
 def owner_of(urn: str) -> str:
     """Return the id of the customer or shared host whose server a URN names."""
-    return urn.rpartition("::")[2].removesuffix(_END)
+    return urn.rpartition("::")[2].removesuffix(SERVER_ENDING)
 
 
 def commands_on(resources: Sequence[Resource], servers: Collection[str]) -> list[Resource]:
     """Return the commands that run on some servers, by the servers' URNs."""
-    return [one for one in resources if one["type"] == _COMMAND and not servers_of(one).isdisjoint(servers)]
+    return [one for one in resources if one["type"] == REMOTE_COMMAND and not servers_of(one).isdisjoint(servers)]
 
 
 def servers_of(command: Resource) -> set[str]:

@@ -6,25 +6,20 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from clawdet_infra.changes.owners import STACK, Owner, Owners, is_owner, type_of
-from clawdet_infra.changes.scrubbing import scrubbed
+from clawdet_infra.changes.owners import Owner, Owners, is_owner, type_of
 from clawdet_infra.driver.events import Event, Problem, Stage, Step, Violation, read_event
 from clawdet_infra.driver.output import reason
-
-SERVER = "hcloud:index/server:Server"
-RECORD = "hcloud:index/zoneRrset:ZoneRrset"
-DEPLOYMENT = "command:remote:Command"
-HEALTH_CHECK = "command:local:Command"
-_CUSTOMER = "clawdet:index:Customer"
+from clawdet_infra.resources import LOCAL_COMMAND, RECORD_SET, REMOTE_COMMAND, SERVER, STACK
+from clawdet_infra.secret_shapes import redacted
 
 _TAKES_AWAY = frozenset({"delete", "delete-replaced", "discard", "discard-replaced"})
 _CHANGES = frozenset({"create", "update", "replace", "create-replacement", "import", "import-replacement"})
 # What is under way, and what it is called once it is done.  The other resources take no time.
 _STEPS: Mapping[str, tuple[str, str]] = {
     SERVER: ("server", "server"),
-    RECORD: ("DNS", "DNS"),
-    DEPLOYMENT: ("deploying", "deployment"),
-    HEALTH_CHECK: ("health check", "healthy"),
+    RECORD_SET: ("DNS", "DNS"),
+    REMOTE_COMMAND: ("deploying", "deployment"),
+    LOCAL_COMMAND: ("health check", "healthy"),
 }
 
 
@@ -94,9 +89,9 @@ class Progress:
             case Step(stage=Stage.FAILS) as step:
                 self._fails(step)
             case Problem(urn=urn, message=message):
-                self._is_wrong(urn, reason(scrubbed(message)))
+                self._is_wrong(urn, reason(redacted(message)))
             case Violation(mandatory=True) as found:
-                self._is_wrong(found.urn, f"{found.policy}: {reason(scrubbed(found.message))}")
+                self._is_wrong(found.urn, f"{found.policy}: {reason(redacted(found.message))}")
 
     def _begins(self, step: Step) -> None:
         self._learn(step)
@@ -123,7 +118,7 @@ class Progress:
         self._finish(current, urn)
         if op in _TAKES_AWAY or type_of(urn) not in _STEPS:
             return
-        if type_of(urn) == HEALTH_CHECK:
+        if type_of(urn) == LOCAL_COMMAND:
             current.healthy = True
         current.last = _STEPS[type_of(urn)][1]
         self._tell(current, current.last)
@@ -156,7 +151,7 @@ class Progress:
         current = self._progress_of(urn)
         current.failed = True
         self._finish(current, urn)
-        current.on_server = current.on_server or type_of(urn) == DEPLOYMENT
+        current.on_server = current.on_server or type_of(urn) == REMOTE_COMMAND
         if not current.error:
             current.error = why.removeprefix("customer ").removeprefix(f"{current.owner.id}: ")
             self._tell(current, f"failed: {current.error}")

@@ -13,13 +13,14 @@ from typing import Any, Literal
 from clawdet_infra.driver import events
 from clawdet_infra.driver.output import LONGEST, reason
 from clawdet_infra.redaction import Redactor
+from clawdet_infra.resources import EDGE_ENDING, LOCAL_COMMAND, RECORD_SET, REMOTE_COMMAND, SERVER
 
 Stage = Literal["queued", "server", "DNS", "SSH", "deployment", "TLS", "healthy", "probed", "removed"]
 _KINDS: Mapping[str, Stage] = {
-    "hcloud:index/server:Server": "server",
-    "hcloud:index/zoneRrset:ZoneRrset": "DNS",
-    "command:remote:Command": "deployment",
-    "command:local:Command": "healthy",
+    SERVER: "server",
+    RECORD_SET: "DNS",
+    REMOTE_COMMAND: "deployment",
+    LOCAL_COMMAND: "healthy",
 }
 _POLL_SECONDS = 0.2
 _LOOK_SECONDS = 2.0
@@ -81,7 +82,7 @@ class Events:
             self._stages.passes(stage, address)
             if address:
                 self._on_server(address)
-        elif stage == "DNS" or (logical.startswith(f"{self._name}-") and not logical.endswith("-edge")):
+        elif stage == "DNS" or (logical.startswith(f"{self._name}-") and not logical.endswith(EDGE_ENDING)):
             self._stages.passes(stage)
 
     def why(self, secrets: list[str]) -> str:

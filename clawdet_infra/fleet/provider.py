@@ -23,7 +23,6 @@ from clawdet_infra.redaction import Redactor
 
 T = TypeVar("T")
 
-HETZNER = "https://api.hetzner.cloud/v1"
 _KNOWN: tuple[str, ...] = get_args(ServerStatus)
 _PAGE = 50
 """How many servers the provider lists in one answer."""
@@ -73,7 +72,7 @@ class Provider:
         self._redact = Redactor([token])
         self._client = Client(
             token=token,
-            api_endpoint=cloud.endpoint or HETZNER,
+            api_endpoint=cloud.api,
             application_name="clawdet",
             timeout=self._policy.request_seconds,
         )

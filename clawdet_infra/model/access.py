@@ -21,6 +21,10 @@ from clawdet_infra.model.secrets import CloudToken
 _URL = re.compile(r"https?://[^\s/?#@{}$\"'`\\]+(?:/[^\s?#{}$\"'`\\]*)?")
 
 
+HETZNER = "https://api.hetzner.cloud/v1"
+"""Where Hetzner's API answers."""
+
+
 def _url(value: str) -> str:
     if not _URL.fullmatch(value):
         raise wrong(
@@ -138,6 +142,11 @@ class CloudAccess(Record):
     image_prefix: ImagePrefix = ""
     acme: AcmeAccess | None = None
     docker_host: Text | None = None
+
+    @property
+    def api(self) -> str:
+        """Where the cloud's API answers."""
+        return self.endpoint or HETZNER
 
     @property
     def is_local(self) -> bool:

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from pydantic_core import PydanticCustomError
 
 from clawdet_infra.model.scalars import resolve
+from clawdet_infra.secret_shapes import resembles_secret
 
 LONGEST_QUOTE = 63
 MISREAD = "misread"
@@ -25,7 +26,6 @@ UNREADABLE = "unreadable"
 """The type of pydantic's error for a text that is still encrypted."""
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)? [+-][0-9]{4} \S+")
 """What the engine makes of a date without quotes."""
-_SECRET_LOOKING = re.compile(r"sk-ant-|[0-9A-Fa-f]{24}|\d{6}:[A-Za-z0-9_-]{20}|PRIVATE KEY|[A-Za-z0-9+/_]{40}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,7 +187,7 @@ def shown(value: Any) -> str:
 
 def quoted(text: str) -> str:
     """Quote a text, unless it could be a secret that slipped into the wrong place, or is too long to help."""
-    if _SECRET_LOOKING.search(text):
+    if resembles_secret(text):
         return f"a text of {len(text)} characters (not shown, it may be a secret)"
     if len(text) > LONGEST_QUOTE:
         return f"a text of {len(text)} characters that begins with {text[:20]!a}"

@@ -20,6 +20,9 @@ LOCATIONS = _EUROPE + _AMERICA + _ASIA
 SERVER_ROOT = "/srv/clawdet"
 """The folder on a server that the deployments are in, a folder each."""
 
+EDGE_PROJECT = "clawdet-edge"
+"""The Compose project of a shared host's own proxy."""
+
 
 @dataclass(frozen=True)
 class ServerType:

@@ -10,6 +10,7 @@ from typing import Any
 
 from clawdet_infra import remote
 from clawdet_infra.layout import CustomerLayout, HostLayout
+from clawdet_infra.model.servers import EDGE_PROJECT, SERVER_ROOT
 from clawdet_infra.remote import names
 from clawdet_infra.remote.names import COMPILE_CACHE
 from clawdet_infra.render.bundle import COMPOSE_FILE, Bundle, site
@@ -84,8 +85,8 @@ def payload(customer: CustomerLayout, bundle: Bundle, environment: str, *, start
         start_seconds=start_seconds,
         edge=(
             {
-                "project": "clawdet-edge",
-                "directory": "/srv/clawdet/clawdet-edge",
+                "project": EDGE_PROJECT,
+                "directory": f"{SERVER_ROOT}/{EDGE_PROJECT}",
                 "network": names.owned(customer.slug, "edge"),
                 "file": names.site(customer.slug),
                 "site": site(customer),

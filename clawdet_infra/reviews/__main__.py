@@ -14,11 +14,9 @@ from clawdet_infra.reviews.commands import CheckoutCommands, inert_log
 from clawdet_infra.reviews.errors import ReviewError, SettingsError
 from clawdet_infra.reviews.forges import desk_of
 from clawdet_infra.reviews.markdown import harmless, paragraphs
-from clawdet_infra.reviews.reading import read_run
 from clawdet_infra.reviews.report import Report
-from clawdet_infra.reviews.run import Run
+from clawdet_infra.reviews.run import Run, read_run, stacks_of
 from clawdet_infra.reviews.secrecy import redactor
-from clawdet_infra.reviews.stacks import stacks_of
 
 _ERROR, _CONFIGURATION = 1, 2
 

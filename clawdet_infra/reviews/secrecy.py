@@ -1,4 +1,4 @@
-"""Which variables are secrets, and who gets them."""
+"""Which variables of a job are secrets, and which commands get them; `clawdet_infra.redaction` hides their values."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from clawdet_infra.fleet.probe import Target, probe_until_healthy
 from clawdet_infra.layout import CustomerLayout, Layout, lay_out
 from clawdet_infra.model import Fleet, PlanName
 from clawdet_infra.model.secrets import TOKEN_BYTES, derived_password
+from clawdet_infra.model.servers import EDGE_PROJECT, SERVER_ROOT
 from clawdet_infra.redaction import Redactor
 from clawdet_infra.trial.customer import trial_fleet
 from clawdet_infra.trial.failures import Interrupted, TrialError, deaf_to_signals, stopped_by_signals
@@ -34,8 +35,8 @@ _REMOVE_SECONDS = 300
 _HEALTHY_SECONDS = 120
 
 # What would be disturbed by a trial, or would disturb it, one word a line.
-_LOOK = """
-[ -e /srv/clawdet/clawdet-edge ] && echo edge
+_LOOK = f"""
+[ -e {SERVER_ROOT}/{EDGE_PROJECT} ] && echo edge
 [ -n "$(ss -Hltn '( sport = :80 or sport = :443 )')" ] && echo ports
 command -v python3 >/dev/null || echo python
 command -v docker >/dev/null || echo docker
@@ -169,7 +170,7 @@ def _plan(layout: Layout) -> _Plan:
         payload = render.host_payload(host, edge)
         deployments.insert(0, (render.deploy_command(render.host_summary(host, edge)), payload))
         removals.append(payload)
-    ends_tls = "clawdet-edge-edge-1" if layout.shared_hosts else f"{customer.slug}-proxy-1"
+    ends_tls = f"{EDGE_PROJECT}-edge-1" if layout.shared_hosts else f"{customer.slug}-proxy-1"
     return _Plan(customer, tuple(deployments), tuple(removals), ends_tls, token)
 
 

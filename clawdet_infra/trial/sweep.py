@@ -8,13 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from clawdet_infra.model import CloudAccess
+from clawdet_infra.resources import FLEET_LABEL
 from clawdet_infra.trial.failures import TrialError
 
 if TYPE_CHECKING:
     from hcloud import Client
     from hcloud.firewalls import BoundFirewall
 
-HETZNER = "https://api.hetzner.cloud/v1"
 _DEADLINE_SECONDS = 120
 _PAUSE_SECONDS = 1.0
 # A request that a killed engine had sent may still be carried out after the first look.
@@ -32,9 +32,7 @@ def sweep(cloud: CloudAccess, label: str, domain: str, *, unsure: bool) -> list[
     """
     from hcloud import Client
 
-    client = Client(
-        token=cloud.token.get_secret_value(), api_endpoint=cloud.endpoint or HETZNER, application_name="clawdet"
-    )
+    client = Client(token=cloud.token.get_secret_value(), api_endpoint=cloud.api, application_name="clawdet")
     end = time.monotonic() + _DEADLINE_SECONDS
     gone: list[str] = []
     quiet_since: float | None = None
@@ -51,7 +49,7 @@ def sweep(cloud: CloudAccess, label: str, domain: str, *, unsure: bool) -> list[
         if now > end:
             raise TrialError(
                 f"not all of {label} could be removed at the cloud: {problem or 'something is still there'}; "
-                f"look for the label clawdet-fleet={label}"
+                f"look for the label {FLEET_LABEL}={label}"
             )
         time.sleep(_PAUSE_SECONDS)
 
@@ -62,7 +60,7 @@ def _round(client: Client, label: str, domain: str, gone: list[str]) -> tuple[st
 
     problem, count = "", 0
     try:
-        for name, delete in _things(client, f"clawdet-fleet={label}", domain):
+        for name, delete in _things(client, f"{FLEET_LABEL}={label}", domain):
             count += 1
             try:
                 delete()

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from localcloud.api import fault_routes
 from localcloud.api.actions import routes as actions
+from localcloud.api.actions.queue import ActionQueue
 from localcloud.api.actions.runner import Runner
 from localcloud.api.addresses import AddressPool
 from localcloud.api.call import Call, Reply, Route
@@ -24,7 +25,6 @@ from localcloud.api.config import ApiConfig
 from localcloud.api.errors import ApiError
 from localcloud.api.faults import Faults
 from localcloud.api.firewalls import routes as firewalls
-from localcloud.api.firewalls import work as firewall_work
 from localcloud.api.images import routes as images
 from localcloud.api.inputs import read_id, read_json
 from localcloud.api.placement_groups import routes as placement_groups
@@ -60,6 +60,7 @@ ROUTES: tuple[Route, ...] = (
     *rrset_routes.ROUTES,
 )
 CLOUD = web.AppKey("cloud", Cloud)
+_RUNNER = web.AppKey("runner", Runner)
 
 
 def create_app(state: State, machines: Machines, config: ApiConfig) -> web.Application:
@@ -70,16 +71,15 @@ def create_app(state: State, machines: Machines, config: ApiConfig) -> web.Appli
     caller's to close, after that.
     """
     faults = Faults(config.error_rates, config.seed)
-    works = {**server_work.WORKS, **firewall_work.WORKS, **volumes.WORKS}
-    runner = Runner(works, server_work.FAILURES, faults)
+    works = {**server_work.WORKS, **firewalls.WORKS, **volumes.WORKS}
     gate = _Gate(config, faults)
     app = web.Application(middlewares=[gate.middleware], client_max_size=MAX_BODY)
 
     async def run(app: web.Application) -> AsyncIterator[None]:
         addresses = AddressPool(state, await machines.prepare())
-        cloud = Cloud(state, machines, config, addresses, config.randomness(), runner)
-        runner.attach(cloud)
-        app[CLOUD] = cloud
+        cloud = Cloud(state, machines, config, addresses, config.randomness(), ActionQueue(state, config))
+        runner = Runner(cloud, works, server_work.FAILURES, faults)
+        app[CLOUD], app[_RUNNER] = cloud, runner
         _forget_old_actions(cloud)
         runner.resume()
         await reconcile.reconcile(cloud)
@@ -145,7 +145,7 @@ class _Gate:
             call = Call(cloud, request.match_info, request.query, body, str(request.url))
             with cloud.state.change():
                 reply = route.handler(call)
-            cloud.runner.run_new()
+            request.app[_RUNNER].run_new()
             await self._faults.check_answer(route.name, facts)
             return _response(reply)
 

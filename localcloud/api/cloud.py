@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from localcloud.api.actions.queue import ActionQueue
 from localcloud.api.addresses import AddressPool
 from localcloud.api.catalogue.server_types import ServerType
 from localcloud.api.config import ApiConfig
@@ -14,9 +15,6 @@ from localcloud.api.errors import limit_exceeded
 from localcloud.api.state import State
 from localcloud.api.table import Table
 from localcloud.machines.base import Machines
-
-if TYPE_CHECKING:
-    from localcloud.api.actions.runner import Runner
 
 
 @dataclass
@@ -28,7 +26,7 @@ class Cloud:
     config: ApiConfig
     addresses: AddressPool
     random: random.Random
-    runner: Runner
+    queue: ActionQueue
 
     def now(self) -> datetime:
         """The present moment, on the cloud's clock."""

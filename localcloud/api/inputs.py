@@ -46,9 +46,16 @@ def _number_as_text(value: Any) -> Any:
 
 
 Labels = Annotated[dict[str, str], AfterValidator(_check_labels)]
+Name = Annotated[str, Field(min_length=1, max_length=255)]
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 IdOrName = Annotated[str, BeforeValidator(_number_as_text), Field(min_length=1, max_length=255)]
 """A reference by id (number, or digits in a string) or by name; always a string here."""
+
+
+class ProtectionInput(Input):
+    """Body of `change_protection`."""
+
+    delete: bool = False
 
 
 def read_json(text: str) -> dict[str, Any]:

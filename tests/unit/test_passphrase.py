@@ -64,6 +64,7 @@ def test_it_is_found_in_a_file_too_and_the_variable_goes_before_the_file(file: P
         ("config: {}\n", "file:///srv/state", True),
         (SALT, "https://api.pulumi.com", True),
         ("[", "s3://state", True),
+        ("config: {clawdet:since: 2026-02-30}\n", "s3://state", True),
         (None, "s3://state", True),
         (None, "", True),
     ],

@@ -76,12 +76,13 @@ def _read(file: Path) -> Channels:
         with file.open(encoding="utf-8") as opened:
             _check_private(file, os.fstat(opened.fileno()))
             text = opened.read()
-        document = yaml.safe_load(text)
     except OSError as error:
         raise ChannelsError(f"{file} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ChannelsError(f"{file} is not UTF-8 text") from None
-    except yaml.YAMLError as error:
+    try:
+        document = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:  # A ValueError is for a date or number that cannot be.
         # The parser's own words would show the line, with the secret that is in it.
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""

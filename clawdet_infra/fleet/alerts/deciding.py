@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -10,9 +10,8 @@ from clawdet_infra.fleet.alerts import wording
 from clawdet_infra.fleet.alerts.grouping import CERTIFICATES, CHANNELS, FLEET, OF_THE_HEALTHY, Groups, group
 from clawdet_infra.fleet.alerts.notice import Kind, Notice
 from clawdet_infra.fleet.alerts.policy import AlertPolicy
-from clawdet_infra.fleet.alerts.quiet import Quiet
 from clawdet_infra.fleet.alerts.subject import Subject
-from clawdet_infra.fleet.records import Alert, Cause, Window
+from clawdet_infra.fleet.records import Alert, Cause, Condition, Window
 
 
 @dataclass(frozen=True)
@@ -158,3 +157,57 @@ class _Round:
         while moment in taken:
             moment += timedelta(milliseconds=1)
         return moment
+
+
+class Quiet:
+    """The maintenance windows that are open at one moment."""
+
+    def __init__(self, now: datetime, windows: Iterable[Window]) -> None:
+        self._scopes = {window.scope for window in windows if window.begins <= now < window.ends}
+
+    def covers(self, subject: Subject) -> bool:
+        """Whether an instance is being maintained."""
+        return self._names(subject.id, subject.server)
+
+    def holds(self, alert: Alert, known: Mapping[str, Subject]) -> bool:
+        """Whether all that an alert concerns is being maintained, so that it stays as it is until that is over.
+
+        `known` has all instances by id; those of the alert that are not there count as its server does.
+        """
+        servers = {one: known[one].server if one in known else alert.server for one in alert.instances}
+        if not servers:
+            return self._names("", alert.server)
+        return all(self._names(instance, server) for instance, server in servers.items())
+
+    def _names(self, instance: str, server: str) -> bool:
+        return not self._scopes.isdisjoint({"all", f"server:{server}", f"instance:{instance}"})
+
+
+class Looks:
+    """Counts the looks in a row that found an instance in its present condition, from round to round.
+
+    What was before its first round is not known and not counted.
+    """
+
+    def __init__(self) -> None:
+        self._counts: dict[str, tuple[Condition, datetime, int, int]] = {}
+
+    def count(self, subjects: Sequence[Subject]) -> list[Subject]:
+        """Return the subjects with their looks counted; one that was not looked at since then keeps its count."""
+        counted = [replace(one, looks=self._looks(one), not_ready_looks=self._not_ready_looks(one)) for one in subjects]
+        self._counts = {
+            one.id: (one.state.condition, one.state.observed_at, one.looks, one.not_ready_looks) for one in counted
+        }
+        return counted
+
+    def _looks(self, one: Subject) -> int:
+        condition, at, looks, _ = self._counts.get(one.id, (None, None, 0, 0))
+        if condition is not one.state.condition:
+            return 1
+        return looks if at == one.state.observed_at else looks + 1
+
+    def _not_ready_looks(self, one: Subject) -> int:
+        _, at, _, looks = self._counts.get(one.id, (None, None, 0, 0))
+        if one.not_ready is None or at == one.state.observed_at:
+            return looks
+        return looks + 1 if one.not_ready else 0

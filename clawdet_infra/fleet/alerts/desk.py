@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from clawdet_infra.fleet.alerts.deciding import after, decide
-from clawdet_infra.fleet.alerts.looks import Looks
+from clawdet_infra.fleet.alerts.deciding import Looks, after, decide
 from clawdet_infra.fleet.alerts.notice import Delivery, Notice
 from clawdet_infra.fleet.alerts.policy import AlertPolicy
 from clawdet_infra.fleet.alerts.subject import Subject

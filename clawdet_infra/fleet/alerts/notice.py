@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 Kind = Literal["raised", "reminder", "resolved", "test"]
@@ -55,17 +55,6 @@ def plain(text: str, longest: int = 300) -> str:
 def moment(at: datetime) -> str:
     """Return a time as people read it."""
     return f"{at:%Y-%m-%d %H:%M} UTC"
-
-
-def span(duration: timedelta) -> str:
-    """Return a duration in its two largest units, such as `1 h 5 min`; one below zero is none at all."""
-    minutes = max(0, int(duration.total_seconds())) // 60
-    days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
-    if days:
-        return f"{days} d {hours} h" if hours else f"{days} d"
-    if hours:
-        return f"{hours} h {rest} min" if rest else f"{hours} h"
-    return f"{rest} min" if rest else "less than a minute"
 
 
 def trial(now: datetime, sender: str) -> Notice:

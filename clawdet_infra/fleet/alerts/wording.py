@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
+from clawdet_infra.durations import describe
 from clawdet_infra.fleet.alerts.fitting import ENTRY
 from clawdet_infra.fleet.alerts.grouping import CERTIFICATES, CHANNELS, FLEET, OF_THE_HEALTHY
-from clawdet_infra.fleet.alerts.notice import Kind, Notice, moment, plain, span
+from clawdet_infra.fleet.alerts.notice import Kind, Notice, moment, plain
 from clawdet_infra.fleet.alerts.subject import Subject
 from clawdet_infra.fleet.channels import sentence
 from clawdet_infra.fleet.records import Alert, Cause, Condition
@@ -63,7 +64,7 @@ def told(kind: Kind, now: datetime, alert: Alert, members: Sequence[Subject], *,
     lines += [f"Last answer: {answers[0]}"] if answers and alert.key != FLEET else []
     if alert.key not in OF_THE_HEALTHY:
         since = min((one.state.since for one in members if one.sick), default=alert.raised)
-        lines.append(f"Since: {moment(since)} ({span(now - since)})")
+        lines.append(f"Since: {moment(since)} ({describe(now - since, smallest='min')})")
     lines += [f"Done: {' '.join(alert.done) or 'nothing.'}", f"Next: {_next(alert, members)}"]
     if flapping:
         lines.append("It comes and goes: this alert stays open until it has been healthy for a while.")
@@ -73,7 +74,7 @@ def told(kind: Kind, now: datetime, alert: Alert, members: Sequence[Subject], *,
 
 def resolved(now: datetime, alert: Alert, remaining: Sequence[Subject], *, removed: bool) -> Notice:
     """Return the notice that an alert is over.  `remaining` are those that it concerned and that are still not well."""
-    lasted = span(now - alert.raised)
+    lasted = describe(now - alert.raised, smallest="min")
     what = _over(alert, removed=removed)
     lines = [
         *([f"Server: {plain(alert.server)}"] if alert.server else []),

@@ -15,11 +15,10 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic.alias_generators import to_camel
 
+from clawdet_infra import durations
 from clawdet_infra.model.problems import did_you_mean, listed, shown
 
 T = TypeVar("T")
-
-_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 
 
 class DocumentError(ValueError):
@@ -76,11 +75,13 @@ def leaves(kind: Any, place: str = "") -> Iterator[tuple[str, Any, Any]]:
 
 def duration(value: Any) -> timedelta:
     """Return a time such as `90s`, `20m`, `1h30m` or `2d`, or a number of seconds.  Raises ValueError."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return timedelta(seconds=value)
-    if isinstance(value, str) and value and (match := _DURATION.fullmatch(value)):
-        days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-        return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    try:
+        if isinstance(value, str):
+            return durations.parse(value)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return timedelta(seconds=value)
+    except (OverflowError, ValueError):
+        pass
     raise _wrong("a time such as 90s, 20m, 1h30m or 2d", value)
 
 
@@ -88,12 +89,7 @@ def written(value: Any) -> str:
     """Return a default as it is written in a document."""
     match value:
         case timedelta():
-            left = round(value.total_seconds())
-            parts = []
-            for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
-                count, left = divmod(left, size)
-                parts.append(f"{count}{unit}" if count else "")
-            return "".join(parts) or "0s"
+            return durations.compact(value)
         case tuple():
             return f"[{', '.join(written(one) for one in value)}]"
         case bool():

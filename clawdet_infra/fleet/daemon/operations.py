@@ -72,7 +72,7 @@ def load_operations(file: Path, *, required: bool = True) -> Operations:
         raise OperationsError(f"{file} is not UTF-8 text") from None
     try:
         document: Any = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # A ValueError is for a date or number that cannot be.
         mark = getattr(error, "problem_mark", None)
         where = f":{mark.line + 1}" if mark else ""
         raise OperationsError(f"{file}{where}: this is not YAML") from None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from clawdet_infra.durations import describe
 from clawdet_infra.fleet.healing.case import Case, Decision, GiveUp, Take, Wait, window_over
 from clawdet_infra.fleet.healing.policy import HealingPolicy
 from clawdet_infra.fleet.records import Cause, Condition, Repair, Step
@@ -52,8 +53,8 @@ def next_step(case: Case, now: datetime, policy: HealingPolicy) -> Decision:
         return wanted
     own = [one for one in case.repairs if one.instance == case.state.instance]
     if len(within(own, now, policy.window_seconds)) >= policy.repairs:
-        hours = policy.window_seconds / 3600
-        return GiveUp(f"{policy.repairs} repairs within {hours:g} h are the most, and all were made")
+        window = describe(timedelta(seconds=policy.window_seconds))
+        return GiveUp(f"{policy.repairs} repairs within {window} are the most, and all were made")
     if wanted.step in ON_SERVER and (refused := _server_refuses(case, now, policy)):
         return refused
     return _cooled(case, now, policy) or wanted
@@ -141,7 +142,8 @@ def _server_refuses(case: Case, now: datetime, policy: HealingPolicy) -> Wait | 
             return Wait(window.ends, "a tenant of its server is in a maintenance window")
     reboots = within((one for one in case.repairs if one.step in ON_SERVER), now, policy.reboot_seconds)
     if len(reboots) >= policy.reboots:
-        return GiveUp(f"the server was rebooted or powered on within the last {policy.reboot_seconds / 60:g} min")
+        last = describe(timedelta(seconds=policy.reboot_seconds))
+        return GiveUp(f"the server was rebooted or powered on within the last {last}")
     return None
 
 
@@ -153,7 +155,7 @@ def _cooled(case: Case, now: datetime, policy: HealingPolicy) -> Wait | None:
     until = max((_over(one) for one in concerned), default=now - cooldown) + cooldown
     if until <= now:
         return None
-    return Wait(until, f"steps are {policy.cooldown_seconds:g} s apart")
+    return Wait(until, f"steps are {describe(cooldown)} apart")
 
 
 def _over(repair: Repair) -> datetime:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 
+from clawdet_infra import durations
 from clawdet_infra.remote.names import FAILED
-
-EDGE_PROJECT = "clawdet-edge"
-"""The Compose project of a shared host's own proxy."""
 
 SERVICES = ("gateway", "proxy", "browser")
 """The services of customers that an operator may name."""
 
+# What Docker itself reads.
 _SINCE = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h))+|\d{4}-\d\d-\d\d(?:T[0-9:.]+(?:Z|[+-]\d\d:\d\d)?)?|\d{9,11}")
 
 
@@ -40,12 +40,20 @@ def logs(
     if tail is not None:
         command += ["--tail", str(tail)]
     if since is not None:
-        if not _SINCE.fullmatch(since):
-            raise ValueError(
-                f"{since!r} is neither how long ago (such as 90s, 10m or 2h) nor a time (2026-11-23T18:00)"
-            )
-        command += ["--since", since]
+        command += ["--since", _since(since)]
     return [*command, container(project, service)]
+
+
+def _since(text: str) -> str:
+    """Return a time, or how long ago, as Docker reads it.  Docker knows neither days nor weeks."""
+    if _SINCE.fullmatch(text):
+        return text
+    try:
+        return f"{durations.parse(text) // timedelta(seconds=1)}s"
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is neither how long ago (such as 90s, 10m or 2h) nor a time (2026-11-23T18:00)"
+        ) from None
 
 
 def failed_attempt(directory: str) -> list[str]:

@@ -21,6 +21,7 @@ from clawdet_infra.fleet.hosts.policy import HostPolicy
 from clawdet_infra.fleet.hosts.reports import HostReport, read_reports
 from clawdet_infra.fleet.instance import Instance, Server
 from clawdet_infra.fleet.records import HostLook
+from clawdet_infra.model.servers import EDGE_PROJECT
 from clawdet_infra.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -118,9 +119,7 @@ class Host:
         Raises HostError where Docker does not answer.
         """
         chosen = list(instances)
-        projects = sorted(
-            {one.project for one in chosen} | {commands.EDGE_PROJECT for one in chosen if one.shares_server}
-        )
+        projects = sorted({one.project for one in chosen} | {EDGE_PROJECT for one in chosen if one.shares_server})
         bound = self._policy.command_seconds
         argv = commands.program(*projects, seconds=bound)
         answer = await self.run(argv, seconds=bound + 5, stdin=source("look"))

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from clawdet_infra.fleet.hosts.commands import EDGE_PROJECT
 from clawdet_infra.fleet.hosts.errors import HostError
 from clawdet_infra.fleet.instance import Instance
 from clawdet_infra.fleet.records import ContainerLook, HostLook
+from clawdet_infra.model.servers import EDGE_PROJECT
 
 _MIB = 1024 * 1024
 _LONGEST_TEXT = 200

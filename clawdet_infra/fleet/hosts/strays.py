@@ -13,7 +13,7 @@ from clawdet_infra.fleet.hosts.errors import HostError
 from clawdet_infra.fleet.hosts.on_server import source
 from clawdet_infra.fleet.hosts.pool import Hosts
 from clawdet_infra.fleet.instance import Inventory, Server
-from clawdet_infra.model import SERVER_ROOT
+from clawdet_infra.model.servers import EDGE_PROJECT, SERVER_ROOT
 
 _SECONDS = 60
 
@@ -60,7 +60,7 @@ async def find_strays(inventory: Inventory, hosts: Hosts) -> StrayReport:
         if isinstance(answer, HostError):
             failures[server.name] = str(answer)
         else:
-            declared = {one.project for one in inventory.tenants(server.name)} | {commands.EDGE_PROJECT}
+            declared = {one.project for one in inventory.tenants(server.name)} | {EDGE_PROJECT}
             strays += strays_of(server.name, answer, declared)
     return StrayReport(strays=tuple(strays), failures=failures)
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from localcloud.api import resource
 from localcloud.api.firewalls.model import Rule
 from localcloud.api.inputs import Id, Input, Labels, problem
 from localcloud.api.labels import SelectorError, parse
@@ -129,11 +130,10 @@ class CreateInput(Input):
     apply_to: list[ResourceInput] = Field(default_factory=list)
 
 
-class UpdateInput(Input):
+class UpdateInput(resource.UpdateInput):
     """Body of `PUT /firewalls/{id}`."""
 
     name: Name = ""
-    labels: Labels = Field(default_factory=dict)
 
 
 class SetRulesInput(Input):

@@ -63,4 +63,4 @@ def begin_changes(cloud: Cloud, server: Server, before: Iterable[int]) -> None:
     old, new = set(before), {firewall.id for firewall in firewalls_of(cloud.state, server)}
     for command, numbers in (("apply_firewall", new - old), ("remove_firewall", old - new)):
         for number in sorted(numbers):
-            cloud.runner.begin(command, [("server", server.id), ("firewall", number)])
+            cloud.queue.begin(command, [("server", server.id), ("firewall", number)])

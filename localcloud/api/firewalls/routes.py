@@ -1,4 +1,4 @@
-"""Routes for firewalls."""
+"""Routes for firewalls, and what their actions do to machines."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from dataclasses import asdict, replace
 from typing import Any
 
-from localcloud.api.actions.model import Action, Resource
-from localcloud.api.actions.routes import routes_of
+from localcloud.api.actions.model import Action
+from localcloud.api.actions.model import Resource as ActionResource
+from localcloud.api.actions.runner import Work
 from localcloud.api.actions.view import action_view, moment
-from localcloud.api.call import Call, Reply, Route
-from localcloud.api.errors import ApiError, not_found, not_unique
+from localcloud.api.call import Call, Reply
+from localcloud.api.cloud import Cloud
+from localcloud.api.errors import ApiError
 from localcloud.api.firewalls.inputs import (
     ApplyInput,
     CreateInput,
@@ -19,61 +21,61 @@ from localcloud.api.firewalls.inputs import (
     SetRulesInput,
     UpdateInput,
 )
-from localcloud.api.firewalls.matching import firewalls_of, selected, servers_of
+from localcloud.api.firewalls.matching import firewalls_of, inbound_rules, selected, servers_of
 from localcloud.api.firewalls.model import Firewall
-from localcloud.api.listing import filtered, listed
+from localcloud.api.resource import Resource
 from localcloud.api.servers.model import Server
 from localcloud.api.state import State
+from localcloud.api.table import Table
 
 MAX_FIREWALLS_OF_A_SERVER = 5
 
 
-def view(state: State, firewall: Firewall) -> dict[str, Any]:
-    """A firewall in JSON, with the servers that its selectors match now."""
-    applied: list[dict[str, Any]] = [{"type": "server", "server": {"id": number}} for number in firewall.servers]
-    for selector in firewall.selectors:
-        only = replace(firewall, selectors=(selector,))
-        matched = [{"type": "server", "server": {"id": s.id}} for s in state.servers if selected(only, s)]
-        applied.append(
-            {
-                "type": "label_selector",
-                "label_selector": {"selector": selector},
-                "applied_to_resources": matched,
-            }
-        )
-    return {
-        "id": firewall.id,
-        "name": firewall.name,
-        "labels": firewall.labels,
-        "created": moment(firewall.created),
-        # Incoming ones first, as Hetzner lists them, whatever the order that they were given in.
-        "rules": [asdict(rule) for rule in sorted(firewall.rules, key=lambda rule: rule.direction)],
-        "applied_to": applied,
-    }
+class _Firewalls(Resource[Firewall]):
+    kind = "firewall"
+    title = "firewall"
+    updates = UpdateInput
+
+    def table(self, state: State) -> Table[Firewall]:
+        return state.firewalls
+
+    def view(self, cloud: Cloud, item: Firewall) -> dict[str, Any]:
+        applied: list[dict[str, Any]] = [{"type": "server", "server": {"id": number}} for number in item.servers]
+        for selector in item.selectors:
+            only = replace(item, selectors=(selector,))
+            # Those that match now.
+            matched = [{"type": "server", "server": {"id": s.id}} for s in cloud.state.servers if selected(only, s)]
+            applied.append(
+                {
+                    "type": "label_selector",
+                    "label_selector": {"selector": selector},
+                    "applied_to_resources": matched,
+                }
+            )
+        return {
+            "id": item.id,
+            "name": item.name,
+            "labels": item.labels,
+            "created": moment(item.created),
+            # Incoming ones first, as Hetzner lists them, whatever the order that they were given in.
+            "rules": [asdict(rule) for rule in sorted(item.rules, key=lambda rule: rule.direction)],
+            "applied_to": applied,
+        }
+
+    def check_removal(self, cloud: Cloud, item: Firewall) -> None:
+        running = cloud.state.actions.find("running_on", ActionResource("firewall", item.id))
+        # A server that the firewall is being taken off still uses it.
+        if item.servers or item.selectors or any(action.command == "remove_firewall" for action in running):
+            raise ApiError("resource_in_use", f"firewall with ID {item.id} is still in use")
 
 
-def _id(call: Call) -> int:
-    return _found(call).id
-
-
-def _found(call: Call) -> Firewall:
-    firewall = call.cloud.state.firewalls.get(call.id())
-    if firewall is None:
-        raise not_found("firewall", call.id())
-    return firewall
-
-
-def _list(call: Call) -> Reply:
-    state = call.cloud.state
-    found = filtered(call, state.firewalls, "name")
-    return listed(call, "firewalls", found, lambda firewall: view(state, firewall), sort=("id", "name", "created"))
+FIREWALLS = _Firewalls()
 
 
 def _create(call: Call) -> Reply:
     given, state = call.read(CreateInput), call.cloud.state
-    if state.firewalls.has("name", given.name):
-        raise not_unique("firewall name is already used", "name")
-    call.cloud.check_limit("firewall", state.firewalls)
+    FIREWALLS.check_name(state, given.name)
+    FIREWALLS.check_limit(call.cloud)
     firewall = state.firewalls.put(
         Firewall(
             id=state.new_id(),
@@ -84,44 +86,19 @@ def _create(call: Call) -> Reply:
         )
     )
     firewall, actions = _apply(call, firewall, given.apply_to, doubled="server_already_added", missing=422)
-    return Reply(201, {"firewall": view(state, firewall), "actions": _views(call, actions)})
-
-
-def _get(call: Call) -> Reply:
-    return Reply(200, {"firewall": view(call.cloud.state, _found(call))})
-
-
-def _update(call: Call) -> Reply:
-    firewall, given, state = _found(call), call.read(UpdateInput), call.cloud.state
-    if "name" in given.model_fields_set and given.name != firewall.name:
-        if state.firewalls.has("name", given.name):
-            raise not_unique("firewall name is already used", "name")
-        firewall = replace(firewall, name=given.name)
-    if "labels" in given.model_fields_set:
-        firewall = replace(firewall, labels=given.labels)
-    return Reply(200, {"firewall": view(state, state.firewalls.put(firewall))})
-
-
-def _delete(call: Call) -> Reply:
-    firewall = _found(call)
-    running = call.cloud.state.actions.find("running_on", Resource("firewall", firewall.id))
-    # A server that the firewall is being taken off still uses it.
-    if firewall.servers or firewall.selectors or any(action.command == "remove_firewall" for action in running):
-        raise ApiError("resource_in_use", f"firewall with ID {firewall.id} is still in use")
-    call.cloud.state.firewalls.remove(firewall.id)
-    return Reply(204)
+    return Reply(201, {"firewall": FIREWALLS.view(call.cloud, firewall), "actions": _views(call, actions)})
 
 
 def _set_rules(call: Call) -> Reply:
-    firewall, given, state = _found(call), call.read(SetRulesInput), call.cloud.state
+    firewall, given, state = FIREWALLS.found(call), call.read(SetRulesInput), call.cloud.state
     firewall = state.firewalls.put(replace(firewall, rules=tuple(rule.rule() for rule in given.rules)))
-    actions = [call.cloud.runner.begin("set_firewall_rules", [("firewall", firewall.id)])]
+    actions = [call.cloud.queue.begin("set_firewall_rules", [("firewall", firewall.id)])]
     actions += _begin(call, "apply_firewall", firewall, servers_of(state, firewall))
     return Reply(201, {"actions": _views(call, actions)})
 
 
 def _apply_to(call: Call) -> Reply:
-    firewall = _found(call)
+    firewall = FIREWALLS.found(call)
     given = call.read(ApplyInput).apply_to
     _, actions = _apply(call, firewall, given, doubled="firewall_already_applied", missing=404)
     return Reply(201, {"actions": _views(call, actions)})
@@ -155,7 +132,7 @@ def _apply(
 
 
 def _remove_from(call: Call) -> Reply:
-    firewall, given, state = _found(call), call.read(RemoveInput), call.cloud.state
+    firewall, given, state = FIREWALLS.found(call), call.read(RemoveInput), call.cloud.state
     before = servers_of(state, firewall)
     for resource in given.remove_from:
         if resource.server is not None and resource.type == "server":
@@ -193,21 +170,29 @@ def _server(state: State, number: int, missing: int) -> Server:
 
 def _begin(call: Call, command: str, firewall: Firewall, servers: Iterable[Server]) -> list[Action]:
     """Begin an action for each server."""
-    return [call.cloud.runner.begin(command, [("server", s.id), ("firewall", firewall.id)]) for s in servers]
+    return [call.cloud.queue.begin(command, [("server", s.id), ("firewall", firewall.id)]) for s in servers]
 
 
 def _views(call: Call, actions: Iterable[Action]) -> list[dict[str, Any]]:
     return [action_view(action, call.cloud.now()) for action in actions]
 
 
-ROUTES = [
-    *routes_of("firewalls", "firewall", _id),
-    Route("GET", "/firewalls", _list),
-    Route("POST", "/firewalls", _create),
-    Route("GET", "/firewalls/{id}", _get),
-    Route("PUT", "/firewalls/{id}", _update),
-    Route("DELETE", "/firewalls/{id}", _delete),
-    Route("POST", "/firewalls/{id}/actions/set_rules", _set_rules),
-    Route("POST", "/firewalls/{id}/actions/apply_to_resources", _apply_to),
-    Route("POST", "/firewalls/{id}/actions/remove_from_resources", _remove_from),
-]
+async def _bring_rules_to_machine(cloud: Cloud, action: Action) -> None:
+    """Give the machine the rules that hold now, whichever firewall the action was for.
+
+    So it does not matter in which order the actions of several firewalls come, or whether one is done twice.
+    """
+    number = action.on("server")
+    server = None if number is None else cloud.state.servers.get(number)
+    if server is not None and server.made:
+        await cloud.machines.set_firewall(server.id, inbound_rules(cloud.state, server))
+
+
+WORKS: dict[str, Work] = {
+    "apply_firewall": _bring_rules_to_machine,
+    "remove_firewall": _bring_rules_to_machine,
+}
+
+ROUTES = FIREWALLS.routes(
+    _create, set_rules=_set_rules, apply_to_resources=_apply_to, remove_from_resources=_remove_from
+)

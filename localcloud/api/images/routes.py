@@ -13,7 +13,7 @@ from localcloud.api.call import Call, Reply, Route
 from localcloud.api.catalogue.system_images import SYSTEM_IMAGES
 from localcloud.api.errors import invalid, not_found, protected
 from localcloud.api.images.model import Image
-from localcloud.api.inputs import Input, Labels
+from localcloud.api.inputs import Input, Labels, ProtectionInput
 from localcloud.api.listing import chosen, filtered, listed
 from localcloud.api.state import State
 
@@ -24,12 +24,6 @@ class UpdateInput(Input):
     description: Annotated[str, Field(max_length=255)] = ""
     type: Literal["snapshot"] = "snapshot"
     labels: Labels = Field(default_factory=dict)
-
-
-class ProtectionInput(Input):
-    """Body of `change_protection`."""
-
-    delete: bool = False
 
 
 def view(image: Image) -> dict[str, Any]:
@@ -132,7 +126,7 @@ def _change_protection(call: Call) -> Reply:
         raise invalid("type", "only images of type snapshot can be protected")
     if "delete" in given.model_fields_set:
         call.cloud.state.images.put(replace(image, protect_delete=given.delete))
-    return reply(call, call.cloud.runner.begin("change_protection", [("image", image.id)]))
+    return reply(call, call.cloud.queue.begin("change_protection", [("image", image.id)]))
 
 
 ROUTES = [

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from localcloud.api.actions.view import moment
-from localcloud.api.call import Call, Reply, Route
-from localcloud.api.errors import ApiError, not_found, not_unique
-from localcloud.api.inputs import Input, Labels
-from localcloud.api.listing import chosen, filtered, listed
+from localcloud.api.call import Call, Reply
+from localcloud.api.cloud import Cloud
+from localcloud.api.errors import ApiError
+from localcloud.api.inputs import Input, Labels, Name
+from localcloud.api.listing import chosen
 from localcloud.api.placement_groups.model import PlacementGroup
+from localcloud.api.resource import Resource
 from localcloud.api.state import State
+from localcloud.api.table import Table
 
-Name = Annotated[str, Field(min_length=1, max_length=255)]
 MAX_SERVERS = 10
 
 
@@ -27,87 +30,53 @@ class CreateInput(Input):
     labels: Labels = Field(default_factory=dict)
 
 
-class UpdateInput(Input):
-    """Body of `PUT /placement_groups/{id}`."""
+class _PlacementGroups(Resource[PlacementGroup]):
+    kind = "placement_group"
+    title = "placement group"
 
-    name: Name = ""
-    labels: Labels = Field(default_factory=dict)
+    def table(self, state: State) -> Table[PlacementGroup]:
+        return state.placement_groups
+
+    def view(self, cloud: Cloud, item: PlacementGroup) -> dict[str, Any]:
+        return {
+            "id": item.id,
+            "name": item.name,
+            "labels": item.labels,
+            "type": "spread",
+            "created": moment(item.created),
+            "servers": [server.id for server in cloud.state.servers.find("placement_group", item.id)],
+        }
+
+    def filter(self, call: Call) -> Callable[[PlacementGroup], bool]:
+        chosen(call, "type", ("spread",))
+        return super().filter(call)
+
+    def remove(self, cloud: Cloud, item: PlacementGroup) -> None:
+        # Hetzner takes the servers out of a group that is deleted.
+        for server in cloud.state.servers.find("placement_group", item.id):
+            cloud.state.servers.put(replace(server, placement_group=None))
+        super().remove(cloud, item)
 
 
-def view(state: State, group: PlacementGroup) -> dict[str, Any]:
-    """A placement group in JSON."""
-    return {
-        "id": group.id,
-        "name": group.name,
-        "labels": group.labels,
-        "type": "spread",
-        "created": moment(group.created),
-        "servers": [server.id for server in state.servers.find("placement_group", group.id)],
-    }
+PLACEMENT_GROUPS = _PlacementGroups()
 
 
 def with_room(state: State, number: int) -> PlacementGroup:
     """A group that can take one more server.  Raises not_found and placement_group_member_limit_reached."""
-    group = state.placement_groups.get(number)
-    if group is None:
-        raise not_found("placement group", number)
+    group = PLACEMENT_GROUPS.by_id(state, number)
     if len(state.servers.find("placement_group", number)) >= MAX_SERVERS:
         message = f"placement group with ID {number} contains already {MAX_SERVERS} servers"
         raise ApiError("placement_group_member_limit_reached", message)
     return group
 
 
-def _found(call: Call) -> PlacementGroup:
-    group = call.cloud.state.placement_groups.get(call.id())
-    if group is None:
-        raise not_found("placement group", call.id())
-    return group
-
-
-def _list(call: Call) -> Reply:
-    state = call.cloud.state
-    chosen(call, "type", ("spread",))
-    found = filtered(call, state.placement_groups, "name")
-    return listed(call, "placement_groups", found, lambda group: view(state, group), sort=("id", "name", "created"))
-
-
 def _create(call: Call) -> Reply:
-    given, state = call.read(CreateInput), call.cloud.state
-    if state.placement_groups.has("name", given.name):
-        raise not_unique("placement group name is already used", "name")
-    call.cloud.check_limit("placement_group", state.placement_groups)
-    group = PlacementGroup(state.new_id(), given.name, call.cloud.now(), given.labels)
-    return Reply(201, {"placement_group": view(state, state.placement_groups.put(group)), "action": None})
+    given, cloud = call.read(CreateInput), call.cloud
+    PLACEMENT_GROUPS.check_name(cloud.state, given.name)
+    PLACEMENT_GROUPS.check_limit(cloud)
+    group = PlacementGroup(cloud.state.new_id(), given.name, cloud.now(), given.labels)
+    shown = PLACEMENT_GROUPS.view(cloud, cloud.state.placement_groups.put(group))
+    return Reply(201, {"placement_group": shown, "action": None})
 
 
-def _get(call: Call) -> Reply:
-    return Reply(200, {"placement_group": view(call.cloud.state, _found(call))})
-
-
-def _update(call: Call) -> Reply:
-    group, given, state = _found(call), call.read(UpdateInput), call.cloud.state
-    if "name" in given.model_fields_set and given.name != group.name:
-        if state.placement_groups.has("name", given.name):
-            raise not_unique("placement group name is already used", "name")
-        group = replace(group, name=given.name)
-    if "labels" in given.model_fields_set:
-        group = replace(group, labels=given.labels)
-    return Reply(200, {"placement_group": view(state, state.placement_groups.put(group))})
-
-
-def _delete(call: Call) -> Reply:
-    group, state = _found(call), call.cloud.state
-    # Hetzner takes the servers out of a group that is deleted.
-    for server in state.servers.find("placement_group", group.id):
-        state.servers.put(replace(server, placement_group=None))
-    state.placement_groups.remove(group.id)
-    return Reply(204)
-
-
-ROUTES = [
-    Route("GET", "/placement_groups", _list),
-    Route("POST", "/placement_groups", _create),
-    Route("GET", "/placement_groups/{id}", _get),
-    Route("PUT", "/placement_groups/{id}", _update),
-    Route("DELETE", "/placement_groups/{id}", _delete),
-]
+ROUTES = PLACEMENT_GROUPS.routes(_create)

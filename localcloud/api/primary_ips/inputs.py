@@ -6,10 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from localcloud.api.inputs import Id, IdOrName, Input, Labels, problem
+from localcloud.api import inputs, resource
+from localcloud.api.inputs import Id, IdOrName, Input, Labels, Name, problem
 from localcloud.api.names import is_hostname
-
-Name = Annotated[str, Field(min_length=1, max_length=255)]
 
 
 def _hostname(text: str) -> str:
@@ -33,12 +32,10 @@ class CreateInput(Input):
     labels: Labels = Field(default_factory=dict)
 
 
-class UpdateInput(Input):
+class UpdateInput(resource.UpdateInput):
     """Body of `PUT /primary_ips/{id}`."""
 
-    name: Name = ""
     auto_delete: bool = False
-    labels: Labels = Field(default_factory=dict)
 
 
 class AssignInput(Input):
@@ -48,10 +45,10 @@ class AssignInput(Input):
     assignee_type: Literal["server"]
 
 
-class ProtectionInput(Input):
+class ProtectionInput(inputs.ProtectionInput):
     """Body of `change_protection`."""
 
-    delete: bool
+    delete: bool = Field()
 
 
 class PointerInput(Input):

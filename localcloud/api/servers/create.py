@@ -13,17 +13,18 @@ from localcloud.api.catalogue.server_types import ServerType, find_server_type
 from localcloud.api.cloud import Cloud
 from localcloud.api.errors import ApiError, invalid, not_found, not_unique, refused_input
 from localcloud.api.firewalls.matching import begin_changes
+from localcloud.api.firewalls.routes import FIREWALLS
 from localcloud.api.images.model import Image
 from localcloud.api.images.routes import find_image
 from localcloud.api.inputs import read_id
 from localcloud.api.placement_groups.routes import with_room
 from localcloud.api.primary_ips.model import PrimaryIP
-from localcloud.api.primary_ips.routes import make
+from localcloud.api.primary_ips.routes import PRIMARY_IPS, make
 from localcloud.api.servers.inputs import CreateInput, PublicNetInput
 from localcloud.api.servers.model import Boot, Server
 from localcloud.api.servers.views import server_view
 from localcloud.api.ssh_keys.model import SSHKey
-from localcloud.api.volumes.routes import attachable
+from localcloud.api.volumes.routes import VOLUMES, attachable
 
 _CLEAR_CHARACTERS = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
@@ -63,10 +64,10 @@ def create(call: Call) -> Reply:
     state.boots.put(Boot(server.id, given.user_data, tuple(key.public_key for key in keys), password))
     _take_addresses(cloud, server, given)
     _apply_firewalls(cloud, server, (each.firewall for each in given.firewalls))
-    action = cloud.runner.begin("create_server", [("server", server.id)], data={"start": given.start_after_create})
+    action = cloud.queue.begin("create_server", [("server", server.id)], data={"start": given.start_after_create})
     following = _attach_volumes(cloud, server, given.volumes)
     if given.start_after_create:
-        start = cloud.runner.begin("start_server", [("server", server.id)], data={"after": action.id})
+        start = cloud.queue.begin("start_server", [("server", server.id)], data={"after": action.id})
         following.insert(0, start)
     # The rules are the machine's from its first boot on; the actions show when they hold, as at Hetzner.
     begin_changes(cloud, server, before=())
@@ -154,9 +155,7 @@ def _take_addresses(cloud: Cloud, server: Server, given: CreateInput) -> None:
 
 
 def _assign(cloud: Cloud, server: Server, number: int, kind: str) -> PrimaryIP:
-    ip = cloud.state.primary_ips.get(number)
-    if ip is None:
-        raise not_found("primary IP", number)
+    ip = PRIMARY_IPS.by_id(cloud.state, number)
     if ip.type != kind:
         raise ApiError("primary_ip_version_mismatch", f"primary IP with ID {number} is no {kind} address")
     if ip.assignee is not None:
@@ -169,9 +168,7 @@ def _assign(cloud: Cloud, server: Server, number: int, kind: str) -> PrimaryIP:
 
 def _apply_firewalls(cloud: Cloud, server: Server, numbers: Iterable[int]) -> None:
     for number in dict.fromkeys(numbers):
-        firewall = cloud.state.firewalls.get(number)
-        if firewall is None:
-            raise not_found("firewall", number)
+        firewall = FIREWALLS.by_id(cloud.state, number)
         if not cloud.state.primary_ips.has("assignee", server.id):
             raise ApiError("private_net_only_server", "the server has no public interface for a firewall")
         cloud.state.firewalls.put(replace(firewall, servers=(*firewall.servers, server.id)))
@@ -180,10 +177,8 @@ def _apply_firewalls(cloud: Cloud, server: Server, numbers: Iterable[int]) -> No
 def _attach_volumes(cloud: Cloud, server: Server, numbers: Iterable[int]) -> list[Action]:
     actions = []
     for number in dict.fromkeys(numbers):
-        volume = cloud.state.volumes.get(number)
-        if volume is None:
-            raise not_found("volume", number)
+        volume = VOLUMES.by_id(cloud.state, number)
         attachable(cloud, volume, server)
         cloud.state.volumes.put(replace(volume, server=server.id))
-        actions.append(cloud.runner.begin("attach_volume", [("server", server.id), ("volume", number)]))
+        actions.append(cloud.queue.begin("attach_volume", [("server", server.id), ("volume", number)]))
     return actions

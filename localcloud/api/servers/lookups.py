@@ -9,12 +9,17 @@ from localcloud.api.servers.model import LOCKING, Server
 from localcloud.api.state import State
 
 
+def by_id(state: State, number: int) -> Server:
+    """The server with this id.  Raises not_found."""
+    server = state.servers.get(number)
+    if server is None:
+        raise not_found("server", number)
+    return server
+
+
 def found(call: Call) -> Server:
     """The server in the path.  Raises not_found."""
-    server = call.cloud.state.servers.get(call.id())
-    if server is None:
-        raise not_found("server", call.id())
-    return server
+    return by_id(call.cloud.state, call.id())
 
 
 def running_actions(state: State, number: int) -> list[Action]:
@@ -44,4 +49,4 @@ def stopped(server: Server) -> Server:
 
 def begin(call: Call, command: str, server: Server, data: dict[str, object] | None = None) -> Action:
     """Begin an action on a server."""
-    return call.cloud.runner.begin(command, [("server", server.id)], data=data)
+    return call.cloud.queue.begin(command, [("server", server.id)], data=data)

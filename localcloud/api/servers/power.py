@@ -187,7 +187,7 @@ def _create_image(call: Call) -> Reply:
             bound_to=server.id if given.type == "backup" else None,
         )
     )
-    action = cloud.runner.begin("create_image", [("server", server.id), ("image", image.id)])
+    action = cloud.queue.begin("create_image", [("server", server.id), ("image", image.id)])
     return Reply(201, {"image": image_view(image), "action": action_view(action, cloud.now())})
 
 

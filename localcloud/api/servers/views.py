@@ -12,7 +12,7 @@ from localcloud.api.cloud import Cloud
 from localcloud.api.firewalls.matching import firewalls_of
 from localcloud.api.images.routes import find_image
 from localcloud.api.images.routes import view as image_view
-from localcloud.api.placement_groups.routes import view as placement_group_view
+from localcloud.api.placement_groups.routes import PLACEMENT_GROUPS
 from localcloud.api.primary_ips.model import PrimaryIP
 from localcloud.api.primary_ips.pointers import pointer, pointers
 from localcloud.api.servers.lookups import is_locked, running_actions
@@ -47,7 +47,7 @@ def server_view(cloud: Cloud, server: Server) -> dict[str, Any]:
         "volumes": [volume.id for volume in state.volumes.find("server", server.id)],
         "load_balancers": [],
         "primary_disk_size": server.disk,
-        "placement_group": None if group is None else placement_group_view(state, group),
+        "placement_group": None if group is None else PLACEMENT_GROUPS.view(cloud, group),
     }
 
 

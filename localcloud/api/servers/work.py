@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from localcloud.api.actions.model import Action
@@ -93,7 +94,7 @@ async def _shut_down(cloud: Cloud, action: Action) -> Effect | None:
     """Send the request; as at Hetzner, the action's success does not mean that the server has stopped."""
     server = _server(cloud, action)
     if server is not None:
-        cloud.runner.aside(_until_off(cloud, server))
+        cloud.queue.follow_up(partial(_until_off, cloud, server))
     return None
 
 

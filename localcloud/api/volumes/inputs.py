@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from localcloud.api import resource
 from localcloud.api.inputs import Id, IdOrName, Input, Labels, problem
 from localcloud.api.names import is_volume_name
 
@@ -36,11 +37,10 @@ class CreateInput(Input):
     labels: Labels = Field(default_factory=dict)
 
 
-class UpdateInput(Input):
+class UpdateInput(resource.UpdateInput):
     """Body of `PUT /volumes/{id}`."""
 
     name: Name = ""
-    labels: Labels = Field(default_factory=dict)
 
 
 class AttachInput(Input):
@@ -54,9 +54,3 @@ class ResizeInput(Input):
     """Body of `resize`."""
 
     size: Size
-
-
-class ProtectionInput(Input):
-    """Body of `change_protection`."""
-
-    delete: bool = False

@@ -2,40 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from localcloud.api.actions.model import Action
-from localcloud.api.actions.routes import reply, routes_of
+from localcloud.api.actions.routes import reply
 from localcloud.api.actions.runner import Effect, Work
 from localcloud.api.actions.view import action_view, moment
-from localcloud.api.call import Call, Reply, Route
+from localcloud.api.call import Call, Reply
 from localcloud.api.catalogue.locations import LOCATION, find_location
 from localcloud.api.cloud import Cloud
-from localcloud.api.errors import ApiError, invalid, not_found, not_unique, protected
-from localcloud.api.listing import chosen, filtered, listed
+from localcloud.api.errors import ApiError, invalid, not_found, protected
+from localcloud.api.inputs import ProtectionInput
+from localcloud.api.listing import chosen
+from localcloud.api.resource import Resource
+from localcloud.api.servers import lookups as servers
 from localcloud.api.servers.model import Server
-from localcloud.api.volumes.inputs import AttachInput, CreateInput, ProtectionInput, ResizeInput, UpdateInput
+from localcloud.api.state import State
+from localcloud.api.table import Table
+from localcloud.api.volumes.inputs import AttachInput, CreateInput, ResizeInput, UpdateInput
 from localcloud.api.volumes.model import Volume
 
 MAX_VOLUMES_OF_A_SERVER = 16
 
 
-def view(volume: Volume) -> dict[str, Any]:
-    """A volume in JSON."""
-    return {
-        "id": volume.id,
-        "name": volume.name,
-        "size": volume.size,
-        "server": volume.server,
-        "status": volume.status,
-        "location": LOCATION[volume.location].view(),
-        "format": volume.format,
-        "linux_device": f"/dev/disk/by-id/scsi-0HC_Volume_{volume.id}",
-        "protection": {"delete": volume.protect_delete},
-        "labels": volume.labels,
-        "created": moment(volume.created),
-    }
+class _Volumes(Resource[Volume]):
+    kind = "volume"
+    title = "volume"
+    updates = UpdateInput
+    protections = ProtectionInput
+
+    def table(self, state: State) -> Table[Volume]:
+        return state.volumes
+
+    def view(self, cloud: Cloud, item: Volume) -> dict[str, Any]:
+        del cloud
+        return {
+            "id": item.id,
+            "name": item.name,
+            "size": item.size,
+            "server": item.server,
+            "status": item.status,
+            "location": LOCATION[item.location].view(),
+            "format": item.format,
+            "linux_device": f"/dev/disk/by-id/scsi-0HC_Volume_{item.id}",
+            "protection": {"delete": item.protect_delete},
+            "labels": item.labels,
+            "created": moment(item.created),
+        }
+
+    def filter(self, call: Call) -> Callable[[Volume], bool]:
+        status = chosen(call, "status", ("available", "creating"))
+        return lambda item: status is None or item.status in status
+
+    def check_removal(self, cloud: Cloud, item: Volume) -> None:
+        del cloud
+        if item.protect_delete:
+            raise protected("volume", "deletion")
+        if item.server is not None:
+            raise ApiError("resource_in_use", "the volume is still attached to a server")
+
+
+VOLUMES = _Volumes()
 
 
 def attachable(cloud: Cloud, volume: Volume, server: Server) -> None:
@@ -48,42 +77,15 @@ def attachable(cloud: Cloud, volume: Volume, server: Server) -> None:
         raise ApiError("resource_limit_exceeded", f"a server can have at most {MAX_VOLUMES_OF_A_SERVER} volumes")
 
 
-def _id(call: Call) -> int:
-    return _found(call).id
-
-
-def _found(call: Call) -> Volume:
-    volume = call.cloud.state.volumes.get(call.id())
-    if volume is None:
-        raise not_found("volume", call.id())
-    return volume
-
-
-def _server(call: Call, number: int) -> Server:
-    server = call.cloud.state.servers.get(number)
-    if server is None:
-        raise not_found("server", number)
-    return server
-
-
-def _list(call: Call) -> Reply:
-    status = chosen(call, "status", ("available", "creating"))
-    found = filtered(call, call.cloud.state.volumes, "name")
-    found = [volume for volume in found if status is None or volume.status in status]
-    return listed(call, "volumes", found, view, sort=("id", "name", "created"))
-
-
 def _create(call: Call) -> Reply:
     given, cloud = call.read(CreateInput), call.cloud
-    volumes = cloud.state.volumes
-    if volumes.has("name", given.name):
-        raise not_unique("volume name is already used", "name")
-    cloud.check_limit("volume", volumes)
+    VOLUMES.check_name(cloud.state, given.name)
+    VOLUMES.check_limit(cloud)
     if (given.server is None) == (given.location is None):
         raise invalid("location", "either location or server must be given")
     if given.automount and given.server is None:
         raise invalid("automount", "can only be set where a server is given")
-    server = None if given.server is None else _server(call, given.server)
+    server = None if given.server is None else servers.by_id(call.cloud.state, given.server)
     place = find_location(given.location or "") if server is None else LOCATION[server.location]
     if place is None:
         raise not_found("location", given.location or "")
@@ -97,77 +99,45 @@ def _create(call: Call) -> Reply:
         labels=given.labels,
     )
     following = []
-    action = cloud.runner.begin("create_volume", [("volume", volume.id)])
+    action = cloud.queue.begin("create_volume", [("volume", volume.id)])
     if server is not None:
         attachable(cloud, volume, server)
         volume = replace(volume, server=server.id)
-        following.append(cloud.runner.begin("attach_volume", [("server", server.id), ("volume", volume.id)]))
+        following.append(cloud.queue.begin("attach_volume", [("server", server.id), ("volume", volume.id)]))
     now = cloud.now()
     return Reply(
         201,
         {
-            "volume": view(volumes.put(volume)),
+            "volume": VOLUMES.view(cloud, cloud.state.volumes.put(volume)),
             "action": action_view(action, now),
             "next_actions": [action_view(each, now) for each in following],
         },
     )
 
 
-def _get(call: Call) -> Reply:
-    return Reply(200, {"volume": view(_found(call))})
-
-
-def _update(call: Call) -> Reply:
-    volume, given, volumes = _found(call), call.read(UpdateInput), call.cloud.state.volumes
-    if "name" in given.model_fields_set and given.name != volume.name:
-        if volumes.has("name", given.name):
-            raise not_unique("volume name is already used", "name")
-        volume = replace(volume, name=given.name)
-    if "labels" in given.model_fields_set:
-        volume = replace(volume, labels=given.labels)
-    return Reply(200, {"volume": view(volumes.put(volume))})
-
-
-def _delete(call: Call) -> Reply:
-    volume = _found(call)
-    if volume.protect_delete:
-        raise protected("volume", "deletion")
-    if volume.server is not None:
-        raise ApiError("resource_in_use", "the volume is still attached to a server")
-    call.cloud.state.volumes.remove(volume.id)
-    return Reply(204)
-
-
 def _attach(call: Call) -> Reply:
-    volume, given = _found(call), call.read(AttachInput)
-    server = _server(call, given.server)
+    volume, given = VOLUMES.found(call), call.read(AttachInput)
+    server = servers.by_id(call.cloud.state, given.server)
     attachable(call.cloud, volume, server)
     call.cloud.state.volumes.put(replace(volume, server=server.id))
-    return reply(call, call.cloud.runner.begin("attach_volume", [("server", server.id), ("volume", volume.id)]))
+    return reply(call, call.cloud.queue.begin("attach_volume", [("server", server.id), ("volume", volume.id)]))
 
 
 def _detach(call: Call) -> Reply:
-    volume = _found(call)
+    volume = VOLUMES.found(call)
     if volume.server is None:
         raise ApiError("volume_not_attached", "the volume is not attached to a server")
     call.cloud.state.volumes.put(replace(volume, server=None))
     resources = [("server", volume.server), ("volume", volume.id)]
-    return reply(call, call.cloud.runner.begin("detach_volume", resources))
+    return reply(call, call.cloud.queue.begin("detach_volume", resources))
 
 
 def _resize(call: Call) -> Reply:
-    volume, given = _found(call), call.read(ResizeInput)
+    volume, given = VOLUMES.found(call), call.read(ResizeInput)
     if given.size <= volume.size:
         raise invalid("size", f"must be greater than the present size, {volume.size}")
     call.cloud.state.volumes.put(replace(volume, size=given.size))
-    return reply(call, call.cloud.runner.begin("resize_volume", [("volume", volume.id)]))
-
-
-def _change_protection(call: Call) -> Reply:
-    volume, given = _found(call), call.read(ProtectionInput)
-    if "delete" in given.model_fields_set:
-        call.cloud.state.volumes.put(replace(volume, protect_delete=given.delete))
-    return reply(call, call.cloud.runner.begin("change_protection", [("volume", volume.id)]))
+    return reply(call, call.cloud.queue.begin("resize_volume", [("volume", volume.id)]))
 
 
 async def _become_available(cloud: Cloud, action: Action) -> Effect:
@@ -181,15 +151,4 @@ async def _become_available(cloud: Cloud, action: Action) -> Effect:
 
 WORKS: dict[str, Work] = {"create_volume": _become_available}
 
-ROUTES = [
-    *routes_of("volumes", "volume", _id),
-    Route("GET", "/volumes", _list),
-    Route("POST", "/volumes", _create),
-    Route("GET", "/volumes/{id}", _get),
-    Route("PUT", "/volumes/{id}", _update),
-    Route("DELETE", "/volumes/{id}", _delete),
-    Route("POST", "/volumes/{id}/actions/attach", _attach),
-    Route("POST", "/volumes/{id}/actions/detach", _detach),
-    Route("POST", "/volumes/{id}/actions/resize", _resize),
-    Route("POST", "/volumes/{id}/actions/change_protection", _change_protection),
-]
+ROUTES = VOLUMES.routes(_create, attach=_attach, detach=_detach, resize=_resize)

@@ -110,12 +110,6 @@ class LabelsInput(Input):
     labels: Labels = Field(default_factory=dict)
 
 
-class ProtectionInput(Input):
-    """Body of a zone's `change_protection`."""
-
-    delete: bool = False
-
-
 class ZoneTtlInput(Input):
     """Body of a zone's `change_ttl`."""
 

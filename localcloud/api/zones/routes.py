@@ -9,6 +9,7 @@ from localcloud.api.actions.routes import reply, routes_of
 from localcloud.api.actions.view import action_view
 from localcloud.api.call import Call, Reply, Route
 from localcloud.api.errors import ApiError, invalid, not_unique, protected
+from localcloud.api.inputs import ProtectionInput
 from localcloud.api.listing import chosen, filtered, listed
 from localcloud.api.zones import zonefile
 from localcloud.api.zones.changes import (
@@ -24,7 +25,6 @@ from localcloud.api.zones.inputs import (
     CreateInput,
     LabelsInput,
     NameserversInput,
-    ProtectionInput,
     ZonefileInput,
     ZoneTtlInput,
 )
@@ -41,7 +41,7 @@ def _id(call: Call) -> int:
 
 
 def _begin(call: Call, command: str, zone: Zone) -> Action:
-    return call.cloud.runner.begin(command, [("zone", zone.id)])
+    return call.cloud.queue.begin(command, [("zone", zone.id)])
 
 
 def _list(call: Call) -> Reply:

@@ -37,7 +37,7 @@ def _found(call: Call) -> tuple[Zone, ZoneRRSet]:
 
 
 def _begin(call: Call, command: str, zone: Zone) -> Action:
-    return call.cloud.runner.begin(command, [("zone", zone.id)])
+    return call.cloud.queue.begin(command, [("zone", zone.id)])
 
 
 def _list(call: Call) -> Reply:

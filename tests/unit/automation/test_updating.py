@@ -12,12 +12,11 @@ import pytest
 
 from clawdet_infra.automation import SetupError, leftovers, updating
 from clawdet_infra.automation.base import Base
-from clawdet_infra.automation.exported import CUSTOMER
 from clawdet_infra.automation.following import Follower
 from clawdet_infra.automation.updating import CellUpdate
-from clawdet_infra.driver.gone import SERVER
 from clawdet_infra.fleet.hosts import HostError
 from clawdet_infra.registry import Desired, Record, Wish
+from clawdet_infra.resources import CUSTOMER, SERVER
 from tests.unit.automation.samples import base, customer, hosts
 from tests.unit.automation.world import CELL
 

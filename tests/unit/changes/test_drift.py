@@ -16,7 +16,7 @@ from clawdet_infra.changes.as_text import as_text
 from clawdet_infra.changes.asking import ask
 from clawdet_infra.changes.report import Report
 from clawdet_infra.changes.telling import tell
-from clawdet_infra.changes.wording import SERVER
+from clawdet_infra.resources import SERVER
 
 CUSTOMER = "clawdet:index:Customer"
 URN = f"urn:pulumi:prod::clawdet::{CUSTOMER}"

@@ -11,7 +11,7 @@ from rich.console import Console
 from clawdet_infra.changes.report import Report, StackReport, Subject
 from clawdet_infra.cli import update_view
 from clawdet_infra.cli.update_view import View
-from clawdet_infra.driver.progress import DEPLOYMENT
+from clawdet_infra.resources import REMOTE_COMMAND
 from tests.unit.driver.engine_events import component, ends, failed, starts, whole
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "how-to" / "update.md"
@@ -79,7 +79,7 @@ def test_a_transcript_ends_as_an_update_does(
         if what == "failed":
             events = list(failed(identity, f"error: exit status 1\n{rest}"))
         elif what == "stopped":
-            events = [step(identity, DEPLOYMENT, f"{identity}-deployment") for step in (starts, ends)]
+            events = [step(identity, REMOTE_COMMAND, f"{identity}-deployment") for step in (starts, ends)]
         else:
             url = f"https://{identity}.clawdet.test"
             events = [*list(whole(identity))[:-1], component(identity, kind="resOutputsEvent", url=url)]

@@ -12,7 +12,8 @@ from rich.console import Console
 from clawdet_infra.changes.report import Report, StackReport, Subject, Verdict
 from clawdet_infra.cli import update_view
 from clawdet_infra.cli.update_view import Outcome, View, outcomes
-from clawdet_infra.driver.progress import DEPLOYMENT, HEALTH_CHECK, SERVER, Progress
+from clawdet_infra.driver.progress import Progress
+from clawdet_infra.resources import LOCAL_COMMAND, REMOTE_COMMAND, SERVER
 from tests.unit.driver.engine_events import component, ends, failed, removed, starts, whole
 
 
@@ -48,7 +49,7 @@ def test_each_who_was_to_change_has_a_line_and_failures_come_last() -> None:
 
 def test_what_was_under_way_when_the_update_ended_is_not_taken_for_done() -> None:
     progress = heard(component("ada"), starts("ada", SERVER, "ada-server"), ends("ada", SERVER, "ada-server"))
-    progress(starts("ada", HEALTH_CHECK, "ada-health"))
+    progress(starts("ada", LOCAL_COMMAND, "ada-health"))
     [one] = outcomes(report(ada="new"), progress, ended_well=False)
     assert (one.text, one.failed) == ("not finished; the last step was: server", True)
 
@@ -71,7 +72,7 @@ def test_more_than_a_screen_shows_what_failed_and_what_works_first() -> None:
     for number in range(30):
         for event in whole(f"done-{number}"):
             progress(event)
-    for event in (*failed("eve", "error: no"), component("ada"), starts("ada", DEPLOYMENT, "ada-deployment")):
+    for event in (*failed("eve", "error: no"), component("ada"), starts("ada", REMOTE_COMMAND, "ada-deployment")):
         progress(event)
     chosen = update_view._rows_to_show(list(progress.by_owner.values()), 4)
     assert [one.owner.id for one in chosen] == ["done-28", "done-29", "eve", "ada"]
@@ -110,7 +111,7 @@ def test_a_long_reason_stays_beside_the_name_at_a_terminal(capsys: pytest.Captur
 @pytest.mark.usefixtures("terminal")
 def test_the_table_in_place_names_what_is_under_way(capsys: pytest.CaptureFixture[str]) -> None:
     view = View("prod", report(ada="new", zoe="changed"), live=True)
-    for event in (component("ada"), starts("ada", DEPLOYMENT, "ada-deployment")):
+    for event in (component("ada"), starts("ada", REMOTE_COMMAND, "ada-deployment")):
         view.progress(event)
     view.interrupted()
     console = Console(width=80, color_system=None)

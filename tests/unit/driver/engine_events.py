@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from clawdet_infra.driver.progress import DEPLOYMENT, HEALTH_CHECK, RECORD, SERVER
+from clawdet_infra.resources import LOCAL_COMMAND, RECORD_SET, REMOTE_COMMAND, SERVER
 
 STACK = "urn:pulumi:prod::clawdet"
 CUSTOMER = "clawdet:index:Customer"
 # The components that the resources are in, and the names of these.
 _INSIDE = {
     SERVER: ("clawdet:index:Server", "-server"),
-    RECORD: ("clawdet:index:DnsRecords", "-dns"),
-    DEPLOYMENT: ("clawdet:index:Deployment", "-deployment"),
-    HEALTH_CHECK: ("clawdet:index:HealthCheck", "-health"),
+    RECORD_SET: ("clawdet:index:DnsRecords", "-dns"),
+    REMOTE_COMMAND: ("clawdet:index:Deployment", "-deployment"),
+    LOCAL_COMMAND: ("clawdet:index:HealthCheck", "-health"),
 }
 PARTS = (
     (SERVER, "-server"),
-    (RECORD, "-dns-a"),
-    (DEPLOYMENT, "-deployment"),
-    (HEALTH_CHECK, "-health"),
+    (RECORD_SET, "-dns-a"),
+    (REMOTE_COMMAND, "-deployment"),
+    (LOCAL_COMMAND, "-health"),
 )
 
 
@@ -76,8 +76,8 @@ def whole(identity: str, *, op: str = "create") -> Iterator[dict[str, Any]]:
 def failed(identity: str, message: str) -> Iterator[dict[str, Any]]:
     """Events of a customer whose deployment fails."""
     yield component(identity)
-    yield starts(identity, DEPLOYMENT, f"{identity}-deployment")
-    yield from fails(identity, DEPLOYMENT, f"{identity}-deployment", message)
+    yield starts(identity, REMOTE_COMMAND, f"{identity}-deployment")
+    yield from fails(identity, REMOTE_COMMAND, f"{identity}-deployment", message)
 
 
 def removed(identity: str) -> Iterator[dict[str, Any]]:

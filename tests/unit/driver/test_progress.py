@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from clawdet_infra.changes.owners import Owner
-from clawdet_infra.driver.progress import DEPLOYMENT, HEALTH_CHECK, RECORD, SERVER, OwnerProgress, Progress
+from clawdet_infra.driver.progress import OwnerProgress, Progress
+from clawdet_infra.resources import LOCAL_COMMAND, RECORD_SET, REMOTE_COMMAND, SERVER
 from tests.unit.driver.engine_events import component, custom, ends, failed, fails, removed, starts, whole
 
 
@@ -53,8 +54,8 @@ def test_the_address_is_known_also_where_the_engine_says_it_before_the_first_cha
     heard = Heard()(
         component("ada", op="same"),
         component("ada", op="same", kind="resOutputsEvent", url="https://ada.clawdet.com"),
-        starts("ada", DEPLOYMENT, "ada-deployment", op="update"),
-        ends("ada", DEPLOYMENT, "ada-deployment", op="update"),
+        starts("ada", REMOTE_COMMAND, "ada-deployment", op="update"),
+        ends("ada", REMOTE_COMMAND, "ada-deployment", op="update"),
     )
     assert heard.current("ada").url == "https://ada.clawdet.com"
 
@@ -68,10 +69,10 @@ def test_the_time_is_that_from_the_first_change_of_the_customer() -> None:
 def test_what_is_under_way_is_said() -> None:
     heard = Heard()(component("ada"), starts("ada", SERVER, "ada-server"))
     assert heard.current("ada").doing == "server"
-    heard(starts("ada", RECORD, "ada-dns-a"), ends("ada", SERVER, "ada-server"))
+    heard(starts("ada", RECORD_SET, "ada-dns-a"), ends("ada", SERVER, "ada-server"))
     assert heard.current("ada").doing == "DNS", "the record is still being made"
     assert heard.current("ada").ended is None
-    heard(ends("ada", RECORD, "ada-dns-a"), starts("ada", DEPLOYMENT, "ada-deployment", op="update"))
+    heard(ends("ada", RECORD_SET, "ada-dns-a"), starts("ada", REMOTE_COMMAND, "ada-deployment", op="update"))
     assert heard.current("ada").doing == "deploying"
     assert heard.current("ada").ended is None
 
@@ -114,9 +115,9 @@ def test_the_first_error_is_the_reason() -> None:
 def test_a_health_check_that_fails_is_not_the_servers_failure() -> None:
     heard = Heard()(
         component("ada"),
-        starts("ada", HEALTH_CHECK, "ada-health"),
+        starts("ada", LOCAL_COMMAND, "ada-health"),
         *fails(
-            "ada", HEALTH_CHECK, "ada-health", "error: exit status 1: running 'x'\ncustomer ada: probe tcp failed\n"
+            "ada", LOCAL_COMMAND, "ada-health", "error: exit status 1: running 'x'\ncustomer ada: probe tcp failed\n"
         ),
     )
     assert heard.current("ada").error == "probe tcp failed"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from localcloud.api.actions.model import Action
+from localcloud.api.actions.queue import ActionQueue
 from localcloud.api.actions.runner import Effect, Runner
 from localcloud.api.addresses import AddressPool
 from localcloud.api.clock import ManualClock
@@ -28,16 +29,15 @@ class Scene:
         self.log: list[str] = []
         self.clock = clock or ManualClock()
         self.state = State.open(home / "state.db")
-        works = {"note": self._note, "refuse": self._refuse, "crash": self._crash}
-        self.runner = Runner(works, {"refuse": self._undo}, Faults({}, 1))
         self._home = home
 
     async def start(self) -> Scene:
         machines = NoMachines()
         config = ApiConfig(token="t", action_seconds=10, clock=self.clock)
         pool = AddressPool(self.state, await machines.prepare())
-        self.cloud = Cloud(self.state, machines, config, pool, config.randomness(), self.runner)
-        self.runner.attach(self.cloud)
+        self.cloud = Cloud(self.state, machines, config, pool, config.randomness(), ActionQueue(self.state, config))
+        works = {"note": self._note, "refuse": self._refuse, "crash": self._crash}
+        self.runner = Runner(self.cloud, works, {"refuse": self._undo}, Faults({}, 1))
         return self
 
     async def stop(self) -> None:
@@ -46,7 +46,7 @@ class Scene:
 
     def begin(self, command: str, *servers: int, **data: str) -> Action:
         with self.state.change():
-            action = self.runner.begin(command, [("server", number) for number in servers], data=data)
+            action = self.cloud.queue.begin(command, [("server", number) for number in servers], data=data)
         self.runner.run_new()
         return action
 
@@ -139,7 +139,7 @@ async def test_a_defect_ends_the_action_too(scene: Scene, caplog: pytest.LogCapt
 async def test_an_action_of_a_change_that_was_undone_is_never_run(scene: Scene) -> None:
     def begin_and_fail() -> None:
         with scene.state.change():
-            scene.runner.begin("note", [("server", 1)])
+            scene.cloud.queue.begin("note", [("server", 1)])
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

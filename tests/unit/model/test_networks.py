@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from clawdet_infra.model import load_fleet
 from clawdet_infra.model.networks import world_of
+from clawdet_infra.resources import FIREWALL
 from policy.firewalls import ssh_open_to_the_world
-from policy.resources import FIREWALL, Resource
+from policy.resources import Resource
 from tests.unit.model.samples import complaints, fleet
 
 SPREAD = [f"{first}.0.0.0/8" for first in range(11, 100, 2)]

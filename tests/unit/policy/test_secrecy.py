@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 import yaml
 
+from clawdet_infra.secret_shapes import kinds_of_secrets
 from policy import secrecy
-from policy.patterns import kinds_of_secrets
 from tests.components.fleets import API_KEY
 from tests.unit.policy.world import CLOUD_TOKEN, Shown, messages, stack_messages
 
@@ -52,6 +52,12 @@ def test_a_secret_that_is_packed_is_found_too(secret: str, resources: dict[str, 
 def test_a_key_in_a_script_is_stopped_where_cloud_init_reads_no_host_key(resources: dict[str, Shown]) -> None:
     [told] = messages(secrecy.SHAPES, resources[SERVER].having(userData=f"#!/bin/sh\ncat > /key <<E\n{PEM}E\n"))
     assert "a private key" in told
+
+
+def test_a_date_that_cannot_be_does_not_end_the_pack(resources: dict[str, Shown]) -> None:
+    spoiled = resources[SERVER].inputs["userData"] + "\nvalid_until: 2026-02-30\n"
+    [told] = messages(secrecy.SHAPES, resources[SERVER].having(userData=spoiled))
+    assert "a private key" in told, "what cannot be read as cloud-init does is searched as text"
 
 
 def test_the_host_key_passes_as_long_as_it_is_secret(resources: dict[str, Shown]) -> None:

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from clawdet_infra import render
@@ -16,6 +16,23 @@ from clawdet_infra.redaction import values_of
 from tests.support.examples import examples
 from tests.unit.render.examples import BOT, KEYS, customer
 
+NASTY = [
+    "plain",
+    "",
+    "with space ",
+    "'single'",
+    '"double"',
+    'it\'s "both" $HOME',
+    "back\\slash",
+    "ends with \\",
+    "'ends with \\",
+    "$HOME ${HOME} $$",
+    "# no comment",
+    "a=b",
+    "`id` $(id)",
+    "{{braces}} %s",
+    "äöü 漢字 🦞",
+]
 printable = st.text(
     st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")) | st.sampled_from("'\"\\$#{}=` "),
     max_size=60,
@@ -34,12 +51,13 @@ def test_a_customers_file_has_the_seeds_variables() -> None:
 
 
 @given(st.lists(printable, min_size=1, max_size=4))
+@example(values=NASTY)
 def test_what_is_written_is_read_back_so_that_it_can_be_hidden(values: list[str]) -> None:
     named = {f"VALUE_{number}": value for number, value in enumerate(values)}
     assert values_of(render.env_file(named)) == named
 
 
-@pytest.mark.parametrize("bad", ["\n", "\r", "\0", "\x1b", "\x7f"])
+@pytest.mark.parametrize("bad", ["\n", "\r", "\0", "\t", "\x1b", "\x7f"])
 def test_a_value_that_no_env_file_can_carry_is_refused_without_being_shown(bad: str) -> None:
     with pytest.raises(ValueError, match="AUTH_PASSWORD has a control character") as caught:
         render.env_file({"AUTH_PASSWORD": f"canary{bad}canary"})
@@ -58,6 +76,7 @@ def compose() -> list[str] | None:
 @pytest.mark.skipif(compose() is None, reason="Docker Compose 2 is not installed on this machine")
 @settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(printable | st.text(string.printable[:95]), min_size=20, max_size=40))
+@example(values=NASTY)
 def test_compose_takes_every_value_literally(tmp_path: Path, values: list[str]) -> None:
     command = compose()
     assert command is not None

@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 
 from clawdet_infra.reviews.errors import SettingsError
-from clawdet_infra.reviews.reading import read_run
-from clawdet_infra.reviews.run import Forge
-from clawdet_infra.reviews.stacks import stacks_of
+from clawdet_infra.reviews.run import Forge, read_run, stacks_of
 from tests.unit.reviews.recorded import BASE, HEAD
 
 PULL_REQUEST: dict[str, Any] = {

@@ -70,6 +70,7 @@ def test_a_file_of_another_user_is_refused(tmp_path: Path) -> None:
     [
         (f"channels: ['json://{CANARY}'\n", "line 2: this is not YAML"),
         (f"channels:\n  - json://{CANARY}: x: y\n", "line 2: this is not YAML"),
+        (f"channels: ['json://{CANARY}']\ndeadMan: 2026-02-30\n", "this is not YAML"),
         (f"channel: ['json://{CANARY}']", "channels, deadMan"),
         (f"- json://{CANARY}", "channels, deadMan"),
         (f"channels: json://{CANARY}", "has to be a list"),

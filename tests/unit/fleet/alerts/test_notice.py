@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import html
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import markdown
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clawdet_infra.fleet.alerts.fitting import ENTRY, fitted, size
-from clawdet_infra.fleet.alerts.notice import Notice, plain, span, trial
+from clawdet_infra.fleet.alerts.notice import Notice, plain, trial
 from tests.support.examples import examples
 
 
@@ -39,23 +39,6 @@ def test_what_chat_programs_act_on_is_shown_and_does_nothing(text: str, shown: s
 
 def test_long_text_is_cut() -> None:
     assert len(plain("x" * 10_000)) == 300
-
-
-@pytest.mark.parametrize(
-    ("duration", "shown"),
-    [
-        (timedelta(seconds=-5), "less than a minute"),
-        (timedelta(days=-400), "less than a minute"),
-        (timedelta(seconds=59), "less than a minute"),
-        (timedelta(minutes=5, seconds=59), "5 min"),
-        (timedelta(hours=2), "2 h"),
-        (timedelta(hours=2, minutes=1), "2 h 1 min"),
-        (timedelta(days=3, hours=4, minutes=5), "3 d 4 h"),
-        (timedelta(days=3), "3 d"),
-    ],
-)
-def test_durations_are_short(duration: timedelta, shown: str) -> None:
-    assert span(duration) == shown
 
 
 def test_a_test_says_that_nothing_is_wrong() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from clawdet_infra.fleet.alerts import AlertPolicy, Decision, Notice, Subject, after, decide
-from clawdet_infra.fleet.alerts.looks import Looks
+from clawdet_infra.fleet.alerts.deciding import Looks
 from clawdet_infra.fleet.records import Alert, Cause, Condition, Event, State, Window
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

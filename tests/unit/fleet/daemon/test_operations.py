@@ -100,8 +100,15 @@ def test_a_value_out_of_bounds_is_refused_in_the_words_of_the_file(tmp_path: Pat
     assert one.endswith(what)
 
 
+@pytest.mark.parametrize("value", ["99999999999d", "1e300", ".inf", ".nan"])
+def test_a_time_that_no_clock_can_hold_is_refused(tmp_path: Path, value: str) -> None:
+    [one] = problems(tmp_path, f"alerts: {{raiseAfter: {value}}}")
+    assert one.startswith("1: alerts.raiseAfter: must be a time such as 90s, 20m, 1h30m or 2d")
+
+
 def test_what_is_no_yaml_is_said_with_its_line(tmp_path: Path) -> None:
     assert problems(tmp_path, "a: 1\nb: [\n") == ["3: this is not YAML"]
+    assert problems(tmp_path, "a: 2026-02-30\n") == [" this is not YAML"]
     assert problems(tmp_path, "- 1\n") == ["1: : must be a mapping, but is a list."]
 
 

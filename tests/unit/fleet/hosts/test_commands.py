@@ -22,6 +22,11 @@ def test_times_that_docker_knows_are_taken(since: str) -> None:
     assert since in commands.logs("user123", "gateway", since=since)
 
 
+@pytest.mark.parametrize(("since", "seconds"), [("2d", "172800s"), ("1d12h", "129600s"), ("1w", "604800s")])
+def test_days_and_weeks_become_what_docker_knows(since: str, seconds: str) -> None:
+    assert seconds in commands.logs("user123", "gateway", since=since)
+
+
 @pytest.mark.parametrize("since", ["", "yesterday", "10", "--follow", "10 m"])
 def test_other_times_are_refused(since: str) -> None:
     with pytest.raises(ValueError, match="such as 90s, 10m or 2h"):
