@@ -7,11 +7,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from pulumi.automation import CommandResult
-from pulumi.automation.errors import create_command_error
 
 from clawdet_infra import settings
 from clawdet_infra.changes.asking import Planned, ask
+from clawdet_infra.driver.process import FailedError
 from clawdet_infra.error_line import FailureCode, marked
 from clawdet_infra.model import ConfigurationError, Problem
 
@@ -27,7 +26,7 @@ class Failing:
         nothing = dict.fromkeys(("resource_pre_event", "res_outputs_event", "policy_event", "summary_event"))
         for message in self._messages:
             on_event(SimpleNamespace(**nothing, diagnostic_event=SimpleNamespace(severity="error", message=message)))
-        raise create_command_error(CommandResult(stdout="", stderr="error: preview failed", code=255))
+        raise FailedError(["preview"], 255, "error: preview failed")
 
 
 def refused(*problems: Problem) -> str:

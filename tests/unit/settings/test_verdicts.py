@@ -106,8 +106,8 @@ def test_up_refuses_before_anything_is_touched(
     def touched(*arguments: Any, **options: Any) -> None:
         raise AssertionError(f"something was run: {arguments}")
 
-    for name in ("run", "capture"):
-        monkeypatch.setattr(project, name, touched)
+    for name in ("Popen", "run"):
+        monkeypatch.setattr(f"subprocess.{name}", touched)
     monkeypatch.setattr(up.recover, "run", touched)
     file_of(case, root)
     assert up.update("prod") == Exit.CONFIGURATION
