@@ -74,6 +74,6 @@ def _cutoff(connection: Connection, now: datetime, kept: timedelta, width: int) 
     """
     wall = milliseconds(now - kept) // HOUR
     count = -(-kept // timedelta(hours=width))
-    known = select(hours.c.hour // width).distinct().order_by((hours.c.hour // width).desc())
-    found = connection.execute(known.offset(count).limit(1)).scalar()
+    bucket = (hours.c.hour // width).label("bucket")
+    found = connection.execute(select(bucket).distinct().order_by(bucket.desc()).offset(count).limit(1)).scalar()
     return 0 if found is None else min(wall, found * width)
