@@ -10,8 +10,7 @@ percentile of a month is as good as that of an hour.
 from __future__ import annotations
 
 import math
-import time
-from collections import Counter, defaultdict, deque
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,8 +25,8 @@ CODES = {Condition.HEALTHY: 0, Condition.SLOW: 1, Condition.DOWN: 2}
 """The conditions as the database has them."""
 CONDITIONS = {code: condition for condition, code in CODES.items()}
 _DOWN = CODES[Condition.DOWN]
-# Other writers wait for no more than this and the time that one hour takes.
-_TRANSACTION_SECONDS = 0.2
+# So many hours in a transaction: other writers wait for no more than this takes.
+_MOST_HOURS = 5
 
 RELATIVE_ERROR = 0.02
 """How far a percentile may be from the true one, as a share of it, from `SHORTEST_SECONDS` to `LONGEST_SECONDS`.
@@ -170,13 +169,10 @@ def aggregate(database: Database, now: int) -> int:
     with database.read() as connection:
         wanted = select(hours).where(hours.c.status == HourStatus.PENDING).order_by(hours.c.hour)
         due = [row.hour for row in connection.execute(wanted) if (row.hour + 1) * HOUR + row.longest_gap <= now]
-    left = deque(due)
-    while left:
+    for index in range(0, len(due), _MOST_HOURS):
         with database.write() as connection:
-            enough = time.monotonic() + _TRANSACTION_SECONDS
-            _aggregate(connection, left.popleft())
-            while left and time.monotonic() < enough:
-                _aggregate(connection, left.popleft())
+            for hour in due[index : index + _MOST_HOURS]:
+                _aggregate(connection, hour)
     return len(due)
 
 
