@@ -26,7 +26,7 @@ CODES = {Condition.HEALTHY: 0, Condition.SLOW: 1, Condition.DOWN: 2}
 CONDITIONS = {code: condition for condition, code in CODES.items()}
 _DOWN = CODES[Condition.DOWN]
 # So many hours in a transaction: other writers wait for no more than this takes.
-_MOST_HOURS = 5
+_MOST_HOURS = 10
 
 RELATIVE_ERROR = 0.02
 """How far a percentile may be from the true one, as a share of it, from `SHORTEST_SECONDS` to `LONGEST_SECONDS`.
