@@ -1,9 +1,9 @@
 """How large the history gets, and how fast it is.
 
-Size: `--instances`, looked at every minute for `--days`, with the roll-up and the pruning that the daemon does, into a
-database of its own in a temporary folder.  Rows do not know how many other instances there are, so the size for 1,000
-is that of these instances, multiplied, without what an empty database takes.  (The looks of ten minutes are recorded
-at once, which makes this faster and no row smaller.)  Speed: rounds of 1,000 instances, one by one.
+Size: `--instances`, checked every `--interval` seconds for `--days`, with the aggregation and the pruning that the
+daemon does, into a database of its own in a temporary folder.  Rows do not know how many other instances there are, so
+the size for 1,000 is that of these instances, multiplied, without what an empty database takes.  (The samples of ten
+rounds are recorded at once, which makes this faster and no row smaller.)  Speed: rounds of 1,000 instances, one by one.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 _STOPPED = Diagnosis(Cause.GATEWAY_STOPPED, "The gateway's container has exited.")
 
 
-def round_of(minute: int, names: list[str], chance: random.Random) -> list[Observation]:
-    at = BEGIN + timedelta(minutes=minute)
-    looks = []
+def round_of(at: datetime, names: list[str], chance: random.Random) -> list[Observation]:
+    minute = (at - BEGIN) // timedelta(minutes=1)
+    found = []
     for index, name in enumerate(names):
         # Each is down for a quarter of an hour once in about ten days, and slow now and then.
         down = (minute + 997 * index) % 14_400 < 15
         slow = chance.random() < 0.002
-        looks.append(
+        found.append(
             Observation(
                 instance=name,
                 server=name,
@@ -42,51 +42,60 @@ def round_of(minute: int, names: list[str], chance: random.Random) -> list[Obser
                 diagnosis=_STOPPED if down else None,
             )
         )
-    return looks
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--instances", type=int, default=40)
     parser.add_argument("--days", type=int, default=90)
+    parser.add_argument("--interval", type=int, default=60)
     options = parser.parse_args()
     print(facts())
     with tempfile.TemporaryDirectory() as folder:
         speed(f"sqlite:///{folder}/speed.db")
-        size(f"sqlite:///{folder}/size.db", options.instances, options.days)
+        size(f"sqlite:///{folder}/size.db", options.instances, options.days, options.interval)
 
 
 def speed(url: str) -> None:
     chance, names = random.Random(4), [f"customer-{index}" for index in range(1000)]
-    rounds = [round_of(minute, names, chance) for minute in range(60)]
+    rounds = [round_of(BEGIN + timedelta(minutes=minute), names, chance) for minute in range(60)]
     with History.open(url) as history:
-        recorded = milliseconds([lambda looks=looks: history.record(looks) for looks in rounds])  # type: ignore[misc]
+        recorded = milliseconds([lambda each=each: history.record(each) for each in rounds])  # type: ignore[misc]
         print(f"a round of 1,000 recorded: {recorded}")
+        now = BEGIN + timedelta(minutes=59)
+        print(f"uptime during that hour: {milliseconds([lambda: history.uptime(names[500], now)] * 20)}")
         start = time.perf_counter()
-        done = history.roll_up(BEGIN)
-        print(f"rolled up: {(time.perf_counter() - start) / done * 1000:.0f} ms a round")
+        history.aggregate(BEGIN + timedelta(hours=2))
+        print(f"its hour aggregated: {(time.perf_counter() - start) * 1000:.0f} ms")
 
 
-def size(url: str, instances: int, days: int) -> None:
+def size(url: str, instances: int, days: int, interval: int) -> None:
     chance, names = random.Random(4), [f"customer-{index}" for index in range(instances)]
     empty = taken(url)
-    now = BEGIN
+    now = pruned = BEGIN
     with History.open(url) as history:
-        for minute in range(0, days * 1440, 10):
-            history.record([look for each in range(10) for look in round_of(minute + each, names, chance)])
-            now = BEGIN + timedelta(minutes=minute + 10)
-            history.roll_up(now)
-            if minute % 120 == 110:
+        while now < BEGIN + timedelta(days=days):
+            times = [now + timedelta(seconds=interval * index) for index in range(10)]
+            history.record([one for at in times for one in round_of(at, names, chance)])
+            now = times[-1] + timedelta(seconds=interval)
+            if now - pruned >= timedelta(hours=2):
                 history.prune(now, Retention())
-            if (minute + 10) % 14_400 == 0:
-                print(f"after {(minute + 10) // 1440} days: {history.size() / 2**20:.1f} MiB", flush=True)
+                if now.date() != pruned.date() and (now - BEGIN).days % 10 == 0:
+                    print(f"after {(now - BEGIN).days} days: {history.size() / 2**20:.1f} MiB", flush=True)
+                pruned = now
+        with history._database.read() as connection:
+            for table in ("history_sample", "history_aggregate", "history_event"):
+                rows = connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one()
+                print(f"{table}: {rows:,} rows, {rows / instances:,.0f} an instance")
     grown = taken(url) - empty
-    print(f"{instances} instances, {days} days, {days * 1440 * instances:,} looks: {grown / 2**20:.1f} MiB")
-    print(f"for 1,000 instances: {grown / instances * 1000 / 2**20:.0f} MiB")
+    print(f"{instances} instances, every {interval} s, {days} days: {grown:,} bytes ({grown / 2**20:.1f} MiB)")
+    print(f"an instance: {grown / instances:,.0f} bytes; 1,000: {grown / instances * 1000 / 2**20:.0f} MiB")
     name = names[instances // 2]
     with History.open(url) as history:
         asked: dict[str, Callable[[], object]] = {
             "uptime of an instance": lambda: history.uptime(name, now),
+            "latency of a day": lambda: history.latency(name, now - timedelta(days=1), now),
             "latency of 30 days": lambda: history.latency(name, now - timedelta(days=30), now),
             "timeline of 90 days": lambda: history.timeline(name, now - timedelta(days=90), 30, now),
             "newest 100 events": lambda: history.events(name),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clawdet_infra.cli.output import ErrorCode, Exit, error, fail, note_lines
+from clawdet_infra.cli.output import ErrorCode, Exit, error, fail, note_lines, warn
 from clawdet_infra.cli.project import ROOT
 from clawdet_infra.cli.stack import ALL_STACKS_HINT, AllStacks, Stacks, choose_stacks
 
@@ -75,7 +75,7 @@ def _operations(config: Path | None) -> Operations:
 
     named = os.environ.get(VARIABLE)
     file = config or (Path(named) if named else ROOT / ".clawdet" / "operations.yaml")
-    return load_operations(file, required=bool(config or named))
+    return load_operations(file, required=bool(config or named), warn=warn)
 
 
 async def _look_after(

@@ -196,9 +196,9 @@ class Keeper:
             self._try(self._write, writes=True)
         self._ask(lambda history: history.release(lease), writes=True)
 
-    def roll_up(self, now: datetime) -> None:
-        """Add up what came in since the last time."""
-        self._ask(lambda history: history.roll_up(now), writes=True)
+    def aggregate(self, now: datetime) -> None:
+        """Aggregate the hours that are over."""
+        self._ask(lambda history: history.aggregate(now), writes=True)
 
     def prune(self, now: datetime, retention: Retention) -> None:
         """Remove what is older than it has to be kept."""
@@ -241,7 +241,7 @@ class Keeper:
             pass
 
     def _ask(self, call: Callable[[History], T], *, writes: bool = False) -> T:
-        # Not under the lock: a slow roll-up must not hold up a round.
+        # Not under the lock: a slow aggregation must not hold up a round.
         rests = self._problem is not None and self._monotonic() - self._failed_at < self._rest_seconds
         # A database that takes no writes may well be read.
         if rests and self._problem is not None and (writes or not self._writes_fail):

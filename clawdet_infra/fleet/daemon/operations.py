@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -16,8 +18,19 @@ from clawdet_infra.fleet.healing.policy import HealingPolicy
 from clawdet_infra.fleet.history.policy import Retention
 from clawdet_infra.fleet.rounds.policy import RoundPolicy
 
+log = logging.getLogger(__name__)
+
 VARIABLE = "CLAWDET_OPERATIONS"
 """Names the file where no option does."""
+
+_RENAMED = {
+    ("retention", "looks"): "samples",
+    ("retention", "days"): "aggregates",
+    # What was kept for so long is not kept at all any more.
+    ("retention", "fiveMinutes"): None,
+    ("retention", "hours"): None,
+}
+"""Keys of the version before, each with its name of now; None for one without effect."""
 
 
 class OperationsError(ValueError):
@@ -29,7 +42,7 @@ class Operations:
     """Everything that can be set about looking after a fleet.
 
     A round begins every `interval_seconds`, or where one takes longer, at the next multiple of that.  The inventory is
-    read again every `inventory_seconds`, and the history is rolled up and pruned every `upkeep_seconds`.  On a signal
+    read again every `inventory_seconds`, and the history is aggregated and pruned every `upkeep_seconds`.  On a signal
     to stop, repairs under way get `stop_seconds` to end.
     """
 
@@ -55,10 +68,11 @@ class Operations:
         return timedelta(seconds=max(150.0, 2.5 * self.interval_seconds))
 
 
-def load_operations(file: Path, *, required: bool = True) -> Operations:
+def load_operations(file: Path, *, required: bool = True, warn: Callable[[str], None] = log.warning) -> Operations:
     """Return what a file says, with the defaults for what it leaves out.
 
-    A file that is missing and not `required` stands for all defaults.  Raises OperationsError.
+    A file that is missing and not `required` stands for all defaults.  `warn` is called for each key that has another
+    name now.  Raises OperationsError.
     """
     try:
         text = file.read_text(encoding="utf-8")
@@ -77,12 +91,28 @@ def load_operations(file: Path, *, required: bool = True) -> Operations:
         where = f":{mark.line + 1}" if mark else ""
         raise OperationsError(f"{file}{where}: this is not YAML") from None
     try:
-        return parse(Operations, document or {})
+        return parse(Operations, _with_new_keys(document or {}, lambda text: warn(f"{file}: {text}")))
     except DocumentError as error:
         lines = _lines(text)
         raise OperationsError(
             "\n".join(f"{file}:{_line(lines, place)}: {'.'.join(place)}: {what}" for place, what in error.problems)
         ) from None
+
+
+def _with_new_keys(document: Any, warn: Callable[[str], None]) -> Any:
+    """Return a document with the keys of now.  A key that is there by its new name too keeps that value."""
+    for (section, old), new in _RENAMED.items():
+        values = document.get(section) if isinstance(document, Mapping) else None
+        if not isinstance(values, Mapping) or old not in values:
+            continue
+        rest = {key: value for key, value in values.items() if key != old}
+        if new is None:
+            warn(f"{section}.{old} has no effect any more; remove it")
+        else:
+            warn(f"{section}.{old} is now called {section}.{new}; the old name works in this version for the last time")
+            rest.setdefault(new, values[old])
+        document = {**document, section: rest}
+    return document
 
 
 def _lines(text: str) -> dict[tuple[str, ...], int]:

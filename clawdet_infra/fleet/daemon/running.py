@@ -243,10 +243,10 @@ class Daemon:
             if prune:
                 await asyncio.to_thread(self._keeper.prune, self._clock(), self._operations.retention)
             else:
-                await asyncio.to_thread(self._keeper.roll_up, self._clock())
+                await asyncio.to_thread(self._keeper.aggregate, self._clock())
             self._say("upkeep", "")
         except HistoryError as error:
-            self._say("upkeep", f"the history was not rolled up: {error}")
+            self._say("upkeep", f"the history was not aggregated: {error}")
 
     async def _ping(self, *, failed: bool) -> None:
         if self._dead_man is not None:

@@ -15,7 +15,7 @@ from clawdet_infra.fleet.healing import wording
 from clawdet_infra.fleet.healing.case import Take
 from clawdet_infra.fleet.healing.hands import Hands, NotNowError, RepairRecord, StepError
 from clawdet_infra.fleet.healing.policy import HealingPolicy
-from clawdet_infra.fleet.history.errors import HistoryError
+from clawdet_infra.fleet.history import HistoryError
 from clawdet_infra.fleet.instance import Instance
 from clawdet_infra.fleet.records import Event, Outcome, Repair, Step
 

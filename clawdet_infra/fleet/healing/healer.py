@@ -18,7 +18,7 @@ from clawdet_infra.fleet.healing.hands import Hands, RepairRecord
 from clawdet_infra.fleet.healing.ladder import next_step
 from clawdet_infra.fleet.healing.policy import HealingPolicy
 from clawdet_infra.fleet.healing.times import SteadyTimes
-from clawdet_infra.fleet.history.errors import HistoryError
+from clawdet_infra.fleet.history import HistoryError
 from clawdet_infra.fleet.instance import Instance, Inventory
 from clawdet_infra.fleet.records import (
     Cause,

@@ -1,12 +1,12 @@
-"""The past of a fleet, in SQLite or PostgreSQL: looks, state changes, repairs and alerts."""
+"""The past of a fleet, in SQLite or PostgreSQL: samples, state changes, repairs and alerts."""
 
 from __future__ import annotations
 
 from clawdet_infra.database.leases import Lease, LeaseHeld
-from clawdet_infra.fleet.history.errors import HistoryError, LeaseLostError
-from clawdet_infra.fleet.history.histogram import RELATIVE_ERROR
+from clawdet_infra.fleet.history.aggregates import RELATIVE_ERROR
 from clawdet_infra.fleet.history.policy import HistoryPolicy, Retention
-from clawdet_infra.fleet.history.reading import Availability, Percentiles, Slot, Uptime
+from clawdet_infra.fleet.history.queries import Availability, Percentiles, Slot, Uptime
+from clawdet_infra.fleet.history.schema import HistoryError, LeaseLostError
 from clawdet_infra.fleet.history.store import History
 from clawdet_infra.process_identity import Clock, this_process
 

@@ -10,8 +10,7 @@ from typing import get_args
 from sqlalchemy import Connection, Row, insert, select
 
 from clawdet_infra.database.moments import bounded, milliseconds, moment, to_json
-from clawdet_infra.fleet.history.names import numbers
-from clawdet_infra.fleet.history.schema import events, instances
+from clawdet_infra.fleet.history.schema import events, instance_numbers, instances
 from clawdet_infra.fleet.records import Event, EventKind
 
 _KINDS = frozenset(get_args(EventKind))
@@ -20,13 +19,14 @@ _KINDS = frozenset(get_args(EventKind))
 def add(connection: Connection, happened: Iterable[Event]) -> None:
     """Add events; long texts are cut."""
     happened = list(happened)
-    known = numbers(connection, {one.instance for one in happened if one.instance is not None}) if happened else {}
+    named = {one.instance for one in happened if one.instance is not None}
+    numbers = instance_numbers(connection, named) if named else {}
     rows = [
         {
             "at": milliseconds(one.at),
             "kind": one.kind,
-            "instance": None if one.instance is None else known[one.instance],
-            "what": bounded(one.what),
+            "instance": None if one.instance is None else numbers[one.instance],
+            "message": bounded(one.what),
             "data": to_json(one.data),
         }
         for one in happened
@@ -63,4 +63,4 @@ def find(
 
 
 def _event(row: Row[tuple[object, ...]]) -> Event:
-    return Event(at=moment(row.at), kind=row.kind, instance=row.name, what=row.what, data=json.loads(row.data))
+    return Event(at=moment(row.at), kind=row.kind, instance=row.name, what=row.message, data=json.loads(row.data))

@@ -10,9 +10,13 @@ from sqlalchemy import Connection, Row, and_, delete, insert, or_, select, updat
 
 from clawdet_infra.database.moments import bounded, maybe_moment, milliseconds, moment
 from clawdet_infra.fleet.history import events
-from clawdet_infra.fleet.history.errors import HistoryError
-from clawdet_infra.fleet.history.names import number, numbers
-from clawdet_infra.fleet.history.schema import instances, repairs
+from clawdet_infra.fleet.history.schema import (
+    HistoryError,
+    instance_number,
+    instance_numbers,
+    instances,
+    repairs,
+)
 from clawdet_infra.fleet.records import Event, Outcome, Repair, Step
 from clawdet_infra.process_identity import describe
 
@@ -35,11 +39,11 @@ def begin(
     lives: Lives,
 ) -> Repair | None:
     """Begin a repair, or return None where one of the instance or its server is open, or has just been made."""
-    known = numbers(connection, [instance])[instance]
+    known = instance_numbers(connection, [instance])[instance]
     server = bounded(server, 255)
     concerned = or_(repairs.c.instance == known, repairs.c.server == server)
-    for row in connection.execute(_ALL.where(concerned, repairs.c.finished.is_(None))).all():
-        if milliseconds(now) < row.until or lives(row.owner):
+    for row in connection.execute(_ALL.where(concerned, repairs.c.finished_at.is_(None))).all():
+        if milliseconds(now) < row.expires_at or lives(row.owner):
             return None
         _abandon(connection, row, now)
     if _cools_down(connection, known, server, now, cooldown):
@@ -49,9 +53,9 @@ def begin(
         "server": server,
         "step": step.value,
         "owner": bounded(owner, 512),
-        "begun": milliseconds(now),
-        "until": milliseconds(now + patience),
-        "what": "",
+        "started_at": milliseconds(now),
+        "expires_at": milliseconds(now + patience),
+        "message": "",
     }
     made = connection.execute(insert(repairs).values(row_values).returning(repairs.c.id)).scalar_one()
     return _repair(connection.execute(_ALL.where(repairs.c.id == made)).one())
@@ -65,35 +69,35 @@ def finish(connection: Connection, repair: int, outcome: Outcome, what: str, now
     row = connection.execute(select(repairs).where(repairs.c.id == repair)).first()
     if row is None:
         raise HistoryError(f"there is no repair {repair}")
-    done = {"finished": milliseconds(now), "outcome": outcome, "what": bounded(what)}
+    done = {"finished_at": milliseconds(now), "outcome": outcome, "message": bounded(what)}
     if row.outcome == "abandoned":
-        del done["finished"]
+        del done["finished_at"]
     if row.outcome in (None, "abandoned"):
         connection.execute(update(repairs).where(repairs.c.id == repair).values(done))
 
 
 def withdraw(connection: Connection, repair: int) -> None:
     """Forget an open repair of which nothing was done; one that is not there, or not open, stays as it is."""
-    connection.execute(delete(repairs).where(repairs.c.id == repair, repairs.c.finished.is_(None)))
+    connection.execute(delete(repairs).where(repairs.c.id == repair, repairs.c.finished_at.is_(None)))
 
 
 def renew(connection: Connection, repair: int, until: datetime) -> None:
     """Say that a repair goes on, at least until then.  Raises HistoryError where it is not open any more."""
-    going_on = update(repairs).where(repairs.c.id == repair, repairs.c.finished.is_(None))
-    if connection.execute(going_on.values(until=milliseconds(until))).rowcount != 1:
+    going_on = update(repairs).where(repairs.c.id == repair, repairs.c.finished_at.is_(None))
+    if connection.execute(going_on.values(expires_at=milliseconds(until))).rowcount != 1:
         raise HistoryError(f"repair {repair} is not open; it was finished or given up by another process")
 
 
 def still_open(connection: Connection) -> list[Repair]:
     """Return the repairs that are open, the oldest first."""
-    found = connection.execute(_ALL.where(repairs.c.finished.is_(None)).order_by(repairs.c.id))
+    found = connection.execute(_ALL.where(repairs.c.finished_at.is_(None)).order_by(repairs.c.id))
     return [_repair(row) for row in found]
 
 
 def of(connection: Connection, instance: str, since: datetime) -> list[Repair]:
     """Return the repairs of an instance that were begun since then, the oldest first."""
-    known = number(connection, instance)
-    wanted = _ALL.where(repairs.c.instance == known, repairs.c.begun >= milliseconds(since)).order_by(repairs.c.id)
+    known = instance_number(connection, instance)
+    wanted = _ALL.where(repairs.c.instance == known, repairs.c.started_at >= milliseconds(since)).order_by(repairs.c.id)
     return [_repair(row) for row in connection.execute(wanted)]
 
 
@@ -104,7 +108,7 @@ def _cools_down(connection: Connection, instance: int, server: str, now: datetim
     in the future by more than `cooldown` does not hold repairs up: the next one is the last then.
     """
     touched = or_(repairs.c.instance == instance, and_(repairs.c.server == server, repairs.c.step.in_(_OF_A_SERVER)))
-    ended = select(repairs.c.finished).where(touched, repairs.c.finished.is_not(None))
+    ended = select(repairs.c.finished_at).where(touched, repairs.c.finished_at.is_not(None))
     last = connection.execute(ended.order_by(repairs.c.id.desc()).limit(1)).scalar()
     return last is not None and abs(milliseconds(now) - last) < cooldown * 1000
 
@@ -112,7 +116,7 @@ def _cools_down(connection: Connection, instance: int, server: str, now: datetim
 def _abandon(connection: Connection, row: Row[Any], now: datetime) -> None:
     what = f"{row.step} on server {row.server} given up: {describe(row.owner)} did not go on with it"
     # It ended when nobody went on with it: the cooldown does not begin anew with finding that out.
-    done = {"finished": min(row.until, milliseconds(now)), "outcome": "abandoned", "what": bounded(what)}
+    done = {"finished_at": min(row.expires_at, milliseconds(now)), "outcome": "abandoned", "message": bounded(what)}
     connection.execute(update(repairs).where(repairs.c.id == row.id).values(done))
     data = {"repair": row.id, "step": row.step, "server": row.server, "outcome": "abandoned"}
     events.add(connection, [Event(at=now, kind="repair", instance=row.name, what=what, data=data)])
@@ -125,8 +129,8 @@ def _repair(row: Row[Any]) -> Repair:
         server=row.server,
         step=Step(row.step),
         owner=row.owner,
-        begun=moment(row.begun),
-        finished=maybe_moment(row.finished),
+        begun=moment(row.started_at),
+        finished=maybe_moment(row.finished_at),
         outcome=row.outcome,
-        what=row.what,
+        what=row.message,
     )

@@ -14,11 +14,10 @@ from clawdet_infra.database.connecting import Database, connect
 from clawdet_infra.database.leases import Lease, LeaseHeld, Leases
 from clawdet_infra.database.migrating import migrate
 from clawdet_infra.database.moments import milliseconds
-from clawdet_infra.fleet.history import alerting, events, looks, pruning, reading, repairs, rollup
-from clawdet_infra.fleet.history.errors import PURPOSE, LeaseLostError
+from clawdet_infra.fleet.history import aggregates, alerts, events, pruning, queries, repairs, samples
 from clawdet_infra.fleet.history.policy import HistoryPolicy, Retention
-from clawdet_infra.fleet.history.reading import Percentiles, Slot, Uptime
-from clawdet_infra.fleet.history.schema import FORM, leases, metadata
+from clawdet_infra.fleet.history.queries import Percentiles, Slot, Uptime
+from clawdet_infra.fleet.history.schema import FORM, PURPOSE, LeaseLostError, leases, metadata
 from clawdet_infra.fleet.records import Alert, Event, EventKind, Observation, Outcome, Repair, State, Step, Window
 from clawdet_infra.process_identity import Clock, lives
 
@@ -79,21 +78,21 @@ class History:
                 _LEASES.confirm(connection, self._lease)
             yield connection
 
-    # Looks
+    # Samples
 
     def record(self, observations: Sequence[Observation]) -> list[Event]:
-        """Keep a round of looks, and return what changed by it (which is kept as well).
+        """Record samples, and return what changed by them (which is kept as well).
 
-        The first look at an instance is a change; so is another cause of an instance that stays down.  Recording the
-        same looks once more changes nothing.
+        The first sample of an instance is a change; so is another cause of an instance that stays down.  Recording the
+        same samples again changes nothing.
         """
         with self._write() as connection:
-            return looks.record(connection, observations)
+            return samples.record(connection, observations, self._gap)
 
     def states(self) -> dict[str, State]:
-        """Return how each instance was when it was looked at last, by id; also of instances that are gone by now."""
+        """Return how each instance was when it was last checked, by id; also of instances that are gone by now."""
         with self._database.read() as connection:
-            return looks.current(connection)
+            return samples.current(connection)
 
     # Events
 
@@ -172,12 +171,12 @@ class History:
     def open_alerts(self) -> list[Alert]:
         """Return the alerts that are not resolved, the oldest first."""
         with self._database.read() as connection:
-            return alerting.still_open(connection)
+            return alerts.still_open(connection)
 
     def alerts(self, since: datetime) -> list[Alert]:
         """Return the alerts that are open, or that were resolved since then, the oldest first."""
         with self._database.read() as connection:
-            return alerting.since(connection, since)
+            return alerts.since(connection, since)
 
     def save_alert(self, alert: Alert) -> None:
         """Keep an alert as it is now: a new one, or one of before (same key and `raised`) that has changed.
@@ -185,22 +184,22 @@ class History:
         Raises HistoryError where another one of the same key is open.
         """
         with self._write() as connection:
-            alerting.save(connection, alert)
+            alerts.save(connection, alert)
 
     def windows(self, now: datetime) -> list[Window]:
         """Return the maintenance windows that are not over, also those to come, the earliest first."""
         with self._database.read() as connection:
-            return alerting.current_windows(connection, now)
+            return alerts.current_windows(connection, now)
 
     def add_window(self, scope: str, begins: datetime, ends: datetime, reason: str = "") -> Window:
         """Add a maintenance window.  Raises ValueError for a scope or times that make no sense."""
         with self._database.write() as connection:
-            return alerting.add_window(connection, scope, begins, ends, reason)
+            return alerts.add_window(connection, scope, begins, ends, reason)
 
     def remove_window(self, window_id: int) -> bool:
         """Remove a maintenance window, and return whether there was one."""
         with self._database.write() as connection:
-            return alerting.remove_window(connection, window_id)
+            return alerts.remove_window(connection, window_id)
 
     # Leases
 
@@ -228,31 +227,30 @@ class History:
     def uptime(self, instance: str, now: datetime) -> Uptime:
         """Return how much of the last 24 hours, 7, 30 and 90 days an instance was up."""
         with self._database.read() as connection:
-            return reading.uptime(connection, instance, now, self._gap)
+            return queries.uptime(connection, instance, now)
 
     def latency(self, instance: str, since: datetime, now: datetime | None = None) -> Percentiles:
-        """Return how late an instance answered since then (since the border of a bucket before it)."""
+        """Return how late an instance answered since then; see `Uptime` for where that begins."""
         with self._database.read() as connection:
-            return reading.latency(connection, instance, since, now or self._clock.now(), self._gap)
+            return queries.latency(connection, instance, since, now or self._clock.now())
 
     def timeline(self, instance: str, since: datetime, buckets: int, now: datetime | None = None) -> list[Slot]:
         """Return the time since then in at most `buckets` slots, the oldest first."""
         with self._database.read() as connection:
-            return reading.timeline(connection, instance, since, buckets, now or self._clock.now(), self._gap)
+            return queries.timeline(connection, instance, since, buckets, now or self._clock.now())
 
     # Upkeep
 
-    def roll_up(self, now: datetime) -> int:
-        """Add up the looks that came in since the last time, and return how many rounds that were.
+    def aggregate(self, now: datetime) -> int:
+        """Aggregate the hours that are over and whose samples are not all counted yet, and return how many.
 
-        To be called every few minutes: answers take what is not added up yet into account, but get slower with it.
-        Looks are added to the buckets of their own times, whatever `now` is.
+        To be called every few minutes: answers count all samples, but get slower with each hour that is not aggregated.
         """
-        return rollup.roll_up(self._database, milliseconds(now), self._gap)
+        return aggregates.aggregate(self._database, milliseconds(now))
 
     def prune(self, now: datetime, retention: Retention) -> None:
-        """Roll up, then remove what is older than it has to be kept.  To be called every hour or so."""
-        self.roll_up(now)
+        """Aggregate, then remove what is older than it has to be kept.  To be called every hour or so."""
+        self.aggregate(now)
         pruning.prune(self._database, now, retention)
 
     def size(self) -> int:

@@ -79,7 +79,7 @@ class _History(Store):
     def holds(self, opened: Opened, count: int) -> None:
         for _ in range(2):
             assert opened.latency("c7", NOON - MINUTE, NOON + timedelta(days=1)).count == count
-            opened.roll_up(NOON)
+            opened.aggregate(NOON + timedelta(days=1))
 
     def acquire(self, opened: Opened, name: str, seconds: float = 60, *, elsewhere: bool = False) -> Any:
         owner = this_process()

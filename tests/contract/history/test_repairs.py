@@ -133,8 +133,8 @@ def test_who_finishes_after_all_is_believed_and_who_says_it_twice_changes_nothin
 def test_the_database_itself_refuses_two_open_repairs(history: History) -> None:
     begun(history)
     copy = (
-        "INSERT INTO history_repair (instance, server, step, owner, begun, until, what) "
-        "SELECT {}, {}, step, owner, begun, until, what FROM history_repair"
+        "INSERT INTO history_repair (instance, server, step, owner, started_at, expires_at, message) "
+        "SELECT {}, {}, step, owner, started_at, expires_at, message FROM history_repair"
     )
     for instance, server in (("instance", "'another'"), ("99", "server")):
         with pytest.raises(HistoryError, match=r"(?i)unique"), history._database.write() as connection:

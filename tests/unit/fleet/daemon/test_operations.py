@@ -7,6 +7,7 @@ import pytest
 
 from clawdet_infra.fleet.daemon.document import leaves, written
 from clawdet_infra.fleet.daemon.operations import Operations, OperationsError, load_operations
+from clawdet_infra.fleet.history import Retention
 
 ROOT = Path(__file__).resolve().parents[4]
 EXAMPLE = ROOT / "ops" / "operations.example.yaml"
@@ -90,7 +91,7 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     [
         ("healing: {failures: 0}", "healing: failures has to be at least 1, not 0."),
         ("healing: {brakeShare: 1.5}", "healing: brakeShare has to be above 0 and at most 1, not 1.5."),
-        ("retention: {hours: 1d}", "hours is 1 day, 0:00:00; it has to be 32 days, 0:00:00 or more."),
+        ("retention: {aggregates: 1d}", "aggregates is 1 day, 0:00:00; it has to be 92 days, 0:00:00 or more."),
         ("intervalSeconds: 0.5", "intervalSeconds has to be at least 1, not 0.5."),
         ("rounds: {slowSeconds: .nan}", "must be a number that is not infinite."),
     ],
@@ -104,6 +105,31 @@ def test_a_value_out_of_bounds_is_refused_in_the_words_of_the_file(tmp_path: Pat
 def test_a_time_that_no_clock_can_hold_is_refused(tmp_path: Path, value: str) -> None:
     [one] = problems(tmp_path, f"alerts: {{raiseAfter: {value}}}")
     assert one.startswith("1: alerts.raiseAfter: must be a time such as 90s, 20m, 1h30m or 2d")
+
+
+def test_keys_of_the_version_before_work_with_a_warning_that_names_the_new_ones(tmp_path: Path) -> None:
+    warnings: list[str] = []
+    file = write(tmp_path, "retention: {looks: 3d, fiveMinutes: 4d, hours: 40d, days: 100d, events: 30d}\n")
+    read = load_operations(file, warn=warnings.append)
+    assert read.retention == Retention(
+        samples=timedelta(days=3), aggregates=timedelta(days=100), events=timedelta(days=30)
+    )
+    assert [line.removeprefix(f"{file}: ").partition(";")[0] for line in warnings] == [
+        "retention.looks is now called retention.samples",
+        "retention.days is now called retention.aggregates",
+        "retention.fiveMinutes has no effect any more",
+        "retention.hours has no effect any more",
+    ]
+
+
+def test_a_key_that_is_set_by_both_names_has_the_value_of_the_new_one(tmp_path: Path) -> None:
+    file = write(tmp_path, "retention: {looks: 3d, samples: 5d}\n")
+    assert load_operations(file).retention.samples == timedelta(days=5)
+
+
+def test_old_keys_are_documented() -> None:
+    for old in ("looks", "days", "fiveMinutes", "hours"):
+        assert f"`retention.{old}`" in REFERENCE.read_text()
 
 
 def test_what_is_no_yaml_is_said_with_its_line(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from clawdet_infra.fleet.healing import GiveUp, Healer, HealingPolicy, NotNowError, Plan, Take, Wait, executor
-from clawdet_infra.fleet.history.errors import HistoryError
+from clawdet_infra.fleet.history import HistoryError
 from clawdet_infra.fleet.instance import Instance, Inventory
 from clawdet_infra.fleet.records import Cause, Diagnosis, HostLook, Repair, State, Step, Window
 from tests.unit.fleet.healing.world import (

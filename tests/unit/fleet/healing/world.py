@@ -11,7 +11,7 @@ from ipaddress import IPv4Address
 from pydantic import SecretStr
 
 from clawdet_infra.fleet.healing import HealingPolicy, StepError
-from clawdet_infra.fleet.history.errors import HistoryError
+from clawdet_infra.fleet.history import HistoryError
 from clawdet_infra.fleet.instance import Instance, Inventory, Server
 from clawdet_infra.fleet.records import (
     Cause,

@@ -66,7 +66,7 @@ def bounded(history: History, pages: int) -> None:
 def test_on_a_full_disk_nothing_is_half_written(file: Path) -> None:
     with opened(file) as history:
         history.record([look(instance=f"c{index}") for index in range(100)])
-        history.roll_up(NOON)
+        history.aggregate(NOON + timedelta(hours=2))
         with history._database.read() as connection:
             size = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
     looks = [look(NOON + MINUTE, DOWN, instance=f"c{index}", what="x" * 500) for index in range(500)]

@@ -26,7 +26,7 @@ for number in range(begin, begin + 10_000):
     history.record([look(NOON + number * MINUTE, instance=f"c{index}") for index in range(200)])
     print(number, flush=True)
     if number % 3 == 0:
-        history.roll_up(NOON)
+        history.aggregate(NOON + number * MINUTE)
 """
 
 
@@ -49,7 +49,7 @@ def test_a_writer_that_is_killed_loses_nothing_and_doubles_nothing(tmp_path: Pat
             # The round after the last that was said may have been written, but not said any more.
             assert count in (said[-1] + 1, said[-1] + 2)
             assert history.uptime("c7", now).day.healthy == (count - 1) * 60
-            history.roll_up(now)
+            history.aggregate(now)
             assert history.latency("c0", NOON - MINUTE, now).count == count
             assert history.uptime("c7", now).day.healthy == (count - 1) * 60
         kept = count

@@ -1,36 +1,42 @@
-"""Takes in a round of looks: samples, how each instance is now, and what changed."""
+"""Records samples, how each instance is now, and what changed."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from itertools import groupby
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, insert, select
 
 from clawdet_infra.database.connecting import upsert
 from clawdet_infra.database.moments import bounded, milliseconds, moment
-from clawdet_infra.fleet.history import events, marks
-from clawdet_infra.fleet.history.names import numbers
-from clawdet_infra.fleet.history.schema import instances, rounds, samples, states
-from clawdet_infra.fleet.history.tally import CODES, CONDITIONS, Look
+from clawdet_infra.fleet.history import events
+from clawdet_infra.fleet.history.aggregates import CODES, CONDITIONS
+from clawdet_infra.fleet.history.schema import HOUR, HourStatus, hours, instance_numbers, instances, samples, states
 from clawdet_infra.fleet.records import Cause, Condition, Event, Observation, State, failures_after
 
 _LONGEST_LATENCY = 2**31 - 1
-# Looks of one call that are further apart than this are rounds of their own: the roll-up reads the time of a round.
-_ROUND = 600_000
 
 
-def record(connection: Connection, observations: Sequence[Observation]) -> list[Event]:
-    """Keep looks, in the order in which they were made, and return the changes, which are kept as events.
+class _Sample(NamedTuple):
+    at: int
+    instance: int
+    condition: int
+    latency: int
 
-    A look that is there already (same instance, time, condition and latency: a call that was repeated) is left out.
-    Another look at an instance at the very same millisecond gets the next free one.
+
+def record(connection: Connection, observations: Sequence[Observation], longest_gap: int) -> list[Event]:
+    """Keep samples, in the order in which they were made, and return the changes, which are kept as events.
+
+    A sample that exists already (same instance, time, condition and latency: a repeated call) is left out.  Another
+    sample of an instance at the very same millisecond gets the next free one.
     """
-    known = numbers(connection, {one.instance for one in observations})
-    fresh = _fresh(connection, known, observations)
-    _keep(connection, fresh)
-    changes = _follow(connection, known, [observation for observation, _, _ in fresh])
+    numbers = instance_numbers(connection, {one.instance for one in observations})
+    fresh = _fresh(connection, numbers, observations)
+    if fresh:
+        connection.execute(insert(samples), [sample._asdict() for sample in sorted(sample for _, sample in fresh)])
+        _mark_pending(connection, [sample.at for _, sample in fresh], longest_gap)
+    changes = _follow(connection, numbers, [observation for observation, _ in fresh])
     events.add(connection, changes)
     return changes
 
@@ -42,71 +48,43 @@ def current(connection: Connection, names: Collection[str] | None = None) -> dic
     return {row.name: _state(row) for row in found if names is None or row.name in names}
 
 
-_Fresh = tuple[Observation, int, Look]
-
-
-def _fresh(connection: Connection, known: Mapping[str, int], observations: Sequence[Observation]) -> list[_Fresh]:
-    """Return the looks that are not there yet, each with its instance's number."""
-    if not observations:
-        return []
-    times = [milliseconds(one.at) for one in observations]
-    there: dict[tuple[int, int], tuple[int, int]] = {}
-    for first, last in _stretches(times):
+def _fresh(
+    connection: Connection, numbers: Mapping[str, int], observations: Sequence[Observation]
+) -> list[tuple[Observation, _Sample]]:
+    """Return the observations that are not recorded yet, each with its sample."""
+    existing: dict[tuple[int, int], tuple[int, int]] = {}
+    for _, group in groupby(sorted(milliseconds(one.at) for one in observations), key=lambda at: at // HOUR):
+        times = list(group)
         # A few milliseconds more than asked for: the next free one may be among them.
-        nearby = select(samples).where(samples.c.at.between(first, last + 1000))
-        there |= {(row.instance, row.at): (row.condition, row.latency) for row in connection.execute(nearby)}
-    fresh: list[_Fresh] = []
-    for one, at in zip(observations, times, strict=True):
-        number = known[one.instance]
-        latency = min(max(round(one.latency_seconds * 1e6), 0), _LONGEST_LATENCY)
-        seen = CODES[one.condition], latency
-        while there.get((number, at), seen) != seen:
+        nearby = select(samples).where(samples.c.at.between(times[0], times[-1] + 1000))
+        existing |= {(row.instance, row.at): (row.condition, row.latency) for row in connection.execute(nearby)}
+    fresh: list[tuple[Observation, _Sample]] = []
+    for one in observations:
+        number, at = numbers[one.instance], milliseconds(one.at)
+        seen = CODES[one.condition], min(max(round(one.latency_seconds * 1e6), 0), _LONGEST_LATENCY)
+        while existing.get((number, at), seen) != seen:
             at += 1
-        if (number, at) not in there:
-            there[number, at] = seen
-            fresh.append((one, number, Look(at, *seen)))
+        if (number, at) not in existing:
+            existing[number, at] = seen
+            fresh.append((one, _Sample(at, number, *seen)))
     return fresh
 
 
-def _keep(connection: Connection, fresh: Sequence[_Fresh]) -> None:
-    if not fresh:
-        return
-    newest = connection.execute(select(func.max(rounds.c.number))).scalar() or 0
-    begun = max(newest, marks.get(connection, marks.ROLLED) or 0)
-    stretches = _stretches([look.at for _, _, look in fresh])
-    connection.execute(
-        insert(rounds),
-        [{"number": begun + 1 + index, "first": a, "last": b} for index, (a, b) in enumerate(stretches)],
-    )
-    firsts = [first for first, _ in stretches]
-    connection.execute(
-        insert(samples),
-        [
-            {
-                "at": look.at,
-                "instance": number,
-                "condition": look.condition,
-                "latency": look.latency,
-                "round": begun + bisect_right(firsts, look.at),
-            }
-            for _, number, look in sorted(fresh, key=lambda one: (one[2].at, one[1]))
-        ],
-    )
+def _mark_pending(connection: Connection, times: Collection[int], longest_gap: int) -> None:
+    """Have all hours aggregated (again) that samples of these times can speak for, except those that are final."""
+    gaps = {
+        hour: longest_gap for at in times for hour in range((at - longest_gap) // HOUR, (at + longest_gap) // HOUR + 1)
+    }
+    for row in connection.execute(select(hours).where(hours.c.hour.in_(gaps))).all():
+        gaps[row.hour] = min(row.longest_gap, longest_gap)
+        if row.status == HourStatus.FINAL or (row.status == HourStatus.PENDING and row.longest_gap <= longest_gap):
+            del gaps[row.hour]
+    rows = [{"hour": hour, "status": HourStatus.PENDING, "longest_gap": gap} for hour, gap in sorted(gaps.items())]
+    upsert(connection, hours, rows)
 
 
-def _stretches(times: Sequence[int]) -> list[tuple[int, int]]:
-    """Return the first and last of times that lie near each other."""
-    found: list[tuple[int, int]] = []
-    for at in sorted(times):
-        if found and at - found[-1][1] <= _ROUND:
-            found[-1] = (found[-1][0], at)
-        else:
-            found.append((at, at))
-    return found
-
-
-def _follow(connection: Connection, known: Mapping[str, int], observations: Sequence[Observation]) -> list[Event]:
-    """Bring the states up to date.  The look that came in last counts, whatever the clock said when it was made."""
+def _follow(connection: Connection, numbers: Mapping[str, int], observations: Sequence[Observation]) -> list[Event]:
+    """Bring the states up to date.  The sample that came in last counts, whatever its time."""
     now = current(connection, {one.instance for one in observations})
     changes: list[Event] = []
     for one in observations:
@@ -115,7 +93,7 @@ def _follow(connection: Connection, known: Mapping[str, int], observations: Sequ
         if _changed(before, after):
             changes.append(_change(before, after, one))
         now[one.instance] = after
-    upsert(connection, states, [_row(known[name], state) for name, state in now.items()])
+    upsert(connection, states, [_row(numbers[name], state) for name, state in now.items()])
     return changes
 
 
@@ -172,7 +150,7 @@ def _row(number: int, state: State) -> dict[str, Any]:
         "failures": state.failures,
         "observed_at": milliseconds(state.observed_at),
         "cause": state.cause.value if state.cause else None,
-        "sentence": state.sentence,
+        "message": state.sentence,
     }
 
 
@@ -185,5 +163,5 @@ def _state(row: Row[Any]) -> State:
         failures=row.failures,
         observed_at=moment(row.observed_at),
         cause=Cause(row.cause) if row.cause else None,
-        sentence=row.sentence,
+        sentence=row.message,
     )

@@ -1,4 +1,4 @@
-"""What people were told about, and when they are to be left alone."""
+"""Alerts, and the maintenance windows in which none are sent."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from clawdet_infra.database.moments import bounded, maybe_moment, milliseconds, moment
-from clawdet_infra.fleet.history.errors import HistoryError
-from clawdet_infra.fleet.history.schema import alerts, windows
+from clawdet_infra.fleet.history.schema import HistoryError, alerts, windows
 from clawdet_infra.fleet.records import Alert, Cause, Window
 
 
 def still_open(connection: Connection) -> list[Alert]:
     """Return the alerts that are not resolved, the oldest first."""
-    found = connection.execute(select(alerts).where(alerts.c.resolved.is_(None)).order_by(alerts.c.raised, alerts.c.id))
+    found = connection.execute(
+        select(alerts).where(alerts.c.resolved_at.is_(None)).order_by(alerts.c.raised_at, alerts.c.id)
+    )
     return [_alert(row) for row in found]
 
 
 def since(connection: Connection, at: datetime) -> list[Alert]:
     """Return the alerts that are open, or that were resolved at or after a moment, the oldest first."""
-    wanted = select(alerts).where(alerts.c.resolved.is_(None) | (alerts.c.resolved >= milliseconds(at)))
-    return [_alert(row) for row in connection.execute(wanted.order_by(alerts.c.raised, alerts.c.id))]
+    wanted = select(alerts).where(alerts.c.resolved_at.is_(None) | (alerts.c.resolved_at >= milliseconds(at)))
+    return [_alert(row) for row in connection.execute(wanted.order_by(alerts.c.raised_at, alerts.c.id))]
 
 
 def save(connection: Connection, alert: Alert) -> None:
     """Keep an alert as it is now; the one of the same key that was raised at the same time is replaced."""
     key = bounded(alert.key, 512)
-    same = alerts.c.key == key, alerts.c.raised == milliseconds(alert.raised)
+    same = alerts.c.key == key, alerts.c.raised_at == milliseconds(alert.raised)
     before = connection.execute(select(alerts).where(*same)).first()
     values: dict[str, Any] = {
         "key": key,
@@ -37,16 +38,16 @@ def save(connection: Connection, alert: Alert) -> None:
         "server": bounded(alert.server, 255),
         # Ids are not cut: whoever reads the alert asks for these instances.
         "instances": json.dumps(list(alert.instances)),
-        "seen": bounded(alert.seen),
-        "done": json.dumps([bounded(one) for one in alert.done[-50:]]),
-        "raised": milliseconds(alert.raised),
-        "told": None if alert.told is None else milliseconds(alert.told),
-        "notices": alert.notices,
-        "resolved": None if alert.resolved is None else milliseconds(alert.resolved),
+        "message": bounded(alert.seen),
+        "actions": json.dumps([bounded(one) for one in alert.done[-50:]]),
+        "raised_at": milliseconds(alert.raised),
+        "notified_at": None if alert.told is None else milliseconds(alert.told),
+        "notifications": alert.notices,
+        "resolved_at": None if alert.resolved is None else milliseconds(alert.resolved),
     }
     if alert.resolved is None:
-        others = select(alerts.c.id).where(alerts.c.key == key, alerts.c.resolved.is_(None))
-        if connection.execute(others.where(alerts.c.raised != values["raised"])).first():
+        others = select(alerts.c.id).where(alerts.c.key == key, alerts.c.resolved_at.is_(None))
+        if connection.execute(others.where(alerts.c.raised_at != values["raised_at"])).first():
             raise HistoryError(f"an alert for {alert.key} is open already; it has to be resolved before another one")
     if before is None:
         connection.execute(insert(alerts).values(values))
@@ -56,7 +57,7 @@ def save(connection: Connection, alert: Alert) -> None:
 
 def current_windows(connection: Connection, now: datetime) -> list[Window]:
     """Return the maintenance windows that are not over: those that have begun and those to come."""
-    wanted = select(windows).where(windows.c.ends > milliseconds(now)).order_by(windows.c.begins, windows.c.id)
+    wanted = select(windows).where(windows.c.ends_at > milliseconds(now)).order_by(windows.c.starts_at, windows.c.id)
     return [_window(row) for row in connection.execute(wanted)]
 
 
@@ -69,8 +70,8 @@ def add_window(connection: Connection, scope: str, begins: datetime, ends: datet
         raise ValueError(f"the window would end ({ends.isoformat()}) before it begins ({begins.isoformat()})")
     row = {
         "scope": bounded(scope, 512),
-        "begins": milliseconds(begins),
-        "ends": milliseconds(ends),
+        "starts_at": milliseconds(begins),
+        "ends_at": milliseconds(ends),
         "reason": bounded(reason),
     }
     return _window(connection.execute(insert(windows).values(row).returning(*windows.c)).one())
@@ -87,14 +88,14 @@ def _alert(row: Row[Any]) -> Alert:
         cause=Cause(row.cause),
         server=row.server,
         instances=tuple(json.loads(row.instances)),
-        seen=row.seen,
-        done=tuple(json.loads(row.done)),
-        raised=moment(row.raised),
-        told=maybe_moment(row.told),
-        notices=row.notices,
-        resolved=maybe_moment(row.resolved),
+        seen=row.message,
+        done=tuple(json.loads(row.actions)),
+        raised=moment(row.raised_at),
+        told=maybe_moment(row.notified_at),
+        notices=row.notifications,
+        resolved=maybe_moment(row.resolved_at),
     )
 
 
 def _window(row: Row[Any]) -> Window:
-    return Window(id=row.id, scope=row.scope, begins=moment(row.begins), ends=moment(row.ends), reason=row.reason)
+    return Window(id=row.id, scope=row.scope, begins=moment(row.starts_at), ends=moment(row.ends_at), reason=row.reason)
