@@ -1,6 +1,6 @@
 """Takes secrets out of text that a person will read.
 
-It travels to servers with `clawdet_infra.remote`, so it uses the standard library only.
+It travels to servers with `clawdet_infra.agent`, so it uses the standard library only.
 """
 
 from __future__ import annotations

@@ -23,8 +23,6 @@ REMOTE_COMMAND = "command:remote:Command"
 SERVER = "hcloud:index/server:Server"
 ZONE = "hcloud:index/zone:Zone"
 
-_DEPLOYMENT = "clawdet:index:Deployment$"
-
 
 @dataclass(frozen=True)
 class Resource:
@@ -63,7 +61,7 @@ class Resource:
     @property
     def is_deployment(self) -> bool:
         """Whether this is the command by which something is deployed on a server."""
-        return self.kind == REMOTE_COMMAND and _DEPLOYMENT in self.urn
+        return self.kind == REMOTE_COMMAND
 
 
 Rule = Callable[[Resource], Iterator[str]]

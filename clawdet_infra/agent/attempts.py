@@ -15,12 +15,12 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
+from clawdet_infra.agent.containers import Project
+from clawdet_infra.agent.errors import DeploymentError
+from clawdet_infra.agent.files import write
+from clawdet_infra.agent.names import FAILED
+from clawdet_infra.agent.releases import Release
 from clawdet_infra.redaction import Redactor, values_of
-from clawdet_infra.remote.containers import Project, service_of
-from clawdet_infra.remote.failures import DeploymentError
-from clawdet_infra.remote.files import write
-from clawdet_infra.remote.names import FAILED
-from clawdet_infra.remote.releases import Release
 
 _KEPT_LINES = 2000
 _KEPT_CHARACTERS = 512 * 1024
@@ -69,7 +69,7 @@ def keep(project: Project, directory: Path, release: Release, error: DeploymentE
         redact = Redactor(values_of((release.folder / ".env").read_text()).values())
         new, kept = directory / f".new-{FAILED}", directory / FAILED
         shutil.rmtree(new, ignore_errors=True)
-        services = sorted({service_of(container) for container in project.containers()})
+        services = sorted({one.service for one in project.containers()})
         for service in services:
             text = redact(project.logs(service, _KEPT_LINES))[-_KEPT_CHARACTERS:]
             write(new / f"{service}.log", text.encode(), 0o600)

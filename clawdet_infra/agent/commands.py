@@ -6,7 +6,7 @@ import os
 import subprocess
 from dataclasses import dataclass
 
-from clawdet_infra.remote.failures import DeploymentError
+from clawdet_infra.agent.errors import DeploymentError
 
 # Compose prefers variables of its own environment to those of the env file, so it gets only what it needs.
 _KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "DOCKER_HOST", "DOCKER_CONFIG")

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from clawdet_infra.remote.commands import must, run
-from clawdet_infra.remote.failures import DeploymentError
-from clawdet_infra.remote.names import COMPILE_CACHE, owned
+from clawdet_infra.agent import docker
+from clawdet_infra.agent.commands import must, run
+from clawdet_infra.agent.docker import DIRECTORY, OWN, PROJECT, SERVICE, VOLUME, Container
+from clawdet_infra.agent.errors import DeploymentError
+from clawdet_infra.agent.names import COMPILE_CACHE, owned
 
 _PULL_SECONDS = 900
 _PULL_PAUSES = (1, 5)
 _LIMITED_PAUSES = (15, 30, 60, 120, 240)
 _UP_SECONDS = 240
-_PROJECT = "com.docker.compose.project"
-_SERVICE = "com.docker.compose.service"
-_WORKING_DIRECTORY = "com.docker.compose.project.working_dir"
-OWN = "clawdet.deployment"
-"""The label of volumes that a deployment made: its project."""
+_LIST_SECONDS = 30
 
 # What the templates call volumes and networks.  An older release's have only Compose's labels, so the name decides too.
 _VOLUMES = ("state", "certificates")
@@ -81,7 +77,7 @@ class Project:
 
     def __init__(self, name: str, directory: Path, release: Path, *, overlay: Path | None = None) -> None:
         self.name = name
-        self._labels = {_PROJECT: name, _WORKING_DIRECTORY: str(directory)}
+        self._labels = {PROJECT: name, DIRECTORY: str(directory)}
         self._compose = ["docker", "compose", "--project-name", name, "--project-directory", str(directory)]
         for file in (release / "compose.yaml", overlay):
             self._compose += ["--file", str(file)] if file else []
@@ -96,7 +92,7 @@ class Project:
         if self._others():
             raise DeploymentError(
                 f"the server has a Compose project {self.name} already, in another folder than "
-                f"{self._labels[_WORKING_DIRECTORY]}. Remove that project, or give it another name"
+                f"{self._labels[DIRECTORY]}. Remove that project, or give it another name"
             )
         command = [*self._compose, "up", "--detach", "--no-build", "--pull", "never", "--quiet-pull"]
         command += list(services) or ["--remove-orphans"]
@@ -105,36 +101,23 @@ class Project:
             hint = f"; {_NO_ADDRESSES}" if "address pool" in answer.said else ""
             raise DeploymentError(f"docker compose up failed: {answer.said}{hint}")
 
-    def containers(self) -> list[dict[str, Any]]:
-        """Return what Docker knows of the project's containers."""
-        ids = self._ids("ps", "--all")
-        if not ids:
-            return []
-        answer = run(["docker", "inspect", *ids], seconds=30)
-        # A container that went away in between makes this fail; the others are listed all the same.
-        try:
-            return list(json.loads(answer.output))
-        except ValueError:
-            return []
+    def containers(self) -> list[Container]:
+        """Return the project's containers."""
+        return docker.containers(self._labels, seconds=_LIST_SECONDS)
 
     def is_healthy(self, service: str) -> bool:
         """Return whether a service's container does its work, as its health check says."""
-        return any(
-            container["State"].get("Health", {}).get("Status") == "healthy"
-            for container in self.containers()
-            if container["Config"]["Labels"][_SERVICE] == service
-        )
+        return any(one.health == "healthy" for one in self.containers() if one.service == service)
 
     def container(self, service: str) -> str | None:
         """Return the id of a service's running container."""
-        label = f"label={_SERVICE}={service}"
-        ids = self._ids("ps", "--filter", label)
-        return ids[0] if ids else None
+        found = self._ids(service)
+        return found[0] if found else None
 
     def own_state(self, volume: str) -> Path:
         """Return the folder of a volume that the gateway's user may write; one that is missing is made."""
         name = owned(self.name, volume)
-        labels = {_PROJECT: self.name, "com.docker.compose.volume": volume, OWN: self.name}
+        labels = {PROJECT: self.name, VOLUME: volume, OWN: self.name}
         options = [part for label, value in labels.items() for part in ("--label", f"{label}={value}")]
         must(["docker", "volume", "create", *options, name], seconds=30, doing=f"making the volume {name}")
         form = "{{.Mountpoint}}"
@@ -155,7 +138,7 @@ class Project:
 
     def stop(self, service: str) -> None:
         """Stop a service's containers; a deployment that was cut off may have left two, or none."""
-        for container in self._ids("ps", "--filter", f"label={_SERVICE}={service}"):
+        for container in self._ids(service):
             must(["docker", "stop", container], seconds=120, doing=f"stopping the {service}")
 
     def remove(self, *, volumes: bool) -> None:
@@ -175,7 +158,7 @@ class Project:
 
     def remove_containers(self) -> None:
         """Remove the containers, and nothing else."""
-        _each("rm --force --volumes", self._ids("ps", "--all"))
+        _each("rm --force --volumes", docker.ids(self._labels, seconds=_LIST_SECONDS))
 
     def logs(self, service: str, lines: int = 20) -> str:
         """Return the end of a service's log."""
@@ -183,17 +166,14 @@ class Project:
             [*self._compose, "logs", "--no-color", "--no-log-prefix", "--tail", str(lines), service], seconds=30
         ).output
 
-    def _ids(self, *command: str) -> list[str]:
-        filters = [part for label, value in self._labels.items() for part in ("--filter", f"label={label}={value}")]
-        return must(
-            ["docker", *command, "--quiet", "--no-trunc", *filters], seconds=30, doing="listing containers"
-        ).split()
+    def _ids(self, service: str) -> list[str]:
+        """Return a service's running containers."""
+        return docker.ids({**self._labels, SERVICE: service}, running=True, seconds=_LIST_SECONDS)
 
     def _others(self) -> bool:
         """Return whether there are containers of a project of this name that is not this one."""
-        listing = ["docker", "ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={_PROJECT}={self.name}"]
-        named = must(listing, seconds=30, doing="listing containers").split()
-        return not set(named) <= set(self._ids("ps", "--all"))
+        named = docker.ids({PROJECT: self.name}, seconds=_LIST_SECONDS)
+        return not set(named) <= set(docker.ids(self._labels, seconds=_LIST_SECONDS))
 
     def _caches(self) -> list[str]:
         """Return the volumes for compiled modules, which nothing but a deployment makes."""
@@ -203,14 +183,9 @@ class Project:
 
     def _made(self, kind: str, names: Iterable[str]) -> list[str]:
         """Return the volumes or networks that have both the project's label and a name that a release gives one."""
-        listing = ["docker", kind, "ls", "--filter", f"label={_PROJECT}={self.name}", "--format", "{{.Name}}"]
+        listing = ["docker", kind, "ls", "--filter", f"label={PROJECT}={self.name}", "--format", "{{.Name}}"]
         listed = must(listing, seconds=30, doing=f"listing {kind}s").split()
         return sorted({owned(self.name, name) for name in names}.intersection(listed))
-
-
-def service_of(container: dict[str, Any]) -> str:
-    """Return the service that a container, as Docker describes it, is of."""
-    return str(container["Config"]["Labels"][_SERVICE])
 
 
 def remove_network(network: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import bz2
 import json
 import sys
 import time
@@ -11,28 +13,33 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from clawdet_infra.agent import attempts, edge, preflight, proxy, server
+from clawdet_infra.agent.containers import Project, forget, pull
+from clawdet_infra.agent.errors import DeploymentError
+from clawdet_infra.agent.install import System, forget_agents, install
+from clawdet_infra.agent.package import Package
+from clawdet_infra.agent.releases import Release, Releases
+from clawdet_infra.agent.state import SavedState
 from clawdet_infra.redaction import Redactor, values_of
-from clawdet_infra.remote import attempts, edge, gateway, proxy, server
-from clawdet_infra.remote.containers import Project, forget, pull
-from clawdet_infra.remote.failures import DeploymentError
-from clawdet_infra.remote.install import install_firewall, install_guard
-from clawdet_infra.remote.releases import Release, Releases
-from clawdet_infra.remote.state import SavedState
 
 # A second run waits for the first, for example where the client was killed and the program here was not.
 _LOCK_SECONDS = 900
 
 
-def main(payload: Mapping[str, Any]) -> int:
-    """Do what the payload says; print one line, and return the exit code."""
+def main(action: str, text: str, package: Package, system: System) -> int:
+    """Deploy a payload, or `remove` what it deployed; print one line, and return the exit code.
+
+    A removal may get the payload of an older or a newer release than this one's.
+    """
+    payload = json.loads(text)
     redact = Redactor(values_of(payload["environment"]).values())
     begun = time.monotonic()
     try:
-        if payload["action"] == "remove":
-            remove(payload)
+        if action == "remove":
+            remove(payload, system)
             report: dict[str, Any] = {"removed": payload["name"]}
         else:
-            report = Deployment(payload).run()
+            report = Deployment(unpacked(payload, package), package, system).run()
     except (DeploymentError, OSError) as error:
         print(f"{payload['name']}: {redact.line(str(error), 900)}", file=sys.stderr)
         return 1
@@ -45,11 +52,22 @@ def main(payload: Mapping[str, Any]) -> int:
     return 0
 
 
+def unpacked(payload: Mapping[str, Any], package: Package) -> dict[str, Any]:
+    """Return a payload with what is packed in it; files that are the same for all customers come from the package."""
+    inner = json.loads(bz2.decompress(base64.b85decode(payload["packed"])))
+    for file in inner["files"].values():
+        if "shared" in file:
+            file["content"] = package.file(file.pop("shared"))
+    return {**payload, **inner}
+
+
 class Deployment:
     """Brings up what a payload describes, on this server."""
 
-    def __init__(self, payload: Mapping[str, Any]) -> None:
+    def __init__(self, payload: Mapping[str, Any], package: Package, system: System) -> None:
         self._payload = payload
+        self._package = package
+        self._system = system
         self._name: str = payload["project"]
         self._directory = Path(payload["directory"])
         self._releases = Releases(self._directory)
@@ -64,11 +82,12 @@ class Deployment:
         with self._lock(self._name):
             # Customers of one host are deployed side by side.  The name is none that a customer can have.
             with self._lock(".guard"):
-                install_firewall(self._payload)
-                install_guard(self._payload)
-                if self._payload["docker_settings"]:
-                    server.set_address_pools(Path(self._payload["docker_settings"]))
-            gateway.clear_preflights(self._name, self._directory)
+                install(self._package, self._system)
+                forget_agents(self._name, self._system, kept=self._package.path)
+                # Only hosts that customers share have more networks than Docker has addresses for.
+                if not self._has_gateway:
+                    server.set_address_pools(self._system.docker_settings)
+            preflight.clear_preflights(self._name, self._directory)
             self._finish_restore()
         # Not under the lock, which repairs wait for: a registry may take minutes, or ask for a pause.
         pull(self._payload["images"].values())
@@ -77,7 +96,7 @@ class Deployment:
             release, good = self._releases.stage(self._payload), self._releases.good
             # Another customer's deployment may have deleted one that nothing used yet.
             pull(self._payload["images"].values())
-            upgrade = self._has_gateway and gateway.upgrades(release, good)
+            upgrade = self._has_gateway and preflight.upgrades(release, good)
             if upgrade:
                 self._try_out(release)
             try:
@@ -104,11 +123,11 @@ class Deployment:
     def _try_out(self, release: Release) -> None:
         # One at a time on a server: its memory is not made for two gateways a customer.
         with self._lock(".trial"):
-            if not gateway.room_for_trial():
+            if not preflight.room_for_trial():
                 return
             self._make_cache(release)
             try:
-                gateway.try_out(self._name, self._directory, release, seconds=self._payload["start_seconds"])
+                preflight.try_out(self._name, self._directory, release, seconds=self._payload["start_seconds"])
             except DeploymentError as error:
                 raise DeploymentError(f"{error}; the running release was not touched") from error
 
@@ -129,7 +148,7 @@ class Deployment:
         if self._payload["edge"]:
             # Before the gateway is ready, so that the edge fetches the certificate meanwhile.
             edge.attach(self._payload["edge"])
-        gateway.wait_until_ready(self._project, self._token, seconds=seconds)
+        preflight.wait_until_ready(self._project, self._token, seconds=seconds)
         if not self._has_gateway:
             edge.join_all(self._project, self._directory)
 
@@ -182,13 +201,14 @@ class Deployment:
             self._project.forget_caches(release.facts.get("compile_cache"))
 
 
-def remove(payload: Mapping[str, Any]) -> None:
+def remove(payload: Mapping[str, Any], system: System) -> None:
     """Remove a deployment with its data."""
     server.wait_until_prepared()
     directory = Path(payload["directory"])
     with server.locked(server.lock_file(directory.parent, payload["project"]), seconds=_LOCK_SECONDS):
         if payload["edge"]:
             edge.detach(payload["edge"])
-        gateway.clear_preflights(payload["project"], directory)
+        preflight.clear_preflights(payload["project"], directory)
         Project(payload["project"], directory, directory / "current").remove(volumes=True)
         Releases(directory).remove()
+        forget_agents(payload["project"], system)

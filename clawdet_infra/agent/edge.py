@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from clawdet_infra.remote.commands import must, run
-from clawdet_infra.remote.containers import Project
-from clawdet_infra.remote.failures import DeploymentError
-from clawdet_infra.remote.names import owned
-from clawdet_infra.remote.proxy import RELOAD
-from clawdet_infra.remote.server import lock_file, locked
+from clawdet_infra.agent.commands import must, run
+from clawdet_infra.agent.containers import Project
+from clawdet_infra.agent.errors import DeploymentError
+from clawdet_infra.agent.names import owned
+from clawdet_infra.agent.proxy import RELOAD
+from clawdet_infra.agent.server import lock_file, locked
 
 _LOCK_SECONDS = 120
 _TENANTS = "label=clawdet.edge=tenant"

@@ -1,82 +1,90 @@
-"""Installs the guard (`clawdet_infra.remote.guard`) and the containers' firewall on this server, or newer ones.
-
-The first boot brings the firewall too, but not to a server that existed before, and never a newer one.
-"""
+"""Installs the agent on this server, with the units of systemd that run its watchdog and its firewall."""
 
 from __future__ import annotations
 
-import io
-import zipfile
+import re
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from clawdet_infra.remote.commands import must, run
-from clawdet_infra.remote.files import write
+from clawdet_infra.agent import firewall
+from clawdet_infra.agent.commands import must, run
+from clawdet_infra.agent.files import write
+from clawdet_infra.agent.package import FIREWALL_UNIT, UNITS, WATCHDOG_TIMER, Package
 
-_TIMER = "clawdet-guard.timer"
 _MODE = 0o644
-_PROGRAM_MODE = 0o755
-# What the guard shares with deployments.
-_SHARED = ("redaction", "remote.names", "remote.failures", "remote.commands", "remote.files", "remote.server")
-_PACKAGES = ("clawdet_infra/__init__.py", "clawdet_infra/remote/__init__.py")
-_START = "import sys\n\nfrom clawdet_infra.remote.guard.rounds import main\n\nsys.exit(main())\n"
-# The firewall's own chains: where packets reach them from.
-_HOOKS = (("DOCKER-USER", "CLAWDET-FORWARD"), ("INPUT", "CLAWDET-INPUT"))
+# Those that were brought over SSH are brought again where they are needed.
+_KEPT_SECONDS = 7 * 24 * 3600.0
+_OF_NO_DEPLOYMENT = re.compile(r"[0-9a-f]{16}\.pyz")
+# What releases until November 2026 installed instead.
+_OLDER = ("usr/local/lib/clawdet/guard.pyz", "usr/local/lib/clawdet/guard.installed")
+_OLDER_FIREWALL = ("usr/local/sbin/clawdet-container-firewall", "usr/local/lib/clawdet/firewall.installed")
 
 
-def install_guard(payload: Mapping[str, Any]) -> None:
-    """Install the guard that a payload brings, unless it is here and its timer runs."""
-    program, units = Path(payload["guard"]["program"]), Path(payload["guard"]["units"])
-    modules = payload["guard_modules"]
-    modules |= {name: payload["modules"][name] for name in (f"clawdet_infra.{one}" for one in _SHARED)}
-    files = {program: archive(modules)}
-    files |= {units / name: text.encode() for name, text in payload["guard_units"].items()}
+@dataclass(frozen=True)
+class System:
+    """Where things are on this server; `root` is another folder than `/` in tests."""
+
+    root: Path = Path("/")
+
+    @property
+    def agent(self) -> Path:
+        """The agent that systemd runs, and that removes deployments."""
+        return self.root / "usr/local/lib/clawdet/agent.pyz"
+
+    @property
+    def agents(self) -> Path:
+        """The folder into which agents are brought, each under a name of its own; see `names.agent`."""
+        return self.root / "usr/local/lib/clawdet/agents"
+
+    @property
+    def units(self) -> Path:
+        """The folder of systemd's units."""
+        return self.root / "etc/systemd/system"
+
+    @property
+    def docker_settings(self) -> Path:
+        """Docker's own configuration."""
+        return self.root / "etc/docker/daemon.json"
+
+
+def install(package: Package, system: System) -> None:
+    """Install a package, unless it is here, its firewall holds and its watchdog's timer runs.
+
+    The caller holds a lock.  Raises DeploymentError.
+    """
+    files = {system.agent: package.content}
+    files |= {system.units / name: package.file(name).encode() for name in UNITS}
     # Written last: without it, an installation was cut off before systemd knew of it.
-    stamp = program.with_suffix(".installed")
-    if _is_installed(files, stamp) and run(["systemctl", "is-active", "--quiet", _TIMER], seconds=30).ok:
-        return
-    stamp.unlink(missing_ok=True)
-    for path, content in files.items():
-        write(path, content, _MODE)
-    for command in (["daemon-reload"], ["enable", "--quiet", _TIMER], ["restart", _TIMER]):
-        must(["systemctl", *command], seconds=60, doing="starting the guard")
-    write(stamp, b"", _MODE)
-
-
-def install_firewall(payload: Mapping[str, Any]) -> None:
-    """Install the containers' firewall that a payload brings, unless it is here and its rules hold."""
-    program, unit = Path(payload["firewall"]["program"]), Path(payload["firewall"]["unit"])
-    rules, service = payload["firewall_rules"].encode(), payload["firewall_unit"].encode()
-    stamp = Path(payload["firewall"]["installed"])
-    if _is_installed({program: rules, unit: service}, stamp) and _holds():
-        return
-    stamp.unlink(missing_ok=True)
-    write(program, rules, _PROGRAM_MODE)
-    write(unit, service, _MODE)
-    for command in (["daemon-reload"], ["enable", "--quiet", unit.name]):
-        must(["systemctl", *command], seconds=60, doing="installing the containers' firewall")
+    stamp = system.agent.with_suffix(".installed")
+    rules = firewall.version()
+    installed = _is_installed(files, stamp)
+    same_rules = stamp.is_file() and stamp.read_text() == rules
+    if not installed:
+        stamp.unlink(missing_ok=True)
+        for path, content in files.items():
+            write(path, content, _MODE)
+        for command in (["daemon-reload"], ["enable", "--quiet", FIREWALL_UNIT]):
+            must(["systemctl", *command], seconds=60, doing="installing the agent")
     # Not by a restart of its unit, which would restart Docker, since that requires it.
-    must([str(program)], seconds=60, doing="starting the containers' firewall")
-    write(stamp, b"", _MODE)
+    if not same_rules or not firewall.holds():
+        firewall.apply()
+    if not installed or not run(["systemctl", "is-active", "--quiet", WATCHDOG_TIMER], seconds=30).ok:
+        for command in (["enable", "--quiet", WATCHDOG_TIMER], ["restart", WATCHDOG_TIMER]):
+            must(["systemctl", *command], seconds=60, doing="starting the watchdog")
+    for older in (*_OLDER, *_OLDER_FIREWALL):
+        (system.root / older).unlink(missing_ok=True)
+    write(stamp, rules.encode(), _MODE)
+
+
+def forget_agents(project: str, system: System, kept: Path | None = None) -> None:
+    """Delete the agents that were brought for a deployment but one, and those for none that are old."""
+    for file in system.agents.glob("*.pyz"):
+        old = _OF_NO_DEPLOYMENT.fullmatch(file.name) and time.time() - file.stat().st_mtime > _KEPT_SECONDS
+        if file != kept and (old or file.name.startswith(f"{project}.")):
+            file.unlink(missing_ok=True)
 
 
 def _is_installed(files: Mapping[Path, bytes], stamp: Path) -> bool:
     return stamp.exists() and all(path.is_file() and path.read_bytes() == new for path, new in files.items())
-
-
-def _holds() -> bool:
-    """Return whether packets pass the firewall's rules, which somebody may have flushed."""
-    kinds = ("iptables", "ip6tables") if Path("/proc/net/if_inet6").exists() else ("iptables",)
-    return all(run([kind, "-w", "-C", chain, "-j", ours], seconds=30).ok for kind in kinds for chain, ours in _HOOKS)
-
-
-def archive(modules: Mapping[str, str]) -> bytes:
-    """Return modules, given by their full names, as one file that Python runs; the same bytes every time."""
-    texts = dict.fromkeys(_PACKAGES, "") | {"__main__.py": _START}
-    texts |= {f"{name.replace('.', '/')}.py": text for name, text in modules.items()}
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as file:
-        for name, text in sorted(texts.items()):
-            file.writestr(zipfile.ZipInfo(name), text)
-    return packed.getvalue()

@@ -38,3 +38,19 @@ def lock(name: str) -> str:
 def site(project: str) -> str:
     """Return the name of the edge proxy's file for one customer of a shared host."""
     return f"{project}.caddy"
+
+
+AGENT = "/usr/local/lib/clawdet/agent.pyz"
+"""The agent that a deployment installed last, which removes deployments."""
+
+AGENTS = "/usr/local/lib/clawdet/agents"
+"""The folder into which agents are brought."""
+
+
+AGENT_MISSING = 69
+"""The exit code of commands that run an agent which is not there."""
+
+
+def agent(digest: str, project: str | None = None) -> str:
+    """Return where an agent is brought, by its digest; those of two projects never take each other's place."""
+    return f"{AGENTS}/{project}.{digest}.pyz" if project else f"{AGENTS}/{digest}.pyz"

@@ -14,14 +14,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from clawdet_infra.agent import attempts
+from clawdet_infra.agent.commands import run
+from clawdet_infra.agent.containers import Project, remove_network
+from clawdet_infra.agent.docker import Container
+from clawdet_infra.agent.errors import DeploymentError, LockHeldError, ProbeError
+from clawdet_infra.agent.names import OLD_PREFLIGHT, preflight
+from clawdet_infra.agent.releases import Release
+from clawdet_infra.agent.server import lock_file, locked
 from clawdet_infra.readiness import has_started, is_ready, refuses_data
-from clawdet_infra.remote import attempts
-from clawdet_infra.remote.commands import run
-from clawdet_infra.remote.containers import Project, remove_network, service_of
-from clawdet_infra.remote.failures import DeploymentError, LockHeldError, ProbeError
-from clawdet_infra.remote.names import OLD_PREFLIGHT, preflight
-from clawdet_infra.remote.releases import Release
-from clawdet_infra.remote.server import lock_file, locked
 
 _PORT = 18789
 _MOUNTED = ("openclaw.json", "openclaw.defaults.json", "merge-config.mjs", "settings.mjs", "compile-cache.mjs")
@@ -62,23 +63,20 @@ def wait_until_ready(project: Project, token: str | None, *, seconds: float) -> 
         time.sleep(_PAUSE_SECONDS)
 
 
-def _containers(project: Project, containers: list[dict[str, Any]]) -> ProbeError | None:
+def _containers(project: Project, containers: list[Container]) -> ProbeError | None:
     if not containers:
         return ProbeError("containers", "there is none", "")
-    for container in containers:
-        service, state = service_of(container), container["State"]
-        if state["Status"] != "running" or container["RestartCount"] > _MOST_RESTARTS:
-            code = f"exit code {state['ExitCode']}, " if state["ExitCode"] else ""
-            last = f"{code}{attempts.log_reason(project, service)}"
-            once = state["Status"] == "exited" and container["HostConfig"]["RestartPolicy"]["Name"] == "no"
-            if once or container["RestartCount"] >= _MOST_RESTARTS:
-                return ProbeError("restarts", f"{service} does not stay up", last, final=True)
-            return ProbeError("containers", f"{service} is {state['Status']}", last)
-        health = state.get("Health", {})
+    for one in containers:
+        if one.status != "running" or one.restarts > _MOST_RESTARTS:
+            code = f"exit code {one.exit_code}, " if one.exit_code else ""
+            last = f"{code}{attempts.log_reason(project, one.service)}"
+            once = one.status == "exited" and one.policy == "no"
+            if once or one.restarts >= _MOST_RESTARTS:
+                return ProbeError("restarts", f"{one.service} does not stay up", last, final=True)
+            return ProbeError("containers", f"{one.service} is {one.status}", last)
         # The gateway is asked itself, more often than Docker asks it.
-        if service != "gateway" and health.get("Status", "healthy") != "healthy":
-            said = (health.get("Log") or [{}])[-1].get("Output", "").strip()
-            return ProbeError("containers", f"{service} is {health['Status']}", said)
+        if one.service != "gateway" and one.health not in (None, "healthy"):
+            return ProbeError("containers", f"{one.service} is {one.health}", one.health_output)
     return None
 
 
@@ -128,11 +126,11 @@ def _cut(asking: http.client.HTTPConnection) -> None:
         asking.sock.shutdown(socket.SHUT_RDWR)
 
 
-def _address(containers: list[dict[str, Any]]) -> str | None:
+def _address(containers: list[Container]) -> str | None:
     """Return where this server reaches the gateway: its own address, or that of the namespace which it shares."""
-    found = {service_of(container): container["NetworkSettings"]["Networks"] for container in containers}
-    networks = found.get("namespace") or found.get("gateway") or {}
-    return next((network["IPAddress"] for network in networks.values() if network["IPAddress"]), None)
+    found = {one.service: one.addresses or {} for one in containers}
+    addresses = found.get("namespace") or found.get("gateway") or {}
+    return next(filter(None, addresses.values()), None)
 
 
 def try_out(name: str, directory: Path, release: Release, *, seconds: float) -> None:
@@ -193,12 +191,12 @@ def _clear_old_preflight(root: Path, name: str) -> None:
     project.remove_containers()
     if (root / old).exists():
         return
-    for network in {one for each in containers for one in each["NetworkSettings"]["Networks"]}:
+    for network in {name for one in containers for name in one.addresses or ()}:
         if network.startswith(f"{old}_"):
             remove_network(network)
-    for mount in (one for each in containers for one in each["Mounts"] if one["Type"] == "volume"):
-        if mount["Name"].startswith(f"{old}_"):
-            run(["docker", "volume", "rm", mount["Name"]], seconds=60)
+    for mount in (mount for one in containers for mount in one.mounts if mount.kind == "volume"):
+        if mount.name.startswith(f"{old}_"):
+            run(["docker", "volume", "rm", mount.name], seconds=60)
 
 
 def upgrades(new: Release, good: Release | None) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from clawdet_infra.remote.commands import must, run
-from clawdet_infra.remote.containers import Project
-from clawdet_infra.remote.failures import DeploymentError
+from clawdet_infra.agent.commands import must, run
+from clawdet_infra.agent.containers import Project
+from clawdet_infra.agent.errors import DeploymentError
 
 RELOAD = ["caddy", "reload", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"]
 """What makes a proxy read its files again, in its container."""

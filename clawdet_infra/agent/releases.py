@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clawdet_infra.remote.files import sync, write
+from clawdet_infra.agent.files import sync, write
 
 KEPT = 3
 _NUMBER = re.compile(r"\d{6}")

@@ -10,10 +10,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from clawdet_infra.remote.commands import must, run
-from clawdet_infra.remote.failures import DeploymentError, LockHeldError
-from clawdet_infra.remote.files import write
-from clawdet_infra.remote.names import lock
+from clawdet_infra.agent.commands import must, run
+from clawdet_infra.agent.errors import DeploymentError, LockHeldError
+from clawdet_infra.agent.files import write
+from clawdet_infra.agent.names import lock
 
 _PREPARED_SECONDS = 900
 _DOCKER_SECONDS = 120

@@ -11,14 +11,17 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
-from clawdet_infra.remote.commands import must
-from clawdet_infra.remote.failures import DeploymentError
-from clawdet_infra.remote.files import sync, write
+from clawdet_infra.agent.commands import must
+from clawdet_infra.agent.docker import Container, twice
+from clawdet_infra.agent.errors import DeploymentError
+from clawdet_infra.agent.files import sync, write
 
 _COPY_SECONDS = 900
 _SPARE_BYTES = 512 * 1024**2
+_COPY = "state-before-upgrade"
 _BRINGING, _KEEPING = b"bring the copy\n", b"keep what it replaced\n"
 
 
@@ -31,8 +34,8 @@ class SavedState:
 
     def __init__(self, directory: Path, volume: Path, good: int | None) -> None:
         self._volume = volume
-        self._copy = directory / "state-before-upgrade"
-        self._of = directory / "state-before-upgrade.release"
+        self._copy = directory / _COPY
+        self._of = directory / f"{_COPY}.release"
         self._aside = directory / "state-set-aside"
         self._marker = directory / "state-restoring"
         self._good = str(good).encode()
@@ -104,6 +107,14 @@ class SavedState:
         for folder in (self._copy, _beside(self._copy, "new")):
             _delete(folder)
         self._of.unlink(missing_ok=True)
+
+
+def cut_off(directory: Path, containers: Sequence[Container]) -> bool:
+    """Whether the deployment in a folder was killed while it exchanged the gateway; `containers` are the deployment's.
+
+    A gateway that starts then writes to data of which the deployment has a copy, and may put that back.
+    """
+    return (directory / _COPY).exists() or twice(containers)
 
 
 def _clone(source: Path, target: Path) -> None:

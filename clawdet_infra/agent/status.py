@@ -1,7 +1,4 @@
-"""Prints how a server and some Compose projects on it are, as JSON.  The arguments are the projects' names.
-
-Docker is asked over its socket and the kernel for the memory, since `docker stats` takes two seconds a look.
-"""
+"""Tells how this server and some Compose projects on it are."""
 
 from __future__ import annotations
 
@@ -10,55 +7,32 @@ import fcntl
 import http.client
 import json
 import os
-import socket
 import stat
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-_SOCKET = "/var/run/docker.sock"
+from clawdet_infra.agent.docker import SOCKET, Container, by_socket
+from clawdet_infra.agent.names import lock
+
 _DEPLOYMENTS = "/srv/clawdet"
 _GUARD = "/var/lib/clawdet-guard/status.json"
-_SECONDS = 8.0
 _STATE = "/home/node/.openclaw"
 _SETTINGS = "clawdet-settings.json"
 _MOST_BYTES, _MOST_SETTINGS, _LONGEST_SETTING = 64 * 1024, 50, 200
 _DISKS = ("btrfs", "ext2", "ext3", "ext4", "f2fs", "xfs", "zfs")
-_SERVICE = "com.docker.compose.service"
-_PROJECT = "com.docker.compose.project"
-_DIRECTORY = "com.docker.compose.project.working_dir"
 
 
-class Docker(http.client.HTTPConnection):
-    """Docker's API on its Unix socket."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__("docker", timeout=_SECONDS)
-        self._path = path
-
-    def connect(self) -> None:
-        """Connect to the socket."""
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(_SECONDS)
-        self.sock.connect(self._path)
-
-    def get(self, path: str) -> Any:
-        """Return an answer; None for something that is not there (any more)."""
-        self.request("GET", path)
-        answer = self.getresponse()
-        body = answer.read()
-        if answer.status == 404:
-            return None
-        if answer.status != 200:
-            raise OSError(f"HTTP {answer.status}")
-        return json.loads(body)
+def main(*projects: str) -> int:
+    """Print as JSON how the server and these projects are."""
+    print(json.dumps(look(projects)))
+    return 0
 
 
 def look(
-    projects: list[str],
+    projects: Sequence[str],
     *,
-    docker: str = _SOCKET,
+    docker: str = SOCKET,
     deployments: str = _DEPLOYMENTS,
     guard: str = _GUARD,
     proc: str = "/proc",
@@ -69,21 +43,13 @@ def look(
     containers: dict[str, list[dict[str, Any]]] = {project: [] for project in projects}
     lost: dict[str, list[str]] = {}
     try:
-        with contextlib.closing(Docker(docker)) as api:
-            for project in projects:
-                wanted = quote(json.dumps({"label": [f"{_PROJECT}={project}"]}))
-                for one in api.get(f"/containers/json?all=1&filters={wanted}") or []:
-                    # Something else on the server may have a Compose project of the same name.
-                    if (one.get("Labels") or {}).get(
-                        _DIRECTORY, f"{deployments}/{project}"
-                    ) != f"{deployments}/{project}":
-                        continue
-                    inspected = api.get(f"/containers/{one['Id']}/json")
-                    if inspected is not None:
-                        containers[project].append(container(inspected, proc, cgroups))
-                        for mount in inspected.get("Mounts") or ():
-                            if mount.get("Destination") == _STATE:
-                                lost[project] = overruled(mount["Source"])
+        for one in by_socket(projects, docker):
+            # Something else on the server may have a Compose project of the same name.
+            if one.directory in (None, f"{deployments}/{one.project}"):
+                containers[one.project].append(container(one, proc, cgroups))
+                for mount in one.mounts:
+                    if mount.target == _STATE:
+                        lost[one.project] = overruled(mount.source)
     except (OSError, http.client.HTTPException, ValueError) as error:
         found["docker"] = (getattr(error, "strerror", None) or str(error) or type(error).__name__)[:200]
     guarded = content(Path(guard))
@@ -92,7 +58,7 @@ def look(
             "containers": sorted(containers[project], key=lambda one: str(one["service"])),
             **release(Path(deployments) / project),
             "overruled": lost.get(project, []),
-            "deploying": locked(Path(deployments) / ".locks" / f"{project}.lock"),
+            "deploying": locked(Path(deployments) / ".locks" / lock(project)),
             "held": (Path(deployments) / project / "hold").exists(),
             "guard": ((guarded or {}).get("deployments") or {}).get(project),
         }
@@ -100,21 +66,17 @@ def look(
     return found
 
 
-def container(inspected: dict[str, Any], proc: str, cgroups: str) -> dict[str, Any]:
+def container(one: Container, proc: str, cgroups: str) -> dict[str, Any]:
     """Return what counts of a container."""
-    state = inspected["State"]
-    limit = inspected["HostConfig"].get("Memory") or 0
-    running = state["Status"] in ("running", "paused")
-    used = memory(int(state.get("Pid") or 0), proc, cgroups) if running else None
     return {
-        "service": inspected["Config"]["Labels"].get(_SERVICE, ""),
-        "state": state["Status"],
-        "health": (state.get("Health") or {}).get("Status"),
-        "restarts": inspected.get("RestartCount", 0),
-        "started_at": state.get("StartedAt"),
-        "image": inspected["Config"].get("Image"),
-        "memory_bytes": used,
-        "memory_limit_bytes": limit or None,
+        "service": one.service,
+        "state": one.status,
+        "health": one.health,
+        "restarts": one.restarts,
+        "started_at": one.started_at,
+        "image": one.image,
+        "memory_bytes": memory(one.process, proc, cgroups) if one.status in ("running", "paused") else None,
+        "memory_limit_bytes": one.memory_limit,
     }
 
 
@@ -231,7 +193,3 @@ def content(file: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return read if isinstance(read, dict) else None
-
-
-if __name__ == "__main__":
-    print(json.dumps(look(sys.argv[1:])))

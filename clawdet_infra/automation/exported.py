@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ CUSTOMER = "clawdet:index:Customer"
 """The type of a customer's component."""
 
 Resource = Mapping[str, Any]
+_FORMER_COMPONENTS = re.compile(r"\$clawdet:index:(?:Server|KeyPair|DnsRecords|GatewayToken|Deployment)(?=\$)")
 
 
 def customers_of(exported: Mapping[str, Any]) -> set[str]:
@@ -42,11 +44,20 @@ def facts_of(exported: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     return found
 
 
+def present_urn(urn: str) -> str:
+    """Return what the program calls a resource, given its URN in a state that may be of before December 2026.
+
+    Several resources were in a component of their own then; see `clawdet_infra.components.former`.
+    """
+    return _FORMER_COMPONENTS.sub("", urn)
+
+
 def deployment_of(cell: str, customer: CustomerLayout) -> list[str]:
-    """Return the URNs of a customer's deployment, and of the health check that follows it."""
+    """Return the URNs of a customer's deployment, of the agent that it needs, and of the health check that follows."""
     within = f"urn:pulumi:{cell}::{PROJECT}::{CUSTOMER}"
     return [
-        f"{within}$clawdet:index:Deployment$command:remote:Command::{customer.deployment}",
+        f"{within}$command:remote:CopyToRemote::{customer.id}-agent",
+        f"{within}$command:remote:Command::{customer.deployment}",
         f"{within}$clawdet:index:HealthCheck$command:local:Command::{customer.id}-health",
     ]
 
@@ -54,7 +65,7 @@ def deployment_of(cell: str, customer: CustomerLayout) -> list[str]:
 def record_of(cell: str, customer: CustomerLayout) -> str:
     """Return the URN of a customer's DNS record."""
     within = f"urn:pulumi:{cell}::{PROJECT}::{CUSTOMER}"
-    return f"{within}$clawdet:index:DnsRecords$hcloud:index/zoneRrset:ZoneRrset::{customer.record}"
+    return f"{within}$hcloud:index/zoneRrset:ZoneRrset::{customer.record}"
 
 
 def commands_of(resources: Sequence[Resource]) -> list[str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from clawdet_infra.changes.owners import RECORD_SET, type_of
+from clawdet_infra.changes.owners import RECORD_SET, is_gateway_secret, type_of
 from clawdet_infra.changes.report import Interruption
-from clawdet_infra.changes.wording import DEPLOYMENT, PASSWORD, SERVER, Step, differing, inputs, shown, summary_of
+from clawdet_infra.changes.wording import DEPLOYMENT, SERVER, Step, differing, inputs, shown, summary_of
 
 GATEWAY_SECONDS = 15
 """How long a gateway needs to stop and to start; see `bench.interruptions`."""
@@ -72,7 +72,7 @@ def _containers(steps: Sequence[Step]) -> Iterator[Interruption]:
     shares = False
     for step in steps:
         kind = type_of(step["urn"])
-        if kind == PASSWORD and step["op"] == "replace" and "$clawdet:index:GatewayToken$" in step["urn"]:
+        if step["op"] == "replace" and is_gateway_secret(step["urn"]):
             again |= {"gateway", "proxy"}
         if kind != DEPLOYMENT or step["op"] not in ("update", "replace"):
             continue

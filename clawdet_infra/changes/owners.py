@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,16 +10,26 @@ Kind = Literal["customer", "shared host", "shared"]
 
 STACK = "pulumi:pulumi:Stack"
 RECORD_SET = "hcloud:index/zoneRrset:ZoneRrset"
+PASSWORD = "random:index/randomPassword:RandomPassword"  # noqa: S105 -- a type of resource
 _COMPONENTS: Mapping[str, Kind] = {"clawdet:index:Customer": "customer", "clawdet:index:SharedHost": "shared host"}
 
-# What the parts of a customer or host are called by, after its id.
-_ENDS: Mapping[str, str] = {
-    "clawdet:index:Server": "-server",
-    "clawdet:index:DnsRecords": "-dns",
-    "clawdet:index:GatewayToken": "-token",
-    "clawdet:index:HealthCheck": "-health",
+_DEPLOYMENTS: Mapping[Kind, str] = {"customer": "-deployment", "shared host": "-edge"}
+_TOKENS = ("-token-password", "-token")
+# What the parts of a customer or host are called by their types, after its id; the second half until December 2026.
+_ENDS: Mapping[str, Sequence[str]] = {
+    "hcloud:index/server:Server": ("-server",),
+    PASSWORD: ("-server-host-key", *_TOKENS),
+    "command:remote:CopyToRemote": ("-agent",),
+    "command:remote:Command": tuple(_DEPLOYMENTS.values()),
+    "command:local:Command": ("-health",),
+    "clawdet:index:HealthCheck": ("-health",),
+    "clawdet:index:Server": ("-server",),
+    "clawdet:index:KeyPair": ("-server-host-key",),
+    "clawdet:index:DnsRecords": ("-dns",),
+    RECORD_SET: ("-dns-a", "-dns-aaaa"),
+    "clawdet:index:GatewayToken": ("-token",),
+    "clawdet:index:Deployment": tuple(_DEPLOYMENTS.values()),
 }
-_DEPLOYMENT_ENDS: Mapping[Kind, str] = {"customer": "-deployment", "shared host": "-edge"}
 
 
 @dataclass(frozen=True, order=True)
@@ -93,12 +103,22 @@ def _from_name(urn: str) -> Owner | None:
     kind = _COMPONENTS.get(types[0])
     if kind is None or len(types) < 2:
         return None
-    end = _DEPLOYMENT_ENDS[kind] if types[1] == "clawdet:index:Deployment" else _ENDS.get(types[1])
-    # What is within a part is called like it, with more at its end.  Ids may end so too, so the last one counts.
     # A deployment's name goes on with its server.
+    name = name_of(urn).partition("@")[0]
     # A record's name is a host name.
-    identity = name_of(urn).partition("@")[0].rpartition(end)[0] if end and "/" not in name_of(urn) else ""
+    if "/" in name_of(urn):
+        return None
+    # Ids may end so too, so the last one counts.
+    end = next((one for one in _ENDS.get(type_of(urn), ()) if name.endswith(one)), None)
+    if end is None or (end in _DEPLOYMENTS.values() and end != _DEPLOYMENTS[kind]):
+        return None
+    identity = name.removesuffix(end)
     return Owner(kind, identity) if identity else None
+
+
+def is_gateway_secret(urn: str) -> bool:
+    """Return whether a resource is a customer's gateway token or password, and no SSH key."""
+    return type_of(urn) == PASSWORD and name_of(urn).endswith(_TOKENS)
 
 
 def is_owner(urn: str) -> bool:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from clawdet_infra.changes.owners import RECORD_SET, labelled, name_of, type_of
+from clawdet_infra.changes.owners import PASSWORD, RECORD_SET, is_gateway_secret, labelled, name_of, type_of
 from clawdet_infra.changes.report import Change
 from clawdet_infra.changes.scrubbing import scrubbed
 
 SERVER = "hcloud:index/server:Server"
 FIREWALL = "hcloud:index/firewall:Firewall"
-PASSWORD = "random:index/randomPassword:RandomPassword"  # noqa: S105 -- a type of resource
 DEPLOYMENT = "command:remote:Command"
+AGENT = "command:remote:CopyToRemote"
 PROBE = "command:local:Command"
 
 _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -30,7 +30,7 @@ Step = Mapping[str, Any]
 def changes_of(step: Step) -> list[Change]:
     """Return what a step that is no mere grouping changes; nothing where that follows from other steps."""
     kind = type_of(step["urn"])
-    made_or_gone = step["op"] in ("create", "delete") and kind not in (PASSWORD, PROBE)
+    made_or_gone = step["op"] in ("create", "delete") and kind not in (PASSWORD, PROBE, AGENT)
     tell = _TELLERS.get(kind, _anything)
     if made_or_gone:
         tell = _made_record if kind == RECORD_SET else _anything
@@ -78,7 +78,7 @@ def _deployment(step: Step) -> Iterator[Change]:
         yield Change(what=f"templates: {', '.join(sorted(files))}")
     program = "program" in before and before["program"] != after.get("program")
     if program:
-        yield Change(what="deployment program, and guard of the server")
+        yield Change(what="agent of the server: deployment, watchdog and firewall")
     # The secrets travel with all the rest in one input, so that they alone have changed is known only where nothing
     # else of it has.
     if "stdin" in differing(step) and new.get("stdin") != _UNKNOWN and before == after:
@@ -200,7 +200,7 @@ def _record(step: Step) -> Iterator[Change]:
 
 def _password(step: Step) -> Iterator[Change]:
     name, op = name_of(step["urn"]), step["op"]
-    if "$clawdet:index:GatewayToken$" in step["urn"]:
+    if is_gateway_secret(step["urn"]):
         if op == "create" and name.endswith("-password"):
             yield Change(what="password made independent of the gateway token")
         elif op == "create":
@@ -243,7 +243,6 @@ def _rules(state: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _nothing(step: Step) -> Iterator[Change]:
-    # A probe runs again because of something that another step tells.
     del step
     return iter(())
 
@@ -296,6 +295,8 @@ def _short(text: str) -> str:
 
 _TELLERS: Mapping[str, Callable[[Step], Iterator[Change]]] = {
     DEPLOYMENT: _deployment,
+    # The deployment that uses it tells of another agent.
+    AGENT: _nothing,
     PROBE: _nothing,
     SERVER: _server,
     RECORD_SET: _record,

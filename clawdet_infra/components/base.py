@@ -9,10 +9,11 @@ import pulumi
 import pulumi_hcloud as hcloud
 
 from clawdet_infra.components.foundation import Foundation
-from clawdet_infra.components.key import KeyPair
+from clawdet_infra.components.key import KeyPair, key_pair
 from clawdet_infra.components.random_hex import random_hex
 
 REGISTRY_KEY_BYTES = 32
+_TYPE = "clawdet:index:Base"
 _ANYWHERE = ("0.0.0.0/0", "::/0")
 
 
@@ -49,9 +50,9 @@ class Base(pulumi.ComponentResource):
     firewall: hcloud.Firewall
 
     def __init__(self, name: str, args: BaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("clawdet:index:Base", name, {}, opts)
+        super().__init__(_TYPE, name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
-        self.login = KeyPair(f"{name}-login", opts=child)
+        self.login = key_pair(f"{name}-login", self, within=_TYPE)
         self.registry_key = random_hex(f"{name}-registry-key", size=REGISTRY_KEY_BYTES, opts=child)
         self.ssh_key = hcloud.SshKey(
             f"{name}-login",

@@ -7,19 +7,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
+from pulumi_command.remote import Command
 
 from clawdet_infra import render
-from clawdet_infra.components.deployment import Deployment, DeploymentArgs
-from clawdet_infra.components.dns import DnsRecords, DnsRecordsArgs
+from clawdet_infra.components.deployment import DeploymentArgs, deployment
+from clawdet_infra.components.dns import DnsRecordArgs, dns_record
 from clawdet_infra.components.foundation import Foundation, Place, connection
 from clawdet_infra.components.health import HealthCheck, HealthCheckArgs
 from clawdet_infra.components.images import ImagePins
-from clawdet_infra.components.server import Server, ServerArgs
-from clawdet_infra.components.token import GatewayToken, GatewayTokenArgs
+from clawdet_infra.components.server import Server, ServerArgs, server
+from clawdet_infra.components.token import GatewayToken, GatewayTokenArgs, gateway_token
 from clawdet_infra.layout import CustomerLayout
 from clawdet_infra.model import ExistingServer, Fleet, Release
 
 RECORD_TTL_SECONDS = 300
+_TYPE = "clawdet:index:Customer"
 
 # From the outside, after the deployment has already seen the gateway ready: what is left is ACME and DNS.
 _HEALTH_DEADLINE_SECONDS = 180
@@ -55,9 +57,8 @@ class Customer(pulumi.ComponentResource):
     secrets: dict[str, pulumi.Output[str]]
 
     def __init__(self, name: str, args: CustomerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("clawdet:index:Customer", name, {}, opts)
+        super().__init__(_TYPE, name, {}, opts)
         layout = args.layout
-        child = pulumi.ResourceOptions(parent=self)
         self.server_name = layout.server_name
         own = self._server(name, args) if layout.server else None
         place = args.host or (own.place() if own else _existing(args))
@@ -65,21 +66,21 @@ class Customer(pulumi.ComponentResource):
         if args.host is None:
             host_key = own.host_key if own else pulumi.Output.from_input(_address(args).host_key)
             self.server = {"ipv4": place.ipv4, "host_key": host_key}
-        records = DnsRecords(
-            f"{name}-dns",
-            DnsRecordsArgs(
-                resource=layout.record,
+        record = dns_record(
+            layout.record,
+            DnsRecordArgs(
+                customer=name,
                 zone=args.foundation.zone,
                 name=layout.subdomain,
                 ipv4=place.ipv4,
                 ttl=RECORD_TTL_SECONDS,
                 labels=dict(layout.labels),
             ),
-            child,
+            self,
         )
-        token = GatewayToken(f"{name}-token", _token_args(layout), child)
+        token = gateway_token(f"{name}-token", _token_args(layout), self)
         images = _pinned(layout, args.images)
-        deployment = self._deployment(name, args, place, own, token, images, records)
+        deployed = self._deployment(name, args, place, own, token, images, record)
         self.health = HealthCheck(
             f"{name}-health",
             HealthCheckArgs(
@@ -91,11 +92,11 @@ class Customer(pulumi.ComponentResource):
                 gateway_token=token.token,
                 deadline=_HEALTH_DEADLINE_SECONDS,
                 record_ttl=RECORD_TTL_SECONDS,
-                guards=[deployment.report],
+                guards=[deployed.stdout],
                 resolver=args.fleet.cloud.resolver,
                 ca_bundle=args.fleet.cloud.ca_bundle,
             ),
-            child,
+            pulumi.ResourceOptions(parent=self),
         )
         self.facts = {
             "url": layout.url,
@@ -112,7 +113,7 @@ class Customer(pulumi.ComponentResource):
         wish = args.layout.server
         if wish is None:
             raise ValueError(f"customer {name}: nothing was decided about its server")
-        return Server(
+        return server(
             f"{name}-server",
             ServerArgs(
                 server_name=args.layout.server_name,
@@ -123,7 +124,8 @@ class Customer(pulumi.ComponentResource):
                 foundation=args.foundation,
                 protect=args.layout.protect,
             ),
-            pulumi.ResourceOptions(parent=self),
+            self,
+            within=_TYPE,
         )
 
     def _deployment(
@@ -134,8 +136,8 @@ class Customer(pulumi.ComponentResource):
         own: Server | None,
         token: GatewayToken,
         images: dict[str, pulumi.Output[str]],
-        records: DnsRecords,
-    ) -> Deployment:
+        record: pulumi.Resource,
+    ) -> Command:
         layout, fleet = args.layout, args.fleet
 
         def bundle(pinned: dict[str, str]) -> render.Bundle:
@@ -155,21 +157,22 @@ class Customer(pulumi.ComponentResource):
             return render.payload(layout, bundle(values["images"]), secrets)
 
         pinned = pulumi.Output.all(**images)
-        return Deployment(
+        return deployment(
             layout.deployment,
             DeploymentArgs(
-                connection=place.connection,
+                place=place,
+                project=layout.slug,
+                agent=f"{name}-agent",
                 summary=pinned.apply(lambda values: render.summary(layout, bundle(values))),
                 payload=pulumi.Output.all(images=pinned, token=token.token, password=token.password).apply(payload),
                 remove_with=own.resource if own else None,
-                facts={"plan": layout.plan.name, "limits": layout.limits.model_dump(), "images": images},
-            ),
-            pulumi.ResourceOptions(
-                parent=self,
+                within=_TYPE,
                 # Records first: an ACME client that sees a wrong answer waits minutes before it tries again.
-                depends_on=[*records.ready, *args.after, *place.ready],
-                aliases=[pulumi.Alias(name=layout.old_deployment)] if layout.place else None,
+                after=[record],
+                reached=args.after,
+                former_names=[layout.deployment, *([layout.old_deployment] if layout.place else [])],
             ),
+            self,
         )
 
 
@@ -185,6 +188,7 @@ def _existing(args: CustomerArgs) -> Place:
     found = _address(args)
     ipv4 = pulumi.Output.from_input(str(found.ipv4))
     return Place(
+        identity=ipv4,
         ipv4=ipv4,
         connection=connection(ipv4, found.host_key, args.foundation.login_key),
     )

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 import pulumi
 import pulumi_random as random
 
+KIND = "random:index/randomPassword:RandomPassword"
+"""The type of the resource that a random secret is."""
+
 
 def random_hex(
     name: str, *, size: int, keepers: Mapping[str, str] | None = None, opts: pulumi.ResourceOptions | None = None

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import pulumi
 
 from clawdet_infra import render
-from clawdet_infra.components.deployment import Deployment, DeploymentArgs
+from clawdet_infra.components.deployment import DeploymentArgs, deployment
 from clawdet_infra.components.foundation import Foundation, Place
 from clawdet_infra.components.images import ImagePins
-from clawdet_infra.components.server import Server, ServerArgs
+from clawdet_infra.components.server import Server, ServerArgs, server
 from clawdet_infra.layout import HostLayout
 from clawdet_infra.model import Fleet
+
+_TYPE = "clawdet:index:SharedHost"
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,10 @@ class SharedHost(pulumi.ComponentResource):
     place: Place
 
     def __init__(self, name: str, args: SharedHostArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("clawdet:index:SharedHost", name, {}, opts)
+        super().__init__(_TYPE, name, {}, opts)
         layout = args.layout
         self.server_name = layout.server_name
-        self.server = Server(
+        self.server = server(
             f"{name}-server",
             ServerArgs(
                 server_name=layout.server_name,
@@ -50,7 +52,8 @@ class SharedHost(pulumi.ComponentResource):
                 foundation=args.foundation,
                 protect=layout.protect,
             ),
-            pulumi.ResourceOptions(parent=self),
+            self,
+            within=_TYPE,
         )
 
         def bundle(proxy: str) -> render.Bundle:
@@ -58,16 +61,19 @@ class SharedHost(pulumi.ComponentResource):
             return render.host_bundle(layout, proxy=proxy, acme=fleet.cloud.acme, acme_email=fleet.acme_email)
 
         proxy = args.images.pin(layout.images.proxy)
-        edge = Deployment(
+        edge = deployment(
             f"{name}-edge",
             DeploymentArgs(
-                connection=self.server.connection,
+                place=self.server.place(),
+                project=layout.project,
+                agent=f"{name}-agent",
                 summary=proxy.apply(lambda image: render.host_summary(layout, bundle(image))),
                 payload=proxy.apply(lambda image: render.host_payload(layout, bundle(image))),
                 remove_with=self.server.resource,
-                facts={"image": proxy},
+                within=_TYPE,
+                former_names=[f"{name}-edge"],
             ),
-            pulumi.ResourceOptions(parent=self),
+            self,
         )
         self.place = self.server.place(edge)
         self.register_outputs({"ipv4": self.server.ipv4, "image": proxy})

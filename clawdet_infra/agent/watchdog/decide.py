@@ -1,15 +1,15 @@
 """What is wrong with a container, and whether the guard may do something about it now.  Nothing here acts or waits.
 
-Times are seconds of the guard's own clock (`clawdet_infra.remote.guard.memory`), which no change of the date moves.
+Times are seconds of the guard's own clock (`clawdet_infra.agent.watchdog.state`), which no change of the date moves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from clawdet_infra.remote.guard.containers import Container
+from clawdet_infra.agent.docker import Container
 
 WINDOW_SECONDS = 3600.0
 """Not more repairs than pauses fall into a window, and a container that was given up has to be well for as long."""
@@ -106,12 +106,6 @@ def well(container: Container, others: Mapping[str, Container]) -> bool:
     """Whether a container does its work."""
     runs = container.status == "running" and container.health in (None, "healthy")
     return runs and not _waits(container, others) and fault(container, others) is None
-
-
-def unfinished(containers: Iterable[Container]) -> bool:
-    """Whether a deployment was cut off while it replaced a container: two of one service must not both run."""
-    services = [container.service for container in containers]
-    return len(services) != len(set(services))
 
 
 def decide(

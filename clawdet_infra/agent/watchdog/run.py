@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
-from clawdet_infra.redaction import Redactor
-from clawdet_infra.remote.failures import DeploymentError, LockHeldError
-from clawdet_infra.remote.guard.containers import Container, act, look
-from clawdet_infra.remote.guard.decide import (
+from clawdet_infra.agent import docker
+from clawdet_infra.agent.docker import PROJECT, Container, act, twice
+from clawdet_infra.agent.errors import DeploymentError, LockHeldError
+from clawdet_infra.agent.server import lock_file, locked
+from clawdet_infra.agent.state import cut_off
+from clawdet_infra.agent.watchdog.decide import (
     PAUSES_SECONDS,
     Fault,
     Record,
@@ -16,10 +19,9 @@ from clawdet_infra.remote.guard.decide import (
     Verdict,
     decide,
     fault,
-    unfinished,
 )
-from clawdet_infra.remote.guard.memory import Instant, Memory, wall_clock
-from clawdet_infra.remote.server import lock_file, locked
+from clawdet_infra.agent.watchdog.state import Instant, Memory, wall_clock
+from clawdet_infra.redaction import Redactor
 
 DEPLOYMENTS = Path("/srv/clawdet")
 MEMORY = Path("/var/lib/clawdet-guard")
@@ -42,6 +44,14 @@ def main(deployments: Path = DEPLOYMENTS, memory: Path = MEMORY) -> int:
         _say(_ERROR, str(error))
         return 1
     return 0
+
+
+def look(project: str | None = None) -> dict[str, list[Container]]:
+    """Return all containers, or those of one project, by project; DeploymentError where Docker does not answer."""
+    found: dict[str, list[Container]] = defaultdict(list)
+    for container in docker.containers({PROJECT: project}):
+        found[container.project].append(container)
+    return found
 
 
 class Round:
@@ -72,7 +82,7 @@ class Round:
                     return "held"
                 # A copy of the data is there while a release is exchanged.  Where that was cut off, a gateway that ran
                 # on would make the copy an old one, and the next deployment may have to put it back.
-                if unfinished(seen) or (folder / "state-before-upgrade").exists():
+                if cut_off(folder, seen):
                     return "unfinished"
                 self._look_after(name, seen)
         except LockHeldError:
@@ -88,7 +98,7 @@ class Round:
         for _ in range(_PASSES):
             # What was seen before is from before the lock, and a deployment may have ended in between.
             containers = self._own(name, look(name))
-            if unfinished(containers):
+            if twice(containers):
                 return
             for container, found, counted in self._due(name, containers):
                 if (self._deployments / name / "hold").exists():

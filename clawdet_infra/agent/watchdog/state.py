@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from clawdet_infra.remote.files import write
-from clawdet_infra.remote.guard.decide import Record, Repair
+from clawdet_infra.agent.files import write
+from clawdet_infra.agent.watchdog.decide import Record, Repair
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _DOCKER = Path("/run/docker.pid")

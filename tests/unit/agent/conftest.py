@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.remote.server import Server
+from tests.unit.agent.server import Server
 
 
 @pytest.fixture

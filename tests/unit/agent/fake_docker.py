@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from clawdet_infra.remote.commands import Answer
+from clawdet_infra.agent.commands import Answer
 
 World = dict[str, Any]
 
@@ -151,7 +151,7 @@ class _Call:
                 every = "--all" in self._arguments
                 self._print("\n".join(one for one in self._matching(found) if every or found[one]["running"]))
             case ["inspect", *names]:
-                self._print(json.dumps([self._inspected(world["containers"][name]) for name in names]))
+                self._print(json.dumps([{"Id": name, **self._inspected(world["containers"][name])} for name in names]))
             case ["rm", "--force", "--volumes", name]:
                 self._forget_container(name)
                 self._save()

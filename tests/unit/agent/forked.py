@@ -5,8 +5,6 @@ Whoever is stopped so runs no `finally`, closes no file and gives back no lock: 
 
 from __future__ import annotations
 
-import base64
-import bz2
 import contextlib
 import json
 import os
@@ -15,9 +13,21 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from clawdet_infra.remote import commands, containers, deploy, edge, install, proxy, server, state
-from tests.unit.remote.fake_docker import FakeDocker
-from tests.unit.remote.server import Ran, Server
+from clawdet_infra.agent import (
+    commands,
+    containers,
+    deploy,
+    edge,
+    firewall,
+    install,
+    preflight,
+    proxy,
+    server,
+    state,
+)
+from clawdet_infra.agent.package import build
+from tests.unit.agent.fake_docker import FakeDocker
+from tests.unit.agent.server import Ran, Server
 
 KILLED = 137
 
@@ -33,7 +43,7 @@ def run(
 ) -> Ran:
     """Deploy, or remove; stop dead before or after the n-th step with Docker.  The fork calls `prepare` first."""
     output, errors = where.bin / "stdout", where.bin / "stderr"
-    fields = unpacked(payload) | ({"action": "remove"} if remove else {})
+    action = "remove" if remove else "deploy"
     with warnings.catch_warnings():
         # Later Pythons warn of forks beside threads; the threads here answer for the gateways, in the parent only.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -51,7 +61,7 @@ def run(
                 # A kill is not a power cut: what was written is there without it.
                 vars(os)["fsync"] = lambda _: None
                 prepare()
-                code = deploy.main(fields)
+                code = deploy.main(action, payload, build(), where.system)
         except BaseException:
             errors.write_text(traceback.format_exc())
         finally:
@@ -62,8 +72,7 @@ def run(
 
 def unpacked(payload: str) -> dict[str, Any]:
     """What a payload says, also what is packed in it."""
-    fields = json.loads(payload)
-    return fields | json.loads(bz2.decompress(base64.b85decode(fields.pop("packed"))))
+    return deploy.unpacked(json.loads(payload), build())
 
 
 def _replace_docker(where: Server, before: int | None, after: int | None) -> None:
@@ -81,6 +90,6 @@ def _replace_docker(where: Server, before: int | None, after: int | None) -> Non
             os._exit(KILLED)
         return answer
 
-    for module in (commands, containers, edge, install, proxy, server):
+    for module in (commands, containers, docker, edge, firewall, install, preflight, proxy, server):
         vars(module)["run"] = run
     assert vars(state)["must"] is commands.must

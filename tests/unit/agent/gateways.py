@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from clawdet_infra.remote.names import PREFLIGHT, preflight
+from clawdet_infra.agent.names import PREFLIGHT, preflight
 
 PORT = 18789
 CUSTOMERS = ("pro-1", "free-1", "big-one", "pro-1-trial")

@@ -6,6 +6,7 @@ import base64
 import bz2
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -15,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from clawdet_infra import render
+from clawdet_infra.agent.install import System
+from clawdet_infra.agent.package import build
 from clawdet_infra.model import Release
-from tests.unit.remote.fake_docker import DockerProgram
-from tests.unit.remote.gateways import Gateways
+from tests.unit.agent.fake_docker import DockerProgram
+from tests.unit.agent.gateways import Gateways
 from tests.unit.render.examples import BOT, PINNED, customer, layout
 
 TOKEN = "c4" * 32
@@ -45,7 +48,10 @@ class Server:
     def __init__(self, folder: Path) -> None:
         self.root = folder / "srv"
         self.bin = folder / "bin"
-        self.system = folder / "system"
+        self.system = System(folder / "system")
+        self.agent = folder / "brought" / "agent.pyz"
+        self.agent.parent.mkdir()
+        self.agent.write_bytes(build().content)
         self.bin.mkdir(parents=True)
         self._docker = DockerProgram(self.bin)
         init = self.bin / "cloud-init"
@@ -124,7 +130,7 @@ class Server:
     def run(self, payload: str, command: str | None = None) -> Ran:
         """Run the command that travels over SSH, with the payload on stdin."""
         done = subprocess.run(
-            ["sh", "-c", command or render.deploy_command("what a reviewer sees")],
+            ["sh", "-c", self._here(command or render.deploy_command("what a reviewer sees", str(self.agent)))],
             input=payload,
             env={"PATH": f"{self.bin}:{Path(sys.executable).parent}:/usr/bin:/bin", "AUTH_PASSWORD": "left over"},
             capture_output=True,
@@ -135,7 +141,7 @@ class Server:
         return Ran(done.returncode, done.stdout, done.stderr)
 
     def remove(self, payload: str) -> Ran:
-        return self.run(payload, render.REMOVE_COMMAND)
+        return self.run(payload, render.remove_command(str(self.system.agent)))
 
     def payload(
         self,
@@ -152,33 +158,30 @@ class Server:
         images = Release.model_construct(gateway=gateway, proxy=proxy, browser="browser:1")
         bundle = render.bundle(one, images=images, acme_email="ops@clawdet.test")
         secrets = render.environment(one.customer, gateway_token=token, auth_password=PASSWORD)
-        return self._here(render.payload(one, bundle, secrets, start_seconds=seconds))
+        return self._deployments(render.payload(one, bundle, secrets, start_seconds=seconds))
 
     def edge_payload(self, proxy: str = "proxy:1") -> str:
         host = layout().shared_hosts[0]
         bundle = render.host_bundle(host, proxy=proxy, acme_email="ops@clawdet.test")
-        return self._here(render.host_payload(host, bundle, start_seconds=2))
+        return self._deployments(render.host_payload(host, bundle, start_seconds=2))
 
-    def _here(self, payload: str) -> str:
-        for real, ours in (
-            ("/srv/clawdet/", f"{self.root}/"),
-            ("/usr/local/lib/clawdet", str(self.system / "lib")),
-            ("/usr/local/sbin", str(self.system / "sbin")),
-            ("/etc/systemd/system", str(self.system / "units")),
-            ("/etc/docker", str(self.system / "docker")),
-        ):
-            payload = payload.replace(real, ours)
-        return payload
+    def _deployments(self, payload: str) -> str:
+        return payload.replace("/srv/clawdet/", f"{self.root}/")
+
+    def _here(self, command: str) -> str:
+        """A command whose agent installs itself into the folder of this server."""
+        return re.sub(r"(?m)(^exec .* (?:deploy|remove))$", rf"\1 --root {self.system.root}", command)
 
     def repacked(self, payload: str, change: Callable[[str, str], str]) -> str:
         """The payload of a release whose files `change` was given, path and content, to be changed."""
         fields = json.loads(payload)
         content = json.loads(bz2.decompress(base64.b85decode(fields["packed"])))
         for path, file in list(content["files"].items()):
-            changed = change(path, file["content"])
-            if changed == file["content"]:
+            before = file["content"] if "content" in file else build().file(file["shared"])
+            changed = change(path, before)
+            if changed == before:
                 continue
-            file["content"] = changed
+            content["files"][path] = file = {"content": changed, "mode": file["mode"]}
             if path.startswith("config/"):
                 name = path.rpartition("/")[2]
                 folder = hashlib.sha256(changed.encode()).hexdigest()[:16]

@@ -8,8 +8,8 @@ import stat
 
 import pytest
 
-from clawdet_infra.remote.attempts import error_line
-from tests.unit.remote.server import Server
+from clawdet_infra.agent.attempts import error_line
+from tests.unit.agent.server import Server
 
 NODE = """\
 node:internal/modules/cjs/loader:1228

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from clawdet_infra.remote.names import preflight
-from tests.unit.remote import forked
-from tests.unit.remote.server import Server
+from clawdet_infra.agent.names import preflight
+from tests.unit.agent import forked
+from tests.unit.agent.server import Server
 
 
 def state(server: Server, project: str) -> dict[str, Any]:

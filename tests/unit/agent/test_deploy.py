@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from clawdet_infra.remote import gateway
-from tests.unit.remote.server import PASSWORD, SECRETS, TOKEN, Server
+from clawdet_infra.agent import preflight
+from tests.unit.agent.server import PASSWORD, SECRETS, TOKEN, Server
 
 
 def test_a_first_deployment_pulls_starts_and_reports(server: Server) -> None:
@@ -120,11 +120,11 @@ def test_a_first_release_that_does_not_get_ready_fails_with_probe_and_last_answe
 
 
 def test_an_answer_that_comes_byte_by_byte_ends_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateway, "_ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(preflight, "_ANSWER_SECONDS", 0.5)
     with dripping() as port:
-        monkeypatch.setattr(gateway, "_PORT", port)
+        monkeypatch.setattr(preflight, "_PORT", port)
         begun = time.monotonic()
-        failure = gateway._gateway("127.0.0.1", "token")
+        failure = preflight._gateway("127.0.0.1", "token")
     assert failure is not None
     assert (failure.probe, time.monotonic() - begun < 5) == ("startupz", True)
 

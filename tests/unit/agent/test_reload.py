@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.unit.remote.server import Server
+from tests.unit.agent.server import Server
 
 SITE = "respond /live"
 OTHER = "respond /alive"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from clawdet_infra.fleet.hosts.on_server.restart import changed
+from clawdet_infra.agent.restart import changed
 
 
 @pytest.mark.parametrize("link", ["current", "good"])

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from clawdet_infra.remote import state
-from clawdet_infra.remote.state import SavedState
-from tests.unit.remote import forked
-from tests.unit.remote.server import Server
+from clawdet_infra.agent import state
+from clawdet_infra.agent.state import SavedState
+from tests.unit.agent import forked
+from tests.unit.agent.server import Server
 
 PRECIOUS = {f"conversation-{number}": f"precious {number}" for number in range(3)}
 EVERY = pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from tests.unit.remote.server import Server
+from tests.unit.agent.server import Server
 
 
 def members(server: Server, network: str) -> set[str]:

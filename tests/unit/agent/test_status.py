@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from clawdet_infra.agent.status import look, overruled
 from clawdet_infra.fleet.hosts import Answer, Host, HostError, HostPolicy
-from clawdet_infra.fleet.hosts.on_server.look import look, overruled
 from clawdet_infra.fleet.hosts.reports import HostReport, read_reports
 from clawdet_infra.fleet.instance import Instance, Server
 from clawdet_infra.fleet.probe import Failure, Verdict

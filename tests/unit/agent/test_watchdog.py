@@ -11,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clawdet_infra.remote import server
-from clawdet_infra.remote.guard import containers, rounds
-from clawdet_infra.remote.guard.containers import Container
-from clawdet_infra.remote.guard.decide import WINDOW_SECONDS
-from clawdet_infra.remote.guard.memory import Instant
+from clawdet_infra.agent import docker, server
+from clawdet_infra.agent.docker import Container
+from clawdet_infra.agent.watchdog import run
+from clawdet_infra.agent.watchdog.decide import WINDOW_SECONDS
+from clawdet_infra.agent.watchdog.state import Instant
 from tests.support.examples import examples
-from tests.unit.remote.guarded import ROUND_SECONDS, Guarded, refuse
+from tests.unit.agent.watched import ROUND_SECONDS, Guarded, refuse
 
 HOUR = 3600.0
 
@@ -56,7 +56,7 @@ def test_what_docker_or_an_operator_is_busy_with_is_left_alone(guarded: Guarded,
 
 
 def test_what_is_not_meant_to_keep_running_is_left_alone(guarded: Guarded) -> None:
-    guarded.add("pro", "gateway", status="exited", keeps_running=False)
+    guarded.add("pro", "gateway", status="exited", policy="no")
     assert guarded.round() == []
 
 
@@ -200,14 +200,14 @@ def test_a_hold_counts_from_the_moment_at_which_it_is_made(
     for service in ("gateway", "proxy"):
         guarded.add("pro", service, status="exited")
     hold, looks = guarded.deployments / "pro/hold", itertools.count(1)
-    look = rounds.look
+    look = run.look
 
     def looked(project: str | None = None) -> dict[str, list[Container]]:
         if next(looks) == moment:
             hold.touch()
         return look(project)
 
-    monkeypatch.setattr(rounds, "look", looked)
+    monkeypatch.setattr(run, "look", looked)
     assert guarded.round() == [], "it was decided upon before, and is not begun"
     hold.unlink()
     assert len(guarded.round()) == 2
@@ -225,14 +225,14 @@ def test_a_deployment_that_ended_since_the_look_is_looked_at_again(
     guarded: Guarded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     guarded.add("pro", "gateway", status="exited")
-    real = rounds.look
+    real = run.look
 
     def look(project: str | None = None) -> Any:
         found = real(project)
         guarded.change("pro/gateway", status="running")
         return found
 
-    monkeypatch.setattr(rounds, "look", look)
+    monkeypatch.setattr(run, "look", look)
     assert guarded.round() == []
 
 
@@ -253,14 +253,14 @@ def test_a_release_that_was_cut_off_since_the_look_is_left_alone(
     guarded: Guarded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     guarded.add("pro", "gateway", status="exited")
-    real = rounds.look
+    real = run.look
 
     def look(project: str | None = None) -> Any:
         found = real(project)
         guarded.containers["pro/gateway again"] = guarded.containers["pro/gateway"]
         return found
 
-    monkeypatch.setattr(rounds, "look", look)
+    monkeypatch.setattr(run, "look", look)
     assert guarded.round() == []
 
 
@@ -275,7 +275,7 @@ def test_a_guard_that_is_killed_in_the_middle_of_a_repair_counts_it(
         killed += 1
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(rounds, "act", act)
+    monkeypatch.setattr(run, "act", act)
     for _ in range(500):
         try:
             guarded.round()
@@ -293,7 +293,7 @@ def test_whatever_happens_there_are_three_repairs_an_hour_and_a_minute_between_t
 ) -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:
         guarded = Guarded(tmp_path_factory.mktemp("guarded"), monkeypatch)
-        monkeypatch.setattr(rounds, "wall_clock", lambda: dates[-1])
+        monkeypatch.setattr(run, "wall_clock", lambda: dates[-1])
         dates = ["2026-01-01T00:00:00+00:00"]
         guarded.round()
         name = guarded.add("pro", "gateway", health="healthy")
@@ -352,8 +352,8 @@ def test_trouble_with_one_deployment_leaves_the_others_guarded(
 ) -> None:
     guarded.add("a", "gateway", status="exited")
     other = guarded.add("b", "gateway", status="exited")
-    real = rounds.look
-    monkeypatch.setattr(rounds, "look", lambda project=None: refuse() if project == "a" else real(project))
+    real = run.look
+    monkeypatch.setattr(run, "look", lambda project=None: refuse() if project == "a" else real(project))
     assert guarded.round() == [("start", other)]
     assert "<4>a: listing containers failed: Cannot connect to the Docker daemon\n" in capsys.readouterr().out
     assert guarded.status["deployments"]["a"]["found"] == "unknown"
@@ -362,17 +362,17 @@ def test_trouble_with_one_deployment_leaves_the_others_guarded(
 def test_a_docker_that_does_not_answer_is_said_in_one_line(
     guarded: Guarded, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(rounds, "look", refuse)
-    assert rounds.main(guarded.deployments, guarded.file.parent) == 1
+    monkeypatch.setattr(run, "look", refuse)
+    assert run.main(guarded.deployments, guarded.file.parent) == 1
     assert capsys.readouterr().out == "<3>listing containers failed: Cannot connect to the Docker daemon\n"
 
 
 def test_there_are_never_two_rounds_at_once(guarded: Guarded) -> None:
     guarded.add("pro", "gateway", status="exited")
     with server.locked(guarded.file.parent / "lock", seconds=0):
-        assert rounds.main(guarded.deployments, guarded.file.parent) == 0
+        assert run.main(guarded.deployments, guarded.file.parent) == 0
     assert guarded.did == []
-    assert rounds.main(guarded.deployments, guarded.file.parent) == 0
+    assert run.main(guarded.deployments, guarded.file.parent) == 0
     assert len(guarded.did) == 1
 
 
@@ -396,13 +396,13 @@ INSPECTED = """[{
 def test_containers_are_what_docker_and_the_kernel_say(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def run(command: list[str], *, seconds: float) -> containers.Answer:
+    def answer(command: list[str], *, seconds: float) -> docker.Answer:
         asked.append(command)
-        return containers.Answer(0, "" if "ps" in command else INSPECTED.replace("PID", str(os.getpid())), "")
+        return docker.Answer(0, "" if "ps" in command else INSPECTED.replace("PID", str(os.getpid())), "")
 
-    monkeypatch.setattr(containers, "run", run)
-    monkeypatch.setattr(containers, "must", lambda command, *, seconds, doing: asked.append(command) or "f00 ba5")
-    (gateway, namespace) = containers.look("big")["big"]
+    monkeypatch.setattr(docker, "run", answer)
+    monkeypatch.setattr(docker, "must", lambda command, *, seconds, doing: asked.append(command) or "f00 ba5")
+    (gateway, namespace) = run.look("big")["big"]
     assert asked[0][-1] == "label=com.docker.compose.project=big"
     assert asked[1] == ["docker", "inspect", "f00", "ba5"]
     assert gateway.network == os.readlink("/proc/self/ns/net")

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from clawdet_infra.remote.commands import Answer
-from clawdet_infra.remote.failures import DeploymentError
-from clawdet_infra.remote.guard import rounds
-from clawdet_infra.remote.guard.containers import Container
-from clawdet_infra.remote.guard.memory import Instant, Memory
-from clawdet_infra.remote.names import PREFLIGHT
+from clawdet_infra.agent.commands import Answer
+from clawdet_infra.agent.docker import Container
+from clawdet_infra.agent.errors import DeploymentError
+from clawdet_infra.agent.names import PREFLIGHT
+from clawdet_infra.agent.watchdog import run
+from clawdet_infra.agent.watchdog.state import Instant, Memory
 
 ROUND_SECONDS = 30.0
 
@@ -34,8 +34,8 @@ class Guarded:
         """When by the server's uptime of all boots, which command, and with which container."""
         self.asked: list[str | None] = []
         self.boot, self.docker, self.uptime, self.before = 1, 1, 100.0, 0.0
-        monkeypatch.setattr(rounds, "look", self._look)
-        monkeypatch.setattr(rounds, "act", self._act)
+        monkeypatch.setattr(run, "look", self._look)
+        monkeypatch.setattr(run, "act", self._act)
         # Thousands of rounds need no disk that survives a power cut.
         monkeypatch.setattr(os, "fsync", lambda _: None)
 
@@ -63,7 +63,7 @@ class Guarded:
         """Let time pass, let the guard make a round, and return what it did."""
         self.uptime += after
         done = len(self.did)
-        rounds.Round(self.deployments, Memory(self.file, self.instant)).run()
+        run.Round(self.deployments, Memory(self.file, self.instant)).run()
         return [(step, name) for _, step, name in self.did[done:]]
 
     def reboot(self) -> None:
