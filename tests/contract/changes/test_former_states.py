@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from clawdet_infra.automation.exported import present_urn
 from tests.contract.changes.conftest import ACME, ALICE, GROUP, USER123, Fleet
 from tests.contract.hcloud_api.running import running_cloud
 from tests.support.stack import Stack
@@ -19,6 +20,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(300), GROUP]
 
 # `pulumi stack export --show-secrets` of what `tests.contract.changes.conftest.Fleet` brought up then.
 STATE = Path(__file__).parent / "state_of_november_2026.json.xz"
+STACK = "urn:pulumi:test::clawdet"
 CUSTOMERS = (ALICE, USER123, {**ACME, "authPassword": "independent"})
 
 
@@ -41,6 +43,10 @@ def former(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 def steps(fleet: Fleet, *arguments: str) -> list[dict[str, Any]]:
     shown = fleet.stack.run("pulumi", "preview", "--stack", "test", "--json", "--non-interactive", *arguments).ok()
     return json.loads(shown.output[shown.output.index("{") :])["steps"]
+
+
+def urns(fleet: Fleet) -> list[str]:
+    return [one["urn"] for one in fleet.stack.export()["deployment"]["resources"]]
 
 
 def kind(step: dict[str, Any]) -> str:
@@ -66,6 +72,17 @@ def test_the_report_tells_of_the_agent_and_of_no_loss(former: Fleet) -> None:
     [stack] = report["stacks"]
     assert not stack["objections"], stack["objections"]
     assert {one["verdict"] for one in stack["subjects"]} == {"changed"}
+
+
+def test_a_customer_who_is_left_aside_is_not_touched(former: Fleet) -> None:
+    own = [urn for urn in urns(former) if urn.rpartition("::")[2].startswith("acme")]
+    kept = {present_urn(urn) for urn in own if "::clawdet:index:Customer$" in urn}
+    kept.add(f"{STACK}::clawdet:index:Customer$command:remote:CopyToRemote::acme-agent")
+    excluded = [part for urn in sorted(kept) for part in ("--exclude", urn)]
+    done = [(step["op"], step["urn"]) for step in steps(former, *excluded) if step["op"] != "same"]
+    assert {op for op, urn in done if urn.rpartition("::")[2].startswith("acme")} <= {"delete"}
+    assert not {urn for op, urn in done if op == "delete"} & kept
+    assert [urn for op, urn in done if op == "update" and urn.endswith("::user123-deployment")]
 
 
 def test_after_the_update_nothing_changes_wherever_the_checkout_is(former: Fleet) -> None:

@@ -17,6 +17,7 @@ from clawdet_infra.agent import (
     commands,
     containers,
     deploy,
+    docker,
     edge,
     firewall,
     install,
@@ -76,7 +77,7 @@ def unpacked(payload: str) -> dict[str, Any]:
 
 
 def _replace_docker(where: Server, before: int | None, after: int | None) -> None:
-    real, step, docker = commands.run, 0, FakeDocker(where.bin)
+    real, step, stand_in = commands.run, 0, FakeDocker(where.bin)
 
     def run(command: list[str], *, seconds: float) -> commands.Answer:
         nonlocal step
@@ -85,7 +86,7 @@ def _replace_docker(where: Server, before: int | None, after: int | None) -> Non
         step += 1
         if step == before:
             os._exit(KILLED)
-        answer = docker.answer(command[1:], {})
+        answer = stand_in.answer(command[1:], {})
         if step == after:
             os._exit(KILLED)
         return answer
