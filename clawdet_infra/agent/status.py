@@ -166,7 +166,7 @@ def release(directory: Path) -> dict[str, Any]:
 
 
 def locked(file: Path) -> bool:
-    """Whether a deployment, or the server's own guard, holds a lock; nothing is made for the question."""
+    """Whether a deployment, or the server's own watchdog, holds a lock; nothing is made for the question."""
     try:
         with file.open("rb") as handle:
             # Shared and for a moment only: those that want the lock ask for it again.

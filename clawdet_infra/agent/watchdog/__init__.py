@@ -1,7 +1,7 @@
-"""The guard: a program that a server runs twice a minute, and that starts and restarts containers which need it.
+"""The watchdog starts and restarts containers that need it, twice a minute.
 
 Docker starts a container again that ends, but not one that it could not start, one that hangs, or one whose network
-went away beneath it.  The guard does, within bounds that keep it from restarting something broken for ever.
+went away beneath it.  The watchdog does, within bounds: it stops after three repairs of one container in an hour.
 
-Deployments install it (`clawdet_infra.agent.install`); on the server it is one file that Python runs.
+Deployments install a timer of systemd that runs it (`clawdet_infra.agent.install`).
 """

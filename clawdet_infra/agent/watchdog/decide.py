@@ -1,6 +1,6 @@
-"""What is wrong with a container, and whether the guard may do something about it now.  Nothing here acts or waits.
+"""What is wrong with a container, and whether the watchdog may do something about it now.  Nothing here acts or waits.
 
-Times are seconds of the guard's own clock (`clawdet_infra.agent.watchdog.state`), which no change of the date moves.
+Times are seconds of the watchdog's own clock (`clawdet_infra.agent.watchdog.state`), which no change of the date moves.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ WINDOW_SECONDS = 3600.0
 """Not more repairs than pauses fall into a window, and a container that was given up has to be well for as long."""
 
 PAUSES_SECONDS = (60.0, 300.0, 900.0)
-"""How long the guard waits for the effect of the first, second and last repair in a window."""
+"""How long the watchdog waits for the effect of the first, second and last repair in a window."""
 
 # More than count in a window, so that none of these is forgotten for those that do not count.
 _KEPT = 20
@@ -32,7 +32,7 @@ class Fault:
 
 @dataclass(frozen=True, kw_only=True)
 class Repair:
-    """One repair: when, by the guard's clock and by the server's date, and why.
+    """One repair: when, by the watchdog's clock and by the server's date, and why.
 
     `counted` tells whether it counts for the bounds.  `worked` is None where Docker gave no answer yet.
     """
@@ -47,7 +47,7 @@ class Repair:
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """What the guard remembers of one container: its last repairs, and since when it has been well."""
+    """What the watchdog remembers of one container: its last repairs, and since when it has been well."""
 
     id: str
     repairs: tuple[Repair, ...] = ()
@@ -73,7 +73,7 @@ class Record:
 
 
 class Verdict(Enum):
-    """What the guard does about a container now.
+    """What the watchdog does about a container now.
 
     Nothing; what Docker should have done when it started; a repair; or give the container up, once.
     """

@@ -1,4 +1,4 @@
-"""One round of the guard over all deployments of this server."""
+"""One round of the watchdog over all deployments of this server."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ class Round:
         repair = Repair(clock=self._memory.now, at=wall_clock(), what=found.what, step=found.step, counted=counted)
         record = (records.get(container.service) or Record(id=container.id)).repaired(repair)
         records[container.service] = record
-        # Before it is done: were the guard stopped in the middle again and again, it would still count.
+        # Before it is done: were the watchdog stopped in the middle again and again, it would still count.
         self._memory.save()
         answer = act(found.step, container)
         records[container.service] = record.answered(answer.ok)

@@ -1,6 +1,6 @@
-"""What the guard remembers from one round to the next, in a file that everybody on the server may read.
+"""What the watchdog remembers from one round to the next, in a file that all users of the server may read.
 
-The guard's clock counts the seconds that the server has run since the guard was installed.  The time that it is
+The watchdog's clock counts the seconds that the server has run since the watchdog was installed.  The time that it is
 switched off does not count, and setting its date changes nothing.
 """
 
@@ -68,7 +68,7 @@ class Memory:
             self._load(json.loads(file.read_text()))
         except FileNotFoundError:
             pass
-        # Whatever else is wrong with the file: a guard that does not remember is better than none.
+        # Whatever else is wrong with the file: a watchdog without a memory is better than none.
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             self.now, self.found, self.records = 0.0, {}, {}
 
