@@ -62,7 +62,6 @@ def test_nothing_is_replaced_or_deleted_and_deployments_alone_change(former: Fle
         ("update", "command:remote:Command"),
         # It probes what was deployed.
         ("update", "command:local:Command"),
-        ("update", "pulumi:pulumi:Stack"),
     }
 
 
