@@ -15,6 +15,7 @@ from clawdet_infra.components.customer import Customer, CustomerArgs
 from clawdet_infra.components.foundation import Foundation, Place, connection
 from clawdet_infra.components.images import ImagePins
 from clawdet_infra.components.shared_host import SharedHost, SharedHostArgs
+from clawdet_infra.components.stack_traces import shorten_stack_traces
 from clawdet_infra.layout import HostLayout, Layout, lay_out
 from clawdet_infra.model import Fleet
 
@@ -214,6 +215,8 @@ def _host_of(shared: pulumi.Output[Any], host: HostLayout, login_key: pulumi.Out
 
 
 def _provider(fleet: Fleet) -> hcloud.Provider:
+    # The first of all resources.
+    shorten_stack_traces()
     # The token comes from the validated configuration alone, so that a variable left over in a shell never decides
     # which project is changed.
     return hcloud.Provider(
