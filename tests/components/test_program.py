@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pulumi.runtime import resource
 
 from clawdet_infra.agent import package
 from clawdet_infra.program import declare
@@ -179,6 +180,21 @@ def test_the_agent_is_a_file_that_is_named_by_its_content_and_copied_to_no_place
         assert file.read_bytes() == package.build().content
         assert digest in one["remotePath"]
     assert len({one["remotePath"] for one in copies.values()}) == len(copies), "two would write to one file at once"
+
+
+def test_a_resource_is_noted_with_the_line_that_declares_it_and_not_with_the_whole_stack() -> None:
+    declared()
+    noted: list[Any] = []
+
+    class Resource:
+        """As deep as the constructors of the SDK, which its function counts."""
+
+        def __init__(self, more: int) -> None:
+            Resource(more - 1) if more else noted.extend(resource._get_stack_trace().frames)
+
+    Resource(2)
+    [frame] = noted
+    assert frame.pc.uri.endswith("/tests/components/test_program.py")
 
 
 def test_secrets_are_in_no_command_text_and_no_user_data() -> None:
