@@ -190,11 +190,12 @@ def test_a_resource_is_noted_with_the_line_that_declares_it_and_not_with_the_who
         """As deep as the constructors of the SDK, which its function counts."""
 
         def __init__(self, more: int) -> None:
-            Resource(more - 1) if more else noted.extend(resource._get_stack_trace().frames)
+            Resource(more - 1) if more else noted.append(resource._get_source_position(resource._get_stack_trace()))
 
     Resource(2)
-    [frame] = noted
-    assert frame.pc.uri.endswith("/tests/components/test_program.py")
+    [position] = noted
+    assert position.uri.endswith("/tests/components/test_program.py")
+    assert not resource._get_stack_trace().frames
 
 
 def test_secrets_are_in_no_command_text_and_no_user_data() -> None:
