@@ -41,7 +41,10 @@ class ProcessorByProgram:
                 # A process may end between being listed and being asked.
                 with suppress(psutil.Error):
                     used = process.cpu_times()
-                    self._seen[process] = (program(process.cmdline()), used.user + used.system)
+                    # One that is ending has no command line any more.
+                    known, _ = self._seen.get(process, ("?", 0.0))
+                    name = program(process.cmdline())
+                    self._seen[process] = (known if name == "?" else name, used.user + used.system)
 
     def seconds(self) -> Mapping[str, float]:
         """Return the seconds of each program, the largest first."""

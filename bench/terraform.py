@@ -16,7 +16,7 @@ from engine.go_toolchain import find_go
 from tests.contract.hcloud_api.running import KEY, TOKEN
 
 CONFIGURATION = Path(__file__).with_name("terraform.tf")
-PAYLOAD_BYTES = 28_000
+PAYLOAD_BYTES = 5_500
 """What is sent to the server of a pro customer (`stdin` of the deployment's command)."""
 
 _PROVIDERS = {

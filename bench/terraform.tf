@@ -1,5 +1,5 @@
 # The resources that a stack of pro customers declares, for Terraform: what `bench.preview` asks `terraform plan` about.
-# The two commands of each customer have no provider there; `terraform_data` keeps what they are given, and runs nothing.
+# The two commands of each customer, and the copy of the agent, have no provider there; `terraform_data` keeps what they are given.
 
 terraform {
   required_providers {
@@ -119,11 +119,16 @@ resource "hcloud_zone_rrset" "address" {
   records  = [{ value = hcloud_server.server[each.key].ipv4_address }]
 }
 
+resource "terraform_data" "agent" {
+  for_each = var.customers
+  input    = { host = hcloud_server.server[each.key].ipv4_address, path = "/usr/local/lib/clawdet/agents/${each.key}.pyz" }
+}
+
 resource "terraform_data" "deployment" {
   for_each = var.customers
   input    = { host = hcloud_server.server[each.key].ipv4_address, token = random_password.token[each.key].result, payload = var.payload }
 
-  depends_on = [hcloud_zone_rrset.address]
+  depends_on = [hcloud_zone_rrset.address, terraform_data.agent]
 }
 
 resource "terraform_data" "health" {

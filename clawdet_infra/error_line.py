@@ -4,7 +4,7 @@ The program that Pulumi runs, the deployment on a server and the health check re
 wraps into text of its own.  The reader decides by the code at the beginning of the line, and `read` takes it off before
 anybody sees it.  The rest of the line is for people, and may change.
 
-This travels to servers with `clawdet_infra.remote`, so it uses the standard library only.
+This travels to servers with `clawdet_infra.agent`, so it uses the standard library only.
 """
 
 from __future__ import annotations

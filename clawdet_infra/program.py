@@ -15,6 +15,7 @@ from clawdet_infra.components.customer import Customer, CustomerArgs
 from clawdet_infra.components.foundation import Foundation, Place, connection
 from clawdet_infra.components.images import ImagePins
 from clawdet_infra.components.shared_host import SharedHost, SharedHostArgs
+from clawdet_infra.components.stack_traces import shorten_stack_traces
 from clawdet_infra.error_line import FailureCode, marked
 from clawdet_infra.layout import HostLayout, Layout, lay_out
 from clawdet_infra.model import Fleet
@@ -98,6 +99,7 @@ def declare(fleet: Fleet, *, label: str | None = None) -> Declared:
                     host.server_name: {
                         "ipv4": host.server.ipv4,
                         "host_key": host.server.host_key,
+                        "id": host.server.resource.id,
                     }
                     for host in hosts.values()
                 },
@@ -203,13 +205,21 @@ def zone_behind_firewall(shared: Mapping[str, Any], selector: str, base: str) ->
 def _host_of(shared: pulumi.Output[Any], host: HostLayout, login_key: pulumi.Output[str]) -> Place:
     """A shared host of the base, as a place for this cell's free customers."""
 
-    def fact(name: str) -> pulumi.Output[str]:
-        return shared.apply(lambda found: str(found["hosts"][host.server_name][name]))
+    def fact(name: str, otherwise: str = "") -> pulumi.Output[str]:
+        def of(found: Mapping[str, Any]) -> str:
+            facts = found["hosts"][host.server_name]
+            return str(facts.get(name, facts.get(otherwise)))
 
-    return Place(ipv4=fact("ipv4"), connection=connection(fact("ipv4"), fact("host_key"), login_key))
+        return shared.apply(of)
+
+    return Place(
+        identity=fact("id", "ipv4"), ipv4=fact("ipv4"), connection=connection(fact("ipv4"), fact("host_key"), login_key)
+    )
 
 
 def _provider(fleet: Fleet) -> hcloud.Provider:
+    # The first of all resources.
+    shorten_stack_traces()
     # The token comes from the validated configuration alone, so that a variable left over in a shell never decides
     # which project is changed.
     return hcloud.Provider(

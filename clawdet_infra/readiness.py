@@ -4,7 +4,7 @@
 too: one that cannot reach its service makes it false while the gateway serves everything else.  So of `/readyz` only
 what the gateway says of its own data counts against it.  Releases before 2026.8.1 do not serve `/startupz`.
 
-This travels to servers with `clawdet_infra.remote`, so it uses the standard library only.
+This travels to servers with `clawdet_infra.agent`, so it uses the standard library only.
 """
 
 from __future__ import annotations

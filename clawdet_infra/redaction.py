@@ -1,8 +1,6 @@
 """Takes secrets whose values are known out of text that a person will read.
 
-What is not known is recognized by its shape, in `clawdet_infra.secret_shapes`.  That is a module of its own, because
-this one travels to servers with `clawdet_infra.remote`, and what travels is kept in the state once a customer.  So this
-one uses the standard library only.
+It travels to servers with `clawdet_infra.agent`, so it uses the standard library only.
 """
 
 from __future__ import annotations

@@ -17,21 +17,26 @@ RECORD_SET = "hcloud:index/zoneRrset:ZoneRrset"
 DOCKER_VOLUME = "docker:index/volume:Volume"
 PASSWORD = "random:index/randomPassword:RandomPassword"  # noqa: S105 -- a type
 REMOTE_COMMAND = "command:remote:Command"
+REMOTE_COPY = "command:remote:CopyToRemote"
 LOCAL_COMMAND = "command:local:Command"
 
 # The components of this program.
 BASE = "clawdet:index:Base"
 CUSTOMER = "clawdet:index:Customer"
 SHARED_HOST = "clawdet:index:SharedHost"
-SERVER_COMPONENT = "clawdet:index:Server"
-DEPLOYMENT = "clawdet:index:Deployment"
-DNS_RECORDS = "clawdet:index:DnsRecords"
-GATEWAY_TOKEN = "clawdet:index:GatewayToken"  # noqa: S105 -- a type
-KEY_PAIR = "clawdet:index:KeyPair"
 HEALTH_CHECK = "clawdet:index:HealthCheck"
+
+# Those that it had until December 2026, around what is a customer's or host's own part today.
+FORMER_SERVER = "clawdet:index:Server"
+FORMER_DEPLOYMENT = "clawdet:index:Deployment"
+FORMER_DNS_RECORDS = "clawdet:index:DnsRecords"
+FORMER_GATEWAY_TOKEN = "clawdet:index:GatewayToken"  # noqa: S105 -- a type
+FORMER_KEY_PAIR = "clawdet:index:KeyPair"
 
 # What follows the id of a customer or shared host in the logical names of its parts.
 SERVER_ENDING = "-server"
+HOST_KEY_ENDING = "-server-host-key"
+AGENT_ENDING = "-agent"
 DEPLOYMENT_ENDING = "-deployment"
 EDGE_ENDING = "-edge"
 DNS_ENDING = "-dns"

@@ -16,7 +16,7 @@ from pulumi_policy import (
 )
 from pulumi_policy.proxy import UnknownValueError
 
-from clawdet_infra.resources import DEPLOYMENT, ID_LABEL, REMOTE_COMMAND, ROLE_LABEL
+from clawdet_infra.resources import ID_LABEL, REMOTE_COMMAND, ROLE_LABEL
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Resource:
     @property
     def is_deployment(self) -> bool:
         """Whether this is the command by which something is deployed on a server."""
-        return self.kind == REMOTE_COMMAND and f"{DEPLOYMENT}$" in self.urn
+        return self.kind == REMOTE_COMMAND
 
 
 Rule = Callable[[Resource], Iterator[str]]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import gzip
 import json
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -67,6 +71,7 @@ def _seen(resource: Resource) -> Iterator[tuple[str, str]]:
 
 def without_host_key(user_data: str) -> str:
     """Return user data without the SSH host keys, the one secret that it may hold, where cloud-init reads them."""
+    user_data = _unpacked(user_data)
     try:
         content = yaml.load(user_data, _LOADER) if user_data.startswith("#cloud-config") else None  # noqa: S506
     except (yaml.YAMLError, ValueError):  # A ValueError is for a date or number that cannot be.
@@ -76,6 +81,14 @@ def without_host_key(user_data: str) -> str:
         return user_data
     rest: dict[str, Any] = {key: value for key, value in keys.items() if not str(key).endswith("_private")}
     return str(yaml.dump({**content, "ssh_keys": rest}, Dumper=_DUMPER, width=_NO_WRAP))
+
+
+def _unpacked(user_data: str) -> str:
+    """Return user data that is in gzip and base64, as cloud-init takes it, in plain text; any other as it is."""
+    try:
+        return gzip.decompress(base64.b64decode(user_data, validate=True)).decode()
+    except (binascii.Error, ValueError, OSError, EOFError, zlib.error):
+        return user_data
 
 
 def _secrets(resources: Sequence[Resource]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from clawdet_infra.automation.exported import deployment_of, facts_of, record_of, resources_of
+from clawdet_infra.automation.exported import deployment_of, facts_of, present_urn, record_of, resources_of
 from clawdet_infra.layout import CustomerLayout
 from clawdet_infra.registry import Desired, Wish
 from clawdet_infra.resources import SERVER
@@ -38,7 +38,7 @@ def aside(
             urn
             for resource in resources
             # A name that this customer had may be another one's by now.
-            if resource.get("custom") and records.get(urn := str(resource["urn"]), one.id) == one.id
+            if resource.get("custom") and records.get(urn := present_urn(str(resource["urn"])), one.id) == one.id
         )
         # What failed the first time is not in the state, and would be made.
         found[one.id] = list(dict.fromkeys((*there, *deployment_of(cell, layout))))

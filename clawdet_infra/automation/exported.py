@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,17 +10,24 @@ from clawdet_infra.driver.process import PROJECT
 from clawdet_infra.layout import CustomerLayout
 from clawdet_infra.model import slug_of
 from clawdet_infra.resources import (
+    AGENT_ENDING,
     CUSTOMER,
-    DEPLOYMENT,
-    DNS_RECORDS,
+    FORMER_DEPLOYMENT,
+    FORMER_DNS_RECORDS,
+    FORMER_GATEWAY_TOKEN,
+    FORMER_KEY_PAIR,
+    FORMER_SERVER,
     HEALTH_CHECK,
     HEALTH_ENDING,
     LOCAL_COMMAND,
     RECORD_SET,
     REMOTE_COMMAND,
+    REMOTE_COPY,
 )
 
 Resource = Mapping[str, Any]
+_FORMER = (FORMER_SERVER, FORMER_KEY_PAIR, FORMER_DNS_RECORDS, FORMER_GATEWAY_TOKEN, FORMER_DEPLOYMENT)
+_FORMER_COMPONENTS = re.compile(rf"\$(?:{'|'.join(_FORMER)})(?=\$)")
 
 
 def customers_of(exported: Mapping[str, Any]) -> set[str]:
@@ -49,11 +57,20 @@ def facts_of(exported: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     return found
 
 
+def present_urn(urn: str) -> str:
+    """Return what the program calls a resource, given its URN in a state that may be of before December 2026.
+
+    Several resources were in a component of their own then; see `clawdet_infra.components.former`.
+    """
+    return _FORMER_COMPONENTS.sub("", urn)
+
+
 def deployment_of(cell: str, customer: CustomerLayout) -> list[str]:
-    """Return the URNs of a customer's deployment, and of the health check that follows it."""
+    """Return the URNs of a customer's deployment, of the agent that it needs, and of the health check that follows."""
     within = f"urn:pulumi:{cell}::{PROJECT}::{CUSTOMER}"
     return [
-        f"{within}${DEPLOYMENT}${REMOTE_COMMAND}::{customer.deployment}",
+        f"{within}${REMOTE_COPY}::{customer.id}{AGENT_ENDING}",
+        f"{within}${REMOTE_COMMAND}::{customer.deployment}",
         f"{within}${HEALTH_CHECK}${LOCAL_COMMAND}::{customer.id}{HEALTH_ENDING}",
     ]
 
@@ -61,7 +78,7 @@ def deployment_of(cell: str, customer: CustomerLayout) -> list[str]:
 def record_of(cell: str, customer: CustomerLayout) -> str:
     """Return the URN of a customer's DNS record."""
     within = f"urn:pulumi:{cell}::{PROJECT}::{CUSTOMER}"
-    return f"{within}${DNS_RECORDS}${RECORD_SET}::{customer.record}"
+    return f"{within}${RECORD_SET}::{customer.record}"
 
 
 def commands_of(resources: Sequence[Resource]) -> list[str]:

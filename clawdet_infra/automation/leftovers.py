@@ -89,7 +89,7 @@ def remove_from(server: Server, login_key: SecretStr, layout: CustomerLayout, fl
 async def _run(server: Server, login_key: SecretStr, payload: str) -> None:
     async with Hosts({server.stack: login_key}) as hosts:
         host = await hosts.on(server)
-        done = await host.run(["sh", "-c", render.REMOVE_COMMAND], stdin=payload, seconds=_REMOVE_SECONDS)
+        done = await host.agent("remove", stdin=payload, seconds=_REMOVE_SECONDS)
         if not done.ok:
             why = " ".join(read(done.errors)[1].split())[-300:]
             raise HostError(f"what a failed deployment left on {server.ipv4} could not be removed: {why}")

@@ -13,7 +13,7 @@ from typing import Any
 from clawdet_infra.changes.owners import Owner, Owners, is_owner, name_of, type_of
 from clawdet_infra.checks.finding import Finding
 from clawdet_infra.model import slug_of
-from clawdet_infra.resources import DOCKER_VOLUME, REMOTE_COMMAND, SERVER, VOLUME, ZONE
+from clawdet_infra.resources import DOCKER_VOLUME, REMOTE_COMMAND, REMOTE_COPY, SERVER, VOLUME, ZONE
 
 MOST_UNNAMED = 5
 """The most customers and hosts that may lose something in one update without being named."""
@@ -60,7 +60,7 @@ def losses(steps: Iterable[Mapping[str, Any]]) -> list[Loss]:
     for step in steps:
         urn, state = step["urn"], step.get("oldState") or {}
         replaced = step["op"] in _REPLACES
-        if (replaced or step["op"] in _DELETES) and owners.state(urn).get("custom") and urn not in found:
+        if (replaced or step["op"] in _DELETES) and owners.state(urn).get("custom") and _is_lost(urn, found):
             owner = owners.of(urn)
             found[urn] = Loss(
                 urn=urn,
@@ -73,6 +73,11 @@ def losses(steps: Iterable[Mapping[str, Any]]) -> list[Loss]:
                 names=_names(urn, owner, owners),
             )
     return list(found.values())
+
+
+def _is_lost(urn: str, found: Collection[str]) -> bool:
+    # A file that was copied stays where it is.
+    return urn not in found and type_of(urn) != REMOTE_COPY
 
 
 def _names(urn: str, owner: Owner, owners: Owners) -> frozenset[str]:
@@ -102,7 +107,7 @@ def left_behind(steps: Iterable[Mapping[str, Any]]) -> list[tuple[Owner, str]]:
         owner = owners.of(step["urn"])
         was = next((host for urn, host in hosts.items() if host and owners.of(urn) == owner), None)
         place = name_of(step["urn"]).rpartition("@")[2] if "@" in name_of(step["urn"]) else None
-        renamed = old.get("urn", step["urn"]) != step["urn"]
+        renamed = name_of(old.get("urn", step["urn"])) != name_of(step["urn"])
         elsewhere = renamed and was and place and not place.startswith("existing-") and slug_of(place) != was
         if elsewhere or not (new.get("inputs") or {}).get("delete"):
             found.append((owner, str(was or "its server")))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from clawdet_infra.changes.owners import type_of
+from clawdet_infra.changes.owners import is_gateway_secret, type_of
 from clawdet_infra.changes.report import Interruption
 from clawdet_infra.changes.wording import Step, differing, inputs, shown, summary_of
-from clawdet_infra.resources import GATEWAY_TOKEN, PASSWORD, RECORD_SET, REMOTE_COMMAND, SERVER
+from clawdet_infra.resources import RECORD_SET, REMOTE_COMMAND, SERVER
 
 GATEWAY_SECONDS = 15
 """How long a gateway needs to stop and to start; see `bench.interruptions`."""
@@ -73,7 +73,7 @@ def _containers(steps: Sequence[Step]) -> Iterator[Interruption]:
     shares = False
     for step in steps:
         kind = type_of(step["urn"])
-        if kind == PASSWORD and step["op"] == "replace" and f"${GATEWAY_TOKEN}$" in step["urn"]:
+        if step["op"] == "replace" and is_gateway_secret(step["urn"]):
             again |= {"gateway", "proxy"}
         if kind != REMOTE_COMMAND or step["op"] not in ("update", "replace"):
             continue

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from clawdet_infra.resources import (
+    AGENT_ENDING,
     CUSTOMER,
-    DEPLOYMENT,
     DEPLOYMENT_ENDING,
     DNS_ENDING,
-    DNS_RECORDS,
     EDGE_ENDING,
-    GATEWAY_TOKEN,
+    FORMER_DEPLOYMENT,
+    FORMER_DNS_RECORDS,
+    FORMER_GATEWAY_TOKEN,
+    FORMER_KEY_PAIR,
+    FORMER_SERVER,
     HEALTH_CHECK,
     HEALTH_ENDING,
+    HOST_KEY_ENDING,
     ID_LABEL,
+    LOCAL_COMMAND,
+    PASSWORD,
     RECORD_SET,
-    SERVER_COMPONENT,
+    REMOTE_COMMAND,
+    REMOTE_COPY,
+    SERVER,
     SERVER_ENDING,
     SHARED_HOST,
     STACK,
@@ -29,14 +37,23 @@ Kind = Literal["customer", "shared host", "shared"]
 
 _COMPONENTS: Mapping[str, Kind] = {CUSTOMER: "customer", SHARED_HOST: "shared host"}
 
-# What the parts of a customer or host are called by, after its id.
-_ENDS: Mapping[str, str] = {
-    SERVER_COMPONENT: SERVER_ENDING,
-    DNS_RECORDS: DNS_ENDING,
-    GATEWAY_TOKEN: TOKEN_ENDING,
-    HEALTH_CHECK: HEALTH_ENDING,
+_DEPLOYMENTS: Mapping[Kind, str] = {"customer": DEPLOYMENT_ENDING, "shared host": EDGE_ENDING}
+_TOKENS = ("-token-password", "-token")
+# What the parts of a customer or host are called by their types, after its id; the second half until December 2026.
+_ENDS: Mapping[str, Sequence[str]] = {
+    SERVER: (SERVER_ENDING,),
+    PASSWORD: (HOST_KEY_ENDING, *_TOKENS),
+    REMOTE_COPY: (AGENT_ENDING,),
+    REMOTE_COMMAND: tuple(_DEPLOYMENTS.values()),
+    LOCAL_COMMAND: (HEALTH_ENDING,),
+    HEALTH_CHECK: (HEALTH_ENDING,),
+    FORMER_SERVER: (SERVER_ENDING,),
+    FORMER_KEY_PAIR: (HOST_KEY_ENDING,),
+    FORMER_DNS_RECORDS: (DNS_ENDING,),
+    RECORD_SET: ("-dns-a", "-dns-aaaa"),
+    FORMER_GATEWAY_TOKEN: (TOKEN_ENDING,),
+    FORMER_DEPLOYMENT: tuple(_DEPLOYMENTS.values()),
 }
-_DEPLOYMENT_ENDS: Mapping[Kind, str] = {"customer": DEPLOYMENT_ENDING, "shared host": EDGE_ENDING}
 
 
 @dataclass(frozen=True, order=True)
@@ -110,12 +127,22 @@ def _from_name(urn: str) -> Owner | None:
     kind = _COMPONENTS.get(types[0])
     if kind is None or len(types) < 2:
         return None
-    end = _DEPLOYMENT_ENDS[kind] if types[1] == DEPLOYMENT else _ENDS.get(types[1])
-    # What is within a part is called like it, with more at its end.  Ids may end so too, so the last one counts.
     # A deployment's name goes on with its server.
+    name = name_of(urn).partition("@")[0]
     # A record's name is a host name.
-    identity = name_of(urn).partition("@")[0].rpartition(end)[0] if end and "/" not in name_of(urn) else ""
+    if "/" in name_of(urn):
+        return None
+    # Ids may end so too, so the last one counts.
+    end = next((one for one in _ENDS.get(type_of(urn), ()) if name.endswith(one)), None)
+    if end is None or (end in _DEPLOYMENTS.values() and end != _DEPLOYMENTS[kind]):
+        return None
+    identity = name.removesuffix(end)
     return Owner(kind, identity) if identity else None
+
+
+def is_gateway_secret(urn: str) -> bool:
+    """Return whether a resource is a customer's gateway token or password, and no SSH key."""
+    return type_of(urn) == PASSWORD and name_of(urn).endswith(_TOKENS)
 
 
 def is_owner(urn: str) -> bool:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from clawdet_infra.changes.owners import labelled, name_of, type_of
+from clawdet_infra.changes.owners import is_gateway_secret, labelled, name_of, type_of
 from clawdet_infra.changes.report import Change, ChangeKind
 from clawdet_infra.redaction import HIDDEN
 from clawdet_infra.resources import (
     FIREWALL,
-    GATEWAY_TOKEN,
     LOCAL_COMMAND,
     PASSWORD,
     PLAN_LABEL,
     PROTECT_LABEL,
     RECORD_SET,
     REMOTE_COMMAND,
+    REMOTE_COPY,
     SERVER,
 )
 from clawdet_infra.secret_shapes import redacted
@@ -33,7 +33,7 @@ Step = Mapping[str, Any]
 def changes_of(step: Step) -> list[Change]:
     """Return what a step that is no mere grouping changes; nothing where that follows from other steps."""
     kind = type_of(step["urn"])
-    made_or_gone = step["op"] in ("create", "delete") and kind not in (PASSWORD, LOCAL_COMMAND)
+    made_or_gone = step["op"] in ("create", "delete") and kind not in (PASSWORD, LOCAL_COMMAND, REMOTE_COPY)
     tell = _TELLERS.get(kind, _anything)
     if made_or_gone:
         tell = _made_record if kind == RECORD_SET else _anything
@@ -81,7 +81,7 @@ def _deployment(step: Step) -> Iterator[Change]:
         yield Change(what=f"templates: {', '.join(sorted(files))}")
     program = "program" in before and before["program"] != after.get("program")
     if program:
-        yield Change(what="deployment program, and guard of the server")
+        yield Change(what="agent of the server: deployment, watchdog and firewall")
     # The secrets travel with all the rest in one input, so that they alone have changed is known only where nothing
     # else of it has.
     if "stdin" in differing(step) and new.get("stdin") != _UNKNOWN and before == after:
@@ -209,7 +209,7 @@ def _record(step: Step) -> Iterator[Change]:
 
 def _password(step: Step) -> Iterator[Change]:
     name, op = name_of(step["urn"]), step["op"]
-    if f"${GATEWAY_TOKEN}$" in step["urn"]:
+    if is_gateway_secret(step["urn"]):
         if op == "create" and name.endswith("-password"):
             yield Change(what="password made independent of the gateway token")
         elif op == "create":
@@ -252,7 +252,6 @@ def _rules(state: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _nothing(step: Step) -> Iterator[Change]:
-    # A probe runs again because of something that another step tells.
     del step
     return iter(())
 
@@ -305,6 +304,8 @@ def _short(text: str) -> str:
 
 _TELLERS: Mapping[str, Callable[[Step], Iterator[Change]]] = {
     REMOTE_COMMAND: _deployment,
+    # The deployment that uses it tells of another agent.
+    REMOTE_COPY: _nothing,
     LOCAL_COMMAND: _nothing,
     SERVER: _server,
     RECORD_SET: _record,

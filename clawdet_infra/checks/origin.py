@@ -6,7 +6,7 @@ import re
 import traceback
 from pathlib import Path
 
-from clawdet_infra.render import templates
+from clawdet_infra.agent import package
 
 _SHARED = "services.j2"
 _MACRO = re.compile(r"{%-?\s*macro (?P<name>\w+)\(")
@@ -42,8 +42,8 @@ def _frames(error: Exception) -> list[tuple[str, int]]:
     found = []
     for frame in traceback.extract_tb(error.__traceback__):
         path = Path(frame.filename)
-        if path.is_relative_to(templates.FOLDER) and frame.lineno:
-            found.append((str(path.relative_to(templates.FOLDER)), frame.lineno))
+        if path.is_relative_to(package.TEMPLATES) and frame.lineno:
+            found.append((str(path.relative_to(package.TEMPLATES)), frame.lineno))
     return found
 
 
@@ -59,13 +59,13 @@ def _macro_at(file: str, line: int) -> str | None:
 
 def of_config(name: str) -> Place:
     """Return the template or plain file that a configuration file of a bundle comes from."""
-    found = [path for path in sorted(templates.FOLDER.rglob(f"{name}*")) if path.name in (name, f"{name}.j2")]
-    return _shown(str(found[0].relative_to(templates.FOLDER)) if found else name), None
+    found = [path for path in sorted(package.TEMPLATES.rglob(f"{name}*")) if path.name in (name, f"{name}.j2")]
+    return _shown(str(found[0].relative_to(package.TEMPLATES)) if found else name), None
 
 
 def _lines(template: str) -> list[str]:
     try:
-        return (templates.FOLDER / template).read_text(encoding="utf-8").splitlines()
+        return (package.TEMPLATES / template).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         return []
 

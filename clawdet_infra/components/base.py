@@ -9,7 +9,7 @@ import pulumi
 import pulumi_hcloud as hcloud
 
 from clawdet_infra.components.foundation import Foundation
-from clawdet_infra.components.key import KeyPair
+from clawdet_infra.components.key import KeyPair, key_pair
 from clawdet_infra.components.random_hex import random_hex
 from clawdet_infra.resources import BASE
 
@@ -52,7 +52,7 @@ class Base(pulumi.ComponentResource):
     def __init__(self, name: str, args: BaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(BASE, name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
-        self.login = KeyPair(f"{name}-login", opts=child)
+        self.login = key_pair(f"{name}-login", self, within=BASE)
         self.registry_key = random_hex(f"{name}-registry-key", size=REGISTRY_KEY_BYTES, opts=child)
         self.ssh_key = hcloud.SshKey(
             f"{name}-login",

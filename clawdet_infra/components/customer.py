@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
+from pulumi_command.remote import Command
 
 from clawdet_infra import render
-from clawdet_infra.components.deployment import Deployment, DeploymentArgs
-from clawdet_infra.components.dns import DnsRecords, DnsRecordsArgs
+from clawdet_infra.components.deployment import DeploymentArgs, deployment
+from clawdet_infra.components.dns import DnsRecordArgs, dns_record
 from clawdet_infra.components.foundation import Foundation, Place, connection
 from clawdet_infra.components.health import HealthCheck, HealthCheckArgs
 from clawdet_infra.components.images import ImagePins
-from clawdet_infra.components.server import Server, ServerArgs
-from clawdet_infra.components.token import GatewayToken, GatewayTokenArgs
+from clawdet_infra.components.server import Server, ServerArgs, server
+from clawdet_infra.components.token import GatewayToken, GatewayTokenArgs, gateway_token
 from clawdet_infra.layout import CustomerLayout
 from clawdet_infra.model import ExistingServer, Fleet, Release
-from clawdet_infra.resources import CUSTOMER, DNS_ENDING, HEALTH_ENDING, SERVER_ENDING, TOKEN_ENDING
+from clawdet_infra.resources import CUSTOMER, HEALTH_ENDING
 
 RECORD_TTL_SECONDS = 300
 
@@ -58,7 +59,6 @@ class Customer(pulumi.ComponentResource):
     def __init__(self, name: str, args: CustomerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(CUSTOMER, name, {}, opts)
         layout = args.layout
-        child = pulumi.ResourceOptions(parent=self)
         self.server_name = layout.server_name
         own = self._server(name, args) if layout.server else None
         place = args.host or (own.place() if own else _existing(args))
@@ -66,21 +66,21 @@ class Customer(pulumi.ComponentResource):
         if args.host is None:
             host_key = own.host_key if own else pulumi.Output.from_input(_address(args).host_key)
             self.server = {"ipv4": place.ipv4, "host_key": host_key}
-        records = DnsRecords(
-            f"{name}{DNS_ENDING}",
-            DnsRecordsArgs(
-                resource=layout.record,
+        record = dns_record(
+            layout.record,
+            DnsRecordArgs(
+                customer=name,
                 zone=args.foundation.zone,
                 name=layout.subdomain,
                 ipv4=place.ipv4,
                 ttl=RECORD_TTL_SECONDS,
                 labels=dict(layout.labels),
             ),
-            child,
+            self,
         )
-        token = GatewayToken(f"{name}{TOKEN_ENDING}", _token_args(layout), child)
+        token = gateway_token(f"{name}{TOKEN_ENDING}", _token_args(layout), self)
         images = _pinned(layout, args.images)
-        deployment = self._deployment(name, args, place, own, token, images, records)
+        deployed = self._deployment(name, args, place, own, token, images, record)
         self.health = HealthCheck(
             f"{name}{HEALTH_ENDING}",
             HealthCheckArgs(
@@ -92,11 +92,11 @@ class Customer(pulumi.ComponentResource):
                 gateway_token=token.token,
                 deadline=_HEALTH_DEADLINE_SECONDS,
                 record_ttl=RECORD_TTL_SECONDS,
-                guards=[deployment.report],
+                guards=[deployed.stdout],
                 resolver=args.fleet.cloud.resolver,
                 ca_bundle=args.fleet.cloud.ca_bundle,
             ),
-            child,
+            pulumi.ResourceOptions(parent=self),
         )
         self.facts = {
             "url": layout.url,
@@ -113,7 +113,7 @@ class Customer(pulumi.ComponentResource):
         wish = args.layout.server
         if wish is None:
             raise ValueError(f"customer {name}: nothing was decided about its server")
-        return Server(
+        return server(
             f"{name}{SERVER_ENDING}",
             ServerArgs(
                 server_name=args.layout.server_name,
@@ -124,7 +124,8 @@ class Customer(pulumi.ComponentResource):
                 foundation=args.foundation,
                 protect=args.layout.protect,
             ),
-            pulumi.ResourceOptions(parent=self),
+            self,
+            within=CUSTOMER,
         )
 
     def _deployment(
@@ -135,8 +136,8 @@ class Customer(pulumi.ComponentResource):
         own: Server | None,
         token: GatewayToken,
         images: dict[str, pulumi.Output[str]],
-        records: DnsRecords,
-    ) -> Deployment:
+        record: pulumi.Resource,
+    ) -> Command:
         layout, fleet = args.layout, args.fleet
 
         def bundle(pinned: dict[str, str]) -> render.Bundle:
@@ -156,21 +157,22 @@ class Customer(pulumi.ComponentResource):
             return render.payload(layout, bundle(values["images"]), secrets)
 
         pinned = pulumi.Output.all(**images)
-        return Deployment(
+        return deployment(
             layout.deployment,
             DeploymentArgs(
-                connection=place.connection,
+                place=place,
+                project=layout.slug,
+                agent=f"{name}{AGENT_ENDING}",
                 summary=pinned.apply(lambda values: render.summary(layout, bundle(values))),
                 payload=pulumi.Output.all(images=pinned, token=token.token, password=token.password).apply(payload),
                 remove_with=own.resource if own else None,
-                facts={"plan": layout.plan.name, "limits": layout.limits.model_dump(), "images": images},
-            ),
-            pulumi.ResourceOptions(
-                parent=self,
+                within=CUSTOMER,
                 # Records first: an ACME client that sees a wrong answer waits minutes before it tries again.
-                depends_on=[*records.ready, *args.after, *place.ready],
-                aliases=[pulumi.Alias(name=layout.old_deployment)] if layout.place else None,
+                after=[record],
+                reached=args.after,
+                former_names=[layout.deployment, *([layout.old_deployment] if layout.place else [])],
             ),
+            self,
         )
 
 
@@ -186,6 +188,7 @@ def _existing(args: CustomerArgs) -> Place:
     found = _address(args)
     ipv4 = pulumi.Output.from_input(str(found.ipv4))
     return Place(
+        identity=ipv4,
         ipv4=ipv4,
         connection=connection(ipv4, found.host_key, args.foundation.login_key),
     )

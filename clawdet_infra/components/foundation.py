@@ -27,9 +27,10 @@ class Foundation:
 class Place:
     """A server that is there and that several customers may be on, or that is not the fleet's own.
 
-    A deployment on it waits for `ready`.
+    `identity` changes when it is another server.  A deployment on it waits for `ready`.
     """
 
+    identity: pulumi.Output[str]
     ipv4: pulumi.Output[str]
     connection: ConnectionArgs
     ready: Sequence[pulumi.Resource] = ()

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pulumi
 
+from clawdet_infra.components.former import former_urns
 from clawdet_infra.components.random_hex import random_hex
 from clawdet_infra.keys import SEED_BYTES, SSHKey, ssh_key_from_seed
-from clawdet_infra.resources import KEY_PAIR
+from clawdet_infra.resources import FORMER_KEY_PAIR, PASSWORD
 
 
-class KeyPair(pulumi.ComponentResource):
-    """An ed25519 key pair made from random bytes, so that its public half is known before the first connection.
-
-    Outputs: `private` (OpenSSH PEM, secret) and `public` (one line as in `authorized_keys`).
-    """
+@dataclass(frozen=True)
+class KeyPair:
+    """An ed25519 key pair: `private` (OpenSSH PEM, secret) and `public` (one line as in `authorized_keys`)."""
 
     private: pulumi.Output[str]
     public: pulumi.Output[str]
 
-    def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(KEY_PAIR, name, {}, opts)
-        seed = random_hex(name, size=SEED_BYTES, opts=pulumi.ResourceOptions(parent=self))
-        key: pulumi.Output[SSHKey] = seed.apply(ssh_key_from_seed)
-        self.private = key.apply(lambda pair: pair.private)
-        self.public = pulumi.Output.unsecret(key.apply(lambda pair: pair.public))
-        self.register_outputs({"public": self.public})
+
+def key_pair(name: str, parent: pulumi.Resource, *, within: str) -> KeyPair:
+    """Declare a key pair made from random bytes, so that its public half is known before the first connection.
+
+    `within` are the types that its resource was in formerly, up to the one around the key pair.
+    """
+    aliases = former_urns(PASSWORD, name, within=f"{within}${FORMER_KEY_PAIR}")
+    seed = random_hex(name, size=SEED_BYTES, opts=pulumi.ResourceOptions(parent=parent, aliases=aliases))
+    key: pulumi.Output[SSHKey] = seed.apply(ssh_key_from_seed)
+    return KeyPair(
+        private=key.apply(lambda pair: pair.private),
+        public=pulumi.Output.unsecret(key.apply(lambda pair: pair.public)),
+    )

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import pulumi
 
 from clawdet_infra import render
-from clawdet_infra.components.deployment import Deployment, DeploymentArgs
+from clawdet_infra.components.deployment import DeploymentArgs, deployment
 from clawdet_infra.components.foundation import Foundation, Place
 from clawdet_infra.components.images import ImagePins
-from clawdet_infra.components.server import Server, ServerArgs
+from clawdet_infra.components.server import Server, ServerArgs, server
 from clawdet_infra.layout import HostLayout
 from clawdet_infra.model import Fleet
-from clawdet_infra.resources import EDGE_ENDING, SERVER_ENDING, SHARED_HOST
+from clawdet_infra.resources import AGENT_ENDING, EDGE_ENDING, SERVER_ENDING, SHARED_HOST
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class SharedHost(pulumi.ComponentResource):
         super().__init__(SHARED_HOST, name, {}, opts)
         layout = args.layout
         self.server_name = layout.server_name
-        self.server = Server(
+        self.server = server(
             f"{name}{SERVER_ENDING}",
             ServerArgs(
                 server_name=layout.server_name,
@@ -51,7 +51,8 @@ class SharedHost(pulumi.ComponentResource):
                 foundation=args.foundation,
                 protect=layout.protect,
             ),
-            pulumi.ResourceOptions(parent=self),
+            self,
+            within=SHARED_HOST,
         )
 
         def bundle(proxy: str) -> render.Bundle:
@@ -59,16 +60,19 @@ class SharedHost(pulumi.ComponentResource):
             return render.host_bundle(layout, proxy=proxy, acme=fleet.cloud.acme, acme_email=fleet.acme_email)
 
         proxy = args.images.pin(layout.images.proxy)
-        edge = Deployment(
+        edge = deployment(
             f"{name}{EDGE_ENDING}",
             DeploymentArgs(
-                connection=self.server.connection,
+                place=self.server.place(),
+                project=layout.project,
+                agent=f"{name}{AGENT_ENDING}",
                 summary=proxy.apply(lambda image: render.host_summary(layout, bundle(image))),
                 payload=proxy.apply(lambda image: render.host_payload(layout, bundle(image))),
                 remove_with=self.server.resource,
-                facts={"image": proxy},
+                within=SHARED_HOST,
+                former_names=[f"{name}{EDGE_ENDING}"],
             ),
-            pulumi.ResourceOptions(parent=self),
+            self,
         )
         self.place = self.server.place(edge)
         self.register_outputs({"ipv4": self.server.ipv4, "image": proxy})

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import pulumi
 
+from clawdet_infra.components.former import former_urns
 from clawdet_infra.components.random_hex import random_hex
 from clawdet_infra.model.secrets import TOKEN_BYTES, derived_password
-from clawdet_infra.resources import GATEWAY_TOKEN
+from clawdet_infra.resources import CUSTOMER, FORMER_GATEWAY_TOKEN, PASSWORD
 
 
 @dataclass(frozen=True)
@@ -24,25 +25,23 @@ class GatewayTokenArgs:
     given: str | None = None
 
 
-class GatewayToken(pulumi.ComponentResource):
-    """A random gateway token (256 bits, 64 lower-case hex characters) and the basic-auth password.
-
-    Outputs, both secret: `token` and `password`.
-    """
+@dataclass(frozen=True)
+class GatewayToken:
+    """A gateway token (256 bits, 64 lower-case hex characters) and the basic-auth password, both secret."""
 
     token: pulumi.Output[str]
     password: pulumi.Output[str]
 
-    def __init__(self, name: str, args: GatewayTokenArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(GATEWAY_TOKEN, name, {}, opts)
-        keepers = {"token_version": str(args.version)}
-        child = pulumi.ResourceOptions(parent=self)
-        if args.given is None:
-            self.token = random_hex(name, size=TOKEN_BYTES, keepers=keepers, opts=child)
-        else:
-            self.token = pulumi.Output.secret(args.given)
-        if args.independent_password:
-            self.password = random_hex(f"{name}-password", size=16, keepers=keepers, opts=child)
-        else:
-            self.password = self.token.apply(derived_password)
-        self.register_outputs({"version": args.version})
+
+def gateway_token(name: str, args: GatewayTokenArgs, parent: pulumi.Resource) -> GatewayToken:
+    """Declare the secrets of a customer's gateway."""
+    keepers = {"token_version": str(args.version)}
+
+    def made(name: str, size: int) -> pulumi.Output[str]:
+        aliases = former_urns(PASSWORD, name, within=f"{CUSTOMER}${FORMER_GATEWAY_TOKEN}")
+        opts = pulumi.ResourceOptions(parent=parent, aliases=aliases)
+        return random_hex(name, size=size, keepers=keepers, opts=opts)
+
+    token = made(name, TOKEN_BYTES) if args.given is None else pulumi.Output.secret(args.given)
+    password = made(f"{name}-password", 16) if args.independent_password else token.apply(derived_password)
+    return GatewayToken(token=token, password=password)

@@ -3,19 +3,20 @@
 from clawdet_infra.render.bundle import Bundle, BundleFile, bundle, host_bundle, site
 from clawdet_infra.render.environment import env_file, environment
 from clawdet_infra.render.payload import (
-    REMOVE_COMMAND,
+    agent_path,
     deploy_command,
     host_payload,
     host_summary,
     payload,
+    remove_command,
     summary,
 )
-from clawdet_infra.render.server import cloud_init
+from clawdet_infra.render.server import cloud_init, user_data
 
 __all__ = [
-    "REMOVE_COMMAND",
     "Bundle",
     "BundleFile",
+    "agent_path",
     "bundle",
     "cloud_init",
     "deploy_command",
@@ -25,6 +26,8 @@ __all__ = [
     "host_payload",
     "host_summary",
     "payload",
+    "remove_command",
     "site",
     "summary",
+    "user_data",
 ]

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clawdet_infra.agent.names import COMPILE_CACHE, owned
+from clawdet_infra.agent.package import SHARED_FILES, bare, shared_file
 from clawdet_infra.layout import CustomerLayout, HostLayout
 from clawdet_infra.model import AcmeAccess, Release
-from clawdet_infra.remote.names import COMPILE_CACHE, owned
-from clawdet_infra.render.templates import bare, fill, text
+from clawdet_infra.render.templates import fill
 
 COMPOSE_FILE = "compose.yaml"
 
@@ -25,10 +26,14 @@ _READABLE = 0o644
 
 @dataclass(frozen=True)
 class BundleFile:
-    """One file: its text and its mode on the server."""
+    """One file: its text and its mode on the server.
+
+    `shared` names it among the files that are the same for all customers, which the agent has.
+    """
 
     content: str
     mode: int = _READABLE
+    shared: str | None = None
 
 
 @dataclass(frozen=True)
@@ -90,21 +95,13 @@ def bundle(
     proxy = "dedicated" if customer.plan.dedicated else "tenant"
     config = {
         "openclaw.json": fill("gateway/openclaw.json.j2", **values),
-        "openclaw.defaults.json": text("gateway/openclaw.defaults.json"),
-        "merge-config.mjs": text("gateway/merge-config.mjs"),
-        "settings.mjs": text("gateway/settings.mjs"),
-        "compile-cache.mjs": text("gateway/compile-cache.mjs"),
-        "openclaw.plugin.json": text("gateway/handoff/openclaw.plugin.json"),
-        "index.mjs": text("gateway/handoff/index.mjs"),
-        "start-proxy.sh": text("gateway/start-proxy.sh"),
         "Caddyfile": fill(f"caddy/{proxy}.Caddyfile.j2", **values),
-        "entry.caddyfile": text("caddy/entry.caddyfile"),
         **(_acme_root(acme) if customer.plan.dedicated else {}),
     }
     wanted = {"gateway": images.gateway, "proxy": images.proxy}
     if customer.plan.browser:
         wanted["browser"] = images.browser
-    return _bundle(f"{customer.plan.name}.compose.yaml.j2", config, wanted, values, cache)
+    return _bundle(f"{customer.plan.name}.compose.yaml.j2", config, SHARED_FILES, wanted, values, cache)
 
 
 def host_bundle(
@@ -118,10 +115,9 @@ def host_bundle(
     }
     config = {
         "Caddyfile": fill("caddy/edge.Caddyfile.j2", **values),
-        "entry.caddyfile": text("caddy/entry.caddyfile"),
         **_acme_root(acme),
     }
-    return _bundle("edge.compose.yaml.j2", config, {"proxy": proxy}, values)
+    return _bundle("edge.compose.yaml.j2", config, ["caddy/entry.caddyfile"], {"proxy": proxy}, values)
 
 
 def site(customer: CustomerLayout) -> str:
@@ -130,15 +126,21 @@ def site(customer: CustomerLayout) -> str:
 
 
 def _bundle(
-    compose: str, config: dict[str, str], images: dict[str, str], values: dict[str, Any], cache: str | None = None
+    compose: str,
+    own: dict[str, str],
+    shared: Sequence[str],
+    images: dict[str, str],
+    values: dict[str, Any],
+    cache: str | None = None,
 ) -> Bundle:
-    config = {name: bare(name, content) for name, content in config.items()}
-    placed = {name: f"config/{_hash(content)}/{name}" for name, content in config.items()}
+    config = {name: BundleFile(bare(name, content)) for name, content in own.items()}
+    config |= {path.rpartition("/")[2]: BundleFile(shared_file(path), shared=path) for path in shared}
+    placed = {name: f"config/{_hash(file.content)}/{name}" for name, file in config.items()}
 
     def mount(name: str, target: str) -> str:
         return json.dumps(f"./{placed[name]}:{target}:ro")
 
-    files = {placed[name]: BundleFile(content) for name, content in config.items()}
+    files = {placed[name]: file for name, file in config.items()}
     files[COMPOSE_FILE] = BundleFile(bare(COMPOSE_FILE, fill(compose, images=images, mount=mount, **values)), 0o600)
     return Bundle(files, images, cache)
 

@@ -1,51 +1,52 @@
-"""What travels to a server: a short command that may be seen, and the payload, which goes by stdin."""
+"""What travels to a server for one deployment: a short command that may be seen, and the payload, which goes by stdin.
+
+The agent, which does what the command says, travels before: see `clawdet_infra.agent.package`.
+"""
 
 from __future__ import annotations
 
-import functools
+import base64
+import bz2
 import hashlib
 import json
 import re
+import shlex
 from typing import Any
 
-from clawdet_infra import remote
+from clawdet_infra.agent import names, package
+from clawdet_infra.agent.names import COMPILE_CACHE
 from clawdet_infra.layout import CustomerLayout, HostLayout
 from clawdet_infra.model.servers import EDGE_PROJECT, SERVER_ROOT
-from clawdet_infra.remote import names
-from clawdet_infra.remote.names import COMPILE_CACHE
-from clawdet_infra.render.bundle import COMPOSE_FILE, Bundle, site
-from clawdet_infra.render.server import FIREWALL_PROGRAM, FIREWALL_RULES_TEXT, FIREWALL_UNIT, FIREWALL_UNIT_TEXT
-from clawdet_infra.render.templates import bare, text
+from clawdet_infra.render.bundle import COMPOSE_FILE, Bundle, BundleFile, site
 
 START_SECONDS = 240
 """How long a new release may take from its containers' start until the gateway is ready."""
 
-# Where the guard is on a server; its service names the program too.
-_GUARD = {"program": "/usr/local/lib/clawdet/guard.pyz", "units": "/etc/systemd/system"}
-# Only hosts that customers share have more networks than Docker has addresses for.
-_DOCKER_SETTINGS = "/etc/docker/daemon.json"
-_FIREWALL = {
-    "program": FIREWALL_PROGRAM,
-    "unit": FIREWALL_UNIT,
-    "installed": "/usr/local/lib/clawdet/firewall.installed",
-}
 _CONFIG_FOLDER = re.compile(r"config/[0-9a-f]{16}/")
 _SERVICES = re.compile(r"^services:\n((?:  .*\n)*)", re.MULTILINE)
 _SERVICE = re.compile(r"^  ([a-z]+):\n((?:    .*\n)*)", re.MULTILINE)
 _JOINED = re.compile(r"^    network_mode: service:([a-z]+)$", re.MULTILINE)
-_GUARD_UNITS = ("clawdet-guard.service", "clawdet-guard.timer")
-
-_LOAD = "import json,sys; p=json.load(sys.stdin);"
-_RUN = 'exec(compile(p["program"],"deploy.py","exec"),{"__name__":"__main__","payload":p})'
-
-REMOVE_COMMAND = f'exec python3 -c \'{_LOAD} p["action"]="remove"; {_RUN}\''
-"""Undoes a deployment, given the payload of that deployment on stdin."""
 
 
-def deploy_command(summary: str) -> str:
-    """Return the command that deploys a payload given on stdin; `summary` is put above it for readers of a preview."""
+def agent_path(project: str) -> str:
+    """Return where the agent of this checkout is brought for a deployment."""
+    return names.agent(package.build().digest, project)
+
+
+def remove_command(agent: str = names.AGENT) -> str:
+    """Return the command that undoes a deployment, given its payload on stdin, with the agent that is at a path."""
+    return f"exec python3 -I {agent} remove"
+
+
+def deploy_command(summary: str, agent: str) -> str:
+    """Return the command that deploys a payload given on stdin with the agent that is at a path.
+
+    `summary` is put above it for readers of a preview.
+    """
     notes = "".join(f"# {line}\n" for line in summary.splitlines())
-    return f"{notes}exec python3 -c '{_LOAD} {_RUN}'"
+    missing = f"{agent} is not on this server, which was set up again since: replace the resource that copies it there"
+    check = f"[ -e {agent} ] || {{ echo {shlex.quote(missing)} >&2; exit {names.AGENT_MISSING}; }}"
+    return f"{notes}{check}\nexec python3 -I {agent} deploy"
 
 
 def summary(customer: CustomerLayout, bundle: Bundle) -> str:
@@ -78,7 +79,6 @@ def payload(customer: CustomerLayout, bundle: Bundle, environment: str, *, start
         bundle,
         name=f"customer {customer.id}",
         kind="customer",
-        docker_settings=None,
         project=customer.slug,
         directory=customer.directory,
         environment=environment,
@@ -103,7 +103,6 @@ def host_payload(host: HostLayout, bundle: Bundle, *, start_seconds: int = START
         bundle,
         name=f"shared host {host.id}",
         kind="host",
-        docker_settings=_DOCKER_SETTINGS,
         project=host.project,
         directory=host.directory,
         environment="",
@@ -113,19 +112,16 @@ def host_payload(host: HostLayout, bundle: Bundle, *, start_seconds: int = START
 
 
 def _payload(bundle: Bundle, **fields: Any) -> str:
-    files = {path: {"content": file.content, "mode": file.mode} for path, file in sorted(bundle.files.items())}
-    return json.dumps(
-        {
-            "action": "deploy",
-            **fields,
-            "digest": bundle.digest,
-            "compile_cache": bundle.compile_cache,
-            "guard": _GUARD,
-            "firewall": _FIREWALL,
-            # The compose file names the images too, so that packed with it they take next to no room.
-            **remote.program(files=files, images=dict(bundle.images), **_system()),
-        }
-    )
+    # The compose file names the images too, so that packed with it they take next to no room.
+    inner = {"files": {path: _file(file) for path, file in sorted(bundle.files.items())}, "images": dict(bundle.images)}
+    # bzip2 gives the same bytes on every machine, where zlib's variants differ, and another payload is a deployment.
+    packed = base64.b85encode(bz2.compress(json.dumps(inner).encode())).decode()
+    return json.dumps({**fields, "digest": bundle.digest, "compile_cache": bundle.compile_cache, "packed": packed})
+
+
+def _file(file: BundleFile) -> dict[str, Any]:
+    content = {"content": file.content} if file.shared is None else {"shared": file.shared}
+    return {**content, "mode": file.mode}
 
 
 def _release_lines(bundle: Bundle) -> list[str]:
@@ -136,7 +132,7 @@ def _release_lines(bundle: Bundle) -> list[str]:
         f"release: {bundle.digest[:16]}",
         # By these a preview tells a new template from new images or secrets.  None of it holds a secret.
         f"files: {', '.join(f'{name} {mark}' for name, mark in _file_marks(bundle).items())}",
-        f"program: {_program_mark()}",
+        f"program: {package.build().digest[:8]}",
     ]
 
 
@@ -166,19 +162,3 @@ def _file_marks(bundle: Bundle) -> dict[str, str]:
             content = _CONFIG_FOLDER.sub("config/", content)
         marks[path.rpartition("/")[2]] = hashlib.sha256(content.encode()).hexdigest()[:8]
     return marks
-
-
-def _system() -> dict[str, Any]:
-    """Return what every deployment brings to a server: the guard's units, and the containers' firewall."""
-    return {
-        "guard_units": {name: bare(name, text(f"host/{name}")) for name in _GUARD_UNITS},
-        "firewall_rules": bare(FIREWALL_RULES_TEXT, text(f"host/{FIREWALL_RULES_TEXT}")),
-        "firewall_unit": bare(FIREWALL_UNIT_TEXT, text(f"host/{FIREWALL_UNIT_TEXT}")),
-    }
-
-
-@functools.cache
-def _program_mark() -> str:
-    """Return a short digest of what runs on a server: the deployment's program, its guard, and the firewall."""
-    program = json.dumps([remote.program(files={}, **_system()), _GUARD, _FIREWALL])
-    return hashlib.sha256(program.encode()).hexdigest()[:8]

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+
 from clawdet_infra.render.templates import fill, text
 
-FIREWALL_PROGRAM = "/usr/local/sbin/clawdet-container-firewall"
-FIREWALL_UNIT = "/etc/systemd/system/clawdet-container-firewall.service"
-"""Where a server has the containers' firewall: the first boot puts it there, and deployments bring newer ones."""
 
-FIREWALL_RULES_TEXT = "clawdet-container-firewall.sh"
-FIREWALL_UNIT_TEXT = "clawdet-container-firewall.service"
+def user_data(*, host_key_private: str, host_key_public: str) -> str:
+    """Return what `cloud_init` returns in gzip and base64, as it is sent: the state keeps it for each server.
 
-_PROGRAM = "0755"
-_PLAIN = "0644"
+    Hetzner takes text only; cloud-init decodes both.
+    """
+    content = cloud_init(host_key_private=host_key_private, host_key_public=host_key_public)
+    return base64.b64encode(gzip.compress(content.encode(), mtime=0)).decode()
 
 
 def cloud_init(*, host_key_private: str, host_key_public: str) -> str:
-    """Return a server's user data: the same for all but for the SSH host key, and without any customer's secret."""
-    files = [
-        {"path": path, "mode": mode, "content": text(f"host/{source}")}
-        for path, mode, source in (
-            ("/usr/local/sbin/clawdet-prepare", _PROGRAM, "clawdet-prepare.sh"),
-            (FIREWALL_PROGRAM, _PROGRAM, FIREWALL_RULES_TEXT),
-            (FIREWALL_UNIT, _PLAIN, FIREWALL_UNIT_TEXT),
-        )
-    ]
+    """Return cloud-init's configuration of a server: the same for all but for the SSH host key, without any secret of
+    a customer.
+    """
     return fill(
         "host/cloud-init.yaml.j2",
-        files=files,
+        prepare=text("host/clawdet-prepare.sh"),
         host_key_private=host_key_private,
         host_key_public=host_key_public,
     )

@@ -6,20 +6,19 @@ import base64
 import functools
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import jinja2
 
-_CADDY_WORD = re.compile(r"[A-Za-z0-9._~:/@%+\[\]-]+")
+from clawdet_infra.agent import package
 
-FOLDER = Path(__file__).resolve().parents[2] / "templates"
+_CADDY_WORD = re.compile(r"[A-Za-z0-9._~:/@%+\[\]-]+")
 
 
 @functools.cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER),
+        loader=jinja2.FileSystemLoader(package.TEMPLATES),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
         # What is made is YAML, JSON and Caddy's language, which Jinja cannot escape; each value goes through a filter
@@ -60,20 +59,7 @@ def fill(template: str, **values: Any) -> str:
     return _environment().get_template(template).render(**values)
 
 
-def bare(name: str, text: str) -> str:
-    """Return the text of a file without comments and empty lines, which only readers of the templates need.
-
-    Every deployment carries its files, and the state keeps them for each customer.
-    """
-    if name.endswith(".json"):
-        return text
-    mark = "//" if name.endswith(".mjs") else "#"
-    lines = (line for line in text.split("\n") if line.startswith("#!") or not line.lstrip().startswith(mark))
-    # Indentation says something in YAML, and nothing in JavaScript, where no text here has more than one line.
-    return "".join(f"{line.lstrip() if mark == '//' else line}\n" for line in lines if line)
-
-
 @functools.cache
 def text(path: str) -> str:
     """Return a file of the templates' folder that needs no values."""
-    return (FOLDER / path).read_text(encoding="utf-8")
+    return (package.TEMPLATES / path).read_text(encoding="utf-8")

@@ -12,6 +12,8 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from clawdet_infra import render
+from clawdet_infra.agent import names
+from clawdet_infra.agent.package import bring_command, build
 from clawdet_infra.driver.stages import Passed, Stages
 from clawdet_infra.fleet.probe import Target, probe_until_healthy
 from clawdet_infra.layout import CustomerLayout, Layout, lay_out
@@ -98,6 +100,7 @@ def run(
             stages.passes("SSH", str(address))
             (record.folder / REMOVAL_FILE).write_text(json.dumps(planned.removals), encoding="utf-8")
             begun = True
+            _bring_agent(ssh)
             for command, payload in planned.deployments:
                 ssh.run(command, payload, seconds=_DEPLOY_SECONDS, secrets=planned.secrets)
             stages.passes("deployment")
@@ -141,10 +144,21 @@ def remove(record: Record, ssh: Ssh) -> list[str]:
         payloads = json.loads((record.folder / REMOVAL_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:  # It was ended before anything was done on the server.
         return []
+    if payloads:
+        _bring_agent(ssh)
     for payload in payloads:
         ssh.run(_END.format(project=json.loads(payload)["project"]), seconds=_LOOK_SECONDS)
-        ssh.run(render.REMOVE_COMMAND, payload, seconds=_REMOVE_SECONDS)
+        ssh.run(render.remove_command(_agent()), payload, seconds=_REMOVE_SECONDS)
     return [f"{json.loads(payload)['project']} on {ssh.address}" for payload in payloads]
+
+
+def _agent() -> str:
+    """Return where the agent is on a server during a trial."""
+    return names.agent(build().digest)
+
+
+def _bring_agent(ssh: Ssh) -> None:
+    ssh.run(bring_command(_agent()), build().base64, seconds=_LOOK_SECONDS)
 
 
 def _plan(layout: Layout) -> _Plan:
@@ -160,7 +174,7 @@ def _plan(layout: Layout) -> _Plan:
     environment = render.environment(customer.customer, gateway_token=token, auth_password=derived_password(token))
     deployments = [
         (
-            render.deploy_command(render.summary(customer, bundle)),
+            render.deploy_command(render.summary(customer, bundle), _agent()),
             render.payload(customer, bundle, environment),
         )
     ]
@@ -168,7 +182,7 @@ def _plan(layout: Layout) -> _Plan:
     for host in layout.shared_hosts:
         edge = render.host_bundle(host, proxy=host.images.proxy, acme_email=fleet.acme_email, own_ca=True)
         payload = render.host_payload(host, edge)
-        deployments.insert(0, (render.deploy_command(render.host_summary(host, edge)), payload))
+        deployments.insert(0, (render.deploy_command(render.host_summary(host, edge), _agent()), payload))
         removals.append(payload)
     ends_tls = f"{EDGE_PROJECT}-edge-1" if layout.shared_hosts else f"{customer.slug}-proxy-1"
     return _Plan(customer, tuple(deployments), tuple(removals), ends_tls, token)

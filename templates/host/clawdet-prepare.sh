@@ -1,15 +1,12 @@
 #!/bin/sh
-# Prepares a fresh server, once: Docker with compose, the firewall for containers, security updates.
+# Prepares a fresh server, once: Docker with compose, security updates.  The first deployment brings the firewall for
+# containers, before it starts any.
 # It may run again at any time; what is there already is left alone.
 set -u
 
 log() { echo "clawdet-prepare: $*"; }
 
 apt() { DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 "$@"; }
-
-# Containers must never run without these rules, so they come before Docker.
-systemctl daemon-reload
-systemctl enable --now clawdet-container-firewall.service || log "the container firewall did not start"
 
 # Docker's own address pools end at 30 networks, which are 14 customers of a shared host.
 if [ ! -e /etc/docker/daemon.json ]; then

@@ -31,6 +31,7 @@ class Recorder(mocks.Mocks):
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         key = f"{args.typ}::{args.name}"
         assert key not in self.resources, f"{key} is declared twice"
+        args.inputs = _comparable(args.inputs)
         self.resources[key] = args
         outputs = dict(args.inputs)
         if args.typ == "pulumi:pulumi:StackReference":
@@ -60,6 +61,13 @@ class Recorder(mocks.Mocks):
 def is_secret(value: Any) -> bool:
     """True where an input was marked secret on its way to the engine."""
     return isinstance(value, dict) and value.get(_special_sig_key) == _special_secret_sig
+
+
+def _comparable(value: Any) -> Any:
+    """A value with the paths of files in place of the SDK's objects, of which no two are equal."""
+    if isinstance(value, pulumi.FileAsset):
+        return f"the file {value.path}"
+    return {key: _comparable(part) for key, part in value.items()} if isinstance(value, dict) else value
 
 
 def _unwrapped(value: Any) -> Any:

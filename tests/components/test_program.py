@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import os
 import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pulumi.runtime import resource
 
+from clawdet_infra.agent import package
 from clawdet_infra.program import declare
 from tests.components.fleets import API_KEY, CUSTOMERS, customer, fleet
 from tests.components.recording import DIGEST, Recorder, is_secret, run
@@ -143,12 +148,65 @@ def test_an_image_that_is_pinned_already_is_not_looked_up() -> None:
     assert recorder.calls == []
 
 
+def test_a_customer_has_nine_resources_and_a_tenant_seven() -> None:
+    def mine(identity: str) -> list[str]:
+        names = declared()[0].resources.values()
+        own = (identity, f"{identity}.clawdet.test/A")
+        return sorted(
+            f"{one.typ} {one.name}" for one in names if one.name in own or one.name.startswith(f"{identity}-")
+        )
+
+    assert mine("user123") == [
+        "clawdet:index:Customer user123",
+        "clawdet:index:HealthCheck user123-health",
+        "command:local:Command user123-health",
+        "command:remote:Command user123-deployment",
+        "command:remote:CopyToRemote user123-agent",
+        "hcloud:index/server:Server user123-server",
+        "hcloud:index/zoneRrset:ZoneRrset user123.clawdet.test/A",
+        f"{PASSWORD} user123-server-host-key",
+        f"{PASSWORD} user123-token",
+    ]
+    assert len(mine("alice")) == 7
+
+
+def test_the_agent_is_a_file_that_is_named_by_its_content_and_copied_to_no_place_of_another() -> None:
+    copies = declared()[0].of_type("command:remote:CopyToRemote")
+    assert set(copies) == {"alice-agent", "user123-agent", "acme-agent", "shared-1-agent"}
+    digest = package.build().digest
+    for one in copies.values():
+        file = Path(one["source"].removeprefix("the file "))
+        assert file.name == f"{digest}.pyz"
+        assert file.read_bytes() == package.build().content
+        assert digest in one["remotePath"]
+    assert len({one["remotePath"] for one in copies.values()}) == len(copies), "two would write to one file at once"
+
+
+def test_a_resource_is_noted_with_the_line_that_declares_it_and_not_with_the_whole_stack() -> None:
+    declared()
+    noted: list[Any] = []
+
+    class Resource:
+        """As deep as the constructors of the SDK, which its function counts."""
+
+        def __init__(self, more: int) -> None:
+            Resource(more - 1) if more else noted.append(resource._get_source_position(resource._get_stack_trace()))
+
+    Resource(2)
+    [position] = noted
+    assert position.uri.endswith("/tests/components/test_program.py")
+    assert not resource._get_stack_trace().frames
+
+
 def test_secrets_are_in_no_command_text_and_no_user_data() -> None:
     recorder, outputs = declared()
     secrets = [API_KEY, *(value for one in outputs["tokens"].values() for value in one.values())]
     for kind in (REMOTE, LOCAL, SERVER):
         for name, inputs in recorder.of_type(kind).items():
-            seen = json.dumps({key: value for key, value in inputs.items() if key not in ("stdin", "connection")})
+            seen = {key: value for key, value in inputs.items() if key not in ("stdin", "connection")}
+            if kind == SERVER:
+                seen["userData"] = gzip.decompress(base64.b64decode(seen["userData"])).decode()
+            seen = json.dumps(seen)
             assert not [secret for secret in secrets if secret in seen], f"{name} shows a secret"
 
 

@@ -303,7 +303,7 @@ def host(cloud: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Ite
         Image(name="debian-13"),
         ssh_keys=[key],
         location=Location("fsn1"),
-        user_data=render.cloud_init(host_key_private=shown.private, host_key_public=shown.public),
+        user_data=render.user_data(host_key_private=shown.private, host_key_public=shown.public),
     )
     answer.action.wait_until_finished()
     server = answer.server

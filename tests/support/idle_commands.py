@@ -68,14 +68,14 @@ class IdleCommands(provider_pb2_grpc.ResourceProviderServicer):
         if request.name == self.held:
             self.released.wait()
         self._may_fail(request, context)
-        return provider_pb2.CreateResponse(id=f"{request.name}-idle", properties=_done(request.properties))
+        return provider_pb2.CreateResponse(id=f"{request.name}-idle", properties=_done(request.urn, request.properties))
 
     def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
         return provider_pb2.ReadResponse(id=request.id, properties=request.properties, inputs=request.inputs)
 
     def Update(self, request: Any, context: Any) -> Any:  # noqa: N802
         self._may_fail(request, context)
-        return provider_pb2.UpdateResponse(properties=_done(request.news))
+        return provider_pb2.UpdateResponse(properties=_done(request.urn, request.news))
 
     def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802
         return empty_pb2.Empty()
@@ -89,10 +89,12 @@ class IdleCommands(provider_pb2_grpc.ResourceProviderServicer):
         return empty_pb2.Empty()
 
 
-def _done(inputs: Any) -> Any:
+def _done(urn: str, inputs: Any) -> Any:
     done = struct_pb2.Struct()
     done.CopyFrom(inputs)
-    done.update({"stdout": json.dumps({"status": "done"}), "stderr": ""})
+    # A copy says nothing.
+    if urn.split("::")[2].endswith(":Command"):
+        done.update({"stdout": json.dumps({"status": "done"}), "stderr": ""})
     return done
 
 

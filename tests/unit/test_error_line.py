@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clawdet_infra.agent.errors import DeploymentError
 from clawdet_infra.driver.errors import explain
 from clawdet_infra.driver.output import Failure, failure, printed_failure, reason
 from clawdet_infra.error_line import FailureCode, marked, read
-from clawdet_infra.remote.failures import DeploymentError
 
 LINES = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), max_size=80).map(str.strip)
 WRAPPED = (

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOTS = ("clawdet_infra", "localcloud", "engine", "policy")
-TOGETHER = ("clawdet_infra.remote", "clawdet_infra.error_line", "clawdet_infra.redaction", "clawdet_infra.readiness")
+TOGETHER = ("clawdet_infra.agent", "clawdet_infra.error_line", "clawdet_infra.redaction", "clawdet_infra.readiness")
 """The packages and modules that run on servers and travel together."""
 ALONE = ("clawdet_infra.fleet.hosts.on_server",)
 """The packages whose modules run on servers and travel each by itself."""

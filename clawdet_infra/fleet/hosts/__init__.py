@@ -4,10 +4,10 @@
 stack made for it; failures are HostErrors, one sentence each.
 """
 
+from clawdet_infra.agent.restart import DOCKER
 from clawdet_infra.fleet.hosts.connection import Login, connect
 from clawdet_infra.fleet.hosts.errors import BusyError, ChangedError, HostError, UnreachableError
 from clawdet_infra.fleet.hosts.host import Answer, Host, exit_code
-from clawdet_infra.fleet.hosts.on_server.restart import DOCKER
 from clawdet_infra.fleet.hosts.policy import HostPolicy
 from clawdet_infra.fleet.hosts.pool import Hosts
 from clawdet_infra.fleet.hosts.reports import HostReport

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from datetime import timedelta
 
 from clawdet_infra import durations
-from clawdet_infra.remote.names import FAILED
+from clawdet_infra.agent.names import AGENT_MISSING, FAILED
 
 SERVICES = ("gateway", "proxy", "browser")
 """The services of customers that an operator may name."""
@@ -16,10 +17,14 @@ SERVICES = ("gateway", "proxy", "browser")
 _SINCE = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h))+|\d{4}-\d\d-\d\d(?:T[0-9:.]+(?:Z|[+-]\d\d:\d\d)?)?|\d{9,11}")
 
 
-def program(*arguments: str, seconds: float) -> list[str]:
-    """Return the command that runs a Python program which comes by stdin, for `seconds` at most."""
+def agent(path: str, *arguments: str, seconds: float) -> list[str]:
+    """Return the command that runs the agent at a path, for `seconds` at most.
+
+    It ends with the code `AGENT_MISSING` where the agent is not there.
+    """
     # Bounded on the server too: a connection that is lost does not end what runs there.
-    return ["timeout", "--kill-after=5", f"{seconds:.0f}", "python3", "-I", "-", *arguments]
+    run = ["timeout", "--kill-after=5", f"{seconds:.0f}", "python3", "-I", path, *arguments]
+    return ["sh", "-c", f"[ -e {shlex.quote(path)} ] || exit {AGENT_MISSING}; exec {shlex.join(run)}"]
 
 
 def container(project: str, service: str) -> str:

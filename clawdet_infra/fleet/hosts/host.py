@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 import asyncssh
 
+from clawdet_infra.agent.names import AGENT_MISSING
+from clawdet_infra.agent.package import bring_command, build
+from clawdet_infra.agent.restart import CHANGED, LOCK_HELD
 from clawdet_infra.fleet.hosts import commands
 from clawdet_infra.fleet.hosts.errors import BusyError, ChangedError, HostError, UnreachableError
-from clawdet_infra.fleet.hosts.on_server import source
-from clawdet_infra.fleet.hosts.on_server.restart import CHANGED, LOCK_HELD
 from clawdet_infra.fleet.hosts.policy import HostPolicy
 from clawdet_infra.fleet.hosts.reports import HostReport, read_reports
 from clawdet_infra.fleet.instance import Instance, Server
@@ -81,6 +82,22 @@ class Host:
                 called = argv if isinstance(argv, str) else argv[0]
                 raise HostError(f"{self.server.name} did not finish `{called}` within {bound:.0f} s") from None
 
+    async def agent(self, *arguments: str, seconds: float, stdin: str = "") -> Answer:
+        """Run a subcommand of the agent of this checkout, which is brought first where the server does not have it.
+
+        So what a server answers never depends on the release that was deployed there last.  Raises like `run`.
+        """
+        package = build()
+        path = f"{self._policy.agents}/{package.digest}.pyz"
+        command = commands.agent(path, *arguments, seconds=seconds)
+        answer = await self.run(command, seconds=seconds + 5, stdin=stdin)
+        if answer.code != AGENT_MISSING:
+            return answer
+        brought = await self.run(["sh", "-c", bring_command(path)], stdin=package.base64)
+        if not brought.ok:
+            raise HostError(f"{self.server.name} does not take the agent: {_said(brought)}")
+        return await self.run(command, seconds=seconds + 5, stdin=stdin)
+
     @contextlib.asynccontextmanager
     async def process(
         self,
@@ -121,8 +138,7 @@ class Host:
         chosen = list(instances)
         projects = sorted({one.project for one in chosen} | {EDGE_PROJECT for one in chosen if one.shares_server})
         bound = self._policy.command_seconds
-        argv = commands.program(*projects, seconds=bound)
-        answer = await self.run(argv, seconds=bound + 5, stdin=source("look"))
+        answer = await self.agent("status", *projects, seconds=bound)
         if not answer.ok:
             raise HostError(f"{self.server.name} cannot tell how it is: {_said(answer)}")
         try:
@@ -145,10 +161,8 @@ class Host:
         bound = self._policy.restart_seconds
         patience = self._policy.lock_seconds if seen is None else min(1, self._policy.lock_seconds)
         age = "" if seen is None else f"{time.monotonic() - seen:.3f}"
-        argv = commands.program(
-            instance.project, instance.directory, f"{patience:.1f}", service or "", age, seconds=bound
-        )
-        answer = await self.run(argv, seconds=bound + 5, stdin=source("restart"))
+        what = (instance.project, instance.directory, f"{patience:.1f}", service or "", age)
+        answer = await self.agent("restart", *what, seconds=bound)
         if answer.code == LOCK_HELD:
             raise BusyError(
                 f"{instance.id} was not restarted: a deployment has been under way on {self.server.name} for more than "

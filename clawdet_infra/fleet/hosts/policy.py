@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from clawdet_infra.agent.names import AGENTS
+
 
 @dataclass(frozen=True, kw_only=True)
 class HostPolicy:
@@ -13,7 +15,8 @@ class HostPolicy:
     `keepalive_count` unanswered questions, `keepalive_seconds` apart, a connection counts as lost.  `at_once` bounds
     the logins that are under way at the same time, and `channels` the commands at once on one server, which sshd
     bounds too (MaxSessions).  `output_bytes` of a command's output are kept.  `lock_seconds` is how long a restart
-    waits for a deployment.  `port` and `user` are those of all servers.
+    waits for a deployment.  `agents` is the folder on servers into which the agent is brought.  `port` and `user` are
+    those of all servers.
     """
 
     connect_seconds: float = 10
@@ -25,5 +28,6 @@ class HostPolicy:
     at_once: int = 50
     channels: int = 8
     output_bytes: int = 1024 * 1024
+    agents: str = AGENTS
     port: int = 22
     user: str = "root"

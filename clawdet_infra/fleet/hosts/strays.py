@@ -8,9 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from clawdet_infra.fleet.hosts import commands
 from clawdet_infra.fleet.hosts.errors import HostError
-from clawdet_infra.fleet.hosts.on_server import source
 from clawdet_infra.fleet.hosts.pool import Hosts
 from clawdet_infra.fleet.instance import Inventory, Server
 from clawdet_infra.model.servers import EDGE_PROJECT, SERVER_ROOT
@@ -83,8 +81,7 @@ def strays_of(server: str, found: Mapping[str, Mapping[str, Any]], declared: Col
 async def _deployments(hosts: Hosts, server: Server) -> Mapping[str, Mapping[str, Any]] | HostError:
     try:
         host = await hosts.on(server)
-        argv = commands.program(SERVER_ROOT, seconds=_SECONDS)
-        answer = await host.run(argv, seconds=_SECONDS + 5, stdin=source("deployments"))
+        answer = await host.agent("deployments", SERVER_ROOT, seconds=_SECONDS)
         if not answer.ok:
             return HostError(" ".join(answer.errors.split())[-300:] or f"exit code {answer.code}")
         found: Mapping[str, Mapping[str, Any]] = json.loads(answer.output)

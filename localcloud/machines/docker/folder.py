@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import shutil
 from collections.abc import Mapping
@@ -52,16 +54,25 @@ def registry_files(registry: Registry) -> dict[str, str]:
     return {f"certs.d/{registry.address}/ca.crt": registry.authority}
 
 
-def seed_files(spec: MachineSpec, instance: str) -> dict[str, str]:
+def seed_files(spec: MachineSpec, instance: str) -> dict[str, str | bytes]:
     """What cloud-init's NoCloud source reads.  cloud-init runs everything again when `instance` changes."""
     metadata = {"instance-id": instance, "local-hostname": spec.name, "public-keys": list(spec.ssh_keys)}
-    files = {"meta-data": json.dumps(metadata, indent=1) + "\n", "user-data": spec.user_data}
+    files: dict[str, str | bytes] = {"meta-data": json.dumps(metadata, indent=1) + "\n"}
+    files["user-data"] = _user_data(spec.user_data)
     if spec.root_password is not None:
         # As Hetzner Cloud does it: the password lets root in once, and has to be changed then.
         root = {"name": "root", "password": spec.root_password, "type": "text"}
         vendor = {"ssh_pwauth": True, "chpasswd": {"expire": True, "users": [root]}}
         files["vendor-data"] = f"#cloud-config\n{json.dumps(vendor, indent=1)}\n"
     return files
+
+
+def _user_data(text: str) -> str | bytes:
+    """Return user data as cloud-init's source for Hetzner takes it: what is base64 is decoded, and may be gzip then."""
+    try:
+        return base64.b64decode(text, validate=True) if text else text
+    except (binascii.Error, ValueError):
+        return text
 
 
 class Folder:
@@ -72,7 +83,7 @@ class Folder:
         self.config = path / "config"
         self.seed = path / "seed"
 
-    def write(self, config: Mapping[str, str], seed: Mapping[str, str]) -> None:
+    def write(self, config: Mapping[str, str], seed: Mapping[str, str | bytes]) -> None:
         """Write everything anew, as for a server that has never booted."""
         self.remove()
         self.path.mkdir(parents=True, mode=0o700)
@@ -103,9 +114,9 @@ class Folder:
             shutil.rmtree(self.path)
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, content: str | bytes) -> None:
     """Replace a file in one step, so that a server which starts now reads the old one or the new one."""
     draft = path.with_name(path.name + ".new")
     draft.touch(mode=0o600)
-    draft.write_text(text)
+    draft.write_bytes(content.encode() if isinstance(content, str) else content)
     draft.replace(path)

@@ -29,8 +29,8 @@ OTHER_KEY = "sk-ant-canary-9876543210-zyxwvutsrqponmlk"
 NEW_RELEASE = f"ghcr.io/openclaw/openclaw:2026.10.1@{DIGEST}"
 PROGRAM = """
 import pathlib
-from clawdet_infra.render import templates
-templates.FOLDER = pathlib.Path({folder!r})
+from clawdet_infra.agent import package
+package.TEMPLATES = pathlib.Path({folder!r})
 """
 
 
@@ -158,9 +158,7 @@ def test_an_update_stops_before_it_touches_what_nobody_has_named(fleet: Fleet) -
 
 def test_an_update_judges_what_its_own_arguments_ask_for(fleet: Fleet) -> None:
     fleet.want()
-    urn = (
-        "urn:pulumi:test::clawdet::clawdet:index:Customer$clawdet:index:Server$hcloud:index/server:Server::acme-server"
-    )
+    urn = "urn:pulumi:test::clawdet::clawdet:index:Customer$hcloud:index/server:Server::acme-server"
     result = fleet.up("--replace", urn)
     assert result.code == 5, result.output
     assert "--allow-loss acme" in " ".join(result.output.split())

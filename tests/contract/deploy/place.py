@@ -22,6 +22,8 @@ from hcloud.servers import BoundServer
 from hcloud.zones import ZoneRecord
 
 from clawdet_infra import render
+from clawdet_infra.agent import names
+from clawdet_infra.agent.package import bring_command, build
 from clawdet_infra.fleet.probe import Target
 from clawdet_infra.layout import CustomerLayout, Layout, lay_out
 from clawdet_infra.model import AcmeAccess, Release, load_fleet
@@ -154,7 +156,9 @@ class Place:
         return render.host_payload(host, with_compose(bundle, compose))
 
     def deploy(self, payload: str) -> Ran:
-        return self._kept(self.ssh(render.deploy_command("a deployment of the tests"), payload))
+        agent = names.agent(build().digest, json.loads(payload)["project"])
+        self.run(bring_command(agent), build().base64)
+        return self._kept(self.ssh(render.deploy_command("a deployment of the tests", agent), payload))
 
     def must_deploy(self, payload: str) -> None:
         """Deploy, and fail with the server's logs where that does not work."""
@@ -162,7 +166,7 @@ class Place:
         assert ran.code == 0, f"{ran.errors}\n{self.logs()}"
 
     def remove(self, payload: str) -> Ran:
-        return self._kept(self.ssh(render.REMOVE_COMMAND, payload))
+        return self._kept(self.ssh(render.remove_command(), payload))
 
     def _kept(self, ran: Ran) -> Ran:
         self._said = f"{ran.output}{ran.errors}"
@@ -260,7 +264,7 @@ def make_place(cloud: dict[str, Any], folder: Path, name: str, server_type: str)
         image=Image(name="debian-13"),
         location=Location(name="fsn1"),
         ssh_keys=[login],
-        user_data=render.cloud_init(
+        user_data=render.user_data(
             host_key_private=(folder / "host").read_text(), host_key_public=(folder / "host.pub").read_text()
         ),
     )

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from clawdet_infra.agent.package import build
 from localcloud.host.command import run
 
 pytestmark = [pytest.mark.cloud, pytest.mark.xdist_group("firewall")]
 
-SCRIPT = Path(__file__).parents[3] / "templates" / "host" / "clawdet-container-firewall.sh"
 PORT = 443
 BURST, A_SECOND = 100, 20
 
@@ -64,7 +64,9 @@ class Network:
 
 
 @pytest.fixture
-def network() -> Iterator[Network]:
+def network(tmp_path: Path) -> Iterator[Network]:
+    agent = tmp_path / "agent.pyz"
+    agent.write_bytes(build().content)
     found = Network(f"fw{secrets.token_hex(3)}")
     names = [f"{found.tag}-{name}" for name in ("client", "router", "server")]
     server = None
@@ -89,7 +91,7 @@ def network() -> Iterator[Network]:
         translate = f"iptables -w -t nat -A PREROUTING -d 10.99.1.1 -p tcp --dport {PORT} -j DNAT --to 10.99.2.2:{PORT}"
         found.inside("router", *translate.split())
         for _ in range(2):
-            found.inside("router", "sh", str(SCRIPT))
+            found.inside("router", "python3", "-I", str(agent), "firewall")
         command = ["ip", "netns", "exec", behind, sys.executable, "-c", SERVE]
         server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert server.stdout is not None

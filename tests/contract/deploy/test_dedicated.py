@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clawdet_infra.fleet.hosts.on_server import look
 
 from clawdet_infra import render
-from clawdet_infra.fleet.hosts.on_server import look
 from clawdet_infra.fleet.probe import probe_until_healthy
 from clawdet_infra.layout import CustomerLayout
 from clawdet_infra.model import PLANS

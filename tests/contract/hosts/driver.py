@@ -50,7 +50,9 @@ if __name__ == "__main__":
     inventory.load = load
     # All servers of these tests are this machine, whose folders are not theirs.
     Instance.directory = property(lambda one: f"{PLACE['root']}/{one.project}")  # type: ignore[assignment]
-    here = functools.partial(HostPolicy, port=PLACE["port"], user=PLACE["user"], connect_seconds=5)
+    here = functools.partial(
+        HostPolicy, port=PLACE["port"], user=PLACE["user"], connect_seconds=5, agents=f"{PLACE['root']}/.agents"
+    )
     connection.HostPolicy = here  # type: ignore[misc,assignment]
     pool.HostPolicy = here  # type: ignore[misc,assignment]
     app()

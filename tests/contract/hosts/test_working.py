@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from clawdet_infra.agent.package import build
 from clawdet_infra.fleet.hosts import BusyError, ChangedError, Host, HostError, HostPolicy, Hosts, Login, connect
 from clawdet_infra.fleet.instance import Instance, Server
 from clawdet_infra.fleet.records import HostFailure
@@ -59,7 +60,14 @@ def place(
         folder = tmp_path / "srv"
         (folder / "user123").mkdir(parents=True)
         monkeypatch.setattr("clawdet_infra.fleet.instance.SERVER_ROOT", str(folder))
-        policy = HostPolicy(port=sshd.port, user=getpass.getuser(), connect_seconds=5, command_seconds=10, **changes)  # type: ignore[arg-type]
+        policy = HostPolicy(
+            port=sshd.port,
+            user=getpass.getuser(),
+            connect_seconds=5,
+            command_seconds=10,
+            agents=str(tmp_path / "agents"),
+            **changes,  # type: ignore[arg-type]
+        )
         return Place(docker, policy, an_instance(server, plan=plan), folder)
 
     yield make
@@ -76,6 +84,32 @@ async def test_a_restart_keeps_the_order_and_makes_what_is_missing(
     done = [call for call in here.docker.calls() if call[0] in ("restart", "compose")]
     assert done[:3] == [["restart", "NS"], ["restart", "BR", "GW"], ["restart", "PX"]]
     assert "--no-recreate" in done[3]
+
+
+async def test_the_agent_is_brought_once_and_again_where_it_is_gone(
+    place: Callable[..., Place], server: Server, login: Login
+) -> None:
+    here = place()
+    brought = Path(here.policy.agents) / f"{build().digest}.pyz"
+    async with connect(server, login, here.policy) as host:
+        await host.restart(here.instance)
+        made = brought.stat().st_mtime_ns
+        await host.restart(here.instance)
+        assert brought.stat().st_mtime_ns == made
+        assert brought.read_bytes() == build().content
+        brought.unlink()
+        assert await host.restart(here.instance) == ["gateway", "proxy"]
+        assert list(brought.parent.iterdir()) == [brought]
+
+
+async def test_a_server_that_does_not_take_the_agent_is_named(
+    place: Callable[..., Place], server: Server, login: Login
+) -> None:
+    here = place()
+    (here.folder.parent / "agents").write_text("no folder")
+    async with connect(server, login, here.policy) as host:
+        with pytest.raises(HostError, match="user123 does not take the agent: "):
+            await host.restart(here.instance)
 
 
 async def test_one_service_can_be_restarted(place: Callable[..., Place], server: Server, login: Login) -> None:

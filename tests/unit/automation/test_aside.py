@@ -12,7 +12,9 @@ from tests.unit.automation.samples import base, customer, hosts
 
 CELL = "prod-cell-1"
 SERVER = "hcloud:index/server:Server"
-DEPLOYMENT = f"{STACK}::clawdet:index:Customer$clawdet:index:Deployment$command:remote:Command"
+AGENT = f"{STACK}::clawdet:index:Customer$command:remote:CopyToRemote"
+DEPLOYMENT = f"{STACK}::clawdet:index:Customer$command:remote:Command"
+FORMER = "clawdet:index:Deployment$"
 HEALTH = f"{STACK}::clawdet:index:Customer$clawdet:index:HealthCheck$command:local:Command"
 
 
@@ -36,14 +38,28 @@ BOB = (placed("bob"), inside("bob", SERVER, "bob-server"), inside("bob", "random
 
 def test_all_of_a_customer_whose_deployment_failed_stays_as_it_is() -> None:
     assert found(asked("bob"), *BOB) == {
-        "bob": [BOB[2]["urn"], BOB[1]["urn"], f"{DEPLOYMENT}::bob-deployment", f"{HEALTH}::bob-health"]
+        "bob": [
+            BOB[2]["urn"],
+            BOB[1]["urn"],
+            f"{AGENT}::bob-agent",
+            f"{DEPLOYMENT}::bob-deployment",
+            f"{HEALTH}::bob-health",
+        ]
     }
 
 
 def test_a_deployment_that_was_there_before_is_named_once() -> None:
-    kind = "clawdet:index:Deployment$command:remote:Command"
-    [urns] = found(asked("bob"), *BOB, inside("bob", kind, "bob-deployment")).values()
-    assert len(urns) == len(set(urns)) == 4
+    before = [inside("bob", f"{within}command:remote:Command", "bob-deployment") for within in ("", FORMER)]
+    for one in before:
+        [urns] = found(asked("bob"), *BOB, one).values()
+        assert len(urns) == len(set(urns)) == 5
+
+
+def test_what_was_made_by_an_older_release_is_named_as_the_program_names_it_now() -> None:
+    made = inside("bob", f"{FORMER}command:remote:Command", "bob-deployment")
+    [urns] = found(asked("bob"), *BOB, made).values()
+    assert made["urn"] not in urns
+    assert f"{DEPLOYMENT}::bob-deployment" in urns
 
 
 def test_who_is_well_or_was_asked_for_again_or_is_to_go_is_updated() -> None:
@@ -62,7 +78,7 @@ def test_a_customer_of_a_shared_host_needs_no_server() -> None:
 
 
 def test_a_name_that_another_customer_has_by_now_is_updated_for_that_one() -> None:
-    record = inside("bob", "clawdet:index:DnsRecords$hcloud:index/zoneRrset:ZoneRrset", "desk.clawdet.com/A")
+    record = inside("bob", "hcloud:index/zoneRrset:ZoneRrset", "desk.clawdet.com/A")
     eve = asked("eve", failed=False)
     fleet = base(sharedHosts=hosts(shared_1=3)).fleet_with(
         [customer("bob"), customer("eve", subdomain="desk")], listed=False

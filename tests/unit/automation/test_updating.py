@@ -146,7 +146,7 @@ def test_who_was_on_a_shared_host_that_the_provider_does_not_have_is_removed_wit
     made = update(base(sharedHosts=hosts(shared_1=3)), gone)
     component = {"urn": f"urn:pulumi:{CELL}::clawdet::{CUSTOMER}::ada", "type": CUSTOMER}
     within = f"urn:pulumi:{CELL}::clawdet::{CUSTOMER}"
-    deployment = f"{within}$clawdet:index:Deployment$command:remote:Command::ada-deployment@shared-1"
+    deployment = f"{within}$command:remote:Command::ada-deployment@shared-1"
     health = f"{within}$clawdet:index:HealthCheck$command:local:Command::ada-health"
     parts = [
         {"urn": deployment, "type": "command:remote:Command", "parent": component["urn"], "custom": True},
@@ -162,7 +162,7 @@ def test_who_was_on_a_shared_host_that_the_provider_does_not_have_is_removed_wit
 def test_a_customer_whose_server_the_provider_does_not_have_has_failed(at_the_provider: set[str]) -> None:
     """The engine leaves such a server alone, and says that its customer is as it was."""
     made = update(base(), wish(customer("ada")), wish(customer("bob")))
-    within = f"urn:pulumi:{CELL}::clawdet::{CUSTOMER}$clawdet:index:Server${SERVER}"
+    within = f"urn:pulumi:{CELL}::clawdet::{CUSTOMER}${SERVER}"
     made.resources = [
         {"urn": f"{within}::{name}-server", "type": SERVER, "id": number}
         for name, number in (("ada", "1"), ("bob", "2"))

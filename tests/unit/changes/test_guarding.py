@@ -178,17 +178,23 @@ def test_a_name_that_two_could_mean_lets_only_the_one_go_whose_id_it_is() -> Non
 @pytest.mark.parametrize(
     ("kind", "end"),
     [
-        (f"DnsRecords${RECORD_SET}", "-dns-aaaa"),
-        (f"Server${SERVER}", "-server"),
-        ("Server$clawdet:index:KeyPair$random:index/randomPassword:RandomPassword", "-server-host-key"),
-        (f"Deployment${COMMAND}", "-deployment@shared-1"),
-        ("HealthCheck$command:local:Command", "-health"),
+        (f"clawdet:index:DnsRecords${RECORD_SET}", "-dns-aaaa"),
+        (f"clawdet:index:Server${SERVER}", "-server"),
+        ("clawdet:index:Server$clawdet:index:KeyPair$random:index/randomPassword:RandomPassword", "-server-host-key"),
+        (f"clawdet:index:Deployment${COMMAND}", "-deployment@shared-1"),
+        ("clawdet:index:HealthCheck$command:local:Command", "-health"),
+        (SERVER, "-server"),
+        ("random:index/randomPassword:RandomPassword", "-server-host-key"),
+        ("random:index/randomPassword:RandomPassword", "-token"),
+        ("random:index/randomPassword:RandomPassword", "-token-password"),
+        (COMMAND, "-deployment@shared-1"),
+        ("command:remote:CopyToRemote", "-agent"),
     ],
 )
 def test_a_part_is_known_by_its_name_where_the_engine_did_not_come_to_what_it_is_in(
     identity: str, kind: str, end: str
 ) -> None:
-    part = step("delete", f"clawdet:index:Customer$clawdet:index:{kind}", f"{identity}{end}")
+    part = step("delete", f"clawdet:index:Customer${kind}", f"{identity}{end}")
     part["oldState"]["parent"] = ""
     assert Owners([part]).of(part["urn"]) == Owner("customer", identity)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from clawdet_infra.agent import package
 from clawdet_infra.checks import Check, checks
 from clawdet_infra.model import Fleet
 from clawdet_infra.render import templates
@@ -39,13 +40,15 @@ class Templates:
 def forget() -> None:
     templates._environment.cache_clear()
     templates.text.cache_clear()
+    package.shared_file.cache_clear()
+    package.build.cache_clear()
 
 
 @pytest.fixture
 def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Templates]:
     folder = tmp_path / "templates"
-    shutil.copytree(templates.FOLDER, folder)
-    monkeypatch.setattr(templates, "FOLDER", folder)
+    shutil.copytree(package.TEMPLATES, folder)
+    monkeypatch.setattr(package, "TEMPLATES", folder)
     forget()
     yield Templates(folder)
     forget()

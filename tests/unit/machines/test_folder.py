@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 from dataclasses import replace
 from ipaddress import IPv4Address
@@ -37,6 +39,14 @@ def test_cloud_init_gets_user_data_as_it_is_and_the_keys_of_the_order() -> None:
     assert files["user-data"] == SPEC.user_data
     assert metadata == {"instance-id": "instance-1", "local-hostname": "web-7", "public-keys": list(SPEC.ssh_keys)}
     assert "vendor-data" not in files
+
+
+def test_user_data_in_base64_is_decoded_as_cloud_init_does_on_hetzner() -> None:
+    packed = gzip.compress(b"#cloud-config\n")
+    sent = base64.b64encode(packed).decode()
+    assert seed_files(replace(SPEC, user_data=sent), "instance-1")["user-data"] == packed
+    for text in ("", "#!/bin/sh\n", "#cloud-config\n{}\n"):
+        assert seed_files(replace(SPEC, user_data=text), "instance-1")["user-data"] == text
 
 
 def test_a_root_password_has_to_be_changed_at_the_first_login() -> None:

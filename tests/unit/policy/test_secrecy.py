@@ -27,15 +27,22 @@ SECRETS = [
 ]
 
 
-def with_file(server: Shown, content: str, **entry: str) -> Shown:
-    user_data = yaml.safe_load(server.inputs["userData"])
+def cloud_config(server: Shown) -> str:
+    return gzip.decompress(base64.b64decode(server.inputs["userData"])).decode()
+
+
+def with_file(server: Shown, content: str, *, plain: bool = False, **entry: str) -> Shown:
+    """The server with one more file in its user data, which is packed as it is sent, or `plain`."""
+    user_data = yaml.safe_load(cloud_config(server))
     user_data["write_files"].append({"path": "/etc/x", "content": content, **entry})
-    return server.having(userData="#cloud-config\n" + yaml.safe_dump(user_data))
+    text = "#cloud-config\n" + yaml.safe_dump(user_data)
+    return server.having(userData=text if plain else base64.b64encode(gzip.compress(text.encode())).decode())
 
 
+@pytest.mark.parametrize("plain", [False, True])
 @pytest.mark.parametrize("secret", SECRETS)
-def test_a_secret_in_user_data_is_stopped_and_not_shown(secret: str, resources: dict[str, Shown]) -> None:
-    told = messages(secrecy.SHAPES, with_file(resources[SERVER], f"x = {secret}\n"))
+def test_a_secret_in_user_data_is_stopped_and_not_shown(secret: str, plain: bool, resources: dict[str, Shown]) -> None:
+    told = messages(secrecy.SHAPES, with_file(resources[SERVER], f"x = {secret}\n", plain=plain))
     assert told
     assert "customer user123" in told[0]
     assert secret.strip() not in "".join(told)
@@ -62,7 +69,7 @@ def test_a_date_that_cannot_be_does_not_end_the_pack(resources: dict[str, Shown]
 
 def test_the_host_key_passes_as_long_as_it_is_secret(resources: dict[str, Shown]) -> None:
     server = resources[SERVER]
-    assert "PRIVATE KEY" in server.inputs["userData"], "this is what the exception is for"
+    assert "PRIVATE KEY" in cloud_config(server), "this is what the exception is for"
     assert messages(secrecy.SHAPES, server) == []
     [told] = messages(secrecy.SHAPES, replace(server, secret_outputs=()))
     assert "additional_secret_outputs" in told

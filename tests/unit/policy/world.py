@@ -30,8 +30,8 @@ from tests.components.recording import Recorder, run
 
 CLOUD_TOKEN = "a1" * 32
 _PARENTS = {
-    "command:remote:Command": "clawdet:index:Customer$clawdet:index:Deployment$",
-    "hcloud:index/server:Server": "clawdet:index:Customer$clawdet:index:Server$",
+    "command:remote:Command": "clawdet:index:Customer$",
+    "hcloud:index/server:Server": "clawdet:index:Customer$",
 }
 
 

@@ -191,15 +191,15 @@ def test_the_summary_shows_what_a_reviewer_asks_for() -> None:
     assert render.host_summary(host, edge).splitlines()[0] == "shared host: shared-1"
 
 
-def test_the_command_is_a_comment_and_one_line_of_shell() -> None:
-    command = render.deploy_command("customer: pro-1\nplan: pro")
+def test_the_command_is_a_comment_and_shell() -> None:
+    command = render.deploy_command("customer: pro-1\nplan: pro", "/x/agent.pyz")
     assert command.splitlines()[:2] == ["# customer: pro-1", "# plan: pro"]
-    assert len(command.splitlines()) == 3
-    check = subprocess.run(["sh", "-n"], input=f"{command}\n{render.REMOVE_COMMAND}\n", text=True, check=False)
+    assert command.splitlines()[3:] == ["exec python3 -I /x/agent.pyz deploy"]
+    check = subprocess.run(["sh", "-n"], input=f"{command}\n{render.remove_command()}\n", text=True, check=False)
     assert check.returncode == 0
 
 
 def test_a_payload_stays_small_enough_to_be_kept_in_the_state_for_each_customer() -> None:
     one = customer("enterprise")
     secrets = render.environment(one.customer, gateway_token="a1" * 32, auth_password="b2" * 8)
-    assert len(render.payload(one, bundle("enterprise"), secrets)) < 33_000
+    assert len(render.payload(one, bundle("enterprise"), secrets)) < 7_000

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clawdet_infra import render
+from clawdet_infra.agent.package import TEMPLATES
 from clawdet_infra.model import AcmeAccess, ConfigurationError, load_fleet
-from clawdet_infra.render.templates import FOLDER
 from tests.unit.render.examples import PINNED, customer, layout, raw_fleet
 
 
@@ -142,8 +142,8 @@ _FILTERS = {"caddy": ("caddy", "comment"), "gateway": ("json",), "host": ("json"
 
 def test_every_value_in_a_template_goes_through_a_filter_of_its_language() -> None:
     seen = 0
-    for file in FOLDER.rglob("*.j2"):
-        folder = file.relative_to(FOLDER).parent.name
+    for file in TEMPLATES.rglob("*.j2"):
+        folder = file.relative_to(TEMPLATES).parent.name
         for value in re.findall(r"\{\{-?\s*(.*?)\s*-?\}\}", file.read_text()):
             seen += 1
             known = value.rpartition(" | ")[2] in _FILTERS[folder] or _PLAIN.fullmatch(value)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import subprocess
 from typing import Any
 
@@ -52,12 +53,11 @@ def test_the_scripts_are_shell_and_can_be_run() -> None:
         assert check.returncode == 0, f"{path}: {check.stderr}"
 
 
-def test_the_firewall_for_containers_comes_before_docker_at_each_boot() -> None:
-    _, unit = files()["/etc/systemd/system/clawdet-container-firewall.service"]
-    assert "Before=docker.service" in unit
-    assert "RequiredBy=docker.service" in unit, "Docker must not start without it"
-    _, rules = files()["/usr/local/sbin/clawdet-container-firewall"]
-    assert "-d 169.254.0.0/16 -j DROP" in rules
+def test_user_data_is_a_text_that_cloud_init_decodes_and_that_is_small() -> None:
+    sent = render.user_data(host_key_private=PRIVATE, host_key_public=PUBLIC)
+    assert len(sent) < 3_000, "the state keeps it for each server"
+    text = gzip.decompress(base64.b64decode(sent, validate=True)).decode()
+    assert text == render.cloud_init(host_key_private=PRIVATE, host_key_public=PUBLIC)
 
 
 def test_the_first_boot_runs_the_preparation() -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from clawdet_infra.agent import restart
+from clawdet_infra.agent.docker import Container
 from clawdet_infra.fleet.hosts import commands
-from clawdet_infra.fleet.hosts.on_server import restart, source
 from tests.unit.fleet.hosts.docker_socket import container
 
 
@@ -40,24 +44,25 @@ def test_a_command_in_a_container_gets_a_terminal_only_where_there_is_one() -> N
     assert "--tty" in commands.execute("user123", "gateway", ["sh"], terminal=True)
 
 
-def test_programs_are_bounded_on_the_server_too() -> None:
-    assert commands.program("user123", seconds=30)[:3] == ["timeout", "--kill-after=5", "30"]
+def test_the_agent_is_bounded_on_the_server_too() -> None:
+    [shell, option, line] = commands.agent("/x/a.pyz", "status", "user123; true", seconds=30)
+    assert [shell, option] == ["sh", "-c"]
+    assert line == (
+        "[ -e /x/a.pyz ] || exit 69; exec timeout --kill-after=5 30 python3 -I /x/a.pyz status 'user123; true'"
+    )
 
 
-@pytest.mark.parametrize("name", ["look", "restart"])
-def test_programs_for_servers_stand_alone(name: str) -> None:
-    """They travel as text, so an import of ours would fail there."""
-    assert "clawdet_infra" not in source(name)
-    compile(source(name), name, "exec")
+def of(service: str, name: str, **facts: Any) -> Container:
+    return Container.of(container(service, Id=name, **facts))
 
 
-def enterprise() -> list[dict[str, object]]:
+def enterprise() -> list[Container]:
     shares = {"HostConfig": {"NetworkMode": "container:NS"}}
     return [
-        container("proxy", Id="PROXY"),
-        container("gateway", Id="GATEWAY", **shares),
-        container("browser", Id="BROWSER", **shares),
-        container("namespace", Id="NS"),
+        of("proxy", "PROXY"),
+        of("gateway", "GATEWAY", **shares),
+        of("browser", "BROWSER", **shares),
+        of("namespace", "NS"),
     ]
 
 
@@ -81,12 +86,12 @@ def test_whoever_shares_a_network_restarts_with_what_holds_it() -> None:
 
 
 def test_a_paused_container_is_thawed_first() -> None:
-    paused = container("gateway", Id="GATEWAY", State={"Status": "paused"})
+    paused = of("gateway", "GATEWAY", State={"Status": "paused"})
     assert restart.steps([paused], None) == [["docker", "unpause", "GATEWAY"], ["docker", "restart", "GATEWAY"]]
 
 
 def test_what_is_missing_is_made_and_nothing_else_is_changed() -> None:
-    command = restart.make_missing("user123", "/srv/clawdet/user123", "gateway")
+    command = restart.make_missing("user123", Path("/srv/clawdet/user123"), "gateway")
     assert "--no-recreate" in command
     assert command[-1] == "gateway"
     assert "/srv/clawdet/user123/current/.env" in command

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from clawdet_infra.agent.deployments import deployments
 from clawdet_infra.fleet.hosts import HostError
 from clawdet_infra.fleet.hosts.host import Answer
-from clawdet_infra.fleet.hosts.on_server.deployments import deployments
 from clawdet_infra.fleet.hosts.strays import StrayReport, find_strays
 from clawdet_infra.fleet.instance import Inventory, Server
-from tests.unit.fleet.hosts.test_look import instance
+from tests.unit.agent.test_status import instance
 
 DOCKER = """#!{python}
 import sys
@@ -78,10 +78,10 @@ class Hosts:
         if server.name == "away":
             raise HostError("away does not answer")
 
-        async def run(_: Sequence[str], **__: Any) -> Answer:
+        async def agent(*_: str, **__: Any) -> Answer:
             return Answer(0, json.dumps(self._found), "")
 
-        return SimpleNamespace(run=run)
+        return SimpleNamespace(agent=agent)
 
 
 async def strays(found: Mapping[str, Any]) -> StrayReport:

@@ -1,0 +1,34 @@
+"""Keeps the program's stack out of the state."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from pulumi.runtime import resource
+
+_STACK, _POSITION, _TYPES = "_get_stack_trace", "_get_source_position", "source_pb2"
+# Those of the SDK's two classes, and of the resource's or the component's own.
+_CONSTRUCTORS = 3
+
+
+def shorten_stack_traces() -> None:
+    """Let the SDK note with a resource where it was declared, and not the whole stack that led there.
+
+    The stack is 2 kB of each resource's state, which the engine writes again and again, and has paths of the machine.
+    The SDK has no setting for it, so its functions are replaced; one that no longer has them is left alone.
+    """
+    if all(hasattr(resource, name) for name in (_STACK, _POSITION, _TYPES)):
+        setattr(resource, _STACK, vars(resource)[_TYPES].StackTrace)
+        setattr(resource, _POSITION, _declared_at)
+
+
+def _declared_at(_: Any) -> Any:
+    """Return the line that called the constructor of the resource that is being declared."""
+    frame, seen = sys._getframe(1), 0
+    while seen < _CONSTRUCTORS and frame.f_back is not None:
+        seen += frame.f_code.co_name == "__init__"
+        frame = frame.f_back
+    uri = Path(frame.f_code.co_filename).absolute().as_uri()
+    return vars(resource)[_TYPES].SourcePosition(uri=uri, line=frame.f_lineno)
