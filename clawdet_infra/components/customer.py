@@ -19,7 +19,7 @@ from clawdet_infra.components.server import Server, ServerArgs, server
 from clawdet_infra.components.token import GatewayToken, GatewayTokenArgs, gateway_token
 from clawdet_infra.layout import CustomerLayout
 from clawdet_infra.model import ExistingServer, Fleet, Release
-from clawdet_infra.resources import CUSTOMER, HEALTH_ENDING
+from clawdet_infra.resources import AGENT_ENDING, CUSTOMER, HEALTH_ENDING, SERVER_ENDING, TOKEN_ENDING
 
 RECORD_TTL_SECONDS = 300
 
