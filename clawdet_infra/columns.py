@@ -42,6 +42,13 @@ def columns(
     return _blocks(cells, width) if header else _pairs(cells, natural, width)
 
 
+def wrapped(text: str, width: int | None) -> str:
+    """Return a text with its lines broken between words where they are longer than `width`; their indents stay."""
+    if width is None:
+        return text
+    return "\n".join(part for line in text.split("\n") for part in _line_parts(line, width))
+
+
 def cell_width(text: str) -> int:
     """Return how many columns of a terminal a text takes."""
     if text.isascii():
@@ -50,6 +57,17 @@ def cell_width(text: str) -> int:
     from rich.cells import cell_len
 
     return cell_len(text)
+
+
+def _line_parts(line: str, width: int) -> list[str]:
+    if cell_width(line) <= width:
+        return [line]
+    words = line.lstrip()
+    indent = " " * (len(line) - len(words))
+    bullet = "- " if words.startswith("- ") else ""
+    following = indent + " " * len(bullet)
+    first, *more = _words(words.removeprefix(bullet), width - len(following)) or [""]
+    return [indent + bullet + first, *(following + one for one in more)]
 
 
 def _total(widths: Sequence[int]) -> int:

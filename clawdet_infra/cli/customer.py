@@ -187,7 +187,7 @@ class _Report:
         if self._json:
             self._print(file, changed=True, diff=edit.diff())
         else:
-            echo(edit.diff())
+            echo(edit.diff(), verbatim=True)
             echo(f"{file.file}: {'not written (--dry-run)' if self._dry_run else 'written'}")
         for one in remaining:
             warn(f"was wrong before and still is: {one}")
