@@ -116,7 +116,7 @@ def remove(
         except EditError as error:
             if error.code is not EditCode.NO_CUSTOMER:
                 raise
-            report.unchanged(None, f"{error}. Nothing to remove; `clawdet deprovision` removes who signed up")
+            report.unchanged(None, f"{error} Nothing to remove; `clawdet deprovision` removes who signed up")
             return
         edit = file.remove_customer(customer)
         edit.check()
