@@ -23,6 +23,8 @@ _PROTECTED = re.compile(r'resource "?(urn:[^"]+?)"? (?:cannot be deleted|as it i
 _MISCONFIGURED = "The configuration has "
 # What the engine says of the rest where something has failed, as Go words it.
 _CUT_OFF = "context canceled"
+# What it says besides when the program ended with an error of its own.
+_PROGRAM_ENDED = "an unhandled error occurred: program exited"
 
 
 class Previewed(Protocol):
@@ -122,13 +124,14 @@ class _Listener:
         violations = tuple(self._violations)
         if said and not self._errors and not self._protected and not any(one.mandatory for one in violations):
             self._errors[_reason(said)] = None
+        causes = [one for one in self._errors if not one.startswith(_PROGRAM_ENDED)]
         return Planned(
             steps=tuple(self._steps),
             drift=tuple(self._drift),
             violations=violations,
             policies_ran=self._policies_ran or bool(violations),
             protected=tuple(self._protected),
-            errors=tuple(self._errors),
+            errors=tuple(causes or self._errors),
             misconfigured=self._misconfigured,
             seconds=seconds,
         )
