@@ -114,11 +114,20 @@ def _blocks(rows: Sequence[Sequence[str]], width: int) -> str:
     if not rest:
         return "\n".join(_words(" ".join(head), width))
     names = max(map(cell_width, head))
-    lines: list[str] = []
+    # A row without its first cell belongs to the one above: its cells follow those of the same column.
+    blocks: list[list[Sequence[str]]] = []
     for row in rest:
-        # A row without its first cell belongs to the one above.
-        lines += [""] if lines and row[0] else []
-        lines += [_pair(name, cell, names, width) for name, cell in zip(head, row, strict=True) if cell]
+        if row[0] or not blocks:
+            blocks.append([])
+        blocks[-1].append(row)
+    return "\n\n".join(_block(head, block, names, width) for block in blocks)
+
+
+def _block(head: Sequence[str], rows: Sequence[Sequence[str]], names: int, width: int) -> str:
+    lines: list[str] = []
+    for name, *column in zip(head, *rows, strict=True):
+        cells = [cell for cell in column if cell]
+        lines += [_pair("" if place else name, cell, names, width) for place, cell in enumerate(cells)]
     return "\n".join(lines)
 
 

@@ -69,6 +69,13 @@ def test_a_table_that_cannot_fit_becomes_a_block_for_each_row() -> None:
     )
 
 
+def test_in_a_block_the_rows_of_one_customer_are_under_the_same_names() -> None:
+    rows = [("CUSTOMER", "WHAT", "A MONTH"), ("ada", "https://registry.test/gateway", "5.99"), ("", "templates: x", "")]
+    assert columns(rows, 39) == (
+        "CUSTOMER  ada\nWHAT      https://registry.test/gateway\n          templates: x\nA MONTH   5.99"
+    )
+
+
 def test_what_may_be_left_out_is_left_out_only_if_the_table_fits_then() -> None:
     rows = [("CUSTOMER", "ADDRESS", "IMAGE"), ("ada", "203.0.113.77", "2026.9.6@0123456789ab")]
     optional = ("ADDRESS", "IMAGE")
