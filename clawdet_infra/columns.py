@@ -42,6 +42,13 @@ def columns(
     return _blocks(cells, width) if header else _pairs(cells, natural, width)
 
 
+def wrapped(text: str, width: int | None) -> str:
+    """Return a text with its lines broken between words where they are longer than `width`; their indents stay."""
+    if width is None:
+        return text
+    return "\n".join(part for line in text.split("\n") for part in _line_parts(line, width))
+
+
 def cell_width(text: str) -> int:
     """Return how many columns of a terminal a text takes."""
     if text.isascii():
@@ -50,6 +57,17 @@ def cell_width(text: str) -> int:
     from rich.cells import cell_len
 
     return cell_len(text)
+
+
+def _line_parts(line: str, width: int) -> list[str]:
+    if cell_width(line) <= width:
+        return [line]
+    words = line.lstrip()
+    indent = " " * (len(line) - len(words))
+    bullet = "- " if words.startswith("- ") else ""
+    following = indent + " " * len(bullet)
+    first, *more = _words(words.removeprefix(bullet), width - len(following)) or [""]
+    return [indent + bullet + first, *(following + one for one in more)]
 
 
 def _total(widths: Sequence[int]) -> int:
@@ -96,11 +114,20 @@ def _blocks(rows: Sequence[Sequence[str]], width: int) -> str:
     if not rest:
         return "\n".join(_words(" ".join(head), width))
     names = max(map(cell_width, head))
-    lines: list[str] = []
+    # A row without its first cell belongs to the one above: its cells follow those of the same column.
+    blocks: list[list[Sequence[str]]] = []
     for row in rest:
-        # A row without its first cell belongs to the one above.
-        lines += [""] if lines and row[0] else []
-        lines += [_pair(name, cell, names, width) for name, cell in zip(head, row, strict=True) if cell]
+        if row[0] or not blocks:
+            blocks.append([])
+        blocks[-1].append(row)
+    return "\n\n".join(_block(head, block, names, width) for block in blocks)
+
+
+def _block(head: Sequence[str], rows: Sequence[Sequence[str]], names: int, width: int) -> str:
+    lines: list[str] = []
+    for name, *column in zip(head, *rows, strict=True):
+        cells = [cell for cell in column if cell]
+        lines += [_pair("" if place else name, cell, names, width) for place, cell in enumerate(cells)]
     return "\n".join(lines)
 
 

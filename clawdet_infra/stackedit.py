@@ -78,10 +78,14 @@ class Edit:
     def diff(self) -> str:
         """Return a unified diff in which no secret is shown, not even an encrypted one."""
         hidden = Redactor({*_secrets(self.before), *_secrets(self.after)})
-        old, new = (hidden(text).splitlines() for text in (self.before, self.after))
-        name = self.file.name
+
+        def compared(text: str) -> list[str]:
+            # What is compared follows what is shown, so that another secret is a change as well.
+            return [f"{hidden(line)}\0{line}" for line in text.splitlines()]
+
+        old, new, name = compared(self.before), compared(self.after), self.file.name
         lines = difflib.unified_diff(old, new, f"a/{name}", f"b/{name}", n=_CONTEXT_LINES, lineterm="")
-        return "\n".join(lines)
+        return "\n".join(line.partition("\0")[0] for line in lines)
 
     def check(self) -> tuple[Problem, ...]:
         """Return the errors of the configuration that were there before and stay.

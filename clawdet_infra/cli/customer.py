@@ -116,7 +116,7 @@ def remove(
         except EditError as error:
             if error.code is not EditCode.NO_CUSTOMER:
                 raise
-            report.unchanged(None, f"{error}. Nothing to remove; `clawdet deprovision` removes who signed up")
+            report.unchanged(None, f"{error} Nothing to remove; `clawdet deprovision` removes who signed up")
             return
         edit = file.remove_customer(customer)
         edit.check()
@@ -187,7 +187,7 @@ class _Report:
         if self._json:
             self._print(file, changed=True, diff=edit.diff())
         else:
-            echo(edit.diff())
+            echo(edit.diff(), verbatim=True)
             echo(f"{file.file}: {'not written (--dry-run)' if self._dry_run else 'written'}")
         for one in remaining:
             warn(f"was wrong before and still is: {one}")

@@ -91,7 +91,7 @@ class _Show:
                 found = {"customer": instance, "service": self._service, "stream": stream, "line": line}
                 print(json.dumps(found), flush=True)
             else:
-                echo(f"{instance}: {line}" if self._named else line)
+                echo(f"{instance}: {line}" if self._named else line, verbatim=True)
         except BrokenPipeError:
             # Python would try once more at its end, and complain.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -34,4 +34,4 @@ def metrics(
     if json_output:
         print_json(samples(readings))
     else:
-        echo(text(readings), nl=False)
+        echo(text(readings), nl=False, verbatim=True)

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from clawdet_infra.columns import columns
+from clawdet_infra.columns import columns, wrapped
 from clawdet_infra.json_format import dumps
 from clawdet_infra.plaintext import plain
 
@@ -105,9 +105,13 @@ def invocation(*, as_json: bool) -> Iterator[Invocation]:
         _running.reset(token)
 
 
-def echo(text: str, *, err: bool = False, nl: bool = True) -> None:
-    """Print a text for people at once, as `plain` makes it.  Raises BrokenPipeError where nobody reads it."""
-    typer.echo(plain(text), err=err, nl=nl)
+def echo(text: str, *, err: bool = False, nl: bool = True, verbatim: bool = False) -> None:
+    """Print a text for people at once, as `plain` makes it.  Raises BrokenPipeError where nobody reads it.
+
+    At a terminal, lines that are too long for it are broken between words, unless the text is `verbatim`: somebody
+    else's, or one whose line ends have a meaning.
+    """
+    typer.echo(wrapped(plain(text), None if verbatim else width(err=err)), err=err, nl=nl)
 
 
 def error(text: str, code: str = ErrorCode.FAILED, **facts: Any) -> None:
@@ -131,13 +135,14 @@ def fail(text: str, exit_code: Exit = Exit.ERROR, code: str | None = None, **fac
 
 def print_table(rows: Sequence[Sequence[str]], *, header: bool = True, optional: Sequence[str] = ()) -> None:
     """Print rows in columns: within the width of a terminal, and one line each elsewhere."""
-    echo(columns(rows, width(), header=header, optional=optional))
+    echo(columns(rows, width(), header=header, optional=optional), verbatim=True)
 
 
-def width() -> int | None:
-    """Return how many columns the terminal on stdout has; None if the output goes elsewhere."""
+def width(*, err: bool = False) -> int | None:
+    """Return how many columns the terminal on stdout, or on stderr, has; None if the output goes elsewhere."""
+    stream = sys.stderr if err else sys.stdout
     try:
-        return os.get_terminal_size(sys.stdout.fileno()).columns or None if sys.stdout.isatty() else None
+        return os.get_terminal_size(stream.fileno()).columns or None if stream.isatty() else None
     except (OSError, ValueError):
         return None
 

@@ -114,7 +114,7 @@ def _show(report: Report, *, markdown: bool, json_output: bool) -> None:
     elif markdown:
         from clawdet_infra.changes.as_markdown import as_markdown
 
-        echo(as_markdown(report), nl=False)
+        echo(as_markdown(report), nl=False, verbatim=True)
     else:
         from clawdet_infra.changes.as_text import as_text
         from clawdet_infra.cli.console import Console

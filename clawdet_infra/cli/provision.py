@@ -258,7 +258,8 @@ def _secrets(stdin: bool, given: dict[str, str | None]) -> dict[str, str]:
     if not stdin:
         return found
     try:
-        read = json.load(sys.stdin)
+        # Bytes, because JSON tells its encoding itself: Windows writes a byte order mark, and UTF-16 too.
+        read = json.loads(sys.stdin.buffer.read())
     except ValueError:
         _wrong('stdin is no JSON; write for example {"apiKey": "…", "gatewayToken": "…"}')
     known = isinstance(read, dict) and set(read) <= set(_FROM_STDIN)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import sys
-from contextlib import nullcontext
-from typing import Annotated
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clawdet_infra.cli.command import App
 from clawdet_infra.cli.instances import Id, Ids, Json, find
-from clawdet_infra.cli.output import ErrorCode, Exit, echo, fail, print_json, print_table
+from clawdet_infra.cli.output import ErrorCode, Exit, echo, fail, print_json, print_table, warn
 from clawdet_infra.cli.project import ROOT, on_stderr
 from clawdet_infra.cli.stack import Stack, Stacks, choose_base
+
+if TYPE_CHECKING:
+    from clawdet_infra.stackedit import Edit
 
 app = App(help="Show a customer's gateway token and password, or have new ones made.")
 
@@ -87,10 +93,27 @@ def rotate(
     code: int = Exit.OK
     if up:
         # What the engine prints must not stand between the JSON.
-        with on_stderr() if json_output else nullcontext():
-            code = updates.update(name, ["--yes"] if yes else [])
+        with on_stderr() if json_output else nullcontext(), _taken_back_unless_begun(edit, customer) as begins:
+            code = updates.update(name, ["--yes"] if yes else [], begins=begins)
     else:
         echo(f"Nothing has changed yet; the new token is made by: clawdet up -s {name}", err=True)
     if json_output and code == Exit.OK:
         print_json({"customer": customer, "stack": name, "file": file, "tokenVersion": version, "updated": up})
     raise typer.Exit(code)
+
+
+@contextmanager
+def _taken_back_unless_begun(edit: Edit, customer: str) -> Iterator[Callable[[], None]]:
+    """Yield what is to be called when the update begins; without that, the stack's file is as it was afterwards."""
+    from clawdet_infra.stackedit import EditError
+
+    begun = threading.Event()
+    try:
+        yield begun.set
+    finally:
+        if not begun.is_set():
+            try:
+                replace(edit, before=edit.after, after=edit.before).write()
+                echo(f"{customer}: tokenVersion is in {edit.file} as it was before: no update has begun", err=True)
+            except EditError as error:
+                warn(f"{customer}: tokenVersion stays raised in {edit.file}: {error}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -79,12 +79,14 @@ def update(
     named: Collection[str] | None = None,
     waiting: recover.Wait | None = None,
     engine_output: bool = False,
+    begins: Callable[[], None] = lambda: None,
 ) -> int:
     """Update a stack as `clawdet up` does, and return the exit code: the one way in which commands update stacks.
 
     `arguments` go to `pulumi up`. `named` is what may lose data, by default what the environment names. `waiting` waits
-    for other updates of the stack, by default not at all. `engine_output` leaves the terminal to the engine. Raises
-    typer.Exit where recovery fails.
+    for other updates of the stack, by default not at all. `engine_output` leaves the terminal to the engine.
+    `begins` is called once nothing stands against the update, right before it begins. Raises typer.Exit where recovery
+    fails.
     """
     named = allowed([]) if named is None else named
     waiting = waiting or recover.Wait()
@@ -123,6 +125,7 @@ def update(
             # It has begun since, and may change what was previewed.
             recover.run(stack, waiting)
             continue
+        begins()
         done = engine_update.run(stack, [*held, *arguments], report, engine_output=engine_output)
         # An engine holds the lock for as long as it runs: where another has it right after, ours was refused.
         refused = done.code != Exit.OK and _is_updated_by_another(stack)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from enum import StrEnum
+from itertools import takewhile
 from typing import Any, Literal
 
 from pydantic import SecretStr
@@ -201,8 +202,10 @@ def nearest(word: Any, known: Iterable[str], likeness: float = 0.55) -> str | No
     by_fold = {_fold(item): item for item in known}
     folded = _fold(word)
     longer = [item for fold, item in by_fold.items() if min(len(fold), len(folded)) > 2 and _begins(fold, folded)]
-    found = get_close_matches(folded, by_fold, n=1, cutoff=likeness)
-    return by_fold[found[0]] if found else next(iter(longer), None)
+    alike = get_close_matches(folded, by_fold, n=max(1, len(by_fold)), cutoff=likeness)
+    # Of words that are equally alike, the one that begins in the same way: `cx34` is `cx33` rather than `cx53`.
+    best = max(sorted(alike, key=list(by_fold).index), key=lambda one: _likeness(one, folded), default=None)
+    return by_fold[best] if best is not None else next(iter(longer), None)
 
 
 def did_you_mean(word: Any, known: Iterable[str], likeness: float = 0.55) -> str:
@@ -216,6 +219,12 @@ def listed(words: Sequence[str], joint: str = "and") -> str:
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} {joint} {words[-1]}"
+
+
+def _likeness(one: str, other: str) -> tuple[float, int]:
+    """Return how much two words are alike, and how many of their first characters are the same."""
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+    return SequenceMatcher(None, one, other).ratio(), sum(1 for _ in same)
 
 
 def _begins(one: str, other: str) -> bool:

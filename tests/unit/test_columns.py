@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clawdet_infra import cli
-from clawdet_infra.columns import cell_width, columns
+from clawdet_infra.columns import cell_width, columns, wrapped
 
 WORDS = st.text(st.sampled_from("abcXYZ019-./:日é"), min_size=1, max_size=40)
 CELLS = st.lists(WORDS, max_size=12).map(" ".join)
@@ -69,6 +69,13 @@ def test_a_table_that_cannot_fit_becomes_a_block_for_each_row() -> None:
     )
 
 
+def test_in_a_block_the_rows_of_one_customer_are_under_the_same_names() -> None:
+    rows = [("CUSTOMER", "WHAT", "A MONTH"), ("ada", "https://registry.test/gateway", "5.99"), ("", "templates: x", "")]
+    assert columns(rows, 39) == (
+        "CUSTOMER  ada\nWHAT      https://registry.test/gateway\n          templates: x\nA MONTH   5.99"
+    )
+
+
 def test_what_may_be_left_out_is_left_out_only_if_the_table_fits_then() -> None:
     rows = [("CUSTOMER", "ADDRESS", "IMAGE"), ("ada", "203.0.113.77", "2026.9.6@0123456789ab")]
     optional = ("ADDRESS", "IMAGE")
@@ -80,6 +87,22 @@ def test_what_may_be_left_out_is_left_out_only_if_the_table_fits_then() -> None:
 
 def test_a_cell_is_one_line_whatever_a_server_says() -> None:
     assert columns([("A", "B"), ("one\ntwo", "\x1b[31mred\x1b[0m\tx")]) == "A        B\none two  red x"
+
+
+@given(st.lists(CELLS, max_size=5).map("\n".join), st.integers(1, 100))
+def test_lines_are_broken_between_words_alone_and_only_where_they_are_too_long(text: str, width: int) -> None:
+    shown = wrapped(text, width)
+    assert shown.split() == text.split()
+    for line in shown.split("\n"):
+        assert cell_width(line) <= width or len(line.split()) == 1
+    if all(cell_width(line) <= width for line in text.split("\n")):
+        assert shown == text
+
+
+def test_the_indent_of_a_line_stays_and_an_item_of_a_list_hangs() -> None:
+    assert wrapped("error: rules:\n  - one two three\n  four five six", 12) == (
+        "error:\nrules:\n  - one two\n    three\n  four five\n  six"
+    )
 
 
 def test_no_command_has_a_table_printer_of_its_own() -> None:

@@ -64,7 +64,7 @@ def test_nobody_is_shown_a_code() -> None:
 
 
 def test_every_error_of_a_deployment_has_a_code() -> None:
-    for name in ("failures", "deploy", "edge", "gateway", "server"):
-        import_module(f"clawdet_infra.remote.{name}")
+    for name in ("errors", "deploy", "edge", "preflight", "restart", "server"):
+        import_module(f"clawdet_infra.agent.{name}")
     kinds = [DeploymentError, *DeploymentError.__subclasses__()]
     assert len({one.code for one in kinds}) == len(kinds)

@@ -247,6 +247,15 @@ def test_the_diff_shows_no_secret(tmp_path: Path) -> None:
     assert not [one for one in ("v1:aaaaaaaa", "sk-ant-1234567", "v1:bbb") if one in diff]
 
 
+def test_the_diff_shows_that_a_secret_is_another_one(tmp_path: Path) -> None:
+    text = FILE.replace("secure: v1:aaa", "secure: v1:aaaaaaaa")
+    lines = EditableStackFile(written(tmp_path, text)).set_api_key("alice", "v1:zzzzzzzz").diff().split("\n")
+    assert [one.split() for one in lines if one[0] in "+-"][2:] == [
+        ["-", "secure:", "[secret]"],
+        ["+", "secure:", "[secret]"],
+    ]
+
+
 def test_a_file_that_changed_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
     file = written(tmp_path)
     edit = EditableStackFile(file).remove_customer("bob")

@@ -95,7 +95,7 @@ def test_an_installation_that_was_cut_off_before_systemd_knew_of_it_is_finished(
     systemctl.write_text("#!/bin/sh\necho 'Failed to connect to bus' >&2\nexit 1\n")
     ran = server.run(server.payload())
     assert ran.code == 1
-    assert ran.errors == "customer pro-1: installing the agent failed: Failed to connect to bus\n"
+    assert ran.errors == "[clawdet:deployment] customer pro-1: installing the agent failed: Failed to connect to bus\n"
     systemctl.write_text(working)
     assert server.run(server.payload()).code == 0
     assert commands(server) == INSTALLED + STARTED
@@ -181,7 +181,10 @@ def test_nothing_is_deployed_where_the_firewall_cannot_be_had(server: Server) ->
     (server.bin / "iptables").write_text("#!/bin/sh\necho 'Permission denied' >&2\nexit 4\n")
     ran = server.run(server.payload())
     assert ran.code == 1
-    assert ran.errors == "customer pro-1: starting the containers' firewall failed: Permission denied\n"
+    assert (
+        ran.errors
+        == "[clawdet:deployment] customer pro-1: starting the containers' firewall failed: Permission denied\n"
+    )
     assert not server.running("pro-1")
 
 

@@ -105,6 +105,8 @@ def test_a_second_removal_changes_nothing(root: Path) -> None:
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
     assert (found["changed"], found["written"]) == (False, False)
+    said = run("remove", "alice", "--yes").stdout
+    assert "? Nothing to remove; " in said, "one sentence ends before the next"
     assert contents(root) == before
 
 

@@ -6,6 +6,9 @@ import ast
 import asyncio
 import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,7 @@ from clawdet_infra.cli import logs, output
 from clawdet_infra.cli.console import Console
 from clawdet_infra.plaintext import plain
 from clawdet_infra.redaction import Redactor
+from tests.support.terminal import at_a_terminal
 
 PACKAGE = Path(output.__file__).parent
 RETITLE, ANSWER, CLIPBOARD = "\x1b]0;owned\x07", "\x1b[6n", "\x1b]52;c;cm0gLXJm\x1b\\"
@@ -79,6 +83,21 @@ def test_a_hostile_log_is_shown_plain_and_told_exactly_in_json(capsys: pytest.Ca
     assert json.loads(said)["line"] == HOSTILE
 
 
+def test_an_error_is_broken_between_words_at_a_terminal_and_nowhere_else(tmp_path: Path) -> None:
+    text = (
+        "stack locl has no file Pulumi.locl.yaml in /srv/clawdet-infra. Did you mean `local`? There are: local, prod."
+    )
+    program = f"from clawdet_infra.cli.output import echo, error; error({text!r}); echo({text!r}, verbatim=True)"
+    argv = [sys.executable, "-c", program]
+    seen = at_a_terminal(argv, cwd=tmp_path, env=os.environ, columns=80)
+    first, second, *verbatim = seen.written.split("\r\n")
+    assert f"{first} {second}" == f"error: {text}"
+    assert max(len(first), len(second)) <= 80
+    assert verbatim == [text, ""]
+    piped = subprocess.run(argv, check=True, capture_output=True, text=True, cwd=tmp_path)
+    assert piped.stderr == f"error: {text}\n"
+
+
 def test_nothing_is_printed_for_people_past_this_place() -> None:
     found = set()
     for file in PACKAGE.glob("*.py"):
@@ -88,7 +107,7 @@ def test_nothing_is_printed_for_people_past_this_place() -> None:
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("rich"):
                 found |= {(file.name, one.name) for one in node.names if one.name in ("Console", "console", "print")}
     assert found == {
-        ("output.py", "plain(text)"),
+        ("output.py", "wrapped(plain(text), None if verbatim else width(err=err))"),
         ("console.py", "console"),
         # JSON, and words of our own.
         ("logs.py", "json.dumps(found)"),

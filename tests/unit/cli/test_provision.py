@@ -138,7 +138,7 @@ def fleet(monkeypatch: pytest.MonkeyPatch) -> Fake:
     return made
 
 
-def run(*arguments: str, stdin: str | None = None, **env: str) -> Result:
+def run(*arguments: str, stdin: str | bytes | None = None, **env: str) -> Result:
     result = CliRunner().invoke(app, arguments, input=stdin, env=env, catch_exceptions=False)
     assert "canary" not in result.output, "no secret is shown"
     return result
@@ -162,6 +162,12 @@ def test_secrets_come_from_stdin(fleet: Fake) -> None:
     stdin = json.dumps({"apiKey": KEY, "gatewayToken": TOKEN, "telegramBotToken": BOT})
     assert run(*NEW, "--stdin", stdin=stdin).exit_code == 0
     assert secrets_of(fleet.signups[0]) == {"anthropicApiKey": KEY, "gatewayToken": TOKEN, "telegramBotToken": BOT}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_secrets_come_from_stdin_as_windows_writes_them(fleet: Fake, encoding: str) -> None:
+    assert run(*NEW, "--stdin", stdin=json.dumps({"apiKey": KEY}).encode(encoding)).exit_code == 0
+    assert fleet.signups[0].api_key.get_secret_value() == KEY
 
 
 def test_secrets_come_from_arguments_as_they_did_before(fleet: Fake) -> None:

@@ -383,6 +383,34 @@ def test_a_rotation_ends_as_an_update_does_that_would_lose_data(
     started.report.refused = True
     assert CliRunner().invoke(app, ["token", "rotate", "ada", "--up", "--yes"]).exit_code == 5
     assert started.argvs == []
+    assert "tokenVersion" not in (tmp_path / "Pulumi.prod.yaml").read_text(), "a second try raises it by one, not two"
+
+
+@pytest.mark.parametrize("answer", ["n\n", ""])
+def test_a_rotation_that_is_not_confirmed_leaves_the_file_as_it_was(
+    started: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    monkeypatch.setattr(token, "ROOT", tmp_path)
+    monkeypatch.setattr(module, "can_confirm", lambda: True)
+    file = tmp_path / "Pulumi.prod.yaml"
+    file.write_text("config:\n  clawdet:customers:\n    - {id: ada, plan: pro}\n")
+    before = file.read_bytes()
+    done = CliRunner().invoke(app, ["token", "rotate", "ada", "--up"], input=answer)
+    assert done.exit_code == 1
+    assert "as it was before" in done.stderr
+    assert file.read_bytes() == before
+    assert started.argvs == []
+
+
+def test_a_rotation_whose_update_fails_stays_in_the_file(
+    started: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(token, "ROOT", tmp_path)
+    file = tmp_path / "Pulumi.prod.yaml"
+    file.write_text("config:\n  clawdet:customers:\n    - {id: ada, plan: pro}\n")
+    started.code = 255
+    assert CliRunner().invoke(app, ["token", "rotate", "ada", "--up", "--yes"]).exit_code == 255
+    assert "tokenVersion: 2" in file.read_text(), "some of it may be deployed; the next update continues"
 
 
 def test_the_preview_gets_none_of_the_arguments_that_only_updates_take(started: Started) -> None:
@@ -401,7 +429,7 @@ def test_one_place_alone_starts_an_update_of_the_engine() -> None:
     found = {
         (str(path.relative_to(package)), verb)
         for path in package.rglob("*.py")
-        if "remote" not in path.parts  # It runs on servers, where `docker compose up` is.
+        if "agent" not in path.parts  # It runs on servers, where `docker compose up` is.
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.List | ast.Tuple)
         for verb in [" ".join(str(one.value) for one in node.elts[:2] if isinstance(one, ast.Constant))]

@@ -152,6 +152,11 @@ def test_mistakes_of_a_host_do_not_hide_those_of_its_customers():
     ]
 
 
+def test_of_types_that_are_equally_alike_the_one_that_begins_in_the_same_way_is_offered():
+    assert "Did you mean `cx33`?" in complaint(fleet(sharedHosts=[host("one", type="cx34")]))
+    assert "Did you mean `cpx31`?" in complaint(fleet(sharedHosts=[host("one", type="cpx3")]))
+
+
 def test_hosts_without_a_usable_id_make_no_customer_homeless():
     found = complaints(fleet(free("alice", host="one"), sharedHosts=[host("One")]))
     assert found == ["sharedHosts[0].id: 'One' has upper-case letters. Write `one`."], "one mistake, one message"
