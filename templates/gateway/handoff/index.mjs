@@ -6,7 +6,7 @@
 // uses it.  The proxy brings only requests here that gave the password, with the gateway's token, which `auth: gateway`
 // checks; so nobody gets a credential here who could not use the token anyway.
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 
 import { issueDeviceBootstrapToken } from "openclaw/plugin-sdk/device-bootstrap";
 import { definePluginEntry } from "openclaw/plugin-sdk/plugin-entry";
@@ -50,6 +50,18 @@ function reportSettings({ logger }) {
   }
 }
 
+// Tells the next start that the gateway has accepted its configuration, and which.
+function reportStart({ logger }) {
+  const [starting, started] = ["starting", "started"].map((name) => `${process.env.OPENCLAW_STATE_DIR}/clawdet-${name}.json`);
+  try {
+    if (!existsSync(starting)) return;
+    rmSync(started, { recursive: true, force: true });
+    renameSync(starting, started);
+  } catch (error) {
+    logger.warn(error.message);
+  }
+}
+
 export default definePluginEntry({
   id: "clawdet-handoff",
   name: "Browser handoff",
@@ -57,5 +69,6 @@ export default definePluginEntry({
   register(api) {
     api.registerHttpRoute({ path: "/plugins/clawdet/handoff", auth: "gateway", match: "exact", handler: answer });
     reportSettings(api);
+    reportStart(api);
   },
 });
