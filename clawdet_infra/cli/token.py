@@ -89,6 +89,8 @@ def rotate(
         # What the engine prints must not stand between the JSON.
         with on_stderr() if json_output else nullcontext():
             code = updates.update(name, ["--yes"] if yes else [])
+        if code != Exit.OK:
+            echo(f"{customer}: tokenVersion stays {version} in {file}, and the next update makes the new token", err=True)
     else:
         echo(f"Nothing has changed yet; the new token is made by: clawdet up -s {name}", err=True)
     if json_output and code == Exit.OK:

@@ -356,6 +356,20 @@ def test_a_rotation_that_nobody_can_confirm_writes_nothing(
     assert started.argvs == []
 
 
+def test_a_rotation_that_is_declined_says_what_it_has_written(
+    started: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(token, "ROOT", tmp_path)
+    monkeypatch.setattr(module, "can_confirm", lambda: True)
+    file = tmp_path / "Pulumi.prod.yaml"
+    file.write_text("config:\n  clawdet:customers:\n    - {id: ada, plan: pro}\n")
+    done = CliRunner().invoke(app, ["token", "rotate", "ada", "--up"], input="n\n")
+    assert done.exit_code == 1
+    assert f"ada: tokenVersion stays 2 in {file}, and the next update makes the new token" in done.output
+    assert "tokenVersion: 2" in file.read_text()
+    assert started.argvs == []
+
+
 def test_a_rotation_ends_as_an_update_does_that_would_lose_data(
     started: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
