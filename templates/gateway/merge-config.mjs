@@ -185,7 +185,8 @@ function ownVariables(path) {
 // Asks the gateway whether it refuses the configuration as it is written now, which takes seconds.
 function isRefused() {
   const command = ["dist/index.js", "config", "validate", "--json"];
-  const { stdout } = spawnSync(process.execPath, command, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"], timeout: 60_000 });
+  const how = { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"], timeout: 60_000 };
+  const { stdout } = spawnSync(process.execPath, command, how);
   try {
     return JSON.parse(stdout).valid === false;
   } catch {
