@@ -90,7 +90,9 @@ def rotate(
         with on_stderr() if json_output else nullcontext():
             code = updates.update(name, ["--yes"] if yes else [])
         if code != Exit.OK:
-            echo(f"{customer}: tokenVersion stays {version} in {file}, and the next update makes the new token", err=True)
+            echo(
+                f"{customer}: tokenVersion stays {version} in {file}, and the next update makes the new token", err=True
+            )
     else:
         echo(f"Nothing has changed yet; the new token is made by: clawdet up -s {name}", err=True)
     if json_output and code == Exit.OK:

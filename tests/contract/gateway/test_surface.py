@@ -395,7 +395,8 @@ def test_a_customers_variables_could_take_over_the_gateway(lab: Lab, pro: Servic
 
 
 IMPOSTOR = """
-mkdir "$OPENCLAW_STATE_DIR/impostor" && cd "$OPENCLAW_STATE_DIR/impostor" && cp /etc/clawdet/handoff/openclaw.plugin.json .
+mkdir "$OPENCLAW_STATE_DIR/impostor" && cd "$OPENCLAW_STATE_DIR/impostor" || exit 1
+cp /etc/clawdet/handoff/openclaw.plugin.json .
 echo 'import { definePluginEntry } from "openclaw/plugin-sdk/plugin-entry";
 export default definePluginEntry({id: "clawdet-handoff", name: "x", description: "x", register() {}});' > index.mjs
 """

@@ -97,7 +97,9 @@ def test_what_is_the_customers_stays(own: Any) -> None:
     found = settle(own)
     assert found["lost"] == []
     assert contains(found["settled"], own)
-    assert found["settled"]["plugins"]["load"]["paths"][0] == "/etc/clawdet/handoff", "of two with one id the first counts"
+    assert found["settled"]["plugins"]["load"]["paths"][0] == "/etc/clawdet/handoff", (
+        "of two with one id the first counts"
+    )
 
 
 def contains(whole: Any, part: Any) -> bool:
