@@ -5,12 +5,10 @@
 // every start.  Each setting that lost is named in the log and in `clawdet-settings.json` beside the file, without its
 // value.  The file as it was, with its comments, is kept as `openclaw.json.as-written`.  What the deployment merely proposes
 // (the model) is written only where the customer has said nothing.  The same goes for `.env` beside it, from which the
-// gateway loads variables.  A configuration with which the gateway refused to start is set aside.
+// gateway loads variables.
 
 import { spawnSync } from "node:child_process";
-import {
-  chmodSync, existsSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync,
-} from "node:fs";
+import { chmodSync, existsSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { networkInterfaces } from "node:os";
 import { dirname, join, resolve, sep } from "node:path";
@@ -27,8 +25,7 @@ const MOST_BYTES = 2 ** 21;
 const target = process.env.OPENCLAW_CONFIG_PATH;
 const folder = dirname(target);
 const report = join(folder, "clawdet-settings.json");
-// The configuration with which the gateway starts.  Once it has loaded its plugins, for which it accepts the configuration
-// first, our plugin calls this file `clawdet-started.json`.
+// What the gateway starts with; our plugin renames it to `clawdet-started.json` once it is loaded.
 const starting = join(folder, "clawdet-starting.json");
 const log = (text) => console.error("clawdet:", text);
 const deployed = (name) => JSON.parse(readFileSync(`/etc/clawdet/${name}`, "utf8"));
@@ -45,7 +42,6 @@ function replace(path, content) {
   try {
     rmSync(`${path}.new`, { recursive: true, force: true });
   } catch {
-    // A folder in it that nobody may read.
     renameSync(`${path}.new`, `${path}.new.unreadable-${Date.now()}`);
   }
   writeFileSync(`${path}.new`, content, { mode: 0o600 });
@@ -77,14 +73,12 @@ function setAside(path, why) {
   log(`${path} was put aside as ${aside}: ${why}`);
 }
 
-// The gateway puts its own backup in the place of a configuration that looks cut to it.  The backup has whatever the customer
-// wrote there, so it is moved to where the gateway does not look.
+// The gateway puts its backup, which is the customer's, in the place of a configuration that looks cut to it.
 function moveBackup() {
   const backup = `${target}.bak`;
   try {
     renameSync(backup, `${backup}.as-written`);
   } catch {
-    // Something is in the way, or there is none.
     attempt(() => rmSync(backup, { recursive: true, force: true }));
   }
 }
@@ -182,11 +176,9 @@ function ownVariables(path) {
   return { lost: lost.map(([name]) => `.env: ${name}`), save: () => save(path, text, kept) };
 }
 
-// Asks the gateway whether it refuses the configuration as it is written now, which takes seconds.
+// Asks the gateway about the configuration as it is written now, which takes seconds.
 function isRefused() {
-  const command = ["dist/index.js", "config", "validate", "--json"];
-  const how = { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"], timeout: 60_000 };
-  const { stdout } = spawnSync(process.execPath, command, how);
+  const { stdout } = spawnSync(process.execPath, ["dist/index.js", "config", "validate", "--json"], { timeout: 60_000 });
   try {
     return JSON.parse(stdout).valid === false;
   } catch {
@@ -194,18 +186,16 @@ function isRefused() {
   }
 }
 
-// Sets a configuration aside with which the gateway would not start, and takes the last one with which it did, if that
-// still works; else the deployment's alone.
+// Takes the last configuration that the gateway accepted; where that is refused now, or missing, the deployment's alone.
 function withoutRefused() {
-  setAside(target, "the gateway refuses to start with it");
-  const last = orAside(join(folder, "clawdet-started.json"), (path) => merged(read(path)));
-  if (last) {
-    replace(target, last.content);
-    if (!isRefused()) return last;
+  setAside(target, "the gateway refuses it");
+  let one;
+  for (const path of [join(folder, "clawdet-started.json"), ""]) {
+    one = orAside(path, () => merged(read(path))) ?? merged("{}");
+    replace(target, one.content);
+    if (!isRefused()) break;
   }
-  const alone = merged("{}");
-  replace(target, alone.content);
-  return alone;
+  return one;
 }
 
 function merged(text) {
@@ -228,7 +218,6 @@ function save(path, text, content) {
 const proposed = deployed("openclaw.defaults.json");
 const decided = over(deployed("openclaw.json"), { gateway: { trustedProxies: neighbours() } });
 const before = earlier();
-// A folder that they may not write to themselves.
 attempt(() => chmodSync(folder, 0o700));
 moveBackup();
 const results = [

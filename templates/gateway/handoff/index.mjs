@@ -6,7 +6,7 @@
 // uses it.  The proxy brings only requests here that gave the password, with the gateway's token, which `auth: gateway`
 // checks; so nobody gets a credential here who could not use the token anyway.
 
-import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { readFileSync, renameSync } from "node:fs";
 
 import { issueDeviceBootstrapToken } from "openclaw/plugin-sdk/device-bootstrap";
 import { definePluginEntry } from "openclaw/plugin-sdk/plugin-entry";
@@ -50,15 +50,13 @@ function reportSettings({ logger }) {
   }
 }
 
-// Tells the next start that the gateway has accepted its configuration, and which.
-function reportStart({ logger }) {
-  const [starting, started] = ["starting", "started"].map((name) => `${process.env.OPENCLAW_STATE_DIR}/clawdet-${name}.json`);
+// Tells the next start which configuration the gateway has accepted.
+function reportStart() {
+  const folder = process.env.OPENCLAW_STATE_DIR;
   try {
-    if (!existsSync(starting)) return;
-    rmSync(started, { recursive: true, force: true });
-    renameSync(starting, started);
-  } catch (error) {
-    logger.warn(error.message);
+    renameSync(`${folder}/clawdet-starting.json`, `${folder}/clawdet-started.json`);
+  } catch {
+    // It was reported already.
   }
 }
 
@@ -69,6 +67,6 @@ export default definePluginEntry({
   register(api) {
     api.registerHttpRoute({ path: "/plugins/clawdet/handoff", auth: "gateway", match: "exact", handler: answer });
     reportSettings(api);
-    reportStart(api);
+    reportStart();
   },
 });
