@@ -59,7 +59,7 @@ def log_reason(project: Project, service: str) -> str:
     return f"its log says: {line}" if line else "its log is empty"
 
 
-def keep(project: Project, directory: Path, release: Release, error: DeploymentError) -> None:
+def keep(project: Project, directory: Path, release: Release, error: Exception) -> None:
     """Keep what the containers of a failed attempt printed, without the customer's secrets.
 
     `project` is that of the attempt, and `directory` the deployment's folder.  Does not raise: the attempt's own error

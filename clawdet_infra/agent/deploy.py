@@ -104,12 +104,14 @@ class Deployment:
                 self._try_out(release)
             try:
                 self._start(release, self._payload["start_seconds"], save=upgrade)
-            except DeploymentError as error:
+            except (DeploymentError, OSError) as error:
+                # Whatever went wrong, the gateway may be stopped by now.
                 attempts.keep(self._project, self._directory, release, error)
                 if good is None:
                     raise
                 if good != release:
-                    raise error.followed_by(self._put_back(good)) from error
+                    failed = error if isinstance(error, DeploymentError) else DeploymentError(str(error))
+                    raise failed.followed_by(self._put_back(good)) from error
                 # An upgrade was cut off, and this release refuses what the newer one made of the data.
                 if not self._restore():
                     raise
@@ -165,12 +167,12 @@ class Deployment:
         try:
             try:
                 self._start(good, self._payload["start_seconds"])
-            except DeploymentError:
+            except (DeploymentError, OSError):
                 if not self._restore():
                     raise
                 self._start(good, self._payload["start_seconds"])
                 done += ", with the data of before the upgrade"
-        except DeploymentError as error:
+        except (DeploymentError, OSError) as error:
             return f"putting release {good.number} back failed too: {error}"
         self._accept(good)
         return done

@@ -6,6 +6,10 @@ import os
 import tempfile
 from pathlib import Path
 
+from clawdet_infra.agent.commands import must
+
+_DELETE_SECONDS = 900
+
 
 def write(path: Path, content: bytes, mode: int) -> None:
     """Write a file so that it is there completely or not at all, with its mode from the first moment on."""
@@ -30,3 +34,8 @@ def sync(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def delete_tree(folder: Path) -> None:
+    """Delete a folder, however deep a customer has nested others in it.  Raises DeploymentError."""
+    must(["rm", "--recursive", "--force", "--", str(folder)], seconds=_DELETE_SECONDS, doing=f"deleting {folder}")

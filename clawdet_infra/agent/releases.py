@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clawdet_infra.agent.files import sync, write
+from clawdet_infra.agent.files import delete_tree, sync, write
 
 KEPT = 3
 _NUMBER = re.compile(r"\d{6}")
@@ -122,8 +122,8 @@ class Releases:
 
     def remove(self) -> None:
         """Delete all of it."""
-        if self.directory.exists():
-            shutil.rmtree(self.directory)
+        # Copies of the customer's data may be in it.
+        delete_tree(self.directory)
 
     def _all(self) -> Iterator[Release]:
         return (Release(folder) for folder in self._folder.iterdir() if _NUMBER.fullmatch(folder.name))

@@ -5,11 +5,12 @@ copied, and the copy is used only where the old release does not start without i
 
 Each step may be the last one of a run that is killed.  So nothing is changed where it lies: what is new is made beside
 and takes its place by a rename, and what has to go is renamed first and deleted then.
+
+Customers nest folders as deep as they like, which Python's own ways to walk through folders do not survive.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from pathlib import Path
 from clawdet_infra.agent.commands import must
 from clawdet_infra.agent.docker import Container, twice
 from clawdet_infra.agent.errors import DeploymentError
-from clawdet_infra.agent.files import sync, write
+from clawdet_infra.agent.files import delete_tree, sync, write
 
 _COPY_SECONDS = 900
 _SPARE_BYTES = 512 * 1024**2
@@ -149,7 +150,7 @@ def _delete(folder: Path) -> None:
     for _ in range(2):
         # Twice, for what a killed run left, and for the folder itself.
         if going.exists():
-            shutil.rmtree(going)
+            delete_tree(going)
         if folder.exists():
             folder.rename(going)
 
@@ -159,4 +160,5 @@ def _beside(folder: Path, what: str) -> Path:
 
 
 def _size(folder: Path) -> int:
-    return sum((Path(root) / name).lstat().st_blocks * 512 for root, _, names in os.walk(folder) for name in names)
+    command = ["du", "--summarize", "--block-size=1", "--one-file-system", str(folder)]
+    return int(must(command, seconds=_COPY_SECONDS, doing="measuring the customer's data").split()[0])

@@ -7,7 +7,8 @@
 // (the model) is written only where the customer has said nothing.  The same goes for `.env` beside it, from which the
 // gateway loads variables.
 
-import { existsSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { networkInterfaces } from "node:os";
 import { dirname, join, resolve, sep } from "node:path";
@@ -24,6 +25,8 @@ const MOST_BYTES = 2 ** 21;
 const target = process.env.OPENCLAW_CONFIG_PATH;
 const folder = dirname(target);
 const report = join(folder, "clawdet-settings.json");
+// What the gateway starts with; our plugin renames it to `clawdet-started.json` once it is loaded.
+const starting = join(folder, "clawdet-starting.json");
 const log = (text) => console.error("clawdet:", text);
 const deployed = (name) => JSON.parse(readFileSync(`/etc/clawdet/${name}`, "utf8"));
 
@@ -36,7 +39,11 @@ function read(path, most = MOST_BYTES) {
 
 // Whatever the customer put where the file is written first goes.
 function replace(path, content) {
-  rmSync(`${path}.new`, { recursive: true, force: true });
+  try {
+    rmSync(`${path}.new`, { recursive: true, force: true });
+  } catch {
+    renameSync(`${path}.new`, `${path}.new.unreadable-${Date.now()}`);
+  }
   writeFileSync(`${path}.new`, content, { mode: 0o600 });
   renameSync(`${path}.new`, path);
 }
@@ -56,9 +63,23 @@ function orAside(path, work) {
   try {
     if (existsSync(path)) return work(path);
   } catch (error) {
-    const aside = `${path}.unreadable-${Date.now()}`;
-    renameSync(path, aside);
-    log(`${path} was put aside as ${aside}: ${error.message}`);
+    setAside(path, error.message);
+  }
+}
+
+function setAside(path, why) {
+  const aside = `${path}.unreadable-${Date.now()}`;
+  renameSync(path, aside);
+  log(`${path} was put aside as ${aside}: ${why}`);
+}
+
+// The gateway puts its backup, which is the customer's, in the place of a configuration that looks cut to it.
+function moveBackup() {
+  const backup = `${target}.bak`;
+  try {
+    renameSync(backup, `${backup}.as-written`);
+  } catch {
+    attempt(() => rmSync(backup, { recursive: true, force: true }));
   }
 }
 
@@ -155,6 +176,28 @@ function ownVariables(path) {
   return { lost: lost.map(([name]) => `.env: ${name}`), save: () => save(path, text, kept) };
 }
 
+// Asks the gateway about the configuration as it is written now, which takes seconds.
+function isRefused() {
+  const { stdout } = spawnSync(process.execPath, ["dist/index.js", "config", "validate", "--json"], { timeout: 60_000 });
+  try {
+    return JSON.parse(stdout).valid === false;
+  } catch {
+    return false;
+  }
+}
+
+// Takes the last configuration that the gateway accepted; where that is refused now, or missing, the deployment's alone.
+function withoutRefused() {
+  setAside(target, "the gateway refuses it");
+  let one;
+  for (const path of [join(folder, "clawdet-started.json"), ""]) {
+    one = orAside(path, () => merged(read(path))) ?? merged("{}");
+    replace(target, one.content);
+    if (!isRefused()) break;
+  }
+  return one;
+}
+
 function merged(text) {
   const found = shallow(json5.parse(text));
   if (!isObject(found)) throw new Error("it is not an object");
@@ -164,7 +207,7 @@ function merged(text) {
   // What a program wrote has no comments.
   const keep = lost.length || text.trim() !== JSON.stringify(found, null, 2);
   const content = JSON.stringify(settled, null, 2);
-  return { lost, save: () => same || save(target, keep && text, content) };
+  return { lost, content, save: () => same || save(target, keep && text, content) };
 }
 
 function save(path, text, content) {
@@ -175,12 +218,16 @@ function save(path, text, content) {
 const proposed = deployed("openclaw.defaults.json");
 const decided = over(deployed("openclaw.json"), { gateway: { trustedProxies: neighbours() } });
 const before = earlier();
+attempt(() => chmodSync(folder, 0o700));
+moveBackup();
 const results = [
   orAside(target, () => merged(read(target))) ?? merged("{}"),
   orAside(join(folder, ".env"), ownVariables) ?? { lost: [], save() {} },
 ];
 for (const one of results) one.save();
+if (existsSync(starting) && isRefused()) results.push(withoutRefused());
 const lost = results.flatMap((one) => one.lost);
 for (const path of lost) log(`${path} is decided by the deployment; the setting in the configuration was overruled`);
 const now = { ...before, decided, ...(lost.length ? { overruled: lost, at: new Date() } : {}) };
 attempt(() => replace(report, JSON.stringify(now, null, 2)));
+attempt(() => replace(starting, readFileSync(target, "utf8")));

@@ -102,11 +102,12 @@ function withoutOwnVariables(env) {
 }
 
 // The deployment's own plugin stands beside those of the customer, who cannot turn it off.  The gateway compares ids of
-// plugins in lower case.
+// plugins in lower case, and of two with the same id it takes the one that it is shown first.
 function withPlugin(config) {
   const { enabled, deny, allow, load, entries, ...rest } = isObject(config.plugins) ? config.plugins : {};
   const isOwn = (id) => typeof id === "string" && id.trim().toLowerCase() === PLUGIN;
   const others = Object.entries(isObject(entries) ? entries : {}).filter(([id]) => !isOwn(id));
+  const paths = (Array.isArray(load?.paths) ? load.paths : []).filter((path) => path !== PLUGIN_FOLDER);
   return {
     ...config,
     plugins: {
@@ -114,7 +115,7 @@ function withPlugin(config) {
       ...(enabled === undefined ? {} : { enabled: true }),
       ...(Array.isArray(deny) ? { deny: deny.filter((id) => !isOwn(id)) } : {}),
       ...(Array.isArray(allow) ? { allow: withOne(allow, PLUGIN) } : {}),
-      load: { ...(isObject(load) ? load : {}), paths: withOne(Array.isArray(load?.paths) ? load.paths : [], PLUGIN_FOLDER) },
+      load: { ...(isObject(load) ? load : {}), paths: [PLUGIN_FOLDER, ...paths] },
       entries: { ...Object.fromEntries(others), [PLUGIN]: { enabled: true } },
     },
   };

@@ -6,7 +6,7 @@
 // uses it.  The proxy brings only requests here that gave the password, with the gateway's token, which `auth: gateway`
 // checks; so nobody gets a credential here who could not use the token anyway.
 
-import { readFileSync } from "node:fs";
+import { readFileSync, renameSync } from "node:fs";
 
 import { issueDeviceBootstrapToken } from "openclaw/plugin-sdk/device-bootstrap";
 import { definePluginEntry } from "openclaw/plugin-sdk/plugin-entry";
@@ -50,6 +50,16 @@ function reportSettings({ logger }) {
   }
 }
 
+// Tells the next start which configuration the gateway has accepted.
+function reportStart() {
+  const folder = process.env.OPENCLAW_STATE_DIR;
+  try {
+    renameSync(`${folder}/clawdet-starting.json`, `${folder}/clawdet-started.json`);
+  } catch {
+    // It was reported already.
+  }
+}
+
 export default definePluginEntry({
   id: "clawdet-handoff",
   name: "Browser handoff",
@@ -57,5 +67,6 @@ export default definePluginEntry({
   register(api) {
     api.registerHttpRoute({ path: "/plugins/clawdet/handoff", auth: "gateway", match: "exact", handler: answer });
     reportSettings(api);
+    reportStart();
   },
 });

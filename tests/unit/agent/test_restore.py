@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -60,7 +61,7 @@ def at_line(number: int) -> Callable[[], object]:
 
 def in_the_middle(number: int) -> Callable[[], object]:
     """Die in the middle of copying or deleting a folder, the `number`-th time that this is done."""
-    copy, delete, seen = state.must, shutil.rmtree, 0
+    copy, delete, seen = state.must, state.delete_tree, 0
 
     def is_it() -> bool:
         nonlocal seen
@@ -74,15 +75,14 @@ def in_the_middle(number: int) -> Callable[[], object]:
             os._exit(forked.KILLED)
         return copy(command, **options)
 
-    def rmtree(folder: Path) -> None:
+    def delete_tree(folder: Path) -> None:
         if is_it():
             next(folder.iterdir()).unlink()
             os._exit(forked.KILLED)
         delete(folder)
 
     def prepare() -> None:
-        vars(state)["must"] = must
-        vars(state)["shutil"] = type("Shutil", (), {**vars(shutil), "rmtree": staticmethod(rmtree)})
+        vars(state).update(must=must, delete_tree=delete_tree)
 
     return prepare
 
@@ -166,6 +166,57 @@ def test_the_copy_of_an_upgrade_that_ended_is_never_used_for_a_later_one(server:
     ran = forked.run(server, upgrade(server))
     assert "with the data of before the upgrade" in ran.errors
     assert (data(server) / "conversation").read_text() == "of today"
+
+
+@pytest.fixture
+def nesting(server: Server) -> Iterator[Server]:
+    """A server whose folders are deleted at the end, which pytest cannot do where they are nested deeply."""
+    yield server
+    subprocess.run(["rm", "-rf", str(server.root), str(server.bin / "volumes")], check=True)
+
+
+def nest(folder: Path, levels: int, name: str) -> None:
+    """Make folders in folders, deeper than a path can say."""
+    at = os.open(folder, os.O_RDONLY)
+    for _ in range(levels):
+        os.mkdir(name, dir_fd=at)
+        at, above = os.open(name, os.O_RDONLY, dir_fd=at), at
+        os.close(above)
+    os.close(os.open("file", os.O_CREAT, dir_fd=at))
+    os.close(at)
+
+
+def test_data_that_is_nested_deeply_is_copied_and_removed(nesting: Server) -> None:
+    assert forked.run(nesting, nesting.payload()).code == 0
+    nest(data(nesting), 1500, "d")
+    SavedState(nesting.root / "pro-1", data(nesting), 0).save()
+    assert forked.run(nesting, nesting.payload(gateway="gateway:2")).code == 0
+    SavedState(nesting.root / "pro-1", data(nesting), 0).save()
+    # This server's Docker could not delete it.
+    subprocess.run(["rm", "-rf", str(data(nesting) / "d")], check=True)
+    assert forked.run(nesting, nesting.payload(), remove=True).code == 0
+    assert not (nesting.root / "pro-1").exists()
+
+
+def test_data_that_cannot_be_copied_stops_an_upgrade_and_keeps_serving(nesting: Server) -> None:
+    assert forked.run(nesting, nesting.payload()).code == 0
+    nest(data(nesting), 20, "n" * 250)
+    ran = forked.run(nesting, nesting.payload(gateway="gateway:2"))
+    assert ran.code == 1
+    assert "File name too long; release 1 is back and serving" in ran.errors
+    assert nesting.running("pro-1")["gateway"] == "gateway:1"
+
+
+def test_an_error_of_the_system_stops_an_upgrade_and_keeps_serving(server: Server) -> None:
+    assert forked.run(server, server.payload()).code == 0
+
+    def save(_: SavedState) -> None:
+        raise OSError(28, "No space left on device")
+
+    ran = forked.run(server, server.payload(gateway="gateway:2"), prepare=lambda: setattr(SavedState, "save", save))
+    assert ran.code == 1
+    assert "No space left on device; release 1 is back and serving" in ran.errors
+    assert server.running("pro-1")["gateway"] == "gateway:1"
 
 
 def test_half_a_copy_is_no_copy(tmp_path: Path) -> None:

@@ -97,6 +97,9 @@ def test_what_is_the_customers_stays(own: Any) -> None:
     found = settle(own)
     assert found["lost"] == []
     assert contains(found["settled"], own)
+    assert found["settled"]["plugins"]["load"]["paths"][0] == "/etc/clawdet/handoff", (
+        "of two with one id the first counts"
+    )
 
 
 def contains(whole: Any, part: Any) -> bool:
@@ -136,5 +139,6 @@ def test_the_deployment_wins_over_any_file_and_changes_nothing_more_the_next_tim
     found = settle(own, plan=plan)
     assert contains(found["settled"], openclaw(plan))
     assert found["settled"]["plugins"]["entries"]["clawdet-handoff"] == {"enabled": True}
-    assert "/etc/clawdet/handoff" in found["settled"]["plugins"]["load"]["paths"]
+    paths = found["settled"]["plugins"]["load"]["paths"]
+    assert paths.count("/etc/clawdet/handoff") == 1
     assert (found["again"], found["more"]) == (found["settled"], [])

@@ -1,11 +1,11 @@
 // Reads the gateway's configuration, which is JSON5, and refuses what the gateway refuses.
 
-import { readFileSync } from "node:fs";
+import { copyFileSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 
 import json5 from "json5";
 
-import { StartError } from "./log.js";
+import { log, StartError } from "./log.js";
 
 // The keys of OpenClaw 2026.9.6, as deep as the deployment's own configuration goes.
 const KNOWN = {
@@ -27,6 +27,11 @@ export function loadConfiguration(path) {
       "Missing config. Run `openclaw setup` or set gateway.mode=local (or pass --allow-unconfigured).",
     );
   }
+  if (looksCut(parse(text), path)) {
+    copyFileSync(`${path}.bak`, path);
+    log("Config auto-restored from backup");
+    text = readFileSync(path, "utf8");
+  }
   const found = withIncludes(parse(text), path);
   for (const [place, known] of Object.entries(KNOWN)) {
     const part = place.split(".").filter(Boolean).reduce((value, key) => value?.[key], found);
@@ -39,6 +44,16 @@ export function loadConfiguration(path) {
     );
   }
   return found;
+}
+
+// A configuration without the note of who wrote it last looks cut, where the backup has one.
+function looksCut(found, path) {
+  try {
+    const backup = parse(readFileSync(`${path}.bak`, "utf8"));
+    return Boolean(backup.meta && backup.gateway?.mode && !found.meta);
+  } catch {
+    return false;
+  }
 }
 
 // What is not an object counts as one without keys, which is refused for what is missing in it.

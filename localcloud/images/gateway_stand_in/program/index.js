@@ -15,14 +15,27 @@ import { openState } from "./state.js";
 const release = Number(process.env.GATEWAY_STAND_IN_RELEASE ?? 1);
 const version = `${release}.0.0-stand-in`;
 
+const configurationPath = () => process.env.OPENCLAW_CONFIG_PATH ?? `${process.env.HOME}/.openclaw/openclaw.json`;
+
+function validate() {
+  try {
+    loadConfiguration(configurationPath());
+    console.log(JSON.stringify({ valid: true }));
+  } catch (error) {
+    console.log(JSON.stringify({ valid: false, issues: [{ message: error.message }] }));
+    process.exitCode = 1;
+  }
+}
+
 async function run() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { bind: { type: "string" }, port: { type: "string" } },
+    options: { bind: { type: "string" }, port: { type: "string" }, json: { type: "boolean" } },
   });
+  if (positionals.join(" ") === "config validate") return validate();
   if (positionals[0] !== "gateway") throw new StartError(`unknown command ${positionals[0] ?? ""}`);
   loadEnvironment();
-  const configuration = loadConfiguration(process.env.OPENCLAW_CONFIG_PATH ?? `${process.env.HOME}/.openclaw/openclaw.json`);
+  const configuration = loadConfiguration(configurationPath());
   log("loading configuration…");
   const { gateway, channels, plugins } = configuration;
   const bind = values.bind ?? gateway.bind ?? "loopback";

@@ -18,13 +18,15 @@ registerHooks({
 
 // Returns the HTTP routes of all plugins, by path.
 export async function loadPlugins({ enabled = true, load = {}, entries = {}, allow = [], deny = [] } = {}) {
-  const routes = new Map();
+  const [routes, ids] = [new Map(), new Set()];
   if (!enabled) return routes;
   const has = (list, id) => list.some((one) => one.trim().toLowerCase() === id);
   const off = Object.keys(entries).filter((id) => entries[id]?.enabled === false);
   for (const folder of load.paths ?? []) {
     const { id } = JSON.parse(readFileSync(join(folder, "openclaw.plugin.json"), "utf8"));
-    if (has(off, id) || has(deny, id) || (allow.length && !has(allow, id))) continue;
+    // The first one of an id counts.
+    if (ids.has(id) || has(off, id) || has(deny, id) || (allow.length && !has(allow, id))) continue;
+    ids.add(id);
     const { default: plugin } = await import(pathToFileURL(join(folder, "index.mjs")));
     const logger = Object.fromEntries(["debug", "info", "warn", "error"].map((level) => [level, (text) => log(text, "plugins")]));
     await plugin.register({ logger, registerHttpRoute: (route) => routes.set(route.path, route) });
