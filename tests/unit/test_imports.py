@@ -15,8 +15,6 @@ ROOT = Path(__file__).resolve().parents[2]
 ROOTS = ("clawdet_infra", "localcloud", "engine", "policy")
 TOGETHER = ("clawdet_infra.agent", "clawdet_infra.error_line", "clawdet_infra.redaction", "clawdet_infra.readiness")
 """The packages and modules that run on servers and travel together."""
-ALONE = ("clawdet_infra.fleet.hosts.on_server",)
-"""The packages whose modules run on servers and travel each by itself."""
 OLDEST_PYTHON = (3, 11)
 """What servers have to have, as docs/reference/configuration.md says."""
 
@@ -43,7 +41,7 @@ def within(module: str, packages: Iterable[str]) -> bool:
 
 
 def runs_on_servers(module: str) -> bool:
-    return within(module, (*TOGETHER, *ALONE))
+    return within(module, TOGETHER)
 
 
 def test_what_runs_on_servers_imports_only_pythons_own_library_and_what_comes_with_it(graph: grimp.ImportGraph) -> None:

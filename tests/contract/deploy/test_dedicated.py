@@ -8,13 +8,12 @@ import socket
 import ssl
 from dataclasses import replace
 from ipaddress import IPv6Network
-from pathlib import Path
 from typing import Any
 
 import pytest
-from clawdet_infra.fleet.hosts.on_server import look
 
 from clawdet_infra import render
+from clawdet_infra.agent.names import AGENT
 from clawdet_infra.fleet.probe import probe_until_healthy
 from clawdet_infra.layout import CustomerLayout
 from clawdet_infra.model import PLANS
@@ -26,7 +25,6 @@ pytestmark = pytest.mark.cloud
 
 TOKEN, PASSWORD = token("big"), password("big")
 SECRETS = {"API key": API_KEY, "bot": TELEGRAM, "token": TOKEN, "password": PASSWORD}
-LOOK = Path(look.__file__)
 BROWSER = "http://127.0.0.1:9222/json/version"
 
 
@@ -288,7 +286,7 @@ def test_the_customers_own_settings_stay_and_the_deployments_come_back(dedicated
     )
     kept = dedicated.run("docker exec big-gateway-1 head -n 1 /home/node/.openclaw/openclaw.json.as-written")
     assert kept == "\ufeff// My own.\n"
-    seen = json.loads(dedicated.run("python3 - big", LOOK.read_text()))["projects"]["big"]["overruled"]
+    seen = json.loads(dedicated.run(f"python3 -I {AGENT} status big"))["projects"]["big"]["overruled"]
     assert sorted(seen) == ["gateway.auth.token", "gateway.controlUi.allowedOrigins", "gateway.tls", "plugins.deny"]
 
 
