@@ -75,8 +75,8 @@ def test_a_neighbour_of_a_failed_customer_comes_up_and_the_failed_one_leaves_no_
     outputs = signups.stack.run("pulumi", "stack", "output", "customers", "--json", "--stack", cell).ok().output
     assert "https://nora." in outputs, "whoever looks after the fleet would not see the healthy one"
     state = {"deployment": signups.state_of(cell)}
-    assert len(commands_of(resources_of(state, "nora"))) == 2
-    assert commands_of(resources_of(state, "hal")) == []
+    made = {one: {urn.rpartition("::")[2] for urn in commands_of(resources_of(state, one))} for one in ("nora", "hal")}
+    assert made == {"nora": {"nora-agent", f"nora-deployment@{HOST}", "nora-health"}, "hal": {"hal-agent"}}
     failed = signups.listed()["hal"]
     assert signups.one(signup("omar", "free"))["result"]["success"]
     assert signups.listed()["hal"] == failed, "others do not wait until it has failed once more"
