@@ -141,7 +141,7 @@ def test_a_gateway_that_was_stopped_is_restarted(fleet: LiveFleet, watch: Watch,
 
 
 def test_a_gateway_that_hangs_is_restarted(fleet: LiveFleet, watch: Watch, server: Server) -> None:
-    # All of the container's processes: the first one only hands signals on.  A health check of Docker's may end meanwhile.
+    # All of the container's processes, since the first one only hands signals on.  A health check may end meanwhile.
     processes = f"docker top {VICTIM}-gateway-1 -eo pid | tail -n +2"
     with neighbours_left_alone(fleet):
         steps = check(watch, "gateway-hangs", lambda: server.run(f"kill -STOP $({processes}) || true"))
