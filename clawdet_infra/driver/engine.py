@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,10 +18,12 @@ from pulumi.automation import (
     CommandResult,
     InvalidVersionError,
     LocalWorkspaceOptions,
+    OutputMap,
     ProjectBackend,
     ProjectSettings,
     PulumiCommand,
     Stack,
+    UpdateSummary,
     create_or_select_stack,
     select_stack,
 )
@@ -186,10 +189,13 @@ class Engine:
         }
         return cls(project, name, program, cloud=cloud, command=Command(lock), backend=backend, environment=environment)
 
-    def up(self, on_event: OnEvent, **options: Any) -> dict[str, Any]:
-        """Bring the stack up and return its outputs, secrets in plain text.  Raises the engine's CommandError."""
-        result = self.stack.up(on_event=on_event, **options)
-        return {name: output.value for name, output in result.outputs.items()}
+    def up(self, on_event: OnEvent, **options: Any) -> None:
+        """Bring the stack up.  Raises the engine's CommandError."""
+        _Operated(self.stack).up(on_event=on_event, **options)
+
+    def outputs(self) -> dict[str, Any]:
+        """Return the stack's outputs, secrets in plain text.  Raises the engine's CommandError."""
+        return {name: output.value for name, output in self.stack.outputs().items()}
 
     def preview(self, **options: Any) -> None:
         """Preview an update; see `clawdet_infra.changes.asking.Previewed`.  Raises FailedError."""
@@ -200,7 +206,27 @@ class Engine:
 
     def destroy(self, on_event: OnEvent | None = None) -> None:
         """Remove everything of the stack.  Raises the engine's CommandError."""
-        self.stack.destroy(on_event=on_event)
+        _Operated(self.stack).destroy(on_event=on_event)
+
+
+class _Operated(Stack):
+    """A stack for one operation.
+
+    After each operation the Automation API starts the engine up to three times more, for the outputs and the history,
+    which takes half as long as a small update.  The events and the state have said what happened.
+    """
+
+    def __init__(self, stack: Stack) -> None:
+        # The base's constructor would start the engine to select the stack again.
+        vars(self).update(vars(stack))
+
+    def outputs(self) -> OutputMap:
+        """Return nothing; see `Engine.outputs`."""
+        return {}
+
+    def info(self, show_secrets: bool = True) -> UpdateSummary:
+        """Return that the operation succeeded: the base asks only then."""
+        return UpdateSummary("", datetime.now(UTC), "", {}, {}, "succeeded")
 
 
 def trust(cloud: CloudAccess) -> Mapping[str, str]:

@@ -57,7 +57,8 @@ def run(record: Record, settings: Fleet, plan: PlanName, *, keep: bool, tell: Ca
                 cloud=fleet.cloud,
                 lock=record.lock,
             )
-            outputs = engine.up(events)
+            engine.up(events)
+            outputs = engine.outputs()
             _probe(outputs, record, fleet.cloud, seen)
             stages.passes("probed", f"certificate for {seen.probe.get('certificate_days', 0):.0f} days")
             if keep:

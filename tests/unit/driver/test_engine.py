@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 from pulumi.automation import CommandError
+from pydantic import SecretStr
 
 from clawdet_infra.driver import engine, process
 from clawdet_infra.model import CloudAccess
@@ -115,6 +116,20 @@ def test_another_thread_can_stop_it(pulumi: Path, tmp_path: Path) -> None:
     with pytest.raises(engine.Stopped):
         engine.Command(stop=stop).run(["up"], str(tmp_path), {})
     assert time.monotonic() - begun < 10
+
+
+def test_an_update_starts_the_engine_once(pulumi: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    write(pulumi, f'echo "$*" >> {log}')
+    (tmp_path / "stack").mkdir()
+    one = engine.Engine.alone(tmp_path / "stack", "trial", lambda: None, cloud=CloudAccess(token=SecretStr("t" * 64)))
+    log.unlink()
+    one.up(lambda event: None)
+    one.destroy()
+    assert [line.removeprefix("--non-interactive ").split()[0] for line in log.read_text().splitlines()] == [
+        "up",
+        "destroy",
+    ]
 
 
 def test_a_removal_is_not_stopped_by_signals() -> None:
