@@ -23,6 +23,7 @@ from clawdet_infra.layout import lay_out
 from clawdet_infra.model.source import PROJECT
 from clawdet_infra.stack_locks import read_locks
 from tests.contract.engine.lab import RECORDED, REFUSALS, SAID, SCENARIOS, UPDATE, Text
+from tests.support.stack import ROOT
 from tests.unit.automation.samples import base
 from tests.unit.automation.samples import customer as record
 
@@ -220,5 +221,5 @@ def test_what_the_provider_refuses_is_recorded_for_each_code() -> None:
 @pytest.mark.parametrize("name", sorted({*PRINTED, *ERRORS, "policies", "history"}))
 def test_no_path_or_secret_of_a_machine_is_recorded(name: str) -> None:
     text = (RECORDED / f"{name}.json").read_text("utf-8")
-    for own in (str(Path.home()) + "/", "/work/", "/tmp/", "BEGIN OPENSSH", "token0"):
+    for own in (f"{Path.home()}/", f"{ROOT}/", "/tmp/", "BEGIN OPENSSH", "token0"):
         assert own not in text
