@@ -1,8 +1,8 @@
 """What creating customers costs the engine, beside another checkout of the project.
 
 Each checkout brings up a stack of `--customers` pro customers on a cloud without machines; the commands on servers are
-run by nobody.  Measured are the wall's time and each program's processor time, how many resources a customer has, and
-how large its part of the state is.  Then a copy of the stack stands beside it, and `clawdet preview --full` looks at
+not run.  It measures the time on the clock, each program's processor time, how many resources a customer has, and how
+large its part of the state is.  Then a copy of the stack stands beside it, and `clawdet preview --full` looks at
 both, which are unchanged.  With several numbers of customers, the exponent of the growth is printed: 1 means that a
 customer costs the same however many there are.
 """

@@ -1,6 +1,7 @@
 """Takes secrets whose values are known out of text that a person will read.
 
-It travels to servers with `clawdet_infra.agent`, so it uses the standard library only.
+`clawdet_infra.secret_shapes` recognizes others by their shape.  This module travels to servers with
+`clawdet_infra.agent`, so it uses the standard library only.
 """
 
 from __future__ import annotations

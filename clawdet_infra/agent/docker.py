@@ -52,10 +52,10 @@ class Container:
     """What Docker says of one container.
 
     `status` is Docker's word (`running`, `exited`, …), and `health` None without a health check; `health_output` is
-    what the last health check printed.  `joined` is the id of the container whose network this one was told to share,
-    and `network` the kernel's name of the network that its process really is in; None where none runs.  `directory` is
-    the folder of the deployment that made it, `addresses` its address in each of Docker's networks ("" while it has
-    none), and `memory_limit` in bytes, None without a limit.
+    what the last health check printed.  `joined` is the id of the container whose network this one shares by its
+    settings, and `network` the kernel's name of the network that its process is in, None if no process runs.
+    `directory` is the folder of the deployment that made it, `addresses` its address in each of Docker's networks (""
+    while it has none), and `memory_limit` in bytes, None without a limit.
     """
 
     id: str

@@ -21,7 +21,7 @@ _HOOKS = (("DOCKER-USER", _FORWARD), ("FORWARD", "DOCKER-USER"), ("INPUT", _INPU
 _BRIDGES = ("docker0", "br-+")
 _IPV4, _IPV6 = "iptables", "ip6tables"
 _SECONDS = 30
-# Pages take a few connections, and whoever tries passwords needs one for each; connections that are over do not
+# A page takes a few connections, and an attacker who tries passwords needs one for each.  Closed connections do not
 # count as held.
 _PORTS = ("80", "443")
 _HELD, _A_SECOND, _AT_ONCE = "256", "20/second", "100"
@@ -54,7 +54,7 @@ def apply() -> None:
 
 
 def holds() -> bool:
-    """Return whether packets pass our chains, which somebody may have flushed."""
+    """Return whether packets still pass our chains; another program may have flushed them."""
     hooks = [(chain, target) for chain, target in _HOOKS if target != "DOCKER-USER"]
     return all(
         run([program, "-w", "-C", chain, "-j", target], seconds=_SECONDS).ok

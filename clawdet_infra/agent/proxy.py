@@ -14,7 +14,7 @@ def reload(project: Project, service: str, before: str | None) -> None:
     """Let a proxy take the configuration that lies in its folder now.
 
     `before` is the service's container as it was when the configuration was put there: one that was made or started
-    since has read it.  Raises DeploymentError where the proxy refuses it, and goes on with what it had.
+    since has read it.  Raises DeploymentError if the proxy refuses it; the proxy then keeps the configuration it had.
     """
     proxy = project.container(service)
     if proxy is None or proxy != before:
@@ -26,5 +26,5 @@ def reload(project: Project, service: str, before: str | None) -> None:
         raise DeploymentError(
             f"the {service} refused its configuration, and goes on with the one before: {answer.said}"
         )
-    # It could not even be asked, so it serves nobody.
+    # The proxy did not run the command, so it serves no requests either.
     must(["docker", "restart", proxy], seconds=120, doing=f"restarting the {service}")

@@ -99,14 +99,14 @@ def make_missing(project: str, directory: Path, service: str | None) -> list[str
 
 
 def changed(directory: Path, age: float) -> str:
-    """Say why what was seen `age` seconds ago is no reason for a repair any more; nothing where it still is."""
+    """Return why a fault seen `age` seconds ago no longer justifies a repair; "" if it still does."""
     hold = directory / "hold"
     if hold.exists():
         return f"it is on hold: remove {hold} when done"
     now = time.time()
     for link in (directory / "current", directory / "good"):
         try:
-            # Each deployment makes these links anew: when it exchanges the release, and when that is accepted.  One
+            # Each deployment recreates these links: when it switches the release, and when it accepts it.  One
             # from the future is of a clock that was set back since.
             if now - age < link.lstat().st_mtime <= now + _CLOCK_SLACK_SECONDS:
                 return "a deployment has been made since it was seen ill"

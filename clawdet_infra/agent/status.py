@@ -1,4 +1,4 @@
-"""Tells how this server and some Compose projects on it are."""
+"""Reports the state of this server and of Compose projects on it."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ def _problems(base: Base, records: Sequence[Record], *, listed: bool) -> Sequenc
 
 
 def _key(problem: Problem) -> tuple[str | None, str, ProblemCode, str | None, int]:
-    """Return what tells a problem from others.  It is another one where a shared host would need more than before."""
+    """Return what identifies a problem.  A shared host that would need more than before has a new one."""
     return problem.customer, problem.field, problem.code, problem.rival, problem.demand
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from clawdet_infra.driver.gone import resources_of_state
 from clawdet_infra.driver.process import PROJECT
 from clawdet_infra.layout import CustomerLayout
 from clawdet_infra.model import slug_of
@@ -32,14 +33,14 @@ _FORMER_COMPONENTS = re.compile(rf"\$(?:{'|'.join(_FORMER)})(?=\$)")
 
 def customers_of(exported: Mapping[str, Any]) -> set[str]:
     """Return the ids of the customers in an exported state."""
-    return {_name(one) for one in _resources(exported) if one["type"] == CUSTOMER}
+    return {_name(one) for one in resources_of_state(exported) if one["type"] == CUSTOMER}
 
 
 def resources_of(exported: Mapping[str, Any], customer: str) -> list[Resource]:
     """Return the resources of a customer in an exported state, those inside of others before these."""
     found: list[Resource] = []
     owned: set[str] = set()
-    for one in _resources(exported):
+    for one in resources_of_state(exported):
         if (one["type"] == CUSTOMER and _name(one) == customer) or one.get("parent") in owned:
             owned.add(one["urn"])
             found.append(one)
@@ -49,7 +50,7 @@ def resources_of(exported: Mapping[str, Any], customer: str) -> list[Resource]:
 def facts_of(exported: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     """Return what the customers' components say of themselves, by id."""
     found = {}
-    for one in _resources(exported):
+    for one in resources_of_state(exported):
         outputs = one.get("outputs") or {}
         if one["type"] == CUSTOMER and outputs.get("url"):
             facts = {key: str(outputs.get(key, "")) for key in ("url", "ipv4", "image", "user")}
@@ -84,11 +85,6 @@ def record_of(cell: str, customer: CustomerLayout) -> str:
 def commands_of(resources: Sequence[Resource]) -> list[str]:
     """Return the URNs of the deployment and the health check among a customer's resources."""
     return [str(one["urn"]) for one in resources if one["type"].startswith("command:")]
-
-
-def _resources(exported: Mapping[str, Any]) -> Sequence[Resource]:
-    """Return all resources; a stack that was never brought up has no deployment, or one without any."""
-    return (exported.get("deployment") or {}).get("resources") or []
 
 
 def _name(resource: Resource) -> str:

@@ -114,7 +114,7 @@ class Follower:
 
     def _passed(self, step: events.Step) -> None:
         logical = step.urn.rpartition("::")[2]
-        # Components are told when they are registered, long before what is in them is there.
+        # The engine reports a component when it is registered, long before it has created what is in it.
         custom = step.state is not None and step.state.custom
         if logical not in self._names or step.op not in _DONE or self._owners.get(step.urn) is None or not custom:
             return

@@ -26,7 +26,7 @@ from clawdet_infra.automation.outcome import code_of
 from clawdet_infra.changes.asking import Previewed
 from clawdet_infra.driver.engine import Command, Engine
 from clawdet_infra.driver.errors import explain
-from clawdet_infra.driver.gone import forget, gone_servers
+from clawdet_infra.driver.gone import forget, gone_servers, resources_of_state
 from clawdet_infra.driver.output import Failure, printed_failure
 from clawdet_infra.driver.recovering import CloudError, find_at, recover
 from clawdet_infra.driver.stages import Passed
@@ -298,9 +298,9 @@ class CellUpdate:
 
     def _gone(self, exported: Mapping[str, Any]) -> Collection[str]:
         """Return whose servers the provider does not have any more; the engine compares with the state alone."""
-        resources = (exported.get("deployment") or {}).get("resources") or []
+        existing = Provider(self._fleet.cloud).existing
         try:
-            found = gone_servers(resources, lambda ids: asyncio.run(Provider(self._fleet.cloud).existing(ids)))
+            found = gone_servers(resources_of_state(exported), lambda ids: asyncio.run(existing(ids)))
         except ProviderError:
             return ()
         return found.values()

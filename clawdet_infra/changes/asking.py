@@ -106,7 +106,7 @@ class _Listener:
             case events.Step(stage=events.Stage.BEGINS, op=op) as step if op != "refresh":
                 self._steps.append(_step(step))
             case events.Step(stage=events.Stage.ENDS, op="refresh") as step:
-                # A refresh is told when it has an answer.
+                # A refresh has its result only at its end.
                 self._drift += _drift(step)
             case events.Violation() as found:
                 self._policy(found)
@@ -126,7 +126,7 @@ class _Listener:
             violations=violations,
             policies_ran=self._policies_ran or bool(violations),
             protected=tuple(self._protected),
-            # That the program ended is no problem of its own.
+            # The engine also reports that the program ended, which follows from these problems.
             errors=tuple(self._problems or self._errors),
             misconfigured=bool(self._problems),
             seconds=seconds,

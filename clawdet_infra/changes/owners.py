@@ -38,7 +38,7 @@ Kind = Literal["customer", "shared host", "shared"]
 _COMPONENTS: Mapping[str, Kind] = {CUSTOMER: "customer", SHARED_HOST: "shared host"}
 
 _DEPLOYMENTS: Mapping[Kind, str] = {"customer": DEPLOYMENT_ENDING, "shared host": EDGE_ENDING}
-_TOKENS = ("-token-password", "-token")
+_TOKENS = (f"{TOKEN_ENDING}-password", TOKEN_ENDING)
 # What the parts of a customer or host are called by their types, after its id; the second half until December 2026.
 _ENDS: Mapping[str, Sequence[str]] = {
     SERVER: (SERVER_ENDING,),
@@ -50,7 +50,7 @@ _ENDS: Mapping[str, Sequence[str]] = {
     FORMER_SERVER: (SERVER_ENDING,),
     FORMER_KEY_PAIR: (HOST_KEY_ENDING,),
     FORMER_DNS_RECORDS: (DNS_ENDING,),
-    RECORD_SET: ("-dns-a", "-dns-aaaa"),
+    RECORD_SET: (f"{DNS_ENDING}-a", f"{DNS_ENDING}-aaaa"),
     FORMER_GATEWAY_TOKEN: (TOKEN_ENDING,),
     FORMER_DEPLOYMENT: tuple(_DEPLOYMENTS.values()),
 }

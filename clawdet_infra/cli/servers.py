@@ -11,7 +11,7 @@ from clawdet_infra.cli.output import ErrorCode, Exit, echo, fail, warn
 from clawdet_infra.cli.project import ROOT
 from clawdet_infra.driver import process
 from clawdet_infra.driver.process import EngineError
-from clawdet_infra.resources import CELL_LABEL, EDGE_ENDING, FLEET_LABEL
+from clawdet_infra.resources import CELL_LABEL, EDGE_ENDING, FLEET_LABEL, SERVER
 
 if TYPE_CHECKING:
     from clawdet_infra.model import CloudAccess, Fleet
@@ -28,12 +28,13 @@ def prepare(stack: str, cloud: Cloud, state: Mapping[str, Any] | None = None) ->
     that nothing was deployed on yet, and about servers in the state of customers and hosts that the stack's file does
     not list.  Ends the command where it, or the engine, fails.
     """
+    from clawdet_infra.driver.gone import resources_of_state
     from clawdet_infra.fleet.provider import ProviderError
     from clawdet_infra.inventory import InventoryError
 
     try:
         fleet = _fleet(stack)
-        resources = _resources(_exported(stack) if state is None else state)
+        resources = resources_of_state(_exported(stack) if state is None else state)
         _refuse_taken(cloud, fleet, resources)
         _forget_gone(stack, cloud, fleet, resources)
     except (EngineError, InventoryError) as error:
@@ -63,7 +64,6 @@ def _refuse_taken(cloud: Cloud, fleet: Fleet, resources: Resources) -> None:
 
 def _forget_gone(stack: str, cloud: Cloud, fleet: Fleet, resources: Resources) -> None:
     from clawdet_infra.driver.gone import commands_on, forget, gone_servers, owner_of, servers_of
-    from clawdet_infra.resources import SERVER
 
     listed = {one.id for one in fleet.customers} | {one.id for one in fleet.shared_hosts}
     servers = {one["urn"]: one for one in resources if one["type"] == SERVER}
@@ -90,12 +90,12 @@ def hint_at_gone(stack: str, cloud: Cloud) -> bool:
 
     Where the provider cannot be asked there are none, with a warning.
     """
-    from clawdet_infra.driver.gone import gone_servers
+    from clawdet_infra.driver.gone import gone_servers, resources_of_state
     from clawdet_infra.fleet.provider import ProviderError
     from clawdet_infra.inventory import InventoryError
 
     try:
-        found = gone_servers(_resources(_exported(stack)), lambda ids: _existing(cloud, ids))
+        found = gone_servers(resources_of_state(_exported(stack)), lambda ids: _existing(cloud, ids))
     except (EngineError, InventoryError, ProviderError) as error:
         warn(f"nobody has seen whether the provider has all servers: {error}")
         return False
@@ -144,7 +144,3 @@ def _existing(cloud: Cloud, ids: Collection[int]) -> Collection[int]:
 def _exported(stack: str) -> Mapping[str, Any]:
     exported: Mapping[str, Any] = json.loads(process.output(["stack", "export", "--stack", stack]))
     return exported
-
-
-def _resources(exported: Mapping[str, Any]) -> Resources:
-    return (exported.get("deployment") or {}).get("resources") or []

@@ -20,6 +20,11 @@ Exists = Callable[[Collection[int]], Collection[int]]
 """Returns which of some servers, by id, the provider has."""
 
 
+def resources_of_state(exported: Mapping[str, Any]) -> Sequence[Resource]:
+    """Return all resources of an exported state; a stack that was never updated has no deployment, or an empty one."""
+    return (exported.get("deployment") or {}).get("resources") or []
+
+
 def gone_servers(resources: Sequence[Resource], exists: Exists) -> dict[str, str]:
     """Return the servers among exported resources that the provider does not have: whose each is, by URN.
 

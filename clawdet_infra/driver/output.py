@@ -1,7 +1,7 @@
 """What the engine prints and reports: the one place that reads its own texts.
 
 The texts are those of Pulumi, of its plugins and of the libraries under them, and may change with each release.
-`tests/engine_texts` has real ones, and a script that records them again.
+`tests/contract/engine` has real ones, and a script that records them again.
 """
 
 from __future__ import annotations
