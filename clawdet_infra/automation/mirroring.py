@@ -26,7 +26,10 @@ def refresh(registry: Registry, base: str, root: Path) -> list[str]:
     changed = [stack for stack, version in found.items() if known.get(stack) != version or (over and stack == base)]
     clashes: list[str] = []
     for stack, outputs in _outputs(changed, root).items():
-        clashes += registry.mirror(base, stack, found[stack], facts_of(outputs), {} if over else None)
+        told = registry.mirror(base, stack, found[stack], facts_of(outputs), {} if over else None)
+        # An update that ended since the outputs were read has changed the registry too.
+        if told and str(versions(root).get(stack)) == found[stack]:
+            clashes += told
     return clashes
 
 

@@ -203,12 +203,18 @@ class Provisioner:
     ) -> Removed:
         """Remove a customer with all its data, also one that never became healthy.
 
-        Does nothing where there is no such customer.  Raises InputError for a customer whom a stack file lists, else
-        what `provision` raises.
+        Does nothing where there is no such customer.  Raises InputError for a customer whom a stack file lists,
+        SetupError where a stack has customers whom the registry does not know, else what `provision` raises.
         """
         call = self._call(customer, on_stage, deadline, cancelled)
         with _explained(customer):
             wanted = self._registry.withdraw(customer, self.base)
+            if wanted is None:
+                # A new registry knows nobody before it has read the stacks.
+                self._refresh()
+                wanted = self._registry.withdraw(customer, self.base)
+        if wanted is None and self.clashes:
+            raise SetupError(f"nobody can say that {customer} is gone: {self.clashes[0]}.", customer)
         if wanted is None:
             return Removed(success=True, customer=customer, existed=False, remove_time=call.seconds)
         self._until_applied(call, wanted.instance.cell, _done_after(wanted), lambda _: None)

@@ -39,9 +39,12 @@ def mirror(
     if stack == base:
         clashes = _mirror_base(connection, base, facts, failed, now)
     else:
+        entries = _rows(connection, stack)
         for identity, known in facts.items():
             values = facts_of(known)
-            if values:
+            if identity not in entries:
+                clashes.append(_unknown(identity, base, stack))
+            elif values:
                 this = instances.c.cell == stack, instances.c.id == identity
                 connection.execute(update(instances).where(*this).values(values))
     if not clashes:
@@ -97,6 +100,13 @@ def _twice(identity: str, base: str, cell: str) -> str:
     return (
         f"the customer {identity} is both in the stack {base} and in {cell}. Deprovision the one, or take the other "
         f"out of Pulumi.{base}.yaml"
+    )
+
+
+def _unknown(identity: str, base: str, cell: str) -> str:
+    return (
+        f"the customer {identity} runs in {cell}, and the registry does not know it. See that CLAWDET_REGISTRY names "
+        f"the registry that is in use; if that is lost or old, make it anew with `clawdet list --rebuild -s {base}`"
     )
 
 

@@ -190,8 +190,8 @@ class Registry:
         `failed` are the customers of a base stack whose last update failed, by id: `error`, `plan` and `subdomain`.  By
         default those stay who had failed before.
 
-        Returns in sentences which customers of a base stack are left out, because a cell has their id or subdomain.
-        Such a stack counts as not read, so that the next call says it again.
+        Returns in sentences which customers of a base stack are left out, because a cell has their id or subdomain, and
+        which of a cell have no entry.  Such a stack counts as not read, so that the next call says it again.
         """
         with self._database.write() as connection:
             return mirroring.mirror(connection, base, stack, version, facts, self._clock.now(), failed)

@@ -101,13 +101,23 @@ def test_a_mirrored_cell_changes_only_what_is_known(registry: Registry) -> None:
     want(registry, signup("bob"))
     before = registry.desired(CELL, SEAL)
     registry.set_mark(CELL, BASE, Mark(fingerprint="f", version="3", outcome="succeeded", at=NOON))
-    registry.mirror(BASE, CELL, "4", {"ada": ACME, "stranger": ACME, "bob": {}})
+    assert registry.mirror(BASE, CELL, "4", {"ada": ACME, "bob": {}}) == []
     ada, bob = registry.instances()
     assert (ada.ipv4, ada.plan, ada.phase, ada.host) == ("192.0.2.1", "enterprise", Phase.HEALTHY, "")
     assert (bob.phase, bob.url) == (Phase.WAITING, "")
     assert registry.desired(CELL, SEAL) == before
     [cell] = registry.cells()
     assert (cell.seen, cell.version) == ("4", "3"), "a fingerprint stays that of the version that it was taken of"
+
+
+def test_a_customer_of_a_cell_that_has_no_entry_is_told_until_there_is_one(registry: Registry) -> None:
+    healthy(registry, signup("ada"))
+    for _ in range(2):
+        [told] = registry.mirror(BASE, CELL, "4", {"ada": ACME, "stranger": ACME})
+        assert "stranger runs in prod-cell-1" in told
+        assert f"clawdet list --rebuild -s {BASE}" in told
+        assert registry.cells()[0].seen != "4"
+    assert [row.id for row in registry.instances()] == ["ada"]
 
 
 def test_a_registry_that_was_lost_is_made_anew(registry: Registry) -> None:

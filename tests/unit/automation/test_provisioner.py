@@ -409,6 +409,23 @@ def test_a_customer_of_the_stacks_file_is_not_removed(
         fleet.deprovision("listed")
 
 
+def test_a_new_registry_reads_the_stacks_before_it_says_that_nobody_is_there(
+    fleet: Provisioner, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = {"url": "https://listed.clawdet.com", "plan": "pro", "host": "h", "ipv4": "", "image": "", "user": ""}
+    outputs = {"prod": {"base": {"zone": "clawdet.com"}, "customers": {"listed": listed}}, CELL: {"customers": {}}}
+    monkeypatch.setattr("clawdet_infra.automation.mirroring.versions", lambda root: dict.fromkeys(outputs, 1))
+    monkeypatch.setattr("clawdet_infra.automation.mirroring.outputs_of", lambda stack, root: outputs[stack])
+    with pytest.raises(InputError, match="Take it out of that list"):
+        fleet.deprovision("listed")
+    assert not fleet.deprovision("nobody").existed
+    outputs[CELL]["customers"] = {"lost": listed}
+    monkeypatch.setattr("clawdet_infra.automation.mirroring.versions", lambda root: dict.fromkeys(outputs, 2))
+    for _ in range(2):
+        with pytest.raises(SetupError, match="lost runs in prod-cell-1, and the registry does not know it"):
+            fleet.deprovision("lost")
+
+
 @pytest.mark.parametrize(("raised", "kind"), [(RefusedError, InputError), (RegistryError, SetupError)])
 def test_what_the_caller_can_do_follows_from_the_kind_of_error_and_not_from_its_words(
     fleet: Provisioner,
