@@ -27,6 +27,8 @@ from clawdet_infra.model.servers import EDGE_PROJECT
 from clawdet_infra.resources import CELL_LABEL, DEPLOYMENT_ENDING, FLEET_LABEL, ID_LABEL, PLAN_LABEL, ROLE_LABEL
 
 LONGEST_LABEL_VALUE = 63
+RECORD_TTL_SECONDS = 300
+"""For how long a resolver may keep an address that it was told."""
 
 
 @dataclass(frozen=True, kw_only=True)

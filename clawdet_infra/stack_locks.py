@@ -49,6 +49,11 @@ class Lock:
         return not runs(self.pid, _PROGRAM)
 
     @property
+    def alive(self) -> bool:
+        """True where the engine is known to run; False where it has ended, or may have."""
+        return any(lives(one) is True for one in self.engines)
+
+    @property
     def holder(self) -> str:
         """The process that took it, for people."""
         return f"process {self.pid} on {self.hostname}" if self.pid else f"a process that {self.path} does not name"

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from clawdet_infra.driver.gone import resources_of_state
 from clawdet_infra.driver.process import PROJECT
+from clawdet_infra.driver.state import Resource, resources_of_state
 from clawdet_infra.layout import CustomerLayout
 from clawdet_infra.model import slug_of
 from clawdet_infra.resources import (
@@ -26,7 +26,6 @@ from clawdet_infra.resources import (
     REMOTE_COPY,
 )
 
-Resource = Mapping[str, Any]
 _FORMER = (FORMER_SERVER, FORMER_KEY_PAIR, FORMER_DNS_RECORDS, FORMER_GATEWAY_TOKEN, FORMER_DEPLOYMENT)
 _FORMER_COMPONENTS = re.compile(rf"\$(?:{'|'.join(_FORMER)})(?=\$)")
 

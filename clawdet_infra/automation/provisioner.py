@@ -314,15 +314,21 @@ class Provisioner:
 
         Returns the customer as it is then, None where there is none of that id any more.
         """
-        told: set[str] = set()
+        told: dict[str, float] = {}
 
-        def tell(event: StageEvent) -> None:
-            if event.customer == call.customer and event.stage not in told:
-                told.add(event.stage)
+        def tell(stage: str, seconds: float, note: str = "") -> None:
+            if stage not in told:
+                # An update that another call makes has begun at another time than this one.
+                told[stage] = max(seconds, *told.values(), 0.0)
+                event = StageEvent(customer=call.customer, stage=stage, seconds=told[stage], note=note)
                 keep(event)
                 call.tell(event)
 
-        tell(StageEvent(customer=call.customer, stage="queued", seconds=call.seconds))
+        def passed(name: str, stage: Passed) -> None:
+            if name == call.customer:
+                tell(stage.stage, call.seconds, stage.note)
+
+        tell("queued", call.seconds)
         while True:
             with _explained(call.customer):
                 row = self._registry.instance(call.customer, self.base)
@@ -330,12 +336,12 @@ class Provisioner:
                 return None
             if is_done(row):
                 for one in row.stages:
-                    tell(StageEvent(customer=row.id, **one))
+                    tell(**one)
                 if row.phase == Phase.FAILED or row.error:
                     raise error_of(row)
                 return row
             call.check()
-            if not self._update_once(call, cell, lambda name, passed: tell(StageEvent.of(name, passed)), done=is_done):
+            if not self._update_once(call, cell, passed, done=is_done):
                 time.sleep(_POLL_SECONDS)
 
     def _update_once(

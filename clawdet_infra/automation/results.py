@@ -12,7 +12,8 @@ from clawdet_infra.driver.stages import Passed
 class StageEvent:
     """A customer passed a stage: queued, server, DNS, SSH, deployment, TLS, healthy or removed.
 
-    `seconds` are since the call began, or, for a customer whom another call updates, since that update began.
+    `seconds` are since the call began, or, for a stage that an update of another call passed, since that update began;
+    no stage has fewer than the one before.
     """
 
     customer: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -26,10 +25,11 @@ from clawdet_infra.automation.outcome import code_of
 from clawdet_infra.changes.asking import Previewed
 from clawdet_infra.driver.engine import Command, Engine
 from clawdet_infra.driver.errors import explain
-from clawdet_infra.driver.gone import forget, gone_servers, resources_of_state
+from clawdet_infra.driver.gone import forget, gone_servers
 from clawdet_infra.driver.output import Failure, printed_failure
 from clawdet_infra.driver.recovering import CloudError, find_at, recover
 from clawdet_infra.driver.stages import Passed
+from clawdet_infra.driver.state import resources_of_state
 from clawdet_infra.error_line import FailureCode
 from clawdet_infra.fleet.hosts import HostError
 from clawdet_infra.fleet.provider import Provider, ProviderError
@@ -39,6 +39,7 @@ from clawdet_infra.program import Shared, declare_cell
 from clawdet_infra.redaction import Redactor
 from clawdet_infra.registry import Applied, Desired, Wish
 from clawdet_infra.resources import CELL_LABEL
+from clawdet_infra.temporary import private_folder
 
 
 class HeldError(Exception):
@@ -122,8 +123,8 @@ class CellUpdate:
         """Preview the cell as one that has no stack yet, and make none: the engine gets a backend for this once."""
         outputs = self._base.outputs
         shared = Shared(base=outputs["base"], login_key=outputs["login_key"])
-        with tempfile.TemporaryDirectory(prefix="clawdet-preview-") as folder:
-            alone = Engine.alone(Path(folder), self._cell, partial(self._declare, shared), cloud=self._fleet.cloud)
+        with private_folder() as folder:
+            alone = Engine.alone(folder, self._cell, partial(self._declare, shared), cloud=self._fleet.cloud)
             alone.preview(**options)
 
     @property

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import secrets
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from clawdet_infra.driver.process import EngineError
 from clawdet_infra.model import parse_image, read_fleet
 from clawdet_infra.model.stackfile import read_stack_file
 from clawdet_infra.place import ROOT
+from clawdet_infra.temporary import private_folder
 
 NOWHERE = "http://127.0.0.1:9/v1"
 """Nothing listens there, so whatever would ask the cloud fails at once and loudly."""
@@ -122,8 +122,7 @@ class _Emptied:
         policy_packs: list[str] | None = None,
         refresh: bool | None = None,
     ) -> None:
-        with tempfile.TemporaryDirectory(prefix="clawdet-empty-") as folder:
-            project = Path(folder)
+        with private_folder() as project:
             environment = self._fill(project)
             stack = CheckoutStack(self._name, project, (), environment)
             stack.preview(on_event=on_event, policy_packs=policy_packs, refresh=refresh)

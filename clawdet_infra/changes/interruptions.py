@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from clawdet_infra.changes.owners import is_gateway_secret, type_of
 from clawdet_infra.changes.report import Interruption
 from clawdet_infra.changes.wording import Step, differing, inputs, shown, summary_of
+from clawdet_infra.layout import RECORD_TTL_SECONDS
 from clawdet_infra.resources import RECORD_SET, REMOTE_COMMAND, SERVER
 
 GATEWAY_SECONDS = 15
@@ -116,7 +117,7 @@ def _addresses(steps: Sequence[Step]) -> Iterator[Interruption]:
     ]
     for old, new in renamed:
         if old and new and old != new:
-            seconds = max((_ttl(step) for step in records), default=0)
+            seconds = max((_ttl(step) for step in records), default=RECORD_TTL_SECONDS)
             yield Interruption(
                 kind="address",
                 seconds=seconds,
@@ -149,4 +150,4 @@ def _url(step: Step, which: str) -> str | None:
 def _ttl(step: Step) -> int:
     """Return for how many seconds a resolver keeps what a record said before."""
     ttl = inputs(step, "oldState").get("ttl") or inputs(step, "newState").get("ttl")
-    return int(ttl) if isinstance(ttl, int | float) else 0
+    return int(ttl) if isinstance(ttl, int | float) else RECORD_TTL_SECONDS

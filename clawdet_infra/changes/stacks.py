@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from clawdet_infra.driver.events import EventLog
 from clawdet_infra.driver.process import FailedError, MissingEngineError, capture
 from clawdet_infra.place import ROOT
+from clawdet_infra.temporary import private_folder
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class CheckoutStack:
     ) -> None:
         """Preview an update, and hand each event of the engine over when it has ended.  Raises FailedError."""
         # The log has the configuration as it is written, also where somebody has written a secret in plain text.
-        with tempfile.TemporaryDirectory(prefix="clawdet-preview-") as folder:
-            log = Path(folder) / "events"
+        with private_folder() as folder:
+            log = folder / "events"
             arguments = ["preview", "--stack", self.name, "--event-log", str(log), *_QUIETLY]
             arguments += [part for pack in policy_packs or () for part in ("--policy-pack", pack)]
             arguments += ["--refresh"] if refresh else []

@@ -7,6 +7,7 @@ from typing import Any
 
 from clawdet_infra.changes.owners import is_gateway_secret, labelled, name_of, type_of
 from clawdet_infra.changes.report import Change, ChangeKind
+from clawdet_infra.driver.state import is_secret
 from clawdet_infra.redaction import HIDDEN
 from clawdet_infra.resources import (
     FIREWALL,
@@ -24,7 +25,6 @@ from clawdet_infra.secret_shapes import redacted
 _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """How the engine writes a value that is known only after the update."""
 
-_SECRET_MARK = "4dabf18193072939515e22adb298388d"  # noqa: S105 -- the key of a mapping that stands for a secret
 _LONGEST = 120
 
 Step = Mapping[str, Any]
@@ -58,7 +58,7 @@ def shown(value: Any) -> str:
     """Return a value as a reader may see it."""
     if value == _UNKNOWN:
         return "known after the update"
-    if _is_secret(value):
+    if is_secret(value):
         return HIDDEN
     if value is None or value == "":
         return "none"
@@ -292,10 +292,6 @@ def _simple(value: Any) -> bool:
 
 def _is_nested(value: Any) -> bool:
     return isinstance(value, Mapping | list)
-
-
-def _is_secret(value: Any) -> bool:
-    return isinstance(value, Mapping) and _SECRET_MARK in value
 
 
 def _short(text: str) -> str:

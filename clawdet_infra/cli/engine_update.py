@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from clawdet_infra.cli.output import ErrorCode, Exit, error, warn
 from clawdet_infra.cli.project import ROOT
 from clawdet_infra.cli.update_view import View
 from clawdet_infra.driver.process import MissingEngineError, follow
+from clawdet_infra.temporary import private_folder
 
 if TYPE_CHECKING:
     from clawdet_infra.driver.progress import OwnerProgress
@@ -90,8 +90,8 @@ def run(stack: str, arguments: Sequence[str], report: Report, *, engine_output: 
         view, text = View(stack, report, live=live), ROOT / ".clawdet" / "updates" / f"{stack.replace('/', '_')}.log"
     argv = ["up", "--stack", stack, *skip, *arguments]
     # The events have the configuration as it is written, also where somebody has written a secret in plain text.
-    with tempfile.TemporaryDirectory(prefix="clawdet-update-") as folder, view.shown() as progress:
-        log = None if engine_options.has(arguments, [engine_options.EVENT_LOG]) else Path(folder) / "events"
+    with private_folder() as folder, view.shown() as progress:
+        log = None if engine_options.has(arguments, [engine_options.EVENT_LOG]) else folder / "events"
         try:
             code = follow(argv, cwd=ROOT, log=log, text=text, on_event=progress, on_interrupt=view.interrupted)
         except MissingEngineError as missing:

@@ -80,10 +80,18 @@ class Invocation:
             "success": False,
             "code": errors[0][0],
             "error": "\n".join(dict.fromkeys(text for _, text in errors)),
+            "action": _ACTIONS.get(errors[0][0], "call"),
             "exitCode": int(exit_code),
         }
         print(dumps({**failure, **self.facts}), flush=True)
 
+
+_ACTIONS: dict[str, str] = {
+    **dict.fromkeys([ErrorCode.USAGE, ErrorCode.CONFIGURATION, ErrorCode.NOT_CONFIRMED, ErrorCode.POLICY], "fix"),
+    **dict.fromkeys([ErrorCode.NO_STACK, ErrorCode.UNKNOWN_STACK, ErrorCode.UNKNOWN_CUSTOMER], "fix"),
+    **dict.fromkeys([ErrorCode.LOCKED, ErrorCode.SERVER, ErrorCode.PROVIDER, ErrorCode.INTERRUPTED], "retry"),
+}
+"""What to do about each code, as of the errors of the signup library; a person has to look at all others."""
 
 _CODES = {
     int(Exit.CONFIGURATION): ErrorCode.CONFIGURATION,

@@ -115,8 +115,8 @@ def _confirm(what: str, inventory: Inventory, servers: Sequence[Server], json_ou
     import sys
 
     for server in servers:
-        tenants = ", ".join(one.id for one in inventory.tenants(server.name)) or "no customer"
-        echo(f"{server.name} has {tenants} on it.", err=True)
+        tenants = ", ".join(one.id for one in inventory.tenants(server.name)) or "none"
+        echo(f"Customers on the server {server.name}: {tenants}", err=True)
     if json_output or not sys.stdin.isatty():
         fail(f"power {what} takes these down: say --yes where you mean it", Exit.CONFIGURATION, ErrorCode.NOT_CONFIRMED)
     typer.confirm(f"Power {what}?", abort=True, err=True)

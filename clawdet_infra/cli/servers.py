@@ -28,7 +28,7 @@ def prepare(stack: str, cloud: Cloud, state: Mapping[str, Any] | None = None) ->
     that nothing was deployed on yet, and about servers in the state of customers and hosts that the stack's file does
     not list.  Ends the command where it, or the engine, fails.
     """
-    from clawdet_infra.driver.gone import resources_of_state
+    from clawdet_infra.driver.state import resources_of_state
     from clawdet_infra.fleet.provider import ProviderError
     from clawdet_infra.inventory import InventoryError
 
@@ -90,7 +90,8 @@ def hint_at_gone(stack: str, cloud: Cloud) -> bool:
 
     Where the provider cannot be asked there are none, with a warning.
     """
-    from clawdet_infra.driver.gone import gone_servers, resources_of_state
+    from clawdet_infra.driver.gone import gone_servers
+    from clawdet_infra.driver.state import resources_of_state
     from clawdet_infra.fleet.provider import ProviderError
     from clawdet_infra.inventory import InventoryError
 

@@ -8,7 +8,6 @@ stdin and are in no argument; what it writes is encrypted.
 from __future__ import annotations
 
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import yaml
 from clawdet_infra.driver.errors import explain
 from clawdet_infra.driver.process import MissingEngineError, capture
 from clawdet_infra.place import ROOT
+from clawdet_infra.temporary import private_folder
 
 _KEY = "clawdet:value"
 _SECONDS = 120
@@ -41,7 +41,7 @@ class StackEncryption:
 
     def encrypt(self, value: str) -> str:
         """Return a value as it may stand in the stack's file after `secure:`.  Raises EncryptionError."""
-        with tempfile.TemporaryDirectory(prefix="clawdet-encrypt-") as folder:
+        with private_folder() as folder:
             file = self._file(folder, {})
             self._run(["set", "--secret", _KEY], file, value)
             written = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -55,11 +55,11 @@ class StackEncryption:
 
     def decrypt(self, encrypted: str) -> str:
         """Return the value of what stands in the stack's file after `secure:`.  Raises EncryptionError."""
-        with tempfile.TemporaryDirectory(prefix="clawdet-encrypt-") as folder:
+        with private_folder() as folder:
             return self._run(["get", _KEY], self._file(folder, {_KEY: {"secure": encrypted}})).removesuffix("\n")
 
-    def _file(self, folder: str, config: Mapping[str, Any]) -> Path:
-        file = Path(folder) / f"Pulumi.{self._stack}.yaml"
+    def _file(self, folder: Path, config: Mapping[str, Any]) -> Path:
+        file = folder / f"Pulumi.{self._stack}.yaml"
         file.write_text(yaml.safe_dump({**self._settings, "config": dict(config)}), encoding="utf-8")
         return file
 

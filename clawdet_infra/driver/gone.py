@@ -8,21 +8,15 @@ anyway, and the engine removes the rest.
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
+from clawdet_infra.driver.state import Resource
 from clawdet_infra.resources import REMOTE_COMMAND, SERVER, SERVER_ENDING
+from clawdet_infra.temporary import private_folder
 
-Resource = Mapping[str, Any]
 Exists = Callable[[Collection[int]], Collection[int]]
 """Returns which of some servers, by id, the provider has."""
-
-
-def resources_of_state(exported: Mapping[str, Any]) -> Sequence[Resource]:
-    """Return all resources of an exported state; a stack that was never updated has no deployment, or an empty one."""
-    return (exported.get("deployment") or {}).get("resources") or []
 
 
 def gone_servers(resources: Sequence[Resource], exists: Exists) -> dict[str, str]:
@@ -56,8 +50,8 @@ def forget(stack: str, urns: Collection[str], pulumi: Callable[[Sequence[str]], 
         return
     exported: dict[str, Any] = json.loads(pulumi(["stack", "export", "--stack", stack]))
     # Secrets are encrypted in it as they are in the backend; the folder is nobody else's all the same.
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "state.json"
+    with private_folder() as folder:
+        file = folder / "state.json"
         file.write_text(json.dumps(without(exported, urns)), encoding="utf-8")
         pulumi(["stack", "import", "--stack", stack, "--file", str(file)])
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from clawdet_infra.driver.process import BACKEND, PROJECT
 from clawdet_infra.recovery import PendingCreate, adopt, find_made, pending_creates
 from clawdet_infra.stack_locks import Lock, read_locks, remove_dead
+from clawdet_infra.temporary import private_folder
 
 Find = Callable[[Sequence[PendingCreate]], dict[str, str]]
 """Which creations did happen at the cloud: URN → id."""
@@ -23,10 +22,10 @@ class LockedError(Exception):
 
     def __init__(self, stack: str, lock: Lock) -> None:
         self.lock = lock
+        gone = "" if lock.alive else f" If you know that it is gone, run: pulumi cancel --stack {stack}"
         super().__init__(
             f"stack {stack} is being updated by {lock.holder}, since {lock.taken:%F %T} UTC. "
-            f"Wait for it, as `clawdet up -s {stack} --wait` does. "
-            f"If you know that it is gone, run: pulumi cancel --stack {stack}"
+            f"Wait for it, as `clawdet up -s {stack} --wait` does.{gone}"
         )
 
 
@@ -111,8 +110,8 @@ def _adopt(
         fate = f"exists ({found[create.urn]}) and is taken over" if create.urn in found else "had not been made"
         tell(f"{create.logical_name}: {fate}.")
     # Secrets are encrypted in it as they are in the backend; the folder is nobody else's all the same.
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "state.json"
+    with private_folder() as folder:
+        file = folder / "state.json"
         file.write_text(json.dumps(adopt(exported, found)), encoding="utf-8")
         pulumi(["stack", "import", "--stack", stack, "--file", str(file)])
     if found:

@@ -219,7 +219,8 @@ class Provider:
         server = await self._server(name)
         if server is None:
             raise ProviderError(
-                f"the provider has no server {name}; for an empty one: `pulumi refresh -s STACK`, then `clawdet up`"
+                f"the provider has no server {name}; `pulumi refresh` and then `clawdet up` for its stack make an "
+                "empty one"
             )
         return server
 

@@ -17,6 +17,7 @@ from clawdet_infra.driver import process
 from clawdet_infra.driver.errors import explain
 from clawdet_infra.driver.output import updates_of
 from clawdet_infra.driver.process import PROJECT
+from clawdet_infra.inventory.deployed import outputs_of_state
 from clawdet_infra.inventory.errors import InventoryError
 from clawdet_infra.model import CloudAccess, ConfigurationError, Fleet, decode, load_fleet, read_config
 from clawdet_infra.model.stackfile import read_stack_file
@@ -58,9 +59,11 @@ def stack_versions(root: Path = ROOT) -> dict[str, str]:
 
 
 def outputs_of(stack: str, root: Path = ROOT) -> dict[str, Any]:
-    """Return the outputs of a stack, secrets included; there are none before its first update."""
-    outputs: dict[str, Any] = _ask(stack, ["stack", "output", "--json", "--show-secrets", "--stack", stack], root)
-    return outputs
+    """Return the outputs of a stack, secrets included; there are none before its first update.
+
+    `customers`, `tokens` and `servers` are what is there by now, also where the last update failed; see `deployed`.
+    """
+    return outputs_of_state(_ask(stack, ["stack", "export", "--show-secrets", "--stack", stack], root))
 
 
 def last_update_succeeded(stack: str, root: Path = ROOT) -> bool:

@@ -81,6 +81,14 @@ def payload(customer: CustomerLayout, bundle: Bundle, environment: str, *, start
         kind="customer",
         project=customer.slug,
         directory=customer.directory,
+        # Not for the server: by this the state tells what is there, also after an update that failed for others.
+        instance={
+            "url": customer.url,
+            "plan": customer.plan.name,
+            "host": customer.server_name,
+            "image": bundle.images["gateway"],
+            "user": customer.user,
+        },
         environment=environment,
         start_seconds=start_seconds,
         edge=(
@@ -105,6 +113,7 @@ def host_payload(host: HostLayout, bundle: Bundle, *, start_seconds: int = START
         kind="host",
         project=host.project,
         directory=host.directory,
+        instance={"host": host.server_name},
         environment="",
         start_seconds=start_seconds,
         edge=None,

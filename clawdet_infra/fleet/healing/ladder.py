@@ -25,7 +25,7 @@ _BEYOND_REPAIR = {
     Cause.PASSWORD: "neither a restart nor a reboot mends a password that is not taken",
     Cause.TOKEN: "neither a restart nor a reboot mends a token that is not taken",
     Cause.SERVER_GONE: (
-        "the provider has no such server; for an empty one: `pulumi refresh -s STACK`, then `clawdet up`"
+        "the provider has no such server; `pulumi refresh` and then `clawdet up` for its stack make an empty one"
     ),
     Cause.DISK_FULL: "a restart makes no room on the disk",
 }

@@ -26,8 +26,16 @@ def status(fleet: Fleet, identity: str) -> Result:
     return fleet.stack.run("clawdet", "status", identity, "-s", fleet.stack.name)
 
 
+def token(fleet: Fleet, identity: str) -> str:
+    shown = fleet.stack.run("clawdet", "token", "show", identity, "-s", fleet.stack.name)
+    assert shown.code == 0, shown.output
+    return shown.output.strip()
+
+
 def test_a_failure_is_one_sentence_at_a_terminal_and_in_the_status_until_an_update_succeeds(fleet: Fleet) -> None:
-    fleet.want([ALICE, {**USER123, "tokenVersion": 2}, ACME])
+    rotated, later = {**ALICE, "tokenVersion": 2}, {**USER123, "tokenVersion": 2, "wave": 2}
+    former = token(fleet, "alice")
+    fleet.want([rotated, later, ACME])
     with idle_commands(failing={"user123-deployment": SAID}) as idle:
         seen = at_a_terminal(
             ["clawdet", "up", "-s", fleet.stack.name],
@@ -53,8 +61,10 @@ def test_a_failure_is_one_sentence_at_a_terminal_and_in_the_status_until_an_upda
     assert re.search(r"^phase +failed$", failed.output, re.MULTILINE)
     assert re.search(rf"^error +{re.escape(SAID.partition(': ')[2])}$", failed.output, re.MULTILINE)
     assert status(fleet, "alice").code == 0
+    assert token(fleet, "alice") != former, "what is on the server, though the update failed"
+    present = token(fleet, "alice"), token(fleet, "user123")
 
-    fleet.want([ALICE, {**USER123, "tokenVersion": 2}, ACME, GRACE])
+    fleet.want([rotated, later, ACME, GRACE])
     done = fleet.up()
     assert done.code == 0, done.output
     shown = lasting(done.output).splitlines()
@@ -65,3 +75,4 @@ def test_a_failure_is_one_sentence_at_a_terminal_and_in_the_status_until_an_upda
     assert shown[-1] == "test is up to date after N s: 2 customers changed."
     assert "clawdet:index:" not in done.output, "the engine's own text is not there"
     assert status(fleet, "user123").code == 0
+    assert (token(fleet, "alice"), token(fleet, "user123") == present[1]) == (present[0], False)

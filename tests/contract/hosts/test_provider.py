@@ -116,7 +116,7 @@ async def test_which_servers_are_there_is_known_by_their_ids(cloud: RunningCloud
 
 
 async def test_a_server_that_is_gone_says_what_makes_it_anew(cloud: RunningCloud) -> None:
-    with pytest.raises(ProviderError, match="the provider has no server nobody; for an empty one: `pulumi refresh"):
+    with pytest.raises(ProviderError, match="the provider has no server nobody; `pulumi refresh`"):
         await provider(cloud).power_on("nobody")
 
 

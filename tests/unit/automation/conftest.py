@@ -9,6 +9,7 @@ import pytest
 from clawdet_infra.automation import (
     Provisioner,
     leasing,
+    mirroring,
     provisioner,
 )
 from clawdet_infra.automation.cells import CellSource
@@ -25,6 +26,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(CellSource, "version", lambda self: "7")
     monkeypatch.setattr(CellSource, "fingerprint", lambda self, *, policies: "f1")
     monkeypatch.setattr(leasing, "basis", lambda base, root: made.basis)
+    monkeypatch.setattr(mirroring, "versions", lambda root: {})
     return made
 
 

@@ -47,6 +47,7 @@ def test_a_customer_is_made_and_told(fleet: Provisioner, world: World) -> None:
     assert (result.access_url, result.cell, result.server) == ("https://bob.clawdet.com", CELL, "bob")
     assert [one.stage for one in told] == ["queued", "server", "healthy"], "each stage once"
     assert result.stages == tuple(told)
+    assert [one.seconds for one in told] == sorted(one.seconds for one in told)
     assert world.updates == [[("bob", Wish.PRESENT, 1)]]
 
 

@@ -84,7 +84,7 @@ def test_off_and_on_again_is_in_this_order(told: list[tuple[str, str]]) -> None:
 def test_who_would_go_down_is_named_and_nothing_done_without_a_yes(told: list[tuple[str, str]], what: str) -> None:
     done = run(what, "alice")
     assert done.exit_code == 2
-    assert "shared-1 has alice, bob on it." in done.stderr
+    assert "Customers on the server shared-1: alice, bob" in done.stderr
     assert told == []
 
 
