@@ -22,6 +22,7 @@ LONGEST_ID = 50
 
 _ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 _FORM = "Use a-z, 0-9 and hyphens; begin and end each part with a letter or a digit."
+_ANOTHER = "Choose another name, in a-z, 0-9 and hyphens."
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 # Narrower than what mail allows: the address is written into the proxies' configuration, whose language gives braces
 # and some other characters a meaning, also between quotes.
@@ -96,7 +97,7 @@ def _corrected(name: str) -> Suggestion | None:
     joined = re.sub(r"[^a-z0-9.]+", "-", plain)
     labels = [part.strip("-")[:LONGEST_LABEL].rstrip("-") for part in joined.split(".")]
     better = ".".join(part for part in labels if part)
-    return write(better) if better != name else None
+    return write(better, otherwise=_ANOTHER) if better != name else None
 
 
 def _check_labels(name: str) -> str:

@@ -18,7 +18,8 @@ from clawdet_infra.model.secrets import Encrypted
 from clawdet_infra.model.stackfile import StackFile, read_stack_file
 
 PROJECT = "clawdet"
-NAMESPACES = (PROJECT, "hcloud")
+_PROVIDER = CLOUD_TOKEN.partition(":")[0]
+NAMESPACES = (PROJECT, _PROVIDER)
 """The namespaces of keys that this program reads; others belong to other programs."""
 MAY_HOLD_SECRETS = ("customers", "cloud")
 """The top-level keys that may be encrypted as a whole or in part."""
@@ -60,7 +61,7 @@ def read_fleet(path: str | Path) -> tuple[Fleet | None, list[Problem]]:
         written=lambda path: stack.written.get(f"{PROJECT}:{path}"),
         decided_later=_decided_later(stack),
     )
-    problems = [*found, *misspelt_namespaces(stack.config), *_not_in_the_file(stack)]
+    problems = [*found, *unread_keys(stack.config), *_not_in_the_file(stack)]
     placed = [_placed(problem, stack) for problem in problems]
     return None if stack.environment else fleet, in_order([*stack.problems, *_open_secrets(raw, stack), *placed])
 
@@ -82,7 +83,7 @@ def read_config(
     mark = f"{PROJECT}:"
     names = sorted(key.removeprefix(mark) for key in config if key.startswith(mark))
     raw = {name: decode(name, config[f"{mark}{name}"]) for name in names}
-    problems = [*_needlessly_secret(names, secret), *misspelt_namespaces(sorted(config))]
+    problems = [*_needlessly_secret(names, secret), *unread_keys(sorted(config))]
     if isinstance(raw.get("cloud"), str) and raw["cloud"]:
         try:
             raw["cloud"] = local_cloud(file.parent / raw["cloud"])
@@ -119,20 +120,33 @@ def _written_in(file: Path) -> Written:
     return lambda path: texts().get(f"{PROJECT}:{path}")
 
 
-def misspelt_namespaces(keys: Collection[str]) -> Iterator[Problem]:
-    """Yield the keys of a stack whose namespace nobody reads, but resembles one that this program reads."""
+def unread_keys(keys: Collection[str]) -> Iterator[Problem]:
+    """Yield the keys of a stack that nobody reads, though they look as if this program did."""
     for key in keys:
         namespace, _, name = key.partition(":")
-        near = get_close_matches(namespace.casefold(), NAMESPACES, n=1, cutoff=0.8)
-        if near and namespace not in NAMESPACES:
-            meant = f"{near[0]}:{_known_key(name) if near[0] == PROJECT else name}"
-            yield Problem(
-                field=key,
-                message=f"is in the namespace {quoted(namespace)}, which nothing reads.",
-                suggestion=remove(f"`{meant}` is there already, so remove this line.", field=key)
-                if meant in keys
-                else Suggestion(action="rename", field=key, value=meant, sentence=f"Did you mean `{meant}`?"),
-            )
+        if namespace == PROJECT or key == CLOUD_TOKEN:
+            continue
+        near = next(iter(get_close_matches(namespace.casefold(), NAMESPACES, n=1, cutoff=0.8)), None)
+        if near is None:
+            continue
+        better = f"{PROJECT}:{_known_key(name)}" if near == PROJECT else CLOUD_TOKEN
+        # Nobody knows what another setting of the provider's was meant to be.
+        clear = near == PROJECT or nearest(name, ["token"]) is not None
+        what = f"in the namespace {quoted(namespace)}, which nothing reads"
+        if namespace == near:
+            what = f"not read: of the namespace {namespace} the program takes `{CLOUD_TOKEN}` alone"
+        yield Problem(
+            field=key,
+            message=f"is {what}.",
+            suggestion=_renamed(key, better, keys) if clear else None,
+            hint="" if clear else "Remove it; `clawdet:cloud` says how the cloud is reached.",
+        )
+
+
+def _renamed(key: str, better: str, keys: Collection[str]) -> Suggestion:
+    if better in keys:
+        return remove(f"`{better}` is there already, so remove this line.", field=key)
+    return Suggestion(action="rename", field=key, value=better, sentence=f"Did you mean `{better}`?")
 
 
 def _known_key(name: str) -> str:

@@ -105,6 +105,12 @@ def test_a_subdomain_that_is_taken_is_told_with_both_customers():
     )
 
 
+def test_a_correction_that_is_taken_is_not_offered():
+    assert complaint(fleet(customer("acme"), customer("ACME"))) == (
+        "customer #2: customers[1].id: 'ACME' has upper-case letters. Choose another name, in a-z, 0-9 and hyphens."
+    )
+
+
 @pytest.mark.parametrize("order", [1, -1])
 def test_an_id_that_is_another_customers_subdomain_is_told(order):
     found = complaint(fleet(*[customer("one"), customer("two", subdomain="one")][::order]))

@@ -203,7 +203,7 @@ def test_settings_of_an_environment_are_not_missed_in_the_file(tmp_path):
         ("Clawdet:zone", "Did you mean `clawdet:zone`?"),
         ("clawdett:zone", "Did you mean `clawdet:zone`?"),
         ("Clawdet:zonee", "Did you mean `clawdet:zone`?"),
-        ("hcIoud:endpoint", "Did you mean `hcloud:endpoint`?"),
+        ("hcIoud:endpoint", "Remove it; `clawdet:cloud` says how the cloud is reached."),
         ("hcIoud:token", "`hcloud:token` is there already, so remove this line."),
     ],
 )
@@ -211,6 +211,26 @@ def test_a_namespace_that_resembles_ours_is_told(check, key, advice):
     (told,) = check(f"{GOOD}  {key}: existing\n")
     namespace = key.partition(":")[0]
     assert told == f"Pulumi.test.yaml:18: {key}: is in the namespace '{namespace}', which nothing reads. {advice}"
+
+
+@pytest.mark.parametrize(
+    ("key", "advice"),
+    [
+        ("hcloud:tokn", "`hcloud:token` is there already, so remove this line."),
+        ("hcloud:Token", "`hcloud:token` is there already, so remove this line."),
+        ("hcloud:endpoint", "Remove it; `clawdet:cloud` says how the cloud is reached."),
+        ("hcloud:pollInterval", "Remove it; `clawdet:cloud` says how the cloud is reached."),
+    ],
+)
+def test_of_the_providers_settings_the_token_alone_is_read(check, key, advice):
+    (told,) = check(f"{GOOD}  {key}: existing\n")
+    assert told.startswith(f"Pulumi.test.yaml:18: {key}: is not read: of the namespace hcloud ")
+    assert told.endswith(advice)
+
+
+def test_a_mistyped_token_is_renamed(check):
+    (told,) = check(GOOD.replace("hcloud:token:", "hcloud:tokn:"))
+    assert told.endswith("Did you mean `hcloud:token`?")
 
 
 def test_customers_as_a_mapping_are_one_message_with_its_line(check):
