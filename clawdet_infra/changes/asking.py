@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from clawdet_infra.changes.owners import is_tidying
 from clawdet_infra.driver import events
 from clawdet_infra.driver.output import Cause, failure, printed_failure
 from clawdet_infra.driver.process import FailedError
@@ -104,7 +105,8 @@ class _Listener:
     def hear(self, event: Any) -> None:
         match events.read_event(event):
             case events.Step(stage=events.Stage.BEGINS, op=op) as step if op != "refresh":
-                self._steps.append(_step(step))
+                if not is_tidying(op, step.urn):
+                    self._steps.append(_step(step))
             case events.Step(stage=events.Stage.ENDS, op="refresh") as step:
                 # A refresh has its result only at its end.
                 self._drift += _drift(step)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from clawdet_infra.changes.owners import Kind
 from clawdet_infra.changes.report import Subject, Verdict, order
 
 
@@ -30,6 +32,13 @@ def what_happens(subject: Subject) -> str:
     """Return what happens to a subject without its own name, so that others can have the same."""
     changes = "; ".join(subject.lines)
     return changes.replace(f"//{subject.id}.", "//NAME.").replace(f"{subject.id}-", "ID-")
+
+
+def shared_parts(kinds: Iterable[Kind]) -> list[str]:
+    """Return what there is besides customers, in words: `2 shared hosts`, `what all share`."""
+    found = Counter(kinds)
+    told = [counted(found["shared host"], "shared host")] if found["shared host"] else []
+    return [*told, "what all share"] if found["shared"] else told
 
 
 def counted(number: int, word: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from clawdet_infra.changes.grouping import counted
+from clawdet_infra.changes.grouping import counted, shared_parts
 from clawdet_infra.changes.report import Bill, Report, Verdict
+from clawdet_infra.model.problems import listed
 
 _VERDICTS: Sequence[Verdict] = ("replaced", "removed", "new", "changed")
 
@@ -25,9 +26,9 @@ def headline(report: Report) -> str:
     customers = [subject for _, subject in report.subjects if subject.kind == "customer"]
     counts = Counter(subject.verdict for subject in customers)
     told = [f"{counts[one]:,} {one}" for one in _VERDICTS if counts[one]]
-    others = len(report.subjects) - len(customers)
     parts = [f"customers: {', '.join(told)}"] if told else []
-    parts += [f"{counted(others, 'shared thing')} touched"] if others else []
+    if shared := shared_parts(subject.kind for _, subject in report.subjects):
+        parts.append(f"{listed(shared)} touched")
     drifted = sum(len(one.drifted) for one in report.stacks)
     parts += [f"drift: {counted(drifted, 'owner')}"] if drifted else []
     return f"{'; '.join(parts)} ({where})"

@@ -38,6 +38,7 @@ Kind = Literal["customer", "shared host", "shared"]
 _COMPONENTS: Mapping[str, Kind] = {CUSTOMER: "customer", SHARED_HOST: "shared host"}
 
 _DEPLOYMENTS: Mapping[Kind, str] = {"customer": DEPLOYMENT_ENDING, "shared host": EDGE_ENDING}
+_HOLD_NOTHING = (PASSWORD, LOCAL_COMMAND, REMOTE_COPY)
 _TOKENS = (f"{TOKEN_ENDING}-password", TOKEN_ENDING)
 # What the parts of a customer or host are called by their types, after its id; the second half until December 2026.
 _ENDS: Mapping[str, Sequence[str]] = {
@@ -153,6 +154,14 @@ def is_owner(urn: str) -> bool:
 def type_of(urn: str) -> str:
     """Return the type of a resource, without those of the components around it."""
     return urn.split("::")[2].rpartition("$")[2]
+
+
+def is_tidying(op: str, urn: str) -> bool:
+    """Return whether a step takes away what something else has replaced, and nothing goes with it.
+
+    Also an update that changes nothing of a resource does that, where one that failed before has replaced it.
+    """
+    return op == "delete-replaced" and type_of(urn) in _HOLD_NOTHING
 
 
 def name_of(urn: str) -> str:

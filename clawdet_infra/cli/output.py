@@ -80,7 +80,7 @@ class Invocation:
             "success": False,
             "code": errors[0][0],
             "error": "\n".join(dict.fromkeys(text for _, text in errors)),
-            "action": _ACTIONS.get(errors[0][0], "call"),
+            "action": action_for(errors[0][0]),
             "exitCode": int(exit_code),
         }
         print(dumps({**failure, **self.facts}), flush=True)
@@ -91,7 +91,6 @@ _ACTIONS: dict[str, str] = {
     **dict.fromkeys([ErrorCode.NO_STACK, ErrorCode.UNKNOWN_STACK, ErrorCode.UNKNOWN_CUSTOMER], "fix"),
     **dict.fromkeys([ErrorCode.LOCKED, ErrorCode.SERVER, ErrorCode.PROVIDER, ErrorCode.INTERRUPTED], "retry"),
 }
-"""What to do about each code, as of the errors of the signup library; a person has to look at all others."""
 
 _CODES = {
     int(Exit.CONFIGURATION): ErrorCode.CONFIGURATION,
@@ -100,6 +99,11 @@ _CODES = {
     int(Exit.INTERRUPTED): ErrorCode.INTERRUPTED,
 }
 _running: ContextVar[Invocation | None] = ContextVar("invocation", default=None)
+
+
+def action_for(code: str) -> str:
+    """Return what to do about a code: `fix`, `retry` or `call`, as of the errors of the signup library."""
+    return _ACTIONS.get(code, "call")
 
 
 @contextmanager

@@ -13,12 +13,13 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from clawdet_infra.changes.grouping import counted
+from clawdet_infra.changes.grouping import counted, shared_parts
 from clawdet_infra.changes.owners import Owner
 from clawdet_infra.cli.console import Console
 from clawdet_infra.cli.output import ErrorCode, echo, error
 from clawdet_infra.driver.output import printed_failure
 from clawdet_infra.driver.progress import OwnerProgress, Progress
+from clawdet_infra.model.problems import listed
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -39,7 +40,8 @@ class View:
     def __init__(self, stack: str, report: Report, *, live: bool = False, silent: bool = False) -> None:
         self._stack = stack
         self._report = report
-        self._expected = [Owner(one.kind, one.id) for _, one in report.subjects]
+        # Of what all share, some parts are changed without a word of the engine.
+        self._expected = [Owner(one.kind, one.id) for _, one in report.subjects if one.kind != "shared"]
         self._live = live
         self._silent = silent
         self._console = Console()
@@ -178,10 +180,9 @@ def _done(current: OwnerProgress, verdict: str) -> str:
 
 def _changed(progress: Progress) -> str:
     customers = sum(one.kind == "customer" for one in progress.by_owner)
-    others = len(progress.by_owner) - customers
     told = [counted(customers, "customer")] if customers else []
-    told += [counted(others, "shared thing")] if others else []
-    return f"{' and '.join(told)} changed" if told else "nothing changed"
+    told += shared_parts(one.kind for one in progress.by_owner)
+    return f"{listed(told)} changed" if told else "nothing changed"
 
 
 def _seen_from_here(path: Path) -> Path:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from clawdet_infra.changes.owners import Owner, Owners, is_owner, type_of
+from clawdet_infra.changes.owners import Owner, Owners, is_owner, is_tidying, type_of
 from clawdet_infra.driver.events import Event, Problem, Stage, Step, Violation, read_event
 from clawdet_infra.driver.output import reason
 from clawdet_infra.resources import LOCAL_COMMAND, RECORD_SET, REMOTE_COMMAND, SERVER, STACK
@@ -179,4 +179,4 @@ def _does_something(step: Step) -> bool:
     kind = type_of(step.urn)
     if kind == STACK or kind.startswith("pulumi:providers:") or not (step.state and step.state.custom):
         return False
-    return step.op in _CHANGES or step.op in _TAKES_AWAY
+    return step.op in _CHANGES or (step.op in _TAKES_AWAY and not is_tidying(step.op, step.urn))

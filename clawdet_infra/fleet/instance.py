@@ -1,4 +1,4 @@
-"""Who is running, and where: the customers and servers of the fleet as the stacks' outputs describe them."""
+"""Who is running, and where: the customers and servers of the fleet as the stacks tell."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from pydantic.fields import FieldInfo
 from clawdet_infra import automation, program
 from clawdet_infra.automation import Provisioned, Removed, Signup, StageEvent
 from clawdet_infra.cli.main import app
-from clawdet_infra.cli.output import ErrorCode
+from clawdet_infra.cli.output import ErrorCode, action_for
 from clawdet_infra.model import PLANS, Fleet
 from clawdet_infra.model import plan as bounds
 from clawdet_infra.program import Declared
@@ -185,9 +185,10 @@ def test_a_command_is_documented_with_its_options_and_an_example(command: str) -
 
 def test_every_code_of_an_error_is_documented_and_every_documented_code_exists() -> None:
     section = (REFERENCE / "cli.md").read_text().partition("### JSON\n")[2].partition("\n### ")[0]
-    table = section.partition("| code | |")[2].partition("\n\n")[0]
-    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
-    assert {code for row in rows for code in re.findall(r"`([^`]+)`", row)} == {code.value for code in ErrorCode}
+    table = section.partition("| code | `action` | |")[2].partition("\n\n")[0]
+    rows = [line.split("|")[1:3] for line in table.splitlines() if line.startswith("| `")]
+    documented = {code: action.strip(" `") for codes, action in rows for code in re.findall(r"`([^`]+)`", codes)}
+    assert documented == {code.value: action_for(code) for code in ErrorCode}
 
 
 # --- outputs.md and local-cloud.md --------------------------------------------------------------------------------

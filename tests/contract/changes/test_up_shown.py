@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -27,15 +28,15 @@ def status(fleet: Fleet, identity: str) -> Result:
 
 
 def token(fleet: Fleet, identity: str) -> str:
-    shown = fleet.stack.run("clawdet", "token", "show", identity, "-s", fleet.stack.name)
-    assert shown.code == 0, shown.output
-    return shown.output.strip()
+    shown = fleet.stack.run("clawdet", "token", "show", identity, "-s", fleet.stack.name, "--json")
+    [one] = json.loads(shown.ok().output)
+    return str(one["gatewayToken"])
 
 
 def test_a_failure_is_one_sentence_at_a_terminal_and_in_the_status_until_an_update_succeeds(fleet: Fleet) -> None:
-    rotated, later = {**ALICE, "tokenVersion": 2}, {**USER123, "tokenVersion": 2, "wave": 2}
+    rotated, later = {**ALICE, "tokenVersion": 2}, {**USER123, "tokenVersion": 2, "wave": 1}
     former = token(fleet, "alice")
-    fleet.want([rotated, later, ACME])
+    fleet.want([rotated, later, ACME], rollout={"waves": [50, 50]})
     with idle_commands(failing={"user123-deployment": SAID}) as idle:
         seen = at_a_terminal(
             ["clawdet", "up", "-s", fleet.stack.name],
@@ -49,6 +50,7 @@ def test_a_failure_is_one_sentence_at_a_terminal_and_in_the_status_until_an_upda
     asked = lines.index("Update test? [y/N]: y")
     assert any(line.startswith("user123 ") and "changed" in line for line in lines[:asked]), "the report is above"
     assert lines[asked + 1 :] == [
+        "alice    changed, healthy after N s  https://alice.clawdet.test",
         "user123  failed: probe restarts failed: gateway does not stay up; last answer:",
         "         none",
         "         what it printed: clawdet logs --failed user123",
@@ -64,7 +66,7 @@ def test_a_failure_is_one_sentence_at_a_terminal_and_in_the_status_until_an_upda
     assert token(fleet, "alice") != former, "what is on the server, though the update failed"
     present = token(fleet, "alice"), token(fleet, "user123")
 
-    fleet.want([rotated, later, ACME, GRACE])
+    fleet.want([rotated, later, ACME, GRACE], rollout={"waves": [50, 50]})
     done = fleet.up()
     assert done.code == 0, done.output
     shown = lasting(done.output).splitlines()

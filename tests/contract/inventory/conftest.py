@@ -19,7 +19,10 @@ from pathlib import Path
 import pulumi
 
 stack = pulumi.get_stack()
-for name, value in json.loads(Path(f"outputs.{stack}.json").read_text()).items():
+exported = json.loads(Path(f"outputs.{stack}.json").read_text())
+for customer in exported.get("customers", ()):
+    pulumi.ComponentResource("clawdet:index:Customer", customer)
+for name, value in exported.items():
     pulumi.export(name, pulumi.Output.secret(value) if name in ("tokens", "login_key") else value)
 """
 

@@ -115,7 +115,7 @@ def test_an_unknown_key_of_the_namespace_is_told(stack):
 
 
 def test_keys_of_other_namespaces_are_none_of_our_business(stack):
-    assert stack.load(without_cloud(), hcloud__token=CLOUD_TOKEN, hcloud__endpoint="x", aws__region="y")
+    assert stack.load(without_cloud(), hcloud__token=CLOUD_TOKEN, docker__host="x", aws__region="y")
 
 
 def test_a_list_that_is_no_list_is_told(stack):

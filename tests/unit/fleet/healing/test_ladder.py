@@ -66,7 +66,7 @@ def test_what_no_step_mends_is_given_up_at_once(cause: Cause) -> None:
 def test_who_has_to_make_a_lost_server_anew_is_told_both_steps() -> None:
     """An update alone compares with the state, which has the server still."""
     decision = next_step(case(Cause.SERVER_GONE), NOON, POLICY)
-    assert "`pulumi refresh -s STACK`, then `clawdet up`" in str(decision)
+    assert "`pulumi refresh` and then `clawdet up`" in str(decision)
 
 
 def test_a_server_that_is_off_is_powered_on_once() -> None:
