@@ -4,9 +4,9 @@ import os
 
 import pulumi
 
-from clawdet_infra import settings
+from clawdet_infra.config import settings
+from clawdet_infra.engine.stack_locks import note_engine_above
 from clawdet_infra.program import declare
-from clawdet_infra.stack_locks import note_engine_above
 
 # So that the lock of an update that is killed is known to be dead.
 note_engine_above(os.environ.get("PULUMI_BACKEND_URL", ""), pulumi.get_project(), pulumi.get_stack())

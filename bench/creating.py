@@ -33,8 +33,8 @@ def measure(customers: int) -> dict[str, Any]:
     """Measure the checkout that is imported here."""
     # Of another checkout these are that one's, so nothing is imported from where this file lies.
     from bench.preview import copy, look, make, states_of
-    from engine import resolve
     from tests.contract.hcloud_api.running import CONFIG, running_cloud
+    from toolchain import resolve
 
     os.environ.update(resolve.ensure(lambda _: None).environment())
     folder = Path(tempfile.mkdtemp(prefix="clawdet-bench-"))

@@ -18,8 +18,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from bench.machine import facts
-from clawdet_infra.fleet.history import History, Retention
-from clawdet_infra.fleet.records import Cause, Condition, Diagnosis, Observation
+from clawdet_infra.inventory.observation import Cause, Condition, Diagnosis, Observation
+from clawdet_infra.monitoring.history import History, Retention
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 _STOPPED = Diagnosis(Cause.GATEWAY_STOPPED, "The gateway's container has exited.")

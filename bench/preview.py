@@ -28,14 +28,14 @@ from bench.machine import facts, spread
 from bench.processes import ProcessorByProgram
 from bench.terraform import Terraform
 from clawdet_infra.automation.cells import CellSource
-from clawdet_infra.changes.checkout import CheckoutSource
-from clawdet_infra.registry import Applied, Registry
-from clawdet_infra.statefiles import checkpoint
-from engine import resolve
+from clawdet_infra.catalog import Applied, Registry
+from clawdet_infra.engine.state_files import checkpoint
+from clawdet_infra.preview.sources import CheckoutSource
 from tests.contract.hcloud_api.running import CONFIG, TOKEN, running_cloud
 from tests.support.idle_commands import idle_commands
 from tests.support.signups import marked, signup, want
 from tests.support.stack import ROOT, Stack, customer
+from toolchain import resolve
 
 DIGEST = "sha256:" + "5" * 64
 

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from engine import build, pins
-from engine.go_toolchain import find_go
 from tests.contract.hcloud_api.running import KEY, TOKEN
+from toolchain import build, pins
+from toolchain.go_toolchain import find_go
 
 CONFIGURATION = Path(__file__).with_name("terraform.tf")
 PAYLOAD_BYTES = 5_500

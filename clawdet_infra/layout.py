@@ -1,4 +1,4 @@
-"""What each customer gets, decided: `lay_out(fleet)` turns a validated fleet into names, places and waves.
+"""What each customer gets, decided: names, places and waves.
 
 It is pure, and each customer's layout depends on that customer's own entry and on the fleet's settings alone, never
 on the other customers.  So adding, removing or reordering customers changes nothing for the rest.
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 
-from clawdet_infra.model import (
+from clawdet_infra.config import (
     SERVER_ROOT,
     Customer,
     Fleet,
@@ -23,7 +23,7 @@ from clawdet_infra.model import (
     decide_server,
     slug_of,
 )
-from clawdet_infra.model.servers import EDGE_PROJECT
+from clawdet_infra.config.servers import EDGE_PROJECT
 from clawdet_infra.resources import CELL_LABEL, DEPLOYMENT_ENDING, FLEET_LABEL, ID_LABEL, PLAN_LABEL, ROLE_LABEL
 
 LONGEST_LABEL_VALUE = 63

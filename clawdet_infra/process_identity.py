@@ -1,4 +1,4 @@
-"""Who holds a lease or a stack's lock, or runs a repair: a process, and whether it still lives.
+"""Who holds a lease or a lock, or runs a repair: a process, and whether it still lives.
 
 A process's number alone does not identify it: numbers are given out again.  The number, the tick at which the process
 began and the boot of its kernel do; the machine and the namespace say where its number can be looked up.  Nothing here

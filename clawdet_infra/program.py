@@ -16,9 +16,9 @@ from clawdet_infra.components.foundation import Foundation, Place, connection
 from clawdet_infra.components.images import ImagePins
 from clawdet_infra.components.shared_host import SharedHost, SharedHostArgs
 from clawdet_infra.components.stack_traces import shorten_stack_traces
+from clawdet_infra.config import Fleet
 from clawdet_infra.error_line import FailureCode, marked
 from clawdet_infra.layout import RECORD_TTL_SECONDS, HostLayout, Layout, lay_out
-from clawdet_infra.model import Fleet
 from clawdet_infra.resources import FLEET_LABEL
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from clawdet_infra.checks import Finding, hardening_of
 from clawdet_infra.checks.duties import self_contained
-from clawdet_infra.model import parse_image
-from clawdet_infra.model.plan import LEAST_BROWSER_MEMORY, LEAST_GATEWAY_MEMORY
+from clawdet_infra.config import parse_image
+from clawdet_infra.config.plan import LEAST_BROWSER_MEMORY, LEAST_GATEWAY_MEMORY
 from clawdet_infra.resources import REMOTE_COMMAND
 from policy.deployments import Deployment, UnreadableError, deployment_of
 from policy.resources import Resource, of_each

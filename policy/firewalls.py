@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from clawdet_infra.model.networks import AnyNetwork, world_of
+from clawdet_infra.config.networks import AnyNetwork, world_of
 from clawdet_infra.resources import CELL_LABEL, FIREWALL, FLEET_LABEL, SERVER
 from policy.resources import Resource, of_each, of_stack
 

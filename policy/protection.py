@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from clawdet_infra.model import PLANS
+from clawdet_infra.config import PLANS
 from clawdet_infra.resources import PLAN_LABEL, PROTECT_LABEL, ROLE_LABEL, SERVER
 from policy.resources import Resource, of_each
 

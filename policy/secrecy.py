@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from clawdet_infra.model.secrets import derived_password
+from clawdet_infra.config.secrets import derived_password
 from clawdet_infra.resources import PASSWORD, SERVER
 from clawdet_infra.secret_shapes import kinds_of_secrets
 from policy.deployments import secrets_of

@@ -34,7 +34,7 @@ SHARED_FILES = (
 
 _CODE = Path(__file__).resolve().parents[1]
 # What the agent shares with the rest of the program.
-_SHARED_MODULES = ("error_line.py", "redaction.py", "readiness.py")
+_SHARED_MODULES = ("error_line.py", "redaction.py")
 _START = "import sys\n\nfrom clawdet_infra.agent.__main__ import main\n\nsys.exit(main(sys.argv[1:]))\n"
 _FILES = "files"
 

@@ -20,9 +20,9 @@ from clawdet_infra.agent.containers import Project, remove_network
 from clawdet_infra.agent.docker import Container
 from clawdet_infra.agent.errors import DeploymentError, LockHeldError, ProbeError
 from clawdet_infra.agent.names import OLD_PREFLIGHT, preflight
+from clawdet_infra.agent.readiness import has_started, is_ready, refuses_data
 from clawdet_infra.agent.releases import Release
 from clawdet_infra.agent.server import lock_file, locked
-from clawdet_infra.readiness import has_started, is_ready, refuses_data
 
 _PORT = 18789
 _MOUNTED = ("openclaw.json", "openclaw.defaults.json", "merge-config.mjs", "settings.mjs", "compile-cache.mjs")

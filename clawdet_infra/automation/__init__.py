@@ -1,4 +1,4 @@
-"""The fleet as a library: what a signup backend calls.
+"""The library of a signup backend: provision, deprovision, update, status.
 
     with Provisioner("prod") as fleet:
         result = fleet.provision(Signup(id="user123", plan="pro", api_key=SecretStr(key)))

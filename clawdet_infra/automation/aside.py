@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from clawdet_infra.automation.exported import deployment_of, facts_of, present_urn, record_of, resources_of
+from clawdet_infra.catalog import Desired, Wish
+from clawdet_infra.engine.state_export import deployment_of, facts_of, present_urn, record_of, resources_of
 from clawdet_infra.layout import CustomerLayout
-from clawdet_infra.registry import Desired, Wish
 from clawdet_infra.resources import SERVER
 
 

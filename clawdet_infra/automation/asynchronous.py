@@ -13,7 +13,7 @@ from typing import Any, Self
 from clawdet_infra.automation.provisioner import Provisioner
 from clawdet_infra.automation.results import OnStage, Provisioned, Removed, StageEvent
 from clawdet_infra.automation.signup import Signup
-from clawdet_infra.registry import InstanceRow
+from clawdet_infra.catalog import InstanceRow
 
 _MOST_CALLS = 64
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from clawdet_infra.automation.errors import SetupError
+from clawdet_infra.catalog import Record, Seal
+from clawdet_infra.config import Fleet, dump_fleet, load_fleet
+from clawdet_infra.config.passphrase import refusal
+from clawdet_infra.engine.versions import versions
 from clawdet_infra.inventory import InventoryError, fleet_of, outputs_of
-from clawdet_infra.inventory.versions import versions
-from clawdet_infra.model import Fleet, dump_fleet, load_fleet
-from clawdet_infra.passphrase import refusal
-from clawdet_infra.registry import Record, Seal
 
 
 @dataclass(frozen=True)

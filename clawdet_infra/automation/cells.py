@@ -9,13 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clawdet_infra.changes.checkout import CheckoutSource, checkpoint_version
-from clawdet_infra.changes.costs import Prices
-from clawdet_infra.place import ROOT
-from clawdet_infra.registry import Cell, InstanceRow, Mark, Registry, RegistryError, Wish, is_there, registry_url
+from clawdet_infra.catalog import Cell, InstanceRow, Mark, Registry, RegistryError, Wish, is_there, registry_url
+from clawdet_infra.paths import ROOT
+from clawdet_infra.preview.costs import Prices
+from clawdet_infra.preview.sources import CheckoutSource, checkpoint_version
 
 if TYPE_CHECKING:
-    from clawdet_infra.changes.asking import Previewed
+    from clawdet_infra.preview.engine_plan import Previewed
 
 
 class Known:
@@ -56,7 +56,7 @@ class Known:
 
 
 class CellSource:
-    """A cell; see `clawdet_infra.changes.previewing.Source`.
+    """A cell; see `clawdet_infra.preview.run.Source`.
 
     What it is made from: the settings of its `base` and what that shares, and what the registry wants of its customers.
     They are told by their revisions, so that neither the engine nor a secret is needed to see that nothing has changed.
@@ -83,11 +83,11 @@ class CellSource:
         from pulumi.automation import CommandError
 
         from clawdet_infra.automation.base import Bases
+        from clawdet_infra.automation.cell_update import CellUpdate
         from clawdet_infra.automation.errors import AutomationError
-        from clawdet_infra.automation.updating import CellUpdate
-        from clawdet_infra.changes.previewing import SourceError
-        from clawdet_infra.driver.errors import explain
-        from clawdet_infra.driver.process import EngineError
+        from clawdet_infra.engine.errors import explain
+        from clawdet_infra.engine.process import EngineError
+        from clawdet_infra.preview.run import SourceError
 
         try:
             base = Bases(self._base.name, self._root).get()

@@ -12,7 +12,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
-from clawdet_infra.model import Problem
+from clawdet_infra.config import Problem
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 Action = Literal["fix", "retry", "call"]

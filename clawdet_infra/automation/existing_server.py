@@ -13,8 +13,8 @@ from typing import Any
 
 from clawdet_infra.automation.base import Base
 from clawdet_infra.automation.errors import SetupError, TakenError
-from clawdet_infra.fleet.provider import Provider, ProviderError
-from clawdet_infra.registry import Record
+from clawdet_infra.catalog import Record
+from clawdet_infra.hosts.hetzner import Provider, ProviderError
 
 STAND_IN_HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43
 """Takes the place of a host key that is read from the server once its address was judged."""

@@ -12,10 +12,10 @@ from collections.abc import Collection, Sequence
 
 from clawdet_infra.automation.base import Base
 from clawdet_infra.automation.errors import LossError, SetupError
-from clawdet_infra.changes.asking import Previewed, ask
-from clawdet_infra.changes.guarding import guard
-from clawdet_infra.changes.refusals import refusals
-from clawdet_infra.registry import Desired, Registry, Wish
+from clawdet_infra.catalog import Desired, Registry, Wish
+from clawdet_infra.preview.conflicts import refusals
+from clawdet_infra.preview.data_loss import guard
+from clawdet_infra.preview.engine_plan import Previewed, ask
 
 
 def settings_of(base: Base, made_from: str | None) -> str | None:

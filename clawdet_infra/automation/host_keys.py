@@ -6,7 +6,7 @@ import asyncio
 from ipaddress import IPv4Address
 
 from clawdet_infra.automation.errors import InputError
-from clawdet_infra.model.problems import quoted
+from clawdet_infra.config.problems import quoted
 
 MOST_SECONDS = 60.0
 """As long as a server that has just been rented takes to boot."""

@@ -11,11 +11,11 @@ from pydantic import SecretStr
 
 from clawdet_infra import render
 from clawdet_infra.automation.outcome import provider_failure
+from clawdet_infra.config import CloudAccess
 from clawdet_infra.error_line import FailureCode, read
-from clawdet_infra.fleet.hosts import HostError, Hosts
-from clawdet_infra.fleet.instance import Server
+from clawdet_infra.hosts import HostError, Hosts
+from clawdet_infra.inventory.instance import Server
 from clawdet_infra.layout import CustomerLayout, deployed_customer
-from clawdet_infra.model import CloudAccess
 from clawdet_infra.resources import SERVER
 
 _REMOVE_SECONDS = 180

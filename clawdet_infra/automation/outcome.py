@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from clawdet_infra.automation.errors import AutomationError, CapacityError, Code, DeploymentError, SetupError
-from clawdet_infra.driver.output import Cause, Failure, provider_cause
+from clawdet_infra.catalog import InstanceRow
+from clawdet_infra.engine.output import Cause, Failure, provider_cause
 from clawdet_infra.error_line import FailureCode
-from clawdet_infra.registry import InstanceRow
 
 _CODES: Mapping[FailureCode, Code] = {
     FailureCode.CAPACITY: Code.CAPACITY,

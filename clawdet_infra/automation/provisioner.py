@@ -15,9 +15,9 @@ from typing import Any, Self
 
 from pulumi.automation import CommandError
 
-from clawdet_infra.automation import existing_server, guarding, leasing
+from clawdet_infra.automation import existing_server, guarding, leases
 from clawdet_infra.automation.base import Base, Bases
-from clawdet_infra.automation.checking import check_of
+from clawdet_infra.automation.cell_update import CellUpdate, HeldError
 from clawdet_infra.automation.errors import (
     BusyError,
     CancelledError,
@@ -33,14 +33,8 @@ from clawdet_infra.automation.outcome import error_of
 from clawdet_infra.automation.results import OnStage, Provisioned, Removed, StageEvent
 from clawdet_infra.automation.server_type import refuse_type
 from clawdet_infra.automation.signup import Signup
-from clawdet_infra.automation.updating import CellUpdate, HeldError
-from clawdet_infra.driver.engine import Stopped
-from clawdet_infra.driver.errors import explain
-from clawdet_infra.driver.process import EngineError
-from clawdet_infra.driver.recovering import LockedError
-from clawdet_infra.driver.stages import Passed
-from clawdet_infra.place import ROOT
-from clawdet_infra.registry import (
+from clawdet_infra.automation.validation import check_of
+from clawdet_infra.catalog import (
     BeingRemovedError,
     ClashError,
     InstanceRow,
@@ -54,6 +48,12 @@ from clawdet_infra.registry import (
     Related,
     Wanted,
 )
+from clawdet_infra.engine.engine import Stopped
+from clawdet_infra.engine.errors import explain
+from clawdet_infra.engine.process import EngineError
+from clawdet_infra.engine.recovery import LockedError
+from clawdet_infra.engine.stages import Passed
+from clawdet_infra.paths import ROOT
 
 CELL_SIZE = 50
 DEADLINE_SECONDS = 900.0
@@ -265,16 +265,16 @@ class Provisioner:
     @whole
     def rebuild(self) -> builtins.list[InstanceRow]:
         """Make the registry anew from the stacks, and return all customers."""
-        from clawdet_infra.automation import mirroring
+        from clawdet_infra.automation import sync
 
         with _explained():
-            self.clashes = tuple(mirroring.rebuild(self._registry, self._bases.get(), self._root))
+            self.clashes = tuple(sync.rebuild(self._registry, self._bases.get(), self._root))
             return self._registry.instances(self.base)
 
     def _refresh(self) -> None:
-        from clawdet_infra.automation import mirroring
+        from clawdet_infra.automation import sync
 
-        self.clashes = tuple(mirroring.refresh(self._registry, self.base, self._root))
+        self.clashes = tuple(sync.refresh(self._registry, self.base, self._root))
 
     def _call(
         self, customer: str, on_stage: OnStage | None, deadline: float | None, cancelled: threading.Event | None
@@ -358,10 +358,10 @@ class Provisioner:
         Nothing is done where the customer whom the call is about is `done` by now, or gone.
         """
         with _explained(call.customer):
-            lease = self._registry.acquire(f"cell:{cell}", leasing.LEASE_SECONDS)
+            lease = self._registry.acquire(f"cell:{cell}", leases.LEASE_SECONDS)
         if isinstance(lease, LeaseHeld):
             return False
-        with leasing.kept(self._registry, lease) as lost, leasing.stopper(call.until, call.cancelled, lost) as stop:
+        with leases.kept(self._registry, lease) as lost, leases.stopper(call.until, call.cancelled, lost) as stop:
             try:
                 with _explained(call.customer):
                     row = None if done is None else self._registry.instance(call.customer, self.base)
@@ -370,7 +370,7 @@ class Provisioner:
                 base = self._bases.get()
                 with _explained(call.customer):
                     desired = self._registry.desired(cell, base.seal)
-                made_from = leasing.basis(base.name, self._root)
+                made_from = leases.basis(base.name, self._root)
                 update = CellUpdate(base, cell, desired, self._root, stop=stop, tell=tell, everybody=done is None)
                 update.recover()
                 revisions = update.prepare()
@@ -382,7 +382,7 @@ class Provisioner:
                 results = update.run(self._parallel)
                 with _explained(call.customer):
                     self._registry.applied(cell, results, lease)
-                leasing.mark(self._registry, base, cell, self._root, results, desired, made_from, lease)
+                leases.mark(self._registry, base, cell, self._root, results, desired, made_from, lease)
             except (LockedError, HeldError, LeaseLostError):
                 # The other update ends by itself, also if its caller was killed.  The holder of the lease records the
                 # results.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from clawdet_infra.driver.stages import Passed
+from clawdet_infra.engine.stages import Passed
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,10 +6,10 @@ import asyncio
 
 from clawdet_infra.automation.base import Base
 from clawdet_infra.automation.errors import ImmutableError, SetupError
-from clawdet_infra.fleet.provider import Provider, ProviderError
+from clawdet_infra.catalog import Record
+from clawdet_infra.config import ConfigurationError, misfit_of_type
+from clawdet_infra.hosts.hetzner import Provider, ProviderError
 from clawdet_infra.layout import CustomerLayout, lay_out
-from clawdet_infra.model import ConfigurationError, misfit_of_type
-from clawdet_infra.registry import Record
 
 
 def refuse_type(base: Base, before: Record | None, record: Record) -> None:

@@ -1,4 +1,4 @@
-"""Checks of what would be deployed, made before anything is.
+"""Checks of what would be deployed, before anything is.
 
 Each rule is a small function from a rendered compose file to what it finds (`duties`, `hardening`, `schema`), so that
 whatever has such a file can hold it against them; `checks` renders a fleet's and applies all of them.

@@ -8,7 +8,7 @@ from typing import Any
 
 from clawdet_infra.checks.document import Service
 from clawdet_infra.checks.finding import Finding
-from clawdet_infra.model import parse_image
+from clawdet_infra.config import parse_image
 
 ALLOWED_CAPABILITIES = frozenset({"NET_BIND_SERVICE"})
 PUBLISHED_PORTS = frozenset({"80", "443"})

@@ -10,8 +10,8 @@ from clawdet_infra import render
 from clawdet_infra.checks import origin
 from clawdet_infra.checks.finding import Finding
 from clawdet_infra.checks.samples import sample
+from clawdet_infra.config import Fleet, Limits
 from clawdet_infra.layout import CustomerLayout, Layout, lay_out
-from clawdet_infra.model import Fleet, Limits
 
 COMPOSE_FILE = "compose.yaml"
 _EDGE = "edge.compose.yaml.j2"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from clawdet_infra.config import PLANS, load_fleet
 from clawdet_infra.layout import Layout, lay_out
-from clawdet_infra.model import PLANS, load_fleet
 
 _KEY = "sk-ant-sample-0123456789-abcdefghijklmnop"
 _ACME = {"directory": "https://acme.example:14000/dir"}

@@ -14,7 +14,7 @@ from clawdet_infra.checks.finding import Check, Finding, merged
 from clawdet_infra.checks.renderings import Rendering, of_fleet, of_plans
 from clawdet_infra.checks.rules import duties_of, hardening_of
 from clawdet_infra.checks.schema import schema
-from clawdet_infra.model import Fleet
+from clawdet_infra.config import Fleet
 
 Read = tuple[Rendering, Document]
 

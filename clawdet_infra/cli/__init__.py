@@ -1,1 +1,1 @@
-"""The `clawdet` command, one file a noun or verb.  Exit codes are Pulumi's."""
+"""The `clawdet` command, one file a noun or verb; exit codes are Pulumi's."""

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from clawdet_infra import durations
 from clawdet_infra.cli.command import App
 from clawdet_infra.cli.history import history_url
 from clawdet_infra.cli.output import ErrorCode, Exit, echo, fail, print_json, print_table
 from clawdet_infra.cli.project import ROOT
-from clawdet_infra.json_format import fields_of
+from clawdet_infra.formatting import durations
+from clawdet_infra.formatting.json_format import fields_of
 
 if TYPE_CHECKING:
-    from clawdet_infra.fleet.history import History
-    from clawdet_infra.fleet.records import State
+    from clawdet_infra.inventory.observation import State
+    from clawdet_infra.monitoring.history import History
 
 app = App(help="Try the alert channels, see the alerts, and mute them during maintenance.")
 
@@ -42,9 +42,9 @@ def try_channels(json_output: Json = False) -> None:
     # Imported where it is needed: apprise takes a third of a second.
     import asyncio
 
-    from clawdet_infra.fleet.alerts.channels import FILE_VARIABLE, ChannelsError, load_channels
-    from clawdet_infra.fleet.alerts.notice import trial
-    from clawdet_infra.fleet.alerts.sender import Sender, SenderPolicy
+    from clawdet_infra.monitoring.alerts.channels import FILE_VARIABLE, ChannelsError, load_channels
+    from clawdet_infra.monitoring.alerts.notification import trial
+    from clawdet_infra.monitoring.alerts.sender import Sender, SenderPolicy
 
     file = Path(os.environ.get(FILE_VARIABLE) or ROOT / ".clawdet" / "alerts.yaml")
     try:
@@ -173,7 +173,7 @@ def windows(json_output: Json = False) -> None:
 def _history() -> Iterator[History]:
     """Open the history, and tell what is wrong with it in a sentence."""
     # Imported where it is needed: the database's library takes half a second.
-    from clawdet_infra.fleet.history import History, HistoryError
+    from clawdet_infra.monitoring.history import History, HistoryError
 
     try:
         with History.open(history_url()) as history:

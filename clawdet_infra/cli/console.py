@@ -8,7 +8,7 @@ from typing import Any
 from rich import console
 from rich.segment import Segment
 
-from clawdet_infra.plaintext import plain
+from clawdet_infra.formatting.plaintext import plain
 
 _UNLIMITED = 100_000
 

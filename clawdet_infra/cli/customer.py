@@ -16,8 +16,8 @@ from clawdet_infra.cli.project import ROOT
 from clawdet_infra.cli.stack import Stack, choose_base
 
 if TYPE_CHECKING:
-    from clawdet_infra.changes.removal import Removal
-    from clawdet_infra.stackedit import Edit, EditableStackFile
+    from clawdet_infra.config.stack_edit import Edit, EditableStackFile
+    from clawdet_infra.preview.removal import Removal
 
 app = App(help="Add, change and remove customers in a stack's file. Its comments and its layout stay.")
 
@@ -51,7 +51,7 @@ def add(
     entry = {"id": customer, "plan": plan, **{key: value for key, value in optional.items() if value}}
     report = _Report(customer, dry_run=dry_run, json_output=json_output)
     with report:
-        from clawdet_infra.stackedit import EditableStackFile, EditCode, EditError
+        from clawdet_infra.config.stack_edit import EditableStackFile, EditCode, EditError
 
         file = EditableStackFile(ROOT / f"Pulumi.{choose_base(stack)}.yaml")
         key = _api_key(report)
@@ -82,7 +82,7 @@ def set_key(customer: Id, stack: Stack = None, dry_run: DryRun = False, json_out
     """
     report = _Report(customer, dry_run=dry_run, json_output=json_output)
     with report:
-        from clawdet_infra.stackedit import stack_file_of
+        from clawdet_infra.config.stack_edit import stack_file_of
 
         file = stack_file_of(ROOT, customer, choose_base(stack))
         key = _api_key(report)
@@ -109,7 +109,7 @@ def remove(
     """
     report = _Report(customer, dry_run=dry_run, json_output=json_output)
     with report:
-        from clawdet_infra.stackedit import EditCode, EditError, stack_file_of
+        from clawdet_infra.config.stack_edit import EditCode, EditError, stack_file_of
 
         try:
             file = stack_file_of(ROOT, customer, choose_base(stack))
@@ -142,8 +142,8 @@ class _Report:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        from clawdet_infra.driver.encryption import EncryptionError
-        from clawdet_infra.stackedit import EditError
+        from clawdet_infra.config.stack_edit import EditError
+        from clawdet_infra.engine.encryption import EncryptionError
 
         if isinstance(error, EditError):
             self.fail(str(error.code), str(error))
@@ -220,7 +220,7 @@ def _api_key(report: _Report) -> str:
     """Return the API key from stdin, or from a prompt at a terminal, if it has the form of one."""
     from pydantic import TypeAdapter, ValidationError
 
-    from clawdet_infra.model.secrets import AnthropicApiKey
+    from clawdet_infra.config.secrets import AnthropicApiKey
 
     if sys.stdin.isatty():
         key = typer.prompt("Anthropic API key", hide_input=True, err=True)
@@ -237,9 +237,9 @@ def _api_key(report: _Report) -> str:
 
 def _encryption(file: EditableStackFile, report: _Report) -> Any:
     """Return the encryption of a stack, unless its passphrase is the public one of the examples."""
-    from clawdet_infra.driver.encryption import StackEncryption
-    from clawdet_infra.model import read_fleet
-    from clawdet_infra.passphrase import refusal
+    from clawdet_infra.config import read_fleet
+    from clawdet_infra.config.passphrase import refusal
+    from clawdet_infra.engine.encryption import StackEncryption
 
     fleet, _ = read_fleet(file.file)
     if why := refusal(file.stack, file.file, os.environ, local=fleet is not None and fleet.cloud.is_local):
@@ -254,9 +254,9 @@ def _has_key(file: EditableStackFile, customer: str, key: str, encryption: Any) 
 
 def _removal(file: EditableStackFile, customer: str) -> Removal | None:
     """Return what is lost with a customer; None if the file is not valid, so that nothing is laid out."""
-    from clawdet_infra.changes.removal import removal_of
+    from clawdet_infra.config import read_fleet
     from clawdet_infra.layout import lay_out
-    from clawdet_infra.model import read_fleet
+    from clawdet_infra.preview.removal import removal_of
 
     fleet, _ = read_fleet(file.file)
     layouts = lay_out(fleet).customers if fleet else ()

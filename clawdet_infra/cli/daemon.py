@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from clawdet_infra.cli.daemon_fleet import StackFleet
-    from clawdet_infra.fleet.alerts.channels import Channels
-    from clawdet_infra.fleet.daemon.operations import Operations
-    from clawdet_infra.fleet.daemon.running import Daemon
-    from clawdet_infra.fleet.metrics import Readings
+    from clawdet_infra.monitoring.alerts.channels import Channels
+    from clawdet_infra.monitoring.daemon.config import Operations
+    from clawdet_infra.monitoring.daemon.daemon import Daemon
+    from clawdet_infra.monitoring.metrics import Readings
 
 
 def daemon(
@@ -51,9 +51,9 @@ def daemon(
     import asyncio
 
     from clawdet_infra.cli.daemon_fleet import StackFleet
-    from clawdet_infra.fleet.alerts.channels import ChannelsError, load_channels
-    from clawdet_infra.fleet.daemon.operations import OperationsError
-    from clawdet_infra.fleet.daemon.serving import parse_address
+    from clawdet_infra.monitoring.alerts.channels import ChannelsError, load_channels
+    from clawdet_infra.monitoring.daemon.config import OperationsError
+    from clawdet_infra.monitoring.daemon.serving import parse_address
 
     try:
         address = parse_address(metrics) if metrics else None
@@ -71,7 +71,7 @@ def daemon(
 
 
 def _operations(config: Path | None) -> Operations:
-    from clawdet_infra.fleet.daemon.operations import VARIABLE, load_operations
+    from clawdet_infra.monitoring.daemon.config import VARIABLE, load_operations
 
     named = os.environ.get(VARIABLE)
     file = config or (Path(named) if named else ROOT / ".clawdet" / "operations.yaml")
@@ -89,20 +89,20 @@ async def _look_after(
     as_json: bool,
 ) -> Exit:
     from clawdet_infra.cli.history import history_url
-    from clawdet_infra.fleet.alerts.channels import ChannelsError
-    from clawdet_infra.fleet.alerts.sender import Sender
-    from clawdet_infra.fleet.daemon import journal, wiring
-    from clawdet_infra.fleet.daemon.secrets import FleetRedactor
-    from clawdet_infra.fleet.daemon.systemd import Notifier
+    from clawdet_infra.monitoring.alerts.channels import ChannelsError
+    from clawdet_infra.monitoring.alerts.sender import Sender
+    from clawdet_infra.monitoring.daemon import factory, logging
+    from clawdet_infra.monitoring.daemon.secrets import FleetRedactor
+    from clawdet_infra.monitoring.daemon.systemd import Notifier
 
     redact = FleetRedactor()
-    journal.install(journal.Journal(redact, as_json=as_json, in_systemd="JOURNAL_STREAM" in os.environ))
+    logging.install(logging.Journal(redact, as_json=as_json, in_systemd="JOURNAL_STREAM" in os.environ))
     try:
         sender = Sender(channels.channels, redact)
     except ChannelsError as wrong:
         error(str(wrong), ErrorCode.CONFIGURATION)
         return Exit.CONFIGURATION
-    async with wiring.daemon(
+    async with factory.daemon(
         operations,
         fleet,
         history_url(),
@@ -116,8 +116,8 @@ async def _look_after(
 
 
 async def _once(made: Daemon) -> Exit:
-    from clawdet_infra.fleet.daemon.running import FleetError, HeldError
-    from clawdet_infra.fleet.history import HistoryError
+    from clawdet_infra.monitoring.daemon.daemon import FleetError, HeldError
+    from clawdet_infra.monitoring.history import HistoryError
 
     try:
         report = await made.once()
@@ -140,8 +140,8 @@ async def _run(made: Daemon, readings: Callable[[], Readings], address: tuple[st
     import contextlib
     import logging
 
-    from clawdet_infra.fleet.daemon.running import stop_on_signals
-    from clawdet_infra.fleet.daemon.serving import served
+    from clawdet_infra.monitoring.daemon.daemon import stop_on_signals
+    from clawdet_infra.monitoring.daemon.serving import served
 
     stop_on_signals(made)
     async with contextlib.AsyncExitStack() as stack:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clawdet_infra.fleet.daemon.running import FleetError
-from clawdet_infra.fleet.instance import Inventory
+from clawdet_infra.engine.versions import updating
 from clawdet_infra.inventory import Cached, InventoryError, Loader
-from clawdet_infra.inventory.versions import updating
+from clawdet_infra.inventory.instance import Inventory
+from clawdet_infra.monitoring.daemon.daemon import FleetError
 
 
 class StackFleet:

@@ -15,7 +15,7 @@ from clawdet_infra.cli import up as updates
 from clawdet_infra.cli.command import App
 from clawdet_infra.cli.output import ErrorCode, Exit, echo, error, fail
 from clawdet_infra.cli.project import ROOT
-from clawdet_infra.driver import process
+from clawdet_infra.engine import process
 
 STACK = "local"
 
@@ -52,8 +52,8 @@ def down() -> None:
     Example: clawdet demo down
     """
     # Imported where it is needed: a database takes time that no other command should wait for.
+    from clawdet_infra.catalog import Registry, RegistryError, cell_number, is_there, registry_url
     from clawdet_infra.inventory.listing import forget_stacks
-    from clawdet_infra.registry import Registry, RegistryError, cell_number, is_there, registry_url
 
     code = project.run([sys.executable, "-m", "localcloud", "destroy"])
     try:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from clawdet_infra.cli.instances import Ids, Json, find, run, short_image
 from clawdet_infra.cli.output import echo, print_json, print_table
 from clawdet_infra.cli.stack import Stacks
-from clawdet_infra.durations import describe
-from clawdet_infra.fleet.channels import sentence
-from clawdet_infra.json_format import camel_keys, fields_of
+from clawdet_infra.formatting.durations import describe
+from clawdet_infra.formatting.json_format import camel_keys, fields_of
+from clawdet_infra.probe.channels import sentence
 
 if TYPE_CHECKING:
-    from clawdet_infra.fleet.hosts import Hosts
-    from clawdet_infra.fleet.instance import Instance, Inventory
+    from clawdet_infra.hosts import Hosts
+    from clawdet_infra.inventory.instance import Instance, Inventory
 
 
 def details(customers: Ids, stacks: Stacks = None, json_output: Json = False) -> None:
@@ -37,14 +37,14 @@ def details(customers: Ids, stacks: Stacks = None, json_output: Json = False) ->
 
 
 async def _ask_all(inventory: Inventory, instances: list[Instance]) -> list[dict[str, Any]]:
-    from clawdet_infra.fleet.hosts import Hosts
+    from clawdet_infra.hosts import Hosts
 
     async with Hosts(inventory.login_keys) as hosts:
         return list(await asyncio.gather(*(_ask(inventory, hosts, one) for one in instances)))
 
 
 async def _ask(inventory: Inventory, hosts: Hosts, instance: Instance) -> dict[str, Any]:
-    from clawdet_infra.fleet.probe import probe_once
+    from clawdet_infra.probe import probe_once
 
     server, host, verdict = await asyncio.gather(
         _status(inventory, instance),
@@ -77,7 +77,7 @@ async def _ask(inventory: Inventory, hosts: Hosts, instance: Instance) -> dict[s
 
 
 async def _status(inventory: Inventory, instance: Instance) -> dict[str, Any]:
-    from clawdet_infra.fleet.provider import Provider, ProviderError
+    from clawdet_infra.hosts.hetzner import Provider, ProviderError
 
     try:
         status = await Provider(inventory.clouds[instance.stack]).status(instance.server.name)
@@ -87,7 +87,7 @@ async def _status(inventory: Inventory, instance: Instance) -> dict[str, Any]:
 
 
 async def _host(hosts: Hosts, instance: Instance) -> dict[str, Any]:
-    from clawdet_infra.fleet.hosts import HostError
+    from clawdet_infra.hosts import HostError
 
     try:
         report = (await hosts.report(instance.server, [instance]))[instance.id]

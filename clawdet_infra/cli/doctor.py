@@ -14,9 +14,9 @@ from typing import Annotated
 
 import typer
 
-from clawdet_infra import passphrase
 from clawdet_infra.cli.output import Exit, print_json, print_table
 from clawdet_infra.cli.project import ROOT, CommandError, capture_json
+from clawdet_infra.config import passphrase
 
 _OF_A_CHECKOUT = re.compile(r"file://(?P<root>/.+)/\.clawdet/state/?(?:\?.*)?")
 """The state that `activate` sets up in a checkout."""

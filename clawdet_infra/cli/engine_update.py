@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from clawdet_infra.changes.report import Report
 from clawdet_infra.cli import engine_options
 from clawdet_infra.cli.output import ErrorCode, Exit, error, warn
 from clawdet_infra.cli.project import ROOT
 from clawdet_infra.cli.update_view import View
-from clawdet_infra.driver.process import MissingEngineError, follow
-from clawdet_infra.temporary import private_folder
+from clawdet_infra.engine.process import MissingEngineError, follow
+from clawdet_infra.engine.temporary import private_folder
+from clawdet_infra.preview.report import Report
 
 if TYPE_CHECKING:
-    from clawdet_infra.driver.progress import OwnerProgress
+    from clawdet_infra.engine.progress import OwnerProgress
 
 _NON_INTERACTIVE = engine_options.NON_INTERACTIVE
 _QUIETLY = (_NON_INTERACTIVE, "--color", "never", "--suppress-outputs", "--suppress-progress")
@@ -51,9 +51,9 @@ class UpdateResult:
             return
         # Imported where it is needed: a database takes time that no update that goes well should wait for.
         from clawdet_infra.automation import AutomationError
-        from clawdet_infra.automation.mirroring import note_update
-        from clawdet_infra.model import read_fleet
-        from clawdet_infra.registry import Registry, RegistryError
+        from clawdet_infra.automation.sync import note_update
+        from clawdet_infra.catalog import Registry, RegistryError
+        from clawdet_infra.config import read_fleet
 
         fleet, _ = read_fleet(ROOT / f"Pulumi.{self.stack}.yaml")
         listed = {one.id: one for one in fleet.customers} if fleet else {}

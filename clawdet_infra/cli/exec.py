@@ -12,8 +12,8 @@ from clawdet_infra.cli.output import ErrorCode, Exit, fail, print_json
 from clawdet_infra.cli.stack import Stacks
 
 if TYPE_CHECKING:
-    from clawdet_infra.fleet.hosts import Answer
-    from clawdet_infra.fleet.instance import Instance, Inventory
+    from clawdet_infra.hosts import Answer
+    from clawdet_infra.inventory.instance import Instance, Inventory
 
 CONTEXT = {"ignore_unknown_options": True}
 
@@ -45,7 +45,7 @@ def exec_(
 
 async def _attached(inventory: Inventory, instance: Instance, service: str, command: Sequence[str]) -> int:
     from clawdet_infra.cli.terminal import attach, has_terminal
-    from clawdet_infra.fleet.hosts import Login, commands, connect
+    from clawdet_infra.hosts import Login, commands, connect
 
     terminal = has_terminal()
     async with connect(instance.server, Login(inventory.login_keys[instance.stack])) as host:
@@ -55,7 +55,7 @@ async def _attached(inventory: Inventory, instance: Instance, service: str, comm
 
 
 async def _captured(inventory: Inventory, instance: Instance, service: str, command: Sequence[str]) -> Answer:
-    from clawdet_infra.fleet.hosts import Login, commands, connect
+    from clawdet_infra.hosts import Login, commands, connect
 
     async with connect(instance.server, Login(inventory.login_keys[instance.stack])) as host:
         argv = commands.execute(instance.project, service, command, stdin=False)

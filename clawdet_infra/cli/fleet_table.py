@@ -5,8 +5,8 @@ from __future__ import annotations
 from clawdet_infra.cli.health_round import Checker
 from clawdet_infra.cli.output import print_table
 from clawdet_infra.cli.project import CommandError
-from clawdet_infra.fleet.records import Condition, Observation
 from clawdet_infra.inventory import InventoryError
+from clawdet_infra.inventory.observation import Condition, Observation
 
 
 def show(stack: str) -> bool:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from clawdet_infra.cli.health_round import Checker
-    from clawdet_infra.fleet.rounds import Round
+    from clawdet_infra.monitoring.checks import Round
 
 Ids = Annotated[
     list[str] | None,

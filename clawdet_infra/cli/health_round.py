@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from clawdet_infra.fleet.hosts import Hosts
-from clawdet_infra.fleet.hosts.strays import StrayReport, find_strays
-from clawdet_infra.fleet.instance import Instance, Inventory
-from clawdet_infra.fleet.provider import Providers
-from clawdet_infra.fleet.rounds import Round, RoundPolicy, look_round
+from clawdet_infra.hosts import Hosts
+from clawdet_infra.hosts.hetzner import Providers
+from clawdet_infra.hosts.strays import StrayReport, find_strays
 from clawdet_infra.inventory import Cached, Loader
+from clawdet_infra.inventory.instance import Instance, Inventory
+from clawdet_infra.monitoring.checks import Round, RoundPolicy, look_round
 
 
 class Checker:

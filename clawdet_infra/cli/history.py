@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clawdet_infra import durations
 from clawdet_infra.cli.output import ErrorCode, Exit, fail, print_json
 from clawdet_infra.cli.project import ROOT
-from clawdet_infra.json_format import fields_of
+from clawdet_infra.formatting import durations
+from clawdet_infra.formatting.json_format import fields_of
 
 if TYPE_CHECKING:
     from clawdet_infra.cli.history_view import Past
-    from clawdet_infra.fleet.history import Availability, History
+    from clawdet_infra.monitoring.history import Availability, History
 
 VARIABLE = "CLAWDET_HISTORY"
 """Names the history's database where it is not the one of the checkout."""
@@ -38,7 +38,7 @@ def history(
     """
     # Imported here: the database's packages take longer to load than all other commands' start.
     from clawdet_infra.cli import history_view
-    from clawdet_infra.fleet.history import History, HistoryError
+    from clawdet_infra.monitoring.history import History, HistoryError
 
     try:
         span = durations.parse_span(since, _LONGEST)

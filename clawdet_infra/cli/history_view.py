@@ -12,9 +12,9 @@ from rich.text import Text
 
 from clawdet_infra.cli.console import Console
 from clawdet_infra.cli.output import echo, print_table
-from clawdet_infra.durations import describe
-from clawdet_infra.fleet.history import RELATIVE_ERROR, Availability, Percentiles, Slot, Uptime
-from clawdet_infra.fleet.records import Condition, Event, State
+from clawdet_infra.formatting.durations import describe
+from clawdet_infra.inventory.observation import Condition, Event, State
+from clawdet_infra.monitoring.history import RELATIVE_ERROR, Availability, Percentiles, Slot, Uptime
 
 _SHOWN_EVENTS = 30
 _AVAILABILITY_CELLS = 24

@@ -13,7 +13,7 @@ from clawdet_infra.cli.output import ErrorCode, Exit, fail
 from clawdet_infra.cli.stack import choose_stacks
 
 if TYPE_CHECKING:
-    from clawdet_infra.fleet.instance import Instance, Inventory
+    from clawdet_infra.inventory.instance import Instance, Inventory
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ def complete_id(incomplete: str) -> list[str]:
 
 def complete_service(incomplete: str) -> list[str]:
     """Return the services that begin like this."""
-    from clawdet_infra.fleet.hosts.commands import SERVICES
+    from clawdet_infra.hosts.commands import SERVICES
 
     return [one for one in SERVICES if one.startswith(incomplete)]
 
@@ -77,8 +77,8 @@ def choose(inventory: Inventory, ids: Sequence[str]) -> list[Instance]:
 
 def check_service(service: str | None, instances: Sequence[Instance]) -> None:
     """End the command where an instance cannot have this service."""
-    from clawdet_infra.fleet.hosts.commands import SERVICES
-    from clawdet_infra.model.problems import did_you_mean
+    from clawdet_infra.config.problems import did_you_mean
+    from clawdet_infra.hosts.commands import SERVICES
 
     if service is None:
         return
@@ -105,8 +105,8 @@ def failing() -> Iterator[None]:
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run work on servers; ends the command with one sentence where a server or the provider fails."""
-    from clawdet_infra.fleet.hosts import HostError
-    from clawdet_infra.fleet.provider import ProviderError
+    from clawdet_infra.hosts import HostError
+    from clawdet_infra.hosts.hetzner import ProviderError
 
     try:
         return asyncio.run(work)

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from clawdet_infra.agent.readiness import json_object
 from clawdet_infra.cli.instances import Ids, Json, Service, check_service, find, run, short_image
 from clawdet_infra.cli.output import ErrorCode, Exit, echo, error, fail
 from clawdet_infra.cli.stack import Stacks
-from clawdet_infra.readiness import json_object
 
 if TYPE_CHECKING:
     from asyncssh import SSHReader
 
-    from clawdet_infra.fleet.hosts import Host, Hosts
-    from clawdet_infra.fleet.instance import Instance, Inventory
+    from clawdet_infra.hosts import Host, Hosts
+    from clawdet_infra.inventory.instance import Instance, Inventory
     from clawdet_infra.redaction import Redactor
 
 _LONGEST_LINE = 64 * 1024
@@ -47,7 +47,7 @@ def logs(
 
     Example: clawdet logs user123 -f --since 10m
     """
-    from clawdet_infra.fleet.hosts import commands
+    from clawdet_infra.hosts import commands
 
     inventory, instances = find(customers, stacks)
     check_service(service, instances)
@@ -108,7 +108,7 @@ class _FailedAttempt:
 
     async def print(self, host: Host, instance: Instance) -> int:
         """Print the attempt of one instance, and return the exit code."""
-        from clawdet_infra.fleet.hosts import commands
+        from clawdet_infra.hosts import commands
 
         answer = await host.run(commands.failed_attempt(instance.directory))
         if not answer.ok:
@@ -129,7 +129,7 @@ class _FailedAttempt:
 async def _on_all(
     inventory: Inventory, instances: Sequence[Instance], work: Callable[[Host, Instance], Awaitable[int]]
 ) -> int:
-    from clawdet_infra.fleet.hosts import HostError, Hosts
+    from clawdet_infra.hosts import HostError, Hosts
 
     async def one(hosts: Hosts, instance: Instance) -> int:
         try:
@@ -146,7 +146,7 @@ async def _on_all(
 
 
 async def _print(host: Host, instance: Instance, argv: Sequence[str], show: _Show) -> int:
-    from clawdet_infra.fleet.hosts import exit_code
+    from clawdet_infra.hosts import exit_code
 
     redact = _redactor(instance)
     async with host.process(argv) as process:

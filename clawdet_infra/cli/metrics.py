@@ -19,9 +19,9 @@ def metrics(
     Example: clawdet metrics > /var/lib/node_exporter/clawdet.prom
     """
     # Imported where it is needed: the database's packages take half a second.
-    from clawdet_infra.fleet.history import History, HistoryError
-    from clawdet_infra.fleet.metrics import from_history, samples, text
     from clawdet_infra.inventory import read_listing
+    from clawdet_infra.monitoring.history import History, HistoryError
+    from clawdet_infra.monitoring.metrics import from_history, samples, text
 
     try:
         with History.open(history_url()) as history:

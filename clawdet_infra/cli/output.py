@@ -17,9 +17,9 @@ from typing import Any, NoReturn
 
 import typer
 
-from clawdet_infra.columns import columns, wrapped
-from clawdet_infra.json_format import dumps
-from clawdet_infra.plaintext import plain
+from clawdet_infra.formatting.columns import columns, wrapped
+from clawdet_infra.formatting.json_format import dumps
+from clawdet_infra.formatting.plaintext import plain
 
 
 class Exit(IntEnum):

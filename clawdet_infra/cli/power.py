@@ -14,8 +14,8 @@ from clawdet_infra.cli.output import ErrorCode, Exit, echo, error, fail, print_j
 from clawdet_infra.cli.stack import Stacks, choose_stacks
 
 if TYPE_CHECKING:
-    from clawdet_infra.fleet.instance import Inventory, Server
-    from clawdet_infra.fleet.provider import Provider
+    from clawdet_infra.hosts.hetzner import Provider
+    from clawdet_infra.inventory.instance import Inventory, Server
 
 app = App(help="Switch servers on or off at the provider.")
 
@@ -94,7 +94,7 @@ _DONE = {"on": "is on", "off": "is off", "cycle": "was off, and is on again"}
 
 def _servers(inventory: Inventory, ids: Sequence[str]) -> list[Server]:
     """Return the servers that customers are on, or that have these names; ends the command where one is not known."""
-    from clawdet_infra.model.problems import did_you_mean
+    from clawdet_infra.config.problems import did_you_mean
 
     found: dict[str, Server] = {}
     for one in ids:
@@ -126,7 +126,7 @@ async def _all(
     inventory: Inventory, servers: Sequence[Server], act: Callable[[Provider, str], Coroutine[Any, Any, None]]
 ) -> dict[str, str]:
     """Act on servers side by side; return why it failed, "" where it did not, by name."""
-    from clawdet_infra.fleet.provider import Provider, ProviderError
+    from clawdet_infra.hosts.hetzner import Provider, ProviderError
 
     async def one(server: Server) -> str:
         try:

@@ -15,8 +15,8 @@ from clawdet_infra.cli.up import ALLOWED_VARIABLE, POLICY_PACK, allowed, exit_co
 
 if TYPE_CHECKING:
     from clawdet_infra.automation.cells import Known
-    from clawdet_infra.changes.previewing import Source
-    from clawdet_infra.changes.report import Report
+    from clawdet_infra.preview.report import Report
+    from clawdet_infra.preview.run import Source
 
 
 def preview(
@@ -64,8 +64,8 @@ def preview(
     if known is not None and known.error:
         warn(f"cells are left out, and the engine is asked about all stacks, since {known.error}")
     sources = _sources(chosen, known)
-    from clawdet_infra.changes.previewing import Wish
-    from clawdet_infra.changes.previewing import preview as do_preview
+    from clawdet_infra.preview.run import Wish
+    from clawdet_infra.preview.run import preview as do_preview
 
     wish = Wish(
         policy_pack=None if no_policy else str(POLICY_PACK),
@@ -92,12 +92,12 @@ def _sources(names: Sequence[str] | None, known: Known | None) -> list[Source]:
         fail(f"the registry has no cell {unknown[0]}; see: clawdet list", Exit.CONFIGURATION, ErrorCode.UNKNOWN_STACK)
     chosen = [*there, *cells] if names is None else names
     if known is None:
-        from clawdet_infra.changes.emptystate import EmptySource
+        from clawdet_infra.preview.offline import EmptySource
 
         return [EmptySource(name, ROOT) for name in chosen]
     from clawdet_infra.automation.cells import CellSource
-    from clawdet_infra.changes.checkout import CheckoutSource
-    from clawdet_infra.changes.fingerprint import program_digest
+    from clawdet_infra.preview.fingerprint import program_digest
+    from clawdet_infra.preview.sources import CheckoutSource
 
     # The program does not change while it is being previewed, and reading it takes longer than a stack's file.
     digest = functools.cache(program_digest)
@@ -108,16 +108,16 @@ def _sources(names: Sequence[str] | None, known: Known | None) -> list[Source]:
 
 def _show(report: Report, *, markdown: bool, json_output: bool) -> None:
     if json_output:
-        from clawdet_infra.changes.as_json import as_json
+        from clawdet_infra.preview.as_json import as_json
 
         print_json(as_json(report))
     elif markdown:
-        from clawdet_infra.changes.as_markdown import as_markdown
+        from clawdet_infra.preview.markdown import as_markdown
 
         echo(as_markdown(report), nl=False, verbatim=True)
     else:
-        from clawdet_infra.changes.as_text import as_text
         from clawdet_infra.cli.console import Console
+        from clawdet_infra.preview.text import as_text
 
         Console(soft_wrap=False).print(as_text(report))
 

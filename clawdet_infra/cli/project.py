@@ -11,7 +11,7 @@ from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 from clawdet_infra.cli.output import ErrorCode, Exit, error
-from clawdet_infra.place import ROOT
+from clawdet_infra.paths import ROOT
 
 __all__ = ["ROOT", "CommandError", "capture_json", "not_found", "on_stderr", "run"]
 

@@ -16,11 +16,11 @@ import typer
 from clawdet_infra.cli.output import ErrorCode, Exit, echo, fail, print_json, print_table, warn
 from clawdet_infra.cli.project import ROOT
 from clawdet_infra.cli.stack import DEFAULT, choose_base, complete_stack
-from clawdet_infra.json_format import fields_of
+from clawdet_infra.formatting.json_format import fields_of
 
 if TYPE_CHECKING:
     from clawdet_infra.automation import AutomationError, Provisioner, StageEvent
-    from clawdet_infra.registry import InstanceRow
+    from clawdet_infra.catalog import InstanceRow
 
 API_KEY, GATEWAY_TOKEN, TELEGRAM = "ANTHROPIC_API_KEY", "OPENCLAW_GATEWAY_TOKEN", "TELEGRAM_BOT_TOKEN"
 _FROM_STDIN = {"apiKey": API_KEY, "gatewayToken": GATEWAY_TOKEN, "telegramBotToken": TELEGRAM}
@@ -197,8 +197,8 @@ def list_(
 
 def _check_deployed(stack: str) -> None:
     """End the command if a stack was never brought up, as the other commands do."""
+    from clawdet_infra.engine.versions import versions
     from clawdet_infra.inventory import InventoryError
-    from clawdet_infra.inventory.versions import versions
 
     try:
         known = versions(ROOT)

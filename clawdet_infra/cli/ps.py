@@ -10,8 +10,8 @@ import typer
 from clawdet_infra.cli.instances import Json, find, short_image
 from clawdet_infra.cli.output import ErrorCode, echo, fail, print_json, print_table
 from clawdet_infra.cli.stack import ALL_STACKS_HINT, AllStacks, Stacks, choose_stacks
-from clawdet_infra.durations import describe
-from clawdet_infra.json_format import fields_of
+from clawdet_infra.formatting.durations import describe
+from clawdet_infra.formatting.json_format import fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

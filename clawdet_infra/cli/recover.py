@@ -10,10 +10,10 @@ from clawdet_infra.cli.instances import Json
 from clawdet_infra.cli.output import ErrorCode, echo, error, fail, print_json
 from clawdet_infra.cli.project import CommandError
 from clawdet_infra.cli.stack import Stack, choose_stack
-from clawdet_infra.driver import process
-from clawdet_infra.driver.recovering import CloudError, LockedError, Recovered, refuse_locked
-from clawdet_infra.driver.recovering import recover as take_up
-from clawdet_infra.recovery import PendingCreate
+from clawdet_infra.engine import process
+from clawdet_infra.engine.pending_operations import PendingCreate
+from clawdet_infra.engine.recovery import CloudError, LockedError, Recovered, refuse_locked
+from clawdet_infra.engine.recovery import recover as take_up
 from clawdet_infra.resources import FLEET_LABEL
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ def run(stack: str, wait: Wait | None = None) -> Recovered:
 
     def find(creates: Sequence[PendingCreate]) -> dict[str, str]:
         from clawdet_infra.cli.stack import fleet_of
-        from clawdet_infra.driver.recovering import find_at
+        from clawdet_infra.engine.recovery import find_at
         from clawdet_infra.layout import fleet_label
 
         fleet = fleet_of(stack)

@@ -15,7 +15,7 @@ from clawdet_infra.cli.output import ErrorCode, Exit, echo, error, print_json
 from clawdet_infra.cli.stack import Stacks
 
 if TYPE_CHECKING:
-    from clawdet_infra.fleet.instance import Instance, Inventory
+    from clawdet_infra.inventory.instance import Instance, Inventory
 
 Wait = Annotated[bool, typer.Option("--wait", help="Return when each answers from outside, or after three minutes.")]
 
@@ -62,8 +62,8 @@ def restart(
 async def _restart_all(
     inventory: Inventory, instances: Sequence[Instance], service: str | None, wait: bool
 ) -> list[Done]:
-    from clawdet_infra.fleet.hosts import HostError, Hosts
-    from clawdet_infra.fleet.probe import probe_until_healthy
+    from clawdet_infra.hosts import HostError, Hosts
+    from clawdet_infra.probe import probe_until_healthy
 
     async with Hosts(inventory.login_keys) as hosts:
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from clawdet_infra.cli.output import ErrorCode, Exit, echo, fail, warn
 from clawdet_infra.cli.project import ROOT
-from clawdet_infra.driver import process
-from clawdet_infra.driver.process import EngineError
+from clawdet_infra.engine import process
+from clawdet_infra.engine.process import EngineError
 from clawdet_infra.resources import CELL_LABEL, EDGE_ENDING, FLEET_LABEL, SERVER
 
 if TYPE_CHECKING:
-    from clawdet_infra.model import CloudAccess, Fleet
+    from clawdet_infra.config import CloudAccess, Fleet
 
 Resources = Sequence[Mapping[str, Any]]
 Cloud = Callable[[], "CloudAccess"]
@@ -28,8 +28,8 @@ def prepare(stack: str, cloud: Cloud, state: Mapping[str, Any] | None = None) ->
     that nothing was deployed on yet, and about servers in the state of customers and hosts that the stack's file does
     not list.  Ends the command where it, or the engine, fails.
     """
-    from clawdet_infra.driver.state import resources_of_state
-    from clawdet_infra.fleet.provider import ProviderError
+    from clawdet_infra.engine.state import resources_of_state
+    from clawdet_infra.hosts.hetzner import ProviderError
     from clawdet_infra.inventory import InventoryError
 
     try:
@@ -44,7 +44,7 @@ def prepare(stack: str, cloud: Cloud, state: Mapping[str, Any] | None = None) ->
 
 
 def _refuse_taken(cloud: Cloud, fleet: Fleet, resources: Resources) -> None:
-    from clawdet_infra.fleet.provider import Provider
+    from clawdet_infra.hosts.hetzner import Provider
     from clawdet_infra.layout import deployed_customer
 
     deployed = {deployed_customer(str(one["urn"]).rpartition("::")[2]) for one in resources}
@@ -63,7 +63,7 @@ def _refuse_taken(cloud: Cloud, fleet: Fleet, resources: Resources) -> None:
 
 
 def _forget_gone(stack: str, cloud: Cloud, fleet: Fleet, resources: Resources) -> None:
-    from clawdet_infra.driver.gone import commands_on, forget, gone_servers, owner_of, servers_of
+    from clawdet_infra.engine.deleted_servers import commands_on, forget, gone_servers, owner_of, servers_of
 
     listed = {one.id for one in fleet.customers} | {one.id for one in fleet.shared_hosts}
     servers = {one["urn"]: one for one in resources if one["type"] == SERVER}
@@ -90,9 +90,9 @@ def hint_at_gone(stack: str, cloud: Cloud) -> bool:
 
     Where the provider cannot be asked there are none, with a warning.
     """
-    from clawdet_infra.driver.gone import gone_servers
-    from clawdet_infra.driver.state import resources_of_state
-    from clawdet_infra.fleet.provider import ProviderError
+    from clawdet_infra.engine.deleted_servers import gone_servers
+    from clawdet_infra.engine.state import resources_of_state
+    from clawdet_infra.hosts.hetzner import ProviderError
     from clawdet_infra.inventory import InventoryError
 
     try:
@@ -111,7 +111,7 @@ def hint_at_gone(stack: str, cloud: Cloud) -> bool:
 
 def switched_off(stack: str, cloud: Cloud) -> list[str]:
     """Return the names of a stack's servers that are off; none where the provider cannot be asked, with a warning."""
-    from clawdet_infra.fleet.provider import Provider, ProviderError
+    from clawdet_infra.hosts.hetzner import Provider, ProviderError
     from clawdet_infra.inventory import InventoryError
     from clawdet_infra.layout import fleet_label
 
@@ -129,15 +129,15 @@ def _fleet(stack: str) -> Fleet:
 
     Raises InventoryError.
     """
+    from clawdet_infra.config import read_fleet
     from clawdet_infra.inventory import fleet_of
-    from clawdet_infra.model import read_fleet
 
     fleet, _ = read_fleet(ROOT / f"Pulumi.{stack}.yaml")
     return fleet or fleet_of(stack)
 
 
 def _existing(cloud: Cloud, ids: Collection[int]) -> Collection[int]:
-    from clawdet_infra.fleet.provider import Provider
+    from clawdet_infra.hosts.hetzner import Provider
 
     return asyncio.run(Provider(cloud()).existing(ids))
 

@@ -11,8 +11,8 @@ from clawdet_infra.cli.output import echo, print_json
 from clawdet_infra.cli.stack import Stacks
 
 if TYPE_CHECKING:
-    from clawdet_infra.fleet.hosts import Answer
-    from clawdet_infra.fleet.instance import Instance, Inventory
+    from clawdet_infra.hosts import Answer
+    from clawdet_infra.inventory.instance import Instance, Inventory
 
 CONTEXT = {"ignore_unknown_options": True}
 
@@ -56,14 +56,14 @@ def ssh(customer: Id, command: Command = None, stacks: Stacks = None, json_outpu
 
 async def _attached(inventory: Inventory, instance: Instance, line: str | None) -> int:
     from clawdet_infra.cli.terminal import attach, has_terminal
-    from clawdet_infra.fleet.hosts import Login, connect
+    from clawdet_infra.hosts import Login, connect
 
     async with connect(instance.server, Login(inventory.login_keys[instance.stack])) as host:
         return await attach(host, line, terminal=has_terminal())
 
 
 async def _captured(inventory: Inventory, instance: Instance, line: str) -> Answer:
-    from clawdet_infra.fleet.hosts import Login, connect
+    from clawdet_infra.hosts import Login, connect
 
     async with connect(instance.server, Login(inventory.login_keys[instance.stack])) as host:
         return await host.run(line, seconds=600)

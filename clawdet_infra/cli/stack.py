@@ -14,7 +14,7 @@ from clawdet_infra.cli.output import ErrorCode, Exit, fail
 from clawdet_infra.cli.project import ROOT, CommandError
 
 if TYPE_CHECKING:
-    from clawdet_infra.model import CloudAccess, Fleet
+    from clawdet_infra.config import CloudAccess, Fleet
 
 DEFAULT = "Default: the selected stack, else the only one."
 ALL_STACKS_HINT = ", or say --all-stacks"
@@ -60,7 +60,7 @@ def choose_stack(named: str | None, *, hint: str = "") -> str:
 
 def choose_base(named: str | None) -> str:
     """Return the stack that a command is about, as `choose_stack`.  Ends the command if that is a cell."""
-    from clawdet_infra.inventory.stacks import base_of
+    from clawdet_infra.engine.stacks import base_of
 
     stack = choose_stack(named)
     if (base := base_of(stack, ROOT)) != stack:

@@ -11,7 +11,7 @@ from clawdet_infra.cli.instances import Json
 from clawdet_infra.cli.output import ErrorCode, Exit, echo, fail, print_json
 
 if TYPE_CHECKING:
-    from clawdet_infra.fleet.hosts.strays import StrayReport
+    from clawdet_infra.hosts.strays import StrayReport
 
 
 def strays(json_output: Json = False) -> None:
@@ -22,8 +22,8 @@ def strays(json_output: Json = False) -> None:
     Example: clawdet strays
     """
     # Imported where it is needed: SSH and the engine take most of a second, which other commands need not wait for.
-    from clawdet_infra.fleet.hosts import Hosts
-    from clawdet_infra.fleet.hosts.strays import find_strays
+    from clawdet_infra.hosts import Hosts
+    from clawdet_infra.hosts.strays import find_strays
     from clawdet_infra.inventory import InventoryError, load
 
     async def find() -> StrayReport:

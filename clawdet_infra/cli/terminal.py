@@ -12,12 +12,12 @@ import tty
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from clawdet_infra.fleet.hosts import exit_code
+from clawdet_infra.hosts import exit_code
 
 if TYPE_CHECKING:
     from asyncssh import SSHClientProcess, SSHReader
 
-    from clawdet_infra.fleet.hosts import Host
+    from clawdet_infra.hosts import Host
 
 _INPUT, _OUTPUT, _ERRORS = 0, 1, 2
 _CHUNK = 65536

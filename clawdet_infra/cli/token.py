@@ -18,7 +18,7 @@ from clawdet_infra.cli.project import ROOT, on_stderr
 from clawdet_infra.cli.stack import Stack, Stacks, choose_base
 
 if TYPE_CHECKING:
-    from clawdet_infra.stackedit import Edit
+    from clawdet_infra.config.stack_edit import Edit
 
 app = App(help="Show a customer's gateway token and password, or have new ones made.")
 
@@ -79,7 +79,7 @@ def rotate(
             ErrorCode.NOT_CONFIRMED,
         )
     name = choose_base(stack)
-    from clawdet_infra.stackedit import EditError, stack_file_of
+    from clawdet_infra.config.stack_edit import EditError, stack_file_of
 
     try:
         found = stack_file_of(ROOT, customer, name)
@@ -105,7 +105,7 @@ def rotate(
 @contextmanager
 def _taken_back_unless_begun(edit: Edit, customer: str) -> Iterator[Callable[[], None]]:
     """Yield what is to be called when the update begins; without that, the stack's file is as it was afterwards."""
-    from clawdet_infra.stackedit import EditError
+    from clawdet_infra.config.stack_edit import EditError
 
     begun = threading.Event()
     try:

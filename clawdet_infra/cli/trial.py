@@ -14,14 +14,14 @@ import typer
 from clawdet_infra.cli.output import Exit, echo, error, fail, print_json
 from clawdet_infra.cli.project import ROOT, CommandError
 from clawdet_infra.cli.stack import DEFAULT, choose_stack, complete_stack
-from clawdet_infra.json_format import camel_keys, fields_of
+from clawdet_infra.formatting.json_format import camel_keys, fields_of
 
 if TYPE_CHECKING:
-    from clawdet_infra.driver.stages import Passed
-    from clawdet_infra.model import CloudAccess, Fleet
-    from clawdet_infra.trial.outcome import Outcome
-    from clawdet_infra.trial.records import Record
-    from clawdet_infra.trial.ssh import Ssh
+    from clawdet_infra.config import CloudAccess, Fleet
+    from clawdet_infra.engine.stages import Passed
+    from clawdet_infra.test_deploy.records import Record
+    from clawdet_infra.test_deploy.result import Outcome
+    from clawdet_infra.test_deploy.ssh import Ssh
 
 LOCAL_STACK = "local"
 _HOST_KEY = re.compile(r"(?:ssh|ecdsa)-[a-z0-9-]+ [A-Za-z0-9+/]+=*(?: .*)?")
@@ -64,7 +64,7 @@ def try_out(
     if clean or remove:
         raise typer.Exit(_clean(remove, tell))
     # Imported where it is needed, here and below: no other command should wait for it.
-    from clawdet_infra.model import PLANS
+    from clawdet_infra.config import PLANS
 
     if plan not in PLANS:
         _wrong(f"name a plan with --plan: {', '.join(PLANS)}")
@@ -84,8 +84,8 @@ def try_out(
         fail(str(wrong), Exit.CONFIGURATION)
     _remove_all(None, tell)
     # Imported where it is needed: Pulumi takes a third of a second.
-    from clawdet_infra.trial import cloud, records
-    from clawdet_infra.trial import host as hosts
+    from clawdet_infra.test_deploy import cloud, records
+    from clawdet_infra.test_deploy import server as hosts
 
     server = {"address": host, "host_key": host_key, "identity": str(identity.resolve()) if identity else None}
     record = records.begin(ROOT, {"stack": stack, "local": local, "host": server if host else None})
@@ -106,9 +106,9 @@ def settings_of(stack: str | None, *, local: bool, tell: _Teller) -> Fleet:
         from clawdet_infra.cli.stack import fleet_of
 
         return fleet_of(str(stack))
-    from clawdet_infra.model import ConfigurationError, dump_fleet, load_fleet, read_fleet
-    from clawdet_infra.settings import local_cloud
-    from clawdet_infra.trial.customer import LOCAL_SOURCES
+    from clawdet_infra.config import ConfigurationError, dump_fleet, load_fleet, read_fleet
+    from clawdet_infra.config.settings import local_cloud
+    from clawdet_infra.test_deploy.customer import LOCAL_SOURCES
 
     # The file alone: whoever tries a release on this machine need not be able to decrypt the stack's secrets.
     path = ROOT / f"Pulumi.{stack or LOCAL_STACK}.yaml"
@@ -139,7 +139,7 @@ def _clean(name: str | None, tell: _Teller) -> int:
 
 def _remove_all(name: str | None, tell: _Teller) -> tuple[list[str], int]:
     """Remove the trial of this name, or else all that were killed; return their names, and the exit code."""
-    from clawdet_infra.trial import records
+    from clawdet_infra.test_deploy import records
 
     found = [one for one in records.all_records(ROOT) if (one.name == name if name else not one.kept)]
     if name and not found:
@@ -159,7 +159,7 @@ def _remove_all(name: str | None, tell: _Teller) -> tuple[list[str], int]:
 
 
 def _remove(record: Record, tell: _Teller) -> Exit:
-    from clawdet_infra.trial.failures import TrialError
+    from clawdet_infra.test_deploy.failures import TrialError
 
     try:
         gone = _gone(record)
@@ -177,10 +177,10 @@ def _gone(record: Record) -> list[str]:
     if not record.facts:  # It was killed before it made anything.
         return []
     if record.facts["host"]:
-        from clawdet_infra.trial import host
+        from clawdet_infra.test_deploy import server
 
-        return host.remove(record, _ssh(record))
-    from clawdet_infra.trial.sweep import sweep
+        return server.remove(record, _ssh(record))
+    from clawdet_infra.test_deploy.cleanup import sweep
 
     cloud = _cloud_of(record)
     domain = record.facts.get("domain")
@@ -188,7 +188,7 @@ def _gone(record: Record) -> list[str]:
 
 
 def _ssh(record: Record) -> Ssh:
-    from clawdet_infra.trial.ssh import Ssh
+    from clawdet_infra.test_deploy.ssh import Ssh
 
     return Ssh(folder=record.folder, **record.facts["host"])
 
@@ -201,8 +201,8 @@ def _cloud_of(record: Record) -> CloudAccess | None:
         return cloud_of(str(record.facts["stack"]))
     if not (ROOT / LOCAL_CLOUD).exists():
         return None
-    from clawdet_infra.model import CloudAccess, ConfigurationError
-    from clawdet_infra.settings import local_cloud
+    from clawdet_infra.config import CloudAccess, ConfigurationError
+    from clawdet_infra.config.settings import local_cloud
 
     try:
         return CloudAccess.model_validate(local_cloud(ROOT / LOCAL_CLOUD), by_alias=True, by_name=False)

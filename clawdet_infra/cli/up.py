@@ -18,7 +18,7 @@ from clawdet_infra.cli.stack import Stack, choose_stack
 
 if TYPE_CHECKING:
     from clawdet_infra.automation import StageEvent
-    from clawdet_infra.changes.report import Report
+    from clawdet_infra.preview.report import Report
 
 POLICY_PACK = Path(__file__).resolve().parents[2] / "policy" / "run"
 ALLOWED_VARIABLE = "CLAWDET_ALLOW_LOSS"
@@ -94,9 +94,9 @@ def update(
         return _update_cell(stack, base, arguments, waiting, policies=policies, named=named)
     pack = str(POLICY_PACK) if policies else None
     # Imported where it is needed: it takes time that no other command should wait for.
-    from clawdet_infra.changes.checkout import CheckoutSource
-    from clawdet_infra.changes.previewing import Wish, preview
     from clawdet_infra.cli import engine_update
+    from clawdet_infra.preview.run import Wish, preview
+    from clawdet_infra.preview.sources import CheckoutSource
 
     source = CheckoutSource(stack, ROOT, engine_options.for_preview(arguments))
     if source.problems():  # Recovery changes the state, and must not do so for a configuration that is refused.
@@ -153,13 +153,13 @@ def update(
 
 
 def _base_of(stack: str) -> str:
-    from clawdet_infra.inventory.stacks import base_of
+    from clawdet_infra.engine.stacks import base_of
 
     return base_of(stack, ROOT)
 
 
 def _is_updated_by_another(stack: str) -> bool:
-    from clawdet_infra.inventory.versions import updating
+    from clawdet_infra.engine.versions import updating
 
     return bool(updating(stack))
 
@@ -177,8 +177,8 @@ def _update_cell(
         error(f"{cell} is a cell, which is never updated without the policies", ErrorCode.USAGE)
         return Exit.CONFIGURATION
     from clawdet_infra.automation.cells import CellSource
-    from clawdet_infra.changes.checkout import CheckoutSource
-    from clawdet_infra.changes.previewing import Wish, preview
+    from clawdet_infra.preview.run import Wish, preview
+    from clawdet_infra.preview.sources import CheckoutSource
 
     waiting.until_unlocked(cell)
     source = CellSource(cell, CheckoutSource(base, ROOT))
@@ -255,16 +255,16 @@ def _waiting_for(what: str) -> AbstractContextManager[object]:
 
 
 def _show(report: Report) -> None:
-    from clawdet_infra.changes.as_text import as_text
     from clawdet_infra.cli.console import Console
+    from clawdet_infra.preview.text import as_text
 
     Console(stderr=True).print(as_text(report))
 
 
 def _keep(stack: str, made_from: str, *, policies: bool) -> None:
     """Note what the stack was made from, if nobody has changed that meanwhile."""
-    from clawdet_infra.changes.checkout import CheckoutSource
-    from clawdet_infra.changes.marking import keep_mark
+    from clawdet_infra.preview.marking import keep_mark
+    from clawdet_infra.preview.sources import CheckoutSource
 
     source = CheckoutSource(stack, ROOT)
     if source.fingerprint(policies=policies) != made_from:

@@ -13,18 +13,18 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from clawdet_infra.changes.grouping import counted, shared_parts
-from clawdet_infra.changes.owners import Owner
 from clawdet_infra.cli.console import Console
 from clawdet_infra.cli.output import ErrorCode, echo, error
-from clawdet_infra.driver.output import printed_failure
-from clawdet_infra.driver.progress import OwnerProgress, Progress
-from clawdet_infra.model.problems import listed
+from clawdet_infra.config.problems import listed
+from clawdet_infra.engine.output import printed_failure
+from clawdet_infra.engine.owners import Owner
+from clawdet_infra.engine.progress import OwnerProgress, Progress
+from clawdet_infra.preview.grouping import counted, shared_parts
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from clawdet_infra.changes.report import Report
+    from clawdet_infra.preview.report import Report
 
 _MOST_LISTED = 20
 _MARGIN_ROWS = 4

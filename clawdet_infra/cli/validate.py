@@ -12,10 +12,10 @@ import typer
 from clawdet_infra.cli.output import ErrorCode, Exit, echo, error, fail, print_json, print_table, warn
 from clawdet_infra.cli.project import ROOT
 from clawdet_infra.cli.stack import Stack, choose_base
-from clawdet_infra.json_format import fields_of
+from clawdet_infra.formatting.json_format import fields_of
 
 if TYPE_CHECKING:
-    from clawdet_infra.model import Fleet, Problem
+    from clawdet_infra.config import Fleet, Problem
 
 
 def validate(
@@ -36,7 +36,7 @@ def validate(
         fail(f"there is no file {path}", Exit.CONFIGURATION)
     # Imported where it is needed: the model and the templates' engine take time that no other command should wait for.
     from clawdet_infra.checks import Check, checks
-    from clawdet_infra.model import read_fleet
+    from clawdet_infra.config import read_fleet
 
     begun = time.perf_counter()
     fleet, problems = read_fleet(path)

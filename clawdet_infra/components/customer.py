@@ -17,8 +17,8 @@ from clawdet_infra.components.health import HealthCheck, HealthCheckArgs
 from clawdet_infra.components.images import ImagePins
 from clawdet_infra.components.server import Server, ServerArgs, server
 from clawdet_infra.components.token import GatewayToken, GatewayTokenArgs, gateway_token
+from clawdet_infra.config import ExistingServer, Fleet, Release
 from clawdet_infra.layout import RECORD_TTL_SECONDS, CustomerLayout
-from clawdet_infra.model import ExistingServer, Fleet, Release
 from clawdet_infra.resources import AGENT_ENDING, CUSTOMER, HEALTH_ENDING, SERVER_ENDING, TOKEN_ENDING
 
 # From the outside, after the deployment has already seen the gateway ready: what is left is ACME and DNS.

@@ -14,7 +14,7 @@ from clawdet_infra.agent.files import write
 from clawdet_infra.agent.package import build
 from clawdet_infra.components.former import former_urns
 from clawdet_infra.components.foundation import Place
-from clawdet_infra.place import ROOT
+from clawdet_infra.paths import ROOT
 from clawdet_infra.resources import FORMER_DEPLOYMENT, REMOTE_COMMAND
 
 

@@ -12,7 +12,7 @@ from pulumi_command.local import Command, Logging
 from clawdet_infra.resources import HEALTH_CHECK
 
 # The environment that runs the program has the probe; where the shell was not activated it is in .venv.
-_PROBE = 'PATH="$PWD/.venv/bin:$PATH" exec python3 -m clawdet_infra.fleet.probe'
+_PROBE = 'PATH="$PWD/.venv/bin:$PATH" exec python3 -m clawdet_infra.probe'
 
 
 @dataclass(frozen=True)

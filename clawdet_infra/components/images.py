@@ -5,8 +5,8 @@ from __future__ import annotations
 import pulumi
 import pulumi_docker as docker
 
+from clawdet_infra.config import parse_image
 from clawdet_infra.error_line import FailureCode, marked
-from clawdet_infra.model import parse_image
 
 
 class ImagePins:

@@ -8,7 +8,7 @@ import pulumi
 
 from clawdet_infra.components.former import former_urns
 from clawdet_infra.components.random_hex import random_hex
-from clawdet_infra.keys import SEED_BYTES, SSHKey, ssh_key_from_seed
+from clawdet_infra.components.ssh_keys import SEED_BYTES, SSHKey, ssh_key_from_seed
 from clawdet_infra.resources import FORMER_KEY_PAIR, PASSWORD
 
 

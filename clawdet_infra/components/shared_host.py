@@ -11,8 +11,8 @@ from clawdet_infra.components.deployment import DeploymentArgs, deployment
 from clawdet_infra.components.foundation import Foundation, Place
 from clawdet_infra.components.images import ImagePins
 from clawdet_infra.components.server import Server, ServerArgs, server
+from clawdet_infra.config import Fleet
 from clawdet_infra.layout import HostLayout
-from clawdet_infra.model import Fleet
 from clawdet_infra.resources import AGENT_ENDING, EDGE_ENDING, SERVER_ENDING, SHARED_HOST
 
 

@@ -8,7 +8,7 @@ import pulumi
 
 from clawdet_infra.components.former import former_urns
 from clawdet_infra.components.random_hex import random_hex
-from clawdet_infra.model.secrets import TOKEN_BYTES, derived_password
+from clawdet_infra.config.secrets import TOKEN_BYTES, derived_password
 from clawdet_infra.resources import CUSTOMER, FORMER_GATEWAY_TOKEN, PASSWORD
 
 

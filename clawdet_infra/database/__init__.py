@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from clawdet_infra.database.connecting import Database, connect, is_file, upsert
+from clawdet_infra.database.engine import Database, connect, is_file, upsert
 from clawdet_infra.database.errors import DatabaseError, LeaseLostError, Purpose
 from clawdet_infra.database.leases import Lease, LeaseHeld, Leases, lease_table
-from clawdet_infra.database.migrating import Form, migrate
+from clawdet_infra.database.migrations import Form, migrate
 from clawdet_infra.process_identity import Clock, lives, this_process
 
 __all__ = [

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, Connection, MetaData, Row, String, Table, delete, select, text, update
 
-from clawdet_infra.database.connecting import upsert
+from clawdet_infra.database.engine import upsert
 from clawdet_infra.database.errors import LeaseLostError
 from clawdet_infra.database.moments import bounded, milliseconds, moment
 from clawdet_infra.process_identity import Clock, describe, lives

@@ -1,15 +1,15 @@
-"""The instances of the fleet, from the outputs of its stacks through Pulumi's Automation API.
+"""The instances that exist, as the stacks tell.
 
 `load` reads them with their secrets; `Cached` keeps them for a process that runs long, and reads again only what has
 changed.  Each reading leaves a listing without secrets on disk (`read_listing`), for what needs none.
 """
 
+from clawdet_infra.engine.stack_errors import InventoryError
+from clawdet_infra.engine.stacks import fleet_of, last_update_succeeded, outputs_of
 from clawdet_infra.inventory.building import build
 from clawdet_infra.inventory.cached import Cached
-from clawdet_infra.inventory.errors import InventoryError
 from clawdet_infra.inventory.listing import Entry, Listing, read_listing
 from clawdet_infra.inventory.loading import Loader, load
-from clawdet_infra.inventory.stacks import fleet_of, last_update_succeeded, outputs_of
 
 __all__ = [
     "Cached",

@@ -9,9 +9,9 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from clawdet_infra.fleet.instance import Instance, Inventory, Server
-from clawdet_infra.inventory.errors import InventoryError
-from clawdet_infra.model import CloudAccess
+from clawdet_infra.config import CloudAccess
+from clawdet_infra.engine.stack_errors import InventoryError
+from clawdet_infra.inventory.instance import Instance, Inventory, Server
 
 _NEEDED = ("customers", "tokens", "servers", "login_key")
 

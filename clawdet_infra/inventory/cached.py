@@ -6,8 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from clawdet_infra.fleet.instance import Inventory
-from clawdet_infra.inventory.errors import InventoryError
+from clawdet_infra.engine.stack_errors import InventoryError
+from clawdet_infra.inventory.instance import Inventory
 
 
 class Cached:

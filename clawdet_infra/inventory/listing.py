@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from clawdet_infra.fleet.instance import Instance, Inventory
-from clawdet_infra.place import ROOT
+from clawdet_infra.inventory.instance import Instance, Inventory
+from clawdet_infra.paths import ROOT
 
 _FORMAT = 1
 

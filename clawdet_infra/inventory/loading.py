@@ -8,14 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from clawdet_infra.fleet.instance import Inventory
+from clawdet_infra.engine.stack_errors import InventoryError
+from clawdet_infra.engine.stacks import base_of, cloud_of, outputs_of, require_engine
+from clawdet_infra.engine.versions import Version, stamp, updating, versions
 from clawdet_infra.inventory.building import StackFacts, build, facts
-from clawdet_infra.inventory.errors import InventoryError
+from clawdet_infra.inventory.instance import Inventory
 from clawdet_infra.inventory.listing import write_listing
 from clawdet_infra.inventory.selection import in_scope
-from clawdet_infra.inventory.stacks import base_of, cloud_of, outputs_of, require_engine
-from clawdet_infra.inventory.versions import Version, stamp, updating, versions
-from clawdet_infra.place import ROOT
+from clawdet_infra.paths import ROOT
 
 # Each engine is a process that decrypts with a key made by a million rounds: more at once are not faster.
 _MOST_ENGINES = 4

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from clawdet_infra.config import Fleet, Problem
 from clawdet_infra.inventory.listing import Entry
 from clawdet_infra.layout import lay_out
-from clawdet_infra.model import Fleet, Problem
 
 
 def moves(fleet: Fleet, stack: str, entries: Iterable[Entry]) -> Iterator[Problem]:

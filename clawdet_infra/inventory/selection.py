@@ -8,10 +8,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from clawdet_infra.driver.process import PROJECT
-from clawdet_infra.inventory.stacks import base_of
-from clawdet_infra.model.problems import did_you_mean
-from clawdet_infra.place import ROOT
+from clawdet_infra.config.problems import did_you_mean
+from clawdet_infra.engine.process import PROJECT
+from clawdet_infra.engine.stacks import base_of
+from clawdet_infra.paths import ROOT
 
 
 class NoStackError(Exception):

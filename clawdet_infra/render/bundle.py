@@ -11,8 +11,8 @@ from typing import Any
 
 from clawdet_infra.agent.names import COMPILE_CACHE, owned
 from clawdet_infra.agent.package import SHARED_FILES, bare, shared_file
+from clawdet_infra.config import AcmeAccess, Release
 from clawdet_infra.layout import CustomerLayout, HostLayout
-from clawdet_infra.model import AcmeAccess, Release
 from clawdet_infra.render.templates import fill
 
 COMPOSE_FILE = "compose.yaml"

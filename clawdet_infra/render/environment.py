@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from clawdet_infra.model import Customer
+from clawdet_infra.config import Customer
 
 _CANNOT_BE_CARRIED = re.compile(r"[\x00-\x1f\x7f]")
 

@@ -15,8 +15,8 @@ from typing import Any
 
 from clawdet_infra.agent import names, package
 from clawdet_infra.agent.names import COMPILE_CACHE
+from clawdet_infra.config.servers import EDGE_PROJECT, SERVER_ROOT
 from clawdet_infra.layout import CustomerLayout, HostLayout
-from clawdet_infra.model.servers import EDGE_PROJECT, SERVER_ROOT
 from clawdet_infra.render.bundle import COMPOSE_FILE, Bundle, BundleFile, site
 
 START_SECONDS = 240

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from clawdet_infra.model import Fleet, load_fleet
+from clawdet_infra.config import Fleet, load_fleet
 
 API_KEY = "sk-ant-canary-0123456789-abcdefghijklmnop"
 

@@ -289,7 +289,7 @@ def test_a_second_checker_stands_by(fleet: LiveFleet, watch: Watch, tmp_path: Pa
 
 
 def open_repairs(watch: Watch) -> list[Any]:
-    from clawdet_infra.fleet.history import History
+    from clawdet_infra.monitoring.history import History
 
     return History.open(watch.env["CLAWDET_HISTORY"]).open_repairs()
 

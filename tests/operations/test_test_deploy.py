@@ -21,8 +21,8 @@ from hcloud.locations import Location
 from hcloud.server_types import ServerType
 
 from clawdet_infra import render
-from clawdet_infra.keys import ssh_key_from_seed
-from clawdet_infra.trial.ssh import Ssh
+from clawdet_infra.components.ssh_keys import ssh_key_from_seed
+from clawdet_infra.test_deploy.ssh import Ssh
 from tests.support.cloud import fault, info_of
 from tests.support.gateways import gateway
 from tests.support.logs import redacted, server_logs

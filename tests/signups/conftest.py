@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from clawdet_infra.stack_locks import read_locks
+from clawdet_infra.engine.stack_locks import read_locks
 from tests.support.cloud import fleet_logs, get, info_of
 from tests.support.server import Server
 from tests.support.stack import CANARY_API_KEY, ROOT, Result, Stack, customer, fleet_config, wait_until

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from clawdet_infra.automation.exported import commands_of, resources_of
+from clawdet_infra.engine.state_export import commands_of, resources_of
 from tests.signups.conftest import DOMAIN, HOST, Signups, removal, signup
 from tests.signups.test_agreement import expect_agreement
 from tests.support.cloud import fault

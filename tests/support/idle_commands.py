@@ -18,7 +18,7 @@ import grpc
 from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
-from engine.pins import module_version, plugin_versions
+from toolchain.pins import module_version, plugin_versions
 
 _FRAMEWORK = module_version("command", "github.com/pulumi/pulumi-go-provider")
 

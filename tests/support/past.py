@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from clawdet_infra.fleet.history import Clock
-from clawdet_infra.fleet.records import Cause, Condition, Diagnosis, Observation
+from clawdet_infra.inventory.observation import Cause, Condition, Diagnosis, Observation
+from clawdet_infra.monitoring.history import Clock
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from clawdet_infra.automation.cells import CellSource
-from clawdet_infra.changes.checkout import CheckoutSource
-from clawdet_infra.changes.fingerprint import UPDATED
-from clawdet_infra.registry import Applied, Mark, Record, Registry, Related, Seal, Wanted
+from clawdet_infra.catalog import Applied, Mark, Record, Registry, Related, Seal, Wanted
+from clawdet_infra.preview.fingerprint import UPDATED
+from clawdet_infra.preview.sources import CheckoutSource
 
 SEAL = Seal("5e" * 32)
 OTHER_SEAL = Seal("a1" * 32)

@@ -13,7 +13,7 @@ _METHODS = {"startswith", "endswith", "find", "index", "count", "search", "match
 _PHRASE = re.compile(r"[A-Za-z][a-z']+(?: [a-z']+)+")
 """At least two words, as sentences have them."""
 
-FOREIGN = ("clawdet_infra/driver/output.py",)
+FOREIGN = ("clawdet_infra/engine/output.py",)
 """Where texts of the engine are read, and nothing else."""
 
 SHARED = {

@@ -23,8 +23,8 @@ from clawdet_infra import automation, program
 from clawdet_infra.automation import Provisioned, Removed, Signup, StageEvent
 from clawdet_infra.cli.main import app
 from clawdet_infra.cli.output import ErrorCode, action_for
-from clawdet_infra.model import PLANS, Fleet
-from clawdet_infra.model import plan as bounds
+from clawdet_infra.config import PLANS, Fleet
+from clawdet_infra.config import plan as bounds
 from clawdet_infra.program import Declared
 from localcloud.__main__ import parser as cloud_parser
 from localcloud.info import Info
@@ -189,6 +189,19 @@ def test_every_code_of_an_error_is_documented_and_every_documented_code_exists()
     rows = [line.split("|")[1:3] for line in table.splitlines() if line.startswith("| `")]
     documented = {code: action.strip(" `") for codes, action in rows for code in re.findall(r"`([^`]+)`", codes)}
     assert documented == {code.value: action_for(code) for code in ErrorCode}
+
+
+# --- architecture.md ----------------------------------------------------------------------------------------------
+
+
+def test_the_tree_of_the_program_is_documented_in_its_own_words() -> None:
+    text = (ROOT / "docs" / "explanation" / "architecture.md").read_text()
+    table = text.partition("## Where things are")[2].partition("\n## ")[0]
+    documented = dict(re.findall(r"^\| `([a-z_]+)(?:/|\.py)` \| (.+) \|$", table, re.MULTILINE))
+    top = ROOT / "clawdet_infra"
+    files = {one.parent.name: one for one in top.glob("*/__init__.py")} | {one.stem: one for one in top.glob("[a-z]*.py")}
+    own = {name: ast.get_docstring(ast.parse(one.read_text())) or "" for name, one in files.items()}
+    assert documented == {name: text.splitlines()[0] for name, text in own.items()}
 
 
 # --- outputs.md and local-cloud.md --------------------------------------------------------------------------------

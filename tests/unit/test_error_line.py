@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clawdet_infra.agent.errors import DeploymentError
-from clawdet_infra.driver.errors import explain
-from clawdet_infra.driver.output import Failure, failure, printed_failure, reason
+from clawdet_infra.engine.errors import explain
+from clawdet_infra.engine.output import Failure, failure, printed_failure, reason
 from clawdet_infra.error_line import FailureCode, marked, read
 
 LINES = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), max_size=80).map(str.strip)

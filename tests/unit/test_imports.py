@@ -12,8 +12,8 @@ import grimp
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOTS = ("clawdet_infra", "localcloud", "engine", "policy")
-TOGETHER = ("clawdet_infra.agent", "clawdet_infra.error_line", "clawdet_infra.redaction", "clawdet_infra.readiness")
+ROOTS = ("clawdet_infra", "localcloud", "toolchain", "policy")
+TOGETHER = ("clawdet_infra.agent", "clawdet_infra.error_line", "clawdet_infra.redaction")
 """The packages and modules that run on servers and travel together."""
 OLDEST_PYTHON = (3, 11)
 """What servers have to have, as docs/reference/configuration.md says."""

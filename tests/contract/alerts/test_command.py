@@ -13,8 +13,8 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from clawdet_infra.cli.main import app
-from clawdet_infra.fleet.history import History
-from clawdet_infra.fleet.records import Alert, Cause, Condition, Observation
+from clawdet_infra.inventory.observation import Alert, Cause, Condition, Observation
+from clawdet_infra.monitoring.history import History
 from tests.contract.alerts.receivers import Mail, Web
 
 CANARY = "c4naryT0kenOfTheChannel"

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from clawdet_infra.fleet.alerts import AlertPolicy, Desk
-from clawdet_infra.fleet.alerts.channels import Channel
-from clawdet_infra.fleet.alerts.sender import Sender, SenderPolicy
-from clawdet_infra.fleet.history import History
-from clawdet_infra.fleet.records import Cause
+from clawdet_infra.inventory.observation import Cause
+from clawdet_infra.monitoring.alerts import AlertPolicy, Desk
+from clawdet_infra.monitoring.alerts.channels import Channel
+from clawdet_infra.monitoring.alerts.sender import Sender, SenderPolicy
+from clawdet_infra.monitoring.history import History
 from tests.contract.alerts.receivers import Mail, Web
-from tests.unit.fleet.alerts.world import MINUTE, START, Patient
+from tests.unit.monitoring.alerts.world import MINUTE, START, Patient
 
 CANARY = "c4naryT0kenOfTheChannel"
 # apprise leaves seconds between two mails.
@@ -254,8 +254,8 @@ async def test_a_whole_fleet_that_is_down_is_one_message(history: History, recei
 
 def test_moments_survive_the_history(history: History) -> None:
     """Whether an alert ended with a notice is told by the equality of two moments."""
-    from clawdet_infra.fleet.alerts import Notice, after
-    from clawdet_infra.fleet.records import Alert
+    from clawdet_infra.inventory.observation import Alert
+    from clawdet_infra.monitoring.alerts import Notice, after
 
     odd = datetime.fromisoformat("2026-03-01T12:00:00.123999+00:00")
     alert = Alert(key="fleet", cause=Cause.NETWORK, server="", instances=("a",), seen="x", done=(), raised=START)

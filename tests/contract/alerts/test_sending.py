@@ -11,13 +11,13 @@ import pytest
 import requests
 from pydantic import SecretStr
 
-from clawdet_infra.fleet.alerts.channels import Channel, ChannelsError
-from clawdet_infra.fleet.alerts.notice import Delivery, Notice
-from clawdet_infra.fleet.alerts.sender import Sender, SenderPolicy
-from clawdet_infra.fleet.records import Cause
+from clawdet_infra.inventory.observation import Cause
+from clawdet_infra.monitoring.alerts.channels import Channel, ChannelsError
+from clawdet_infra.monitoring.alerts.notification import Delivery, Notice
+from clawdet_infra.monitoring.alerts.sender import Sender, SenderPolicy
 from clawdet_infra.redaction import Redactor
 from tests.contract.alerts.receivers import Mail, Web
-from tests.unit.fleet.alerts.world import Patient, Ward
+from tests.unit.monitoring.alerts.world import Patient, Ward
 
 CANARY = "c4naryT0kenOfTheChannel"
 QUICK = SenderPolicy(attempt_seconds=1, attempts=3, pause_seconds=0.05)
@@ -234,9 +234,9 @@ async def test_a_program_ends_while_a_channel_hangs(receiver: Web) -> None:
     script = (
         "import asyncio, sys\n"
         "from pydantic import SecretStr\n"
-        "from clawdet_infra.fleet.alerts.channels import Channel\n"
-        "from clawdet_infra.fleet.alerts.notice import Notice\n"
-        "from clawdet_infra.fleet.alerts.sender import Sender, SenderPolicy\n"
+        "from clawdet_infra.monitoring.alerts.channels import Channel\n"
+        "from clawdet_infra.monitoring.alerts.notification import Notice\n"
+        "from clawdet_infra.monitoring.alerts.sender import Sender, SenderPolicy\n"
         "url = sys.stdin.read()\n"
         "one = Sender([Channel('one', SecretStr(url))], policy=SenderPolicy(attempt_seconds=0.5))\n"
         "print(asyncio.run(one.send(Notice(kind='test', title='t', body='b')))[0].problem)\n"

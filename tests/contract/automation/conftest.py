@@ -13,7 +13,7 @@ import yaml
 from pydantic import SecretStr
 
 from clawdet_infra.automation import Provisioner, Signup
-from clawdet_infra.driver.stages import Watch
+from clawdet_infra.engine.stages import Watch
 from tests.contract.hcloud_api.running import TOKEN, RunningCloud, running_cloud
 from tests.support.idle_commands import idle_commands
 from tests.support.stack import CANARY_API_KEY, ROOT, Result, Stack, customer

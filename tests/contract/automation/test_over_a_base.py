@@ -8,7 +8,7 @@ import pytest
 from hcloud.servers import BoundServer
 
 from clawdet_infra.automation import BusyError
-from clawdet_infra.registry import Lease, Phase, Registry
+from clawdet_infra.catalog import Lease, Phase, Registry
 from tests.contract.automation.conftest import CARA, CELL, OverBase, signup
 from tests.contract.hcloud_api.making import off
 

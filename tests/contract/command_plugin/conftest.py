@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from pulumi.automation import PulumiCommand
 
-from engine import resolve
 from tests.contract.command_plugin.sshd import keys, sshd
 from tests.contract.command_plugin.stack import Stack, make_empty
+from toolchain import resolve
 
 __all__ = ["keys", "sshd"]
 

@@ -10,8 +10,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from engine import resolve
 from tests.contract.command_plugin.sdk import local, remote
+from toolchain import resolve
 
 pytestmark = pytest.mark.engine
 

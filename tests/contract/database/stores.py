@@ -7,18 +7,13 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from clawdet_infra.database.connecting import Database
-from clawdet_infra.fleet.history import (
-    History,
-    HistoryError,
-    HistoryPolicy,
-    this_process,
-)
-from clawdet_infra.fleet.history import Lease as HistoryLease
-from clawdet_infra.fleet.history import LeaseHeld as HistoryLeaseHeld
-from clawdet_infra.fleet.history import LeaseLostError as HistoryLeaseLostError
+from clawdet_infra.catalog import Lease, LeaseHeld, LeaseLostError, Registry, RegistryError
+from clawdet_infra.database.engine import Database
+from clawdet_infra.monitoring.history import History, HistoryError, HistoryPolicy, this_process
+from clawdet_infra.monitoring.history import Lease as HistoryLease
+from clawdet_infra.monitoring.history import LeaseHeld as HistoryLeaseHeld
+from clawdet_infra.monitoring.history import LeaseLostError as HistoryLeaseLostError
 from clawdet_infra.process_identity import Process
-from clawdet_infra.registry import Lease, LeaseHeld, LeaseLostError, Registry, RegistryError
 from tests.support.past import MINUTE, NOON, SetClock, look
 from tests.support.signups import SEAL, signup, want
 

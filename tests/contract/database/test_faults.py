@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from clawdet_infra.fleet.history import History
-from clawdet_infra.registry import Registry
+from clawdet_infra.catalog import Registry
+from clawdet_infra.monitoring.history import History
 from tests.contract.database.stores import STORES, Opened, Store
 from tests.support.postgresql import Server
 from tests.support.signups import signup, want

@@ -24,9 +24,9 @@ from hcloud.zones import ZoneRecord
 from clawdet_infra import render
 from clawdet_infra.agent import names
 from clawdet_infra.agent.package import bring_command, build
-from clawdet_infra.fleet.probe import Target
+from clawdet_infra.config import AcmeAccess, Release, load_fleet
 from clawdet_infra.layout import CustomerLayout, Layout, lay_out
-from clawdet_infra.model import AcmeAccess, Release, load_fleet
+from clawdet_infra.probe import Target
 from clawdet_infra.render.bundle import COMPOSE_FILE
 from tests.support.gateways import gateway
 from tests.support.logs import server_logs

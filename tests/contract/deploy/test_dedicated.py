@@ -14,9 +14,9 @@ import pytest
 
 from clawdet_infra import render
 from clawdet_infra.agent.names import AGENT
-from clawdet_infra.fleet.probe import probe_until_healthy
+from clawdet_infra.config import PLANS
 from clawdet_infra.layout import CustomerLayout
-from clawdet_infra.model import PLANS
+from clawdet_infra.probe import probe_until_healthy
 from tests.contract.deploy.place import API_KEY, TELEGRAM, Place, password, token
 from tests.support.gateway import curl, is_open, websocket
 from tests.support.gateways import STAND_IN, gateway

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from clawdet_infra.fleet.probe import probe_until_healthy
 from clawdet_infra.layout import CustomerLayout
+from clawdet_infra.probe import probe_until_healthy
 from tests.contract.deploy.place import Place
 
 pytestmark = pytest.mark.cloud

@@ -1,1 +1,1 @@
-"""What the engine really says, recorded, and held against what `clawdet_infra.driver` understands."""
+"""What the engine really says, recorded, and held against what `clawdet_infra.engine` understands."""

@@ -1,6 +1,6 @@
 """Records what the engine says: `python -m tests.contract.engine.record [NAME…]`, after an upgrade of Pulumi.
 
-What is recorded is in `recorded/`, a file a text; look at the difference, and make `clawdet_infra.driver.output`
+What is recorded is in `recorded/`, a file a text; look at the difference, and make `clawdet_infra.engine.output`
 understand it.  All texts take about a minute.
 """
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from clawdet_infra.driver.output import Failure, failure, printed_failure
+from clawdet_infra.engine.output import Failure, failure, printed_failure
 from tests.contract.engine.lab import RECORDED, SCENARIOS, Lab, Text, lab
 
 pytestmark = pytest.mark.engine

@@ -16,8 +16,8 @@ from typing import Any
 import yaml
 
 from clawdet_infra import render
+from clawdet_infra.config import Release, load_fleet
 from clawdet_infra.layout import CustomerLayout, Layout, lay_out
-from clawdet_infra.model import Release, load_fleet
 from localcloud.host import ensure_docker
 from localcloud.images.catalog import CATALOG, build_images
 from localcloud.images.oci import Image

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from clawdet_infra.readiness import has_started
+from clawdet_infra.agent.readiness import has_started
 from tests.contract.gateway.containers import Gateway, Lab, Service
 from tests.support.gateways import STAND_IN, STAND_IN_NEXT
 

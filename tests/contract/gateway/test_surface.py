@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import aiohttp
 import pytest
 
-from clawdet_infra.readiness import failing, has_started, is_ready, refuses_data
+from clawdet_infra.agent.readiness import failing, has_started, is_ready, refuses_data
 from tests.contract.gateway.containers import GATEWAY, SECRETS, TOKEN, Gateway, Lab, Service
 
 pytestmark = [pytest.mark.cloud, pytest.mark.xdist_group("gateway"), pytest.mark.timeout(900)]

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from engine import resolve
 from tests.contract.hcloud_api.openapi import description, description_path
 from tests.contract.hcloud_api.running import KEY, TOKEN, RunningCloud, running_cloud
+from toolchain import resolve
 
 pytestmark = pytest.mark.engine
 PROGRAM = Path(__file__).parent / "program"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from clawdet_infra.fleet.history import History
+from clawdet_infra.monitoring.history import History
 from tests.support.past import SetClock
 
 

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clawdet_infra.database.connecting import Database
-from clawdet_infra.fleet.history import RELATIVE_ERROR, Availability, History, HistoryPolicy, Retention, pruning
-from clawdet_infra.fleet.history.aggregates import LONGEST_SECONDS, SHORTEST_SECONDS
-from clawdet_infra.fleet.history.schema import HourStatus
-from clawdet_infra.fleet.records import Condition, Observation
-from clawdet_infra.fleet.records import Event as Happening
+from clawdet_infra.database.engine import Database
+from clawdet_infra.inventory.observation import Condition, Observation
+from clawdet_infra.inventory.observation import Event as Happening
+from clawdet_infra.monitoring.history import RELATIVE_ERROR, Availability, History, HistoryPolicy, Retention, pruning
+from clawdet_infra.monitoring.history.aggregates import LONGEST_SECONDS, SHORTEST_SECONDS
+from clawdet_infra.monitoring.history.schema import HourStatus
 from tests.contract.conftest import MakeUrl, differs
 from tests.support.examples import examples
 from tests.support.past import DOWN, HEALTHY, MINUTE, NOON, SLOW, every_minute, look, spoken_for, true_percentile

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from clawdet_infra.fleet.history import History, HistoryError, Retention
-from clawdet_infra.fleet.records import Alert, Cause
+from clawdet_infra.inventory.observation import Alert, Cause
+from clawdet_infra.monitoring.history import History, HistoryError, Retention
 from tests.contract.conftest import differs
 from tests.support.past import MINUTE, NOON, every_minute
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from clawdet_infra.database import leases
-from clawdet_infra.fleet.history import History, Lease, LeaseHeld, LeaseLostError, this_process
-from clawdet_infra.fleet.records import Alert, Cause, Event, Step
+from clawdet_infra.inventory.observation import Alert, Cause, Event, Step
+from clawdet_infra.monitoring.history import History, Lease, LeaseHeld, LeaseLostError, this_process
 from clawdet_infra.process_identity import Process
 from tests.support.past import NOON, SetClock, look
 

@@ -15,10 +15,10 @@ import pytest
 from sqlalchemy import MetaData, insert, text
 from sqlalchemy.engine import make_url
 
-from clawdet_infra.database.connecting import connect
-from clawdet_infra.database.migrating import migrate
-from clawdet_infra.fleet.history import Availability, History, Retention
-from clawdet_infra.fleet.history.schema import FORM, HOUR, PURPOSE
+from clawdet_infra.database.engine import connect
+from clawdet_infra.database.migrations import migrate
+from clawdet_infra.monitoring.history import Availability, History, Retention
+from clawdet_infra.monitoring.history.schema import FORM, HOUR, PURPOSE
 from tests.contract.conftest import differs
 from tests.support.past import look
 

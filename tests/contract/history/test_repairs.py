@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clawdet_infra.fleet.history import History, HistoryError, this_process
-from clawdet_infra.fleet.records import Repair, Step
+from clawdet_infra.inventory.observation import Repair, Step
+from clawdet_infra.monitoring.history import History, HistoryError, this_process
 from clawdet_infra.process_identity import Process
 from tests.contract.conftest import differs
 from tests.support.examples import examples
@@ -195,8 +195,8 @@ def test_of_many_threads_one_begins(url: str) -> None:
 
 _RACER = """
 import sys, datetime
-from clawdet_infra.fleet.history import History, this_process
-from clawdet_infra.fleet.records import Step
+from clawdet_infra.monitoring.history import History, this_process
+from clawdet_infra.inventory.observation import Step
 history = History.open(sys.argv[1])
 print("ready", flush=True)
 input()

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from clawdet_infra.fleet.history import History
-from clawdet_infra.fleet.records import Cause, Event
+from clawdet_infra.inventory.observation import Cause, Event
+from clawdet_infra.monitoring.history import History
 from tests.contract.conftest import differs
 from tests.support.past import DOWN, HEALTHY, MINUTE, NOON, SLOW, every_minute, look
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from clawdet_infra.fleet.hosts import HostPolicy, Login
-from clawdet_infra.fleet.instance import Instance, Server
+from clawdet_infra.hosts import HostPolicy, Login
+from clawdet_infra.inventory.instance import Instance, Server
 from tests.contract.command_plugin.sshd import Keys, Sshd, keys, sshd
 
 __all__ = ["keys", "sshd"]

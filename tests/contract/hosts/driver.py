@@ -12,9 +12,9 @@ from pydantic import SecretStr
 
 from clawdet_infra import inventory
 from clawdet_infra.cli.main import app
-from clawdet_infra.fleet.hosts import HostPolicy, connection, pool
-from clawdet_infra.fleet.instance import Instance, Inventory, Server
-from clawdet_infra.model import CloudAccess
+from clawdet_infra.config import CloudAccess
+from clawdet_infra.hosts import HostPolicy, connection, pool
+from clawdet_infra.inventory.instance import Instance, Inventory, Server
 
 PLACE = json.loads(os.environ["TESTS_PLACE"])
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from clawdet_infra.fleet.hosts import HostError, HostPolicy, Hosts, Login, UnreachableError, connect
-from clawdet_infra.fleet.instance import Server
+from clawdet_infra.hosts import HostError, HostPolicy, Hosts, Login, UnreachableError, connect
+from clawdet_infra.inventory.instance import Server
 from tests.contract.command_plugin.sshd import Keys, Sshd
 from tests.support.stack import wait_until
 

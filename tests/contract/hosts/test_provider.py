@@ -18,9 +18,9 @@ import requests
 from hcloud.servers import BoundServer
 from pydantic import SecretStr
 
-from clawdet_infra.fleet.instance import Server
-from clawdet_infra.fleet.provider import Provider, ProviderError, ProviderPolicy, Providers
-from clawdet_infra.model import CloudAccess
+from clawdet_infra.config import CloudAccess
+from clawdet_infra.hosts.hetzner import Provider, ProviderError, ProviderPolicy, Providers
+from clawdet_infra.inventory.instance import Server
 from tests.contract.hcloud_api.making import make_server, off
 from tests.contract.hcloud_api.running import CONFIG, TOKEN, RunningCloud, running_cloud
 

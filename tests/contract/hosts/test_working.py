@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from clawdet_infra.agent.package import build
-from clawdet_infra.fleet.hosts import BusyError, ChangedError, Host, HostError, HostPolicy, Hosts, Login, connect
-from clawdet_infra.fleet.instance import Instance, Server
-from clawdet_infra.fleet.records import HostFailure
+from clawdet_infra.hosts import BusyError, ChangedError, Host, HostError, HostPolicy, Hosts, Login, connect
+from clawdet_infra.inventory.instance import Instance, Server
+from clawdet_infra.inventory.observation import HostFailure
 from tests.contract.command_plugin.sshd import Keys, Sshd
 from tests.contract.hosts.conftest import an_instance
 from tests.contract.hosts.fake_docker import FakeDocker
-from tests.unit.fleet.hosts.docker_socket import container
+from tests.unit.hosts.docker_socket import container
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def place(
         started.append(sshd.start())
         folder = tmp_path / "srv"
         (folder / "user123").mkdir(parents=True)
-        monkeypatch.setattr("clawdet_infra.fleet.instance.SERVER_ROOT", str(folder))
+        monkeypatch.setattr("clawdet_infra.inventory.instance.SERVER_ROOT", str(folder))
         policy = HostPolicy(
             port=sshd.port,
             user=getpass.getuser(),

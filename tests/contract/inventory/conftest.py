@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from engine import resolve
 from tests.support.stack import PASSPHRASE, Stack, customer
 from tests.unit.inventory.conftest import outputs
+from toolchain import resolve
 
 PROGRAM = """
 import json

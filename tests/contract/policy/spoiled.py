@@ -14,7 +14,7 @@ import pulumi
 import pulumi_hcloud as hcloud
 import yaml
 
-from clawdet_infra import settings
+from clawdet_infra.config import settings
 from clawdet_infra.program import declare
 
 

@@ -15,8 +15,8 @@ from typing import IO
 
 from pydantic import SecretStr
 
-from clawdet_infra.fleet.instance import Instance, Server
-from clawdet_infra.model import CloudAccess
+from clawdet_infra.config import CloudAccess
+from clawdet_infra.inventory.instance import Instance, Server
 from tests.support.simulated.answers import PASSWORD, TOKEN, USER
 from tests.support.simulated.certificates import Authority
 

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from clawdet_infra.fleet.rounds import RoundPolicy, look_round
+from clawdet_infra.monitoring.checks import RoundPolicy, look_round
 from tests.support.simulated.fleet import Simulated, simulated_fleet
 
 _ROOT = Path(__file__).resolve().parents[3]

@@ -18,7 +18,7 @@ from typing import Any
 from clawdet_infra import render
 from clawdet_infra.agent.install import System
 from clawdet_infra.agent.package import build
-from clawdet_infra.model import Release
+from clawdet_infra.config import Release
 from tests.unit.agent.fake_docker import DockerProgram
 from tests.unit.agent.gateways import Gateways
 from tests.unit.render.examples import BOT, PINNED, customer, layout

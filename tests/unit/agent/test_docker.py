@@ -14,7 +14,7 @@ from clawdet_infra import render
 from clawdet_infra.agent import containers, server
 from clawdet_infra.agent.commands import Answer
 from clawdet_infra.agent.errors import DeploymentError
-from clawdet_infra.model import SharedHost
+from clawdet_infra.config import SharedHost
 from clawdet_infra.render.bundle import COMPOSE_FILE
 from clawdet_infra.render.templates import text
 from tests.unit.render.examples import PINNED, customer

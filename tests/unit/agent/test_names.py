@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from clawdet_infra import render
 from clawdet_infra.agent import names
+from clawdet_infra.config import ConfigurationError, load_fleet
 from clawdet_infra.layout import CustomerLayout, lay_out
-from clawdet_infra.model import ConfigurationError, load_fleet
 from clawdet_infra.render.bundle import COMPOSE_FILE
 from tests.unit.agent.server import Server
 from tests.unit.render.examples import PINNED, raw_fleet

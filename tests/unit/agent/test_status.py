@@ -18,14 +18,14 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from clawdet_infra.agent.status import look, overruled
-from clawdet_infra.fleet.hosts import Answer, Host, HostError, HostPolicy
-from clawdet_infra.fleet.hosts.reports import HostReport, read_reports
-from clawdet_infra.fleet.instance import Instance, Server
-from clawdet_infra.fleet.probe import Failure, Verdict
-from clawdet_infra.fleet.records import HostFailure
-from clawdet_infra.fleet.rounds import diagnose
+from clawdet_infra.hosts import Answer, Host, HostError, HostPolicy
+from clawdet_infra.hosts.reports import HostReport, read_reports
+from clawdet_infra.inventory.instance import Instance, Server
+from clawdet_infra.inventory.observation import HostFailure
+from clawdet_infra.monitoring.checks import diagnose
+from clawdet_infra.probe import Failure, Verdict
 from tests.support.examples import examples
-from tests.unit.fleet.hosts.docker_socket import container, docker
+from tests.unit.hosts.docker_socket import container, docker
 
 
 def instance(identity: str, plan: str = "pro") -> Instance:

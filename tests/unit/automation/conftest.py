@@ -6,12 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from clawdet_infra.automation import (
-    Provisioner,
-    leasing,
-    mirroring,
-    provisioner,
-)
+from clawdet_infra.automation import Provisioner, leases, provisioner, sync
 from clawdet_infra.automation.cells import CellSource
 from tests.unit.automation.world import World
 
@@ -22,11 +17,11 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(provisioner, "Bases", made.bases)
     monkeypatch.setattr(provisioner, "CellUpdate", made.update)
     monkeypatch.setattr(provisioner, "_POLL_SECONDS", 0.02)
-    monkeypatch.setattr(leasing, "_LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(leases, "_LOOK_SECONDS", 0.02)
     monkeypatch.setattr(CellSource, "version", lambda self: "7")
     monkeypatch.setattr(CellSource, "fingerprint", lambda self, *, policies: "f1")
-    monkeypatch.setattr(leasing, "basis", lambda base, root: made.basis)
-    monkeypatch.setattr(mirroring, "versions", lambda root: {})
+    monkeypatch.setattr(leases, "basis", lambda base, root: made.basis)
+    monkeypatch.setattr(sync, "versions", lambda root: {})
     return made
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from clawdet_infra.registry import InstanceRow, Phase, Wish
+from clawdet_infra.catalog import InstanceRow, Phase, Wish
 
 _ROW = InstanceRow(
     id="bob",

@@ -9,9 +9,9 @@ from typing import Any
 from pulumi.automation.events import EngineEvent
 
 from clawdet_infra.automation.base import Base
-from clawdet_infra.model import load_fleet
-from clawdet_infra.registry import Record, Related
-from tests.unit.model.samples import BOT_TOKEN, GATEWAY_TOKEN, customer, fleet
+from clawdet_infra.catalog import Record, Related
+from clawdet_infra.config import load_fleet
+from tests.unit.config.samples import BOT_TOKEN, GATEWAY_TOKEN, customer, fleet
 
 CANARY = "sk-ant-api03-canary-canary-canary-canary"
 STACK = "urn:pulumi:prod-cell-1::clawdet"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from clawdet_infra.automation.aside import aside
+from clawdet_infra.catalog import Desired, Wish
 from clawdet_infra.layout import lay_out
-from clawdet_infra.registry import Desired, Wish
 from tests.unit.automation.exported_states import STACK, component, exported, inside
 from tests.unit.automation.samples import base, customer, hosts
 

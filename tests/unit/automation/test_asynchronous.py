@@ -20,7 +20,7 @@ from clawdet_infra.automation import (
     asynchronous,
 )
 from clawdet_infra.automation.results import OnStage
-from clawdet_infra.registry import InstanceRow
+from clawdet_infra.catalog import InstanceRow
 from tests.unit.automation.rows import row
 
 BOB = Signup(id="bob", plan="pro", api_key=SecretStr("sk-ant-canary"))

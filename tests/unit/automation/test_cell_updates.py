@@ -14,8 +14,8 @@ from clawdet_infra.automation import (
     LossError,
     Provisioner,
 )
-from clawdet_infra.automation.leasing import has_tags_untold
-from clawdet_infra.driver.stages import Passed
+from clawdet_infra.automation.leases import has_tags_untold
+from clawdet_infra.engine.stages import Passed
 from tests.unit.automation.world import CELL, World, signup
 
 

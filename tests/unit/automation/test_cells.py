@@ -13,11 +13,11 @@ import pytest
 import yaml
 
 from clawdet_infra.automation.cells import CellSource, Known
-from clawdet_infra.changes import checkout
-from clawdet_infra.changes.checkout import CheckoutSource
-from clawdet_infra.changes.digests import Answer
-from clawdet_infra.changes.fingerprint import CODE, is_unchanged
-from clawdet_infra.registry import Applied, Mark, Registry
+from clawdet_infra.catalog import Applied, Mark, Registry
+from clawdet_infra.preview import sources
+from clawdet_infra.preview.digests import Answer
+from clawdet_infra.preview.fingerprint import CODE, is_unchanged
+from clawdet_infra.preview.sources import CheckoutSource
 from tests.support.signups import BASE, marked, signup, want
 
 TAG = "ghcr.io/openclaw/openclaw:2026.9.6"
@@ -77,7 +77,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     made = World(tmp_path)
     monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path}/state")
     monkeypatch.delenv("CLAWDET_REGISTRY", raising=False)
-    monkeypatch.setattr(checkout, "digests", made.digests)
+    monkeypatch.setattr(sources, "digests", made.digests)
 
     return made
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from clawdet_infra.automation.exported import resources_of
 from clawdet_infra.automation.leftovers import is_deployed, protected, server_of
+from clawdet_infra.engine.state_export import resources_of
 from tests.unit.automation.exported_states import STATE, component, exported
 
 

@@ -31,11 +31,11 @@ from clawdet_infra.automation import (
     TakenError,
     UnknownCustomerError,
     existing_server,
-    leasing,
+    leases,
     provisioner,
     server_type,
 )
-from clawdet_infra.registry import Lease, RefusedError, Registry, RegistryError, Seal, Wish
+from clawdet_infra.catalog import Lease, RefusedError, Registry, RegistryError, Seal, Wish
 from tests.unit.automation.samples import CANARY
 from tests.unit.automation.world import CELL, SOON, World, signup
 
@@ -335,8 +335,8 @@ def test_the_deadline_stops_the_update_and_the_next_call_goes_on(fleet: Provisio
 def test_an_update_is_stopped_before_the_cells_lease_ends_while_the_registry_is_away(
     fleet: Provisioner, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leasing, "LEASE_SECONDS", 1.0)
-    monkeypatch.setattr(leasing, "_STOP_SECONDS", 0.5)
+    monkeypatch.setattr(leases, "LEASE_SECONDS", 1.0)
+    monkeypatch.setattr(leases, "_STOP_SECONDS", 0.5)
     stopped: list[bool] = []
 
     def during(stop: threading.Event, tell: Any) -> None:
@@ -415,13 +415,13 @@ def test_a_new_registry_reads_the_stacks_before_it_says_that_nobody_is_there(
 ) -> None:
     listed = {"url": "https://listed.clawdet.com", "plan": "pro", "host": "h", "ipv4": "", "image": "", "user": ""}
     outputs = {"prod": {"base": {"zone": "clawdet.com"}, "customers": {"listed": listed}}, CELL: {"customers": {}}}
-    monkeypatch.setattr("clawdet_infra.automation.mirroring.versions", lambda root: dict.fromkeys(outputs, 1))
-    monkeypatch.setattr("clawdet_infra.automation.mirroring.outputs_of", lambda stack, root: outputs[stack])
+    monkeypatch.setattr("clawdet_infra.automation.sync.versions", lambda root: dict.fromkeys(outputs, 1))
+    monkeypatch.setattr("clawdet_infra.automation.sync.outputs_of", lambda stack, root: outputs[stack])
     with pytest.raises(InputError, match="Take it out of that list"):
         fleet.deprovision("listed")
     assert not fleet.deprovision("nobody").existed
     outputs[CELL]["customers"] = {"lost": listed}
-    monkeypatch.setattr("clawdet_infra.automation.mirroring.versions", lambda root: dict.fromkeys(outputs, 2))
+    monkeypatch.setattr("clawdet_infra.automation.sync.versions", lambda root: dict.fromkeys(outputs, 2))
     for _ in range(2):
         with pytest.raises(SetupError, match="lost runs in prod-cell-1, and the registry does not know it"):
             fleet.deprovision("lost")
@@ -444,7 +444,7 @@ def test_what_the_caller_can_do_follows_from_the_kind_of_error_and_not_from_its_
 
 
 def test_nothing_is_known_of_a_stranger(fleet: Provisioner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clawdet_infra.automation.mirroring.versions", lambda root: {})
+    monkeypatch.setattr("clawdet_infra.automation.sync.versions", lambda root: {})
     with pytest.raises(UnknownCustomerError):
         fleet.status("bob")
 

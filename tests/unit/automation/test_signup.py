@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import SecretStr
 
 from clawdet_infra.automation import Signup
-from clawdet_infra.automation.checking import check_of
+from clawdet_infra.automation.validation import check_of
 from tests.unit.automation.samples import BOT_TOKEN, CANARY, GATEWAY_TOKEN, among, base
 
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPHJrSmEsAEpu4Fq1J7aGFQ1BhJbGXBCfFBNGHa1DPtL"

@@ -15,12 +15,12 @@ from clawdet_infra.automation import (
 )
 from clawdet_infra.automation.base import Base
 from clawdet_infra.automation.outcome import code_of
-from clawdet_infra.driver.engine import Stopped
-from clawdet_infra.driver.output import failure
-from clawdet_infra.driver.recovering import LockedError
-from clawdet_infra.driver.stages import Passed
-from clawdet_infra.registry import Applied, Desired, Wish
-from clawdet_infra.stack_locks import Lock
+from clawdet_infra.catalog import Applied, Desired, Wish
+from clawdet_infra.engine.engine import Stopped
+from clawdet_infra.engine.output import failure
+from clawdet_infra.engine.recovery import LockedError
+from clawdet_infra.engine.stack_locks import Lock
+from clawdet_infra.engine.stages import Passed
 from tests.unit.automation.samples import CANARY, base, customer, step
 
 CELL = "prod-cell-1"

@@ -10,7 +10,7 @@ import pytest
 
 from clawdet_infra.agent import package
 from clawdet_infra.checks import Check, checks
-from clawdet_infra.model import Fleet
+from clawdet_infra.config import Fleet
 from clawdet_infra.render import templates
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from clawdet_infra import render
 from clawdet_infra.checks.finding import Finding, merged
 from clawdet_infra.checks.renderings import Rendering, of_fleet
+from clawdet_infra.config import load_fleet
 from clawdet_infra.layout import CustomerLayout, lay_out
-from clawdet_infra.model import load_fleet
 from tests.support.examples import examples
 from tests.unit.checks.conftest import Templates
 from tests.unit.render.examples import BOT, PINNED, raw_fleet

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from clawdet_infra.cli import output
-from clawdet_infra.json_format import plain_json
+from clawdet_infra.formatting.json_format import plain_json
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d")
 _UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from clawdet_infra.catalog import Registry
 from clawdet_infra.cli import demo, project
 from clawdet_infra.cli.main import app
-from clawdet_infra.driver import process
-from clawdet_infra.fleet.instance import Instance
+from clawdet_infra.engine import process
+from clawdet_infra.inventory.instance import Instance
 from clawdet_infra.inventory.listing import listing_file, read_listing, write_listing
-from clawdet_infra.registry import Registry
 from tests.support.signups import signup, want
-from tests.unit.fleet.healing.world import fleet, instance
+from tests.unit.monitoring.remediation.world import fleet, instance
 
 STACKS = ["local", "local-cell-1", "local-cell-12", "prod", "prod-cell-1", "local-cell-x", "locals"]
 

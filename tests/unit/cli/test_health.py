@@ -21,14 +21,14 @@ from typer.testing import CliRunner
 from clawdet_infra.cli import health, health_round
 from clawdet_infra.cli.health_table import as_table, as_text, facts
 from clawdet_infra.cli.main import app
-from clawdet_infra.fleet.hosts import HostError
-from clawdet_infra.fleet.instance import Instance, Inventory, Server
-from clawdet_infra.fleet.records import Condition, HostFailure, HostLook, Observation
-from clawdet_infra.fleet.rounds import Round, RoundPolicy
+from clawdet_infra.hosts import HostError
 from clawdet_infra.inventory import InventoryError
+from clawdet_infra.inventory.instance import Instance, Inventory, Server
+from clawdet_infra.inventory.observation import Condition, HostFailure, HostLook, Observation
+from clawdet_infra.monitoring.checks import Round, RoundPolicy
 from tests.support.simulated.answers import PASSWORD, TOKEN
 from tests.support.simulated.fleet import STACK, Simulated, simulated_fleet
-from tests.unit.fleet.rounds.samples import container, host
+from tests.unit.monitoring.checks.samples import container, host
 
 runner = CliRunner()
 WELL, DEAD, REFUSED, LATE = "c00000", "c00001", "c00002", "c00003"

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from clawdet_infra.cli import logs, output
 from clawdet_infra.cli.console import Console
-from clawdet_infra.plaintext import plain
+from clawdet_infra.formatting.plaintext import plain
 from clawdet_infra.redaction import Redactor
 from tests.support.terminal import at_a_terminal
 

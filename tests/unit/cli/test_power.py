@@ -11,10 +11,10 @@ from typer.testing import CliRunner, Result
 
 from clawdet_infra import inventory
 from clawdet_infra.cli.main import app
-from clawdet_infra.fleet import provider
-from clawdet_infra.fleet.instance import Instance, Inventory, Server
-from clawdet_infra.fleet.provider import ProviderError
-from clawdet_infra.model import CloudAccess
+from clawdet_infra.config import CloudAccess
+from clawdet_infra.hosts import hetzner
+from clawdet_infra.hosts.hetzner import ProviderError
+from clawdet_infra.inventory.instance import Instance, Inventory, Server
 
 SHARED = Server(name="shared-1", stack="prod", ipv4=IPv4Address("192.0.2.1"), host_key="ssh-ed25519 AAAA")
 OWN = Server(name="user-7", stack="prod", ipv4=IPv4Address("192.0.2.2"), host_key="ssh-ed25519 AAAA")
@@ -60,7 +60,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
         clouds={"prod": CloudAccess(token=SecretStr("t" * 64))},
         login_keys={},
     )
-    monkeypatch.setattr(provider, "Provider", Provider)
+    monkeypatch.setattr(hetzner, "Provider", Provider)
     monkeypatch.setattr(inventory, "load", lambda stacks, **_: fleet)
     return found
 

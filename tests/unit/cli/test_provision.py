@@ -30,9 +30,9 @@ from clawdet_infra.automation import (
     UnknownCustomerError,
 )
 from clawdet_infra.automation.results import OnStage
+from clawdet_infra.catalog import InstanceRow, Phase
 from clawdet_infra.cli.main import app
 from clawdet_infra.cli.project import ROOT
-from clawdet_infra.registry import InstanceRow, Phase
 from tests.unit.automation.rows import row
 
 KEY, OTHER_KEY = "sk-ant-canary-one", "sk-ant-canary-two"

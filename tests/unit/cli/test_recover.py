@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from clawdet_infra.cli import recover
 from clawdet_infra.cli.main import app
-from clawdet_infra.driver.recovering import Recovered
+from clawdet_infra.engine.recovery import Recovered
 
 
 @pytest.mark.parametrize(

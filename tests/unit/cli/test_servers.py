@@ -14,10 +14,10 @@ import yaml
 from pydantic import SecretStr
 
 from clawdet_infra.cli import servers
-from clawdet_infra.driver import process
-from clawdet_infra.fleet import provider
-from clawdet_infra.model import CloudAccess
-from tests.unit.model.samples import customer, fleet
+from clawdet_infra.config import CloudAccess
+from clawdet_infra.engine import process
+from clawdet_infra.hosts import hetzner
+from tests.unit.config.samples import customer, fleet
 
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPHJrSmEsAEpu4Fq1J7aGFQ1BhJbGXBCfFBNGHa1DPtL"
 URN = "urn:pulumi:prod::clawdet::clawdet:index:Customer"
@@ -80,7 +80,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         made.kept = [one["urn"].rpartition("::")[2] for one in written]
         return ""
 
-    monkeypatch.setattr(provider, "Provider", Provider)
+    monkeypatch.setattr(hetzner, "Provider", Provider)
     monkeypatch.setattr(servers, "ROOT", tmp_path)
     monkeypatch.setattr(process, "output", pulumi)
     return made

@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 
 from clawdet_infra.cli import trial
 from clawdet_infra.cli.main import app
-from clawdet_infra.driver.stages import Passed
-from clawdet_infra.trial import host
-from clawdet_infra.trial.outcome import Outcome
-from clawdet_infra.trial.records import all_records, begin
+from clawdet_infra.engine.stages import Passed
+from clawdet_infra.test_deploy import server
+from clawdet_infra.test_deploy.records import all_records, begin
+from clawdet_infra.test_deploy.result import Outcome
 from tests.support.stack import ROOT
 
 runner = CliRunner()
@@ -113,7 +113,7 @@ def test_the_exit_code_says_how_it_went(
             failure=failure, remains=remains, interrupted=interrupted,
         )  # fmt: skip
 
-    monkeypatch.setattr(host, "run", run)
+    monkeypatch.setattr(server, "run", run)
     monkeypatch.setattr(trial, "settings_of", lambda *_, **__: None)
     arguments = ["test-deploy", "--plan", "pro", "-s", "prod", "--host", "192.0.2.7"]
     result = runner.invoke(app, arguments)

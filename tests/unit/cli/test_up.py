@@ -16,15 +16,15 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from clawdet_infra.automation import mirroring
-from clawdet_infra.changes import previewing
-from clawdet_infra.changes.checkout import CheckoutSource
+from clawdet_infra.automation import sync
 from clawdet_infra.cli import engine_options, engine_update, recover, servers, token
 from clawdet_infra.cli import up as module
 from clawdet_infra.cli.main import app
 from clawdet_infra.cli.up import POLICY_PACK
-from clawdet_infra.driver.recovering import Recovered, refuse_locked
-from tests.unit.driver import engine_events
+from clawdet_infra.engine.recovery import Recovered, refuse_locked
+from clawdet_infra.preview import run
+from clawdet_infra.preview.sources import CheckoutSource
+from tests.unit.engine import engine_events
 
 QUIET = [
     *("up", "--stack", "prod", "--yes", "--skip-preview", "--non-interactive", "--color", "never"),
@@ -59,7 +59,7 @@ class Started:
         self.shown: list[Sequence[str]] = []
         self.events: list[Any] = []
         self.printed = ""
-        self.wishes: list[previewing.Wish] = []
+        self.wishes: list[run.Wish] = []
         self.off: list[str] = []
         self.gone = False
         self.hinted: list[str] = []
@@ -95,7 +95,7 @@ class Started:
         self.hinted.append(stack)
         return self.gone
 
-    def preview(self, sources: Iterable[previewing.Source], wish: previewing.Wish) -> Any:
+    def preview(self, sources: Iterable[run.Source], wish: run.Wish) -> Any:
         self.wishes.append(wish)
         return self.report
 
@@ -110,7 +110,7 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Started:
     monkeypatch.setattr(engine_update, "follow", found.follow)
     monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(engine_update, "ROOT", tmp_path)
-    monkeypatch.setattr(previewing, "preview", found.preview)
+    monkeypatch.setattr(run, "preview", found.preview)
     monkeypatch.setattr(module, "_show", lambda report: None)
     monkeypatch.setattr(CheckoutSource, "fingerprint", lambda self, *, policies: None)
     monkeypatch.setattr(CheckoutSource, "problems", lambda self: [])
@@ -298,7 +298,7 @@ def test_an_update_ends_with_what_became_of_each_and_keeps_who_failed(
     started: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     noted: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(mirroring, "note_update", lambda _, *told: noted.append(told))
+    monkeypatch.setattr(sync, "note_update", lambda _, *told: noted.append(told))
     file = tmp_path / "Pulumi.prod.yaml"
     file.write_text(STACK_FILE)
     started.code = 255

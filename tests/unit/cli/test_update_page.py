@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from clawdet_infra.changes.report import Report, StackReport, Subject
 from clawdet_infra.cli import update_view
 from clawdet_infra.cli.update_view import View
+from clawdet_infra.preview.report import Report, StackReport, Subject
 from clawdet_infra.resources import REMOTE_COMMAND
-from tests.unit.driver.engine_events import component, ends, failed, starts, whole
+from tests.unit.engine.engine_events import component, ends, failed, starts, whole
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "how-to" / "update.md"
 QUESTION = "Update local? [y/N]: y"

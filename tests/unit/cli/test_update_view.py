@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from clawdet_infra.changes.report import Report, StackReport, Subject, Verdict
 from clawdet_infra.cli import update_view
 from clawdet_infra.cli.update_view import Outcome, View, outcomes
-from clawdet_infra.driver.progress import Progress
+from clawdet_infra.engine.progress import Progress
+from clawdet_infra.preview.report import Report, StackReport, Subject, Verdict
 from clawdet_infra.resources import LOCAL_COMMAND, REMOTE_COMMAND, SERVER
-from tests.unit.driver.engine_events import component, ends, failed, removed, starts, whole
+from tests.unit.engine.engine_events import component, ends, failed, removed, starts, whole
 
 
 def report(**customers: Verdict) -> Report:

@@ -1,126 +1,155 @@
-"""The engine of this machine: it works, it warns of nothing, and it asks nobody online."""
+"""The engine's process, with a stand-in for `pulumi` that is really started."""
 
 from __future__ import annotations
 
-import json
-import re
-import socket
-import subprocess
+import os
+import signal
 import threading
-from collections.abc import Iterator
+import time
 from pathlib import Path
 
+import psutil
 import pytest
+from pulumi.automation import CommandError
+from pydantic import SecretStr
 
-from engine import pins, resolve
+from clawdet_infra.config import CloudAccess
+from clawdet_infra.engine import engine, process
+from clawdet_infra.test_deploy.failures import Interrupted, deaf_to_signals, stopped_by_signals
 
-pytestmark = pytest.mark.engine
-
-PROJECT = "name: engine\nruntime: {name: python, options: {virtualenv: .venv}}\n"
-PROGRAM = """
-import sys
-import warnings
-warnings.simplefilter("ignore")
-import pulumi, pulumi_command as command, pulumi_hcloud as hcloud, pulumi_random as random
-
-value = random.RandomPassword("value", length=8)
-echo = command.local.Command("echo", create="cat", stdin=value.result)
-hcloud.Provider("provider", token="0" * 64, endpoint="http://127.0.0.1:9")
-pulumi.export("python", sys.prefix)
-"""
-
-UNSERVED = {
-    # What builds images is a program of Pulumi's own, and the manifests came with a later release of the provider.
-    "docker": {"Image", "BuildxBuilder", "getRegistryImageManifests"},
-}
-
-
-@pytest.fixture(scope="module")
-def engine() -> resolve.Engine:
-    return resolve.ensure(print)
+VERSION = 'if [ "$1" = version ]; then echo v3.259.0; exit; fi\n'
 
 
 @pytest.fixture
-def proxy() -> Iterator[tuple[str, list[str]]]:
-    """A proxy that lets nothing through, and a list of what was asked of it."""
-    asked: list[str] = []
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection:
-                    asked.append(connection.recv(200).decode(errors="replace"))
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}", asked
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join()
+def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    return tmp_path / "pulumi"
 
 
-def test_the_command_line_has_the_pinned_version(engine: resolve.Engine) -> None:
-    shown = subprocess.run(["pulumi", "version"], env=engine.environment(), capture_output=True, text=True, check=True)
-    assert pins.numbers(shown.stdout.strip()) >= pins.numbers(pins.cli_version())
+def write(program: Path, text: str) -> None:
+    program.write_text(f"#!/bin/sh\n{VERSION}{text}\n")
+    program.chmod(0o755)
 
 
-def test_a_program_runs_without_warnings_and_without_the_internet(
-    engine: resolve.Engine, proxy: tuple[str, list[str]], tmp_path: Path
+def test_what_it_prints_is_handed_on_and_a_failure_is_an_error(pulumi: Path, tmp_path: Path) -> None:
+    write(pulumi, "echo one; echo two; echo three >&2; exit $CODE")
+    lines: list[str] = []
+    result = engine.Command().run(["up"], str(tmp_path), {"CODE": "0"}, lines.append)
+    assert (lines, result.stdout, result.stderr) == (["one", "two"], "one\ntwo", "three")
+    with pytest.raises(CommandError, match="three"):
+        engine.Command().run(["up"], str(tmp_path), {"CODE": "3"})
+
+
+def test_its_processes_inherit_the_lock(pulumi: Path, tmp_path: Path) -> None:
+    write(pulumi, "ls /proc/self/fd")
+    with (tmp_path / "lock").open("w") as lock:
+        said = engine.Command(lock.fileno()).run(["up"], str(tmp_path), {}).stdout.split()
+        assert str(lock.fileno()) in said
+
+
+def test_an_engine_that_is_to_stop_is_not_started(pulumi: Path, tmp_path: Path) -> None:
+    write(pulumi, "touch started")
+    stop = threading.Event()
+    command = engine.Command(stop=stop)
+    stop.set()
+    with pytest.raises(engine.Stopped):
+        command.run(["up"], str(tmp_path), {})
+    assert not (tmp_path / "started").exists()
+
+
+def test_an_engine_is_noted_beside_its_state_while_it_runs(pulumi: Path, tmp_path: Path) -> None:
+    write(pulumi, "ls state/.pulumi/clawdet/engines; exec sleep 0.2")
+    environment = {"PULUMI_BACKEND_URL": f"file://{tmp_path}/state"}
+    seen: list[int] = []
+    engines = tmp_path / "state/.pulumi/clawdet/engines"
+    write(pulumi, "until ls state/.pulumi/clawdet/engines/* 2>/dev/null; do sleep 0.02; done")
+    engine.Command().run(["up"], str(tmp_path), environment, lambda line: seen.append(len(line)))
+    assert len(seen) == 1
+    assert list(engines.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "behaviour", ["trap 'exit 1' INT", "trap '' INT"], ids=["it ends by itself", "it has to be killed"]
+)
+def test_an_interrupted_engine_ends_with_all_that_it_started(
+    pulumi: Path, tmp_path: Path, behaviour: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    address, asked = proxy
-    (tmp_path / "Pulumi.yaml").write_text(PROJECT)
-    (tmp_path / "__main__.py").write_text(PROGRAM)
-    (tmp_path / ".venv").symlink_to(pins.ROOT / ".venv")
-    (tmp_path / "state").mkdir()
-    environment = engine.environment() | {
-        "PULUMI_BACKEND_URL": f"file://{tmp_path}/state",
-        "PULUMI_CONFIG_PASSPHRASE": "a passphrase of the tests",
-        "HTTPS_PROXY": address,
-        "HTTP_PROXY": address,
-        "NO_PROXY": "127.0.0.1,localhost",
-    }
+    monkeypatch.setattr(process, "PATIENCE_SECONDS", 1)
+    write(pulumi, f"{behaviour}\nsetsid sleep 600 >/dev/null 2>&1 &\necho $!\nsleep 600 & wait; wait")
+    seen: list[str] = []
 
-    def pulumi(*arguments: str) -> str:
-        command = ["pulumi", *arguments, "--non-interactive"]
-        done = subprocess.run(
-            command,
-            cwd=tmp_path,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout + done.stderr
+    def interrupt(line: str) -> None:
+        seen.append(line)
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
 
-    pulumi("stack", "init", "test")
-    printed = pulumi("up", "--yes", "--skip-preview", "--stack", "test")
-    printed += pulumi("preview", "--expect-no-changes", "--stack", "test")
-
-    assert "warning" not in printed.lower(), printed
-    assert "$PATH" not in printed, printed
-    assert asked == [], "something was looked up online"
-    python = json.loads(pulumi("stack", "output", "--json", "--stack", "test"))["python"]
-    assert Path(python) == (tmp_path / ".venv") or Path(python) == pins.ROOT / ".venv"
+    begun = time.monotonic()
+    with pytest.raises(Interrupted, match="SIGTERM"), stopped_by_signals():
+        engine.Command().run(["up"], str(tmp_path), {}, interrupt)
+    assert time.monotonic() - begun < 10
+    left = int(seen[0])
+    assert not psutil.pid_exists(left) or psutil.Process(left).status() == psutil.STATUS_ZOMBIE
 
 
-@pytest.mark.parametrize("name", ["hcloud", "random", "docker"])
-def test_a_bridged_plugin_serves_the_types_of_the_python_package(engine: resolve.Engine, name: str) -> None:
-    [plugin] = [finding for finding in engine.findings if finding.name == name]
-    if plugin.source is not resolve.Source.BUILT:
-        pytest.skip("the official plugin is at work here")
-    assert plugin.path
-    shown = subprocess.run([plugin.path, "-get-provider-info"], capture_output=True, text=True, check=True)
-    info = json.loads(shown.stdout)
-    served = {item["tok"] for kind in ("resources", "dataSources") for item in info.get(kind, {}).values()}
+def test_a_second_signal_does_not_cut_off_the_stopping_of_an_engine(
+    pulumi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "PATIENCE_SECONDS", 1)
+    write(pulumi, "trap 'kill -TERM $PPID' INT\necho $$\nwhile :; do sleep 600 & wait; done")
+    seen: list[str] = []
 
-    package = next((pins.ROOT / ".venv").glob(f"lib/python*/site-packages/pulumi_{name}"))
-    source = "".join(path.read_text("utf-8") for path in package.rglob("*.py"))
-    asked = set(re.findall(rf"'({name}:index/\w+:\w+)'", source))
+    def interrupt(line: str) -> None:
+        seen.append(line)
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
 
-    assert len(asked) > 5
-    assert {token.rpartition(":")[2] for token in asked - served} == UNSERVED.get(name, set())
+    # What Python does by itself at a signal would end the tests.
+    with pytest.raises(Interrupted, match="SIGINT"), deaf_to_signals(), stopped_by_signals():
+        engine.Command().run(["up"], str(tmp_path), {}, interrupt)
+    left = int(seen[0])
+    assert not psutil.pid_exists(left) or psutil.Process(left).status() == psutil.STATUS_ZOMBIE
+
+
+def test_another_thread_can_stop_it(pulumi: Path, tmp_path: Path) -> None:
+    write(pulumi, "trap 'exit 1' INT\nsleep 600 & wait")
+    stop = threading.Event()
+    threading.Timer(0.3, stop.set).start()
+    begun = time.monotonic()
+    with pytest.raises(engine.Stopped):
+        engine.Command(stop=stop).run(["up"], str(tmp_path), {})
+    assert time.monotonic() - begun < 10
+
+
+def test_an_update_starts_the_engine_once(pulumi: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    write(pulumi, f'echo "$*" >> {log}')
+    (tmp_path / "stack").mkdir()
+    one = engine.Engine.alone(tmp_path / "stack", "trial", lambda: None, cloud=CloudAccess(token=SecretStr("t" * 64)))
+    log.unlink()
+    one.up(lambda event: None)
+    one.destroy()
+    assert [line.removeprefix("--non-interactive ").split()[0] for line in log.read_text().splitlines()] == [
+        "up",
+        "destroy",
+    ]
+
+
+def test_a_removal_is_not_stopped_by_signals() -> None:
+    # Whoever started the tests may have set another than Python's own: a shell does for what runs in its background.
+    before = signal.getsignal(signal.SIGINT)
+    with deaf_to_signals():
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_stack_that_shares_nothing_takes_no_passphrase_of_the_environment(
+    pulumi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(pulumi, 'printf "%s" "$PULUMI_CONFIG_PASSPHRASE" > "$0.passphrase"')
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "clawdet-example")
+    folder = tmp_path / "alone"
+    folder.mkdir()
+    cloud = CloudAccess.model_validate({"token": "t" * 64})
+    engine.Engine.alone(folder, "alone", lambda: None, cloud=cloud)
+    used = (tmp_path / "pulumi.passphrase").read_text()
+    assert used == (folder / "passphrase").read_text()
+    assert len(used) == 32

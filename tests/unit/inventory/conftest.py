@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from clawdet_infra.config import CloudAccess
 from clawdet_infra.inventory.building import StackFacts, facts
-from clawdet_infra.model import CloudAccess
 
 CANARIES = ("canary-token-1", "canary-password-1", "canary-login-key", "c" * 64)
 

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from clawdet_infra.fleet.instance import Inventory
 from clawdet_infra.inventory import Cached, InventoryError, build
+from clawdet_infra.inventory.instance import Inventory
 from tests.unit.inventory.conftest import a_stack
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from clawdet_infra.engine.stacks import base_of
 from clawdet_infra.inventory.selection import configured_stacks
-from clawdet_infra.inventory.stacks import base_of
 
 SETTINGS = "config:\n  clawdet:domain: clawdet.com\n"
 SALT = "encryptionsalt: v1:MXT5p3HUzcA=:v1:HhlrIDGAICKa0n7Q:jG9CuMVzmcoYvkCwNDCSMtU5Erf9Sg==\n"

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from clawdet_infra.config import load_fleet
 from clawdet_infra.inventory import Entry
 from clawdet_infra.inventory.moves import moves
-from clawdet_infra.model import load_fleet
 from tests.unit.render.examples import raw_fleet
 
 KEY = {"anthropicApiKey": "sk-ant-canary-0123456789-abcdefghij"}

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
+from clawdet_infra.config import Limits, Release, load_fleet
 from clawdet_infra.layout import fleet_label, lay_out, wave_of
-from clawdet_infra.model import Limits, Release, load_fleet
-from tests.unit.model.samples import CLOUD_TOKEN, customer, fleet
+from tests.unit.config.samples import CLOUD_TOKEN, customer, fleet
 
 LABEL_VALUE = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9._-]{0,61}[a-zA-Z0-9])?")
 

@@ -8,9 +8,9 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clawdet_infra.config import ConfigurationError, load_fleet
 from clawdet_infra.layout import lay_out
-from clawdet_infra.model import ConfigurationError, load_fleet
-from tests.unit.model.strategies import customers, fleets
+from tests.unit.config.strategies import customers, fleets
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 

@@ -9,7 +9,7 @@ import pytest
 from pulumi_policy import ResourceValidationPolicy, StackValidationPolicy
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
-from clawdet_infra.place import ROOT
+from clawdet_infra.paths import ROOT
 from policy.pack import POLICIES
 from tests.components.fleets import API_KEY
 from tests.unit.policy.world import Shown, messages, stack_messages

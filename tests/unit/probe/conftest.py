@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from clawdet_infra.fleet.probe import Target
+from clawdet_infra.probe import Target
 from tests.unit.probe.world import HOST, PASSWORD, TOKEN, USER, Authority, Gateway, Names
 
 

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from clawdet_infra.fleet.probe import Sign, Target, probe_once
+from clawdet_infra.probe import Sign, Target, probe_once
 from tests.unit.probe.world import HOST, PAGE, Authority, Gateway
 
 Make = Callable[..., Target]

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from clawdet_infra.error_line import FailureCode, read
-from clawdet_infra.fleet.probe import Target, probe_until_healthy
+from clawdet_infra.probe import Target, probe_until_healthy
 from tests.unit.probe.world import HOST, PASSWORD, TOKEN, Gateway, Names
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -28,7 +28,7 @@ async def run(text: str) -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "clawdet_infra.fleet.probe",
+        "clawdet_infra.probe",
         cwd=ROOT,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,

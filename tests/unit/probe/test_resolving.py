@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from clawdet_infra.fleet.probe.resolving import resolve
-from clawdet_infra.fleet.probe.verdict import Failure
+from clawdet_infra.probe.resolving import resolve
+from clawdet_infra.probe.result import Failure
 
 
 def answering(seconds: float) -> Any:

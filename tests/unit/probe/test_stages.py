@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from clawdet_infra.fleet.probe import Failure, Target, Verdict, looking, probe_once
+from clawdet_infra.probe import Failure, Target, Verdict, probe, probe_once
 from tests.unit.probe.world import HOST, KNOWN, PAGE, PASSWORD, TOKEN, Authority, Gateway, Names
 
 Make = Callable[..., Target]
@@ -208,7 +208,7 @@ async def test_an_error_that_nobody_thought_of_is_a_failure_of_this_look(
     def fails(*_: object) -> None:
         raise broken
 
-    monkeypatch.setattr(looking, "has_started", fails)
+    monkeypatch.setattr(probe, "has_started", fails)
     failure = failed(await probe_once(target()), "startupz")
     assert type(broken).__name__ in failure.what
     assert "canary" not in str(failure)
@@ -254,7 +254,7 @@ async def test_an_error_in_what_decides_nothing_is_no_failure(target: Make, monk
     def fails(*_: object) -> None:
         raise RecursionError("deep")
 
-    monkeypatch.setattr(looking.channels, "names", fails)
+    monkeypatch.setattr(probe.channels, "names", fails)
     assert (await probe_once(target())).healthy
 
 

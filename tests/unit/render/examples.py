@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from clawdet_infra.config import Release, load_fleet
 from clawdet_infra.layout import CustomerLayout, Layout, lay_out
-from clawdet_infra.model import Release, load_fleet
 
 DIGEST = "sha256:" + "4f" * 32
 PINNED = Release.model_construct(

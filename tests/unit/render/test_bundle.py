@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from clawdet_infra import render
-from clawdet_infra.model import Release
+from clawdet_infra.config import Release
 from tests.unit.render.examples import BOT, PINNED, customer, layout
 
 ROOT = Path(__file__).resolve().parents[3]

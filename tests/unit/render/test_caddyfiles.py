@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from clawdet_infra import render
 from clawdet_infra.agent.package import TEMPLATES
-from clawdet_infra.model import AcmeAccess, ConfigurationError, load_fleet
+from clawdet_infra.config import AcmeAccess, ConfigurationError, load_fleet
 from tests.unit.render.examples import PINNED, customer, layout, raw_fleet
 
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from clawdet_infra import render
-from clawdet_infra.model import AcmeAccess
+from clawdet_infra.config import AcmeAccess
 from tests.unit.render.examples import BOT, PINNED, customer, layout
 
 PLANS = ("free", "pro", "enterprise")

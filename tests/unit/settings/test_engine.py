@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from clawdet_infra.changes.asking import ask
-from clawdet_infra.changes.stacks import CheckoutStack
-from clawdet_infra.model import check_file, decode
-from clawdet_infra.model.problems import DATE
-from clawdet_infra.model.scalars import resolve
-from clawdet_infra.model.source import _raw
-from clawdet_infra.model.stackfile import read_stack_file
-from clawdet_infra.passphrase import EXAMPLE
+from clawdet_infra.config import check_file, decode
+from clawdet_infra.config.passphrase import EXAMPLE
+from clawdet_infra.config.problems import DATE
+from clawdet_infra.config.scalars import resolve
+from clawdet_infra.config.source import _raw
+from clawdet_infra.config.stackfile import read_stack_file
+from clawdet_infra.preview.engine_plan import ask
+from clawdet_infra.preview.stacks import CheckoutStack
 from tests.support.stack import Stack
-from tests.unit.model.samples import API_KEY, CLOUD_TOKEN, customer, fleet
+from tests.unit.config.samples import API_KEY, CLOUD_TOKEN, customer, fleet
 
 pytestmark = pytest.mark.engine
 

@@ -12,10 +12,9 @@ import pulumi
 import pytest
 from pulumi.runtime import config as engine
 
-from clawdet_infra import settings
-from clawdet_infra.model import ConfigurationError, Fleet
-from clawdet_infra.passphrase import EXAMPLE
-from tests.unit.model.samples import API_KEY, BOT_TOKEN, CLOUD_TOKEN, GATEWAY_TOKEN, customer, fleet
+from clawdet_infra.config import ConfigurationError, Fleet, settings
+from clawdet_infra.config.passphrase import EXAMPLE
+from tests.unit.config.samples import API_KEY, BOT_TOKEN, CLOUD_TOKEN, GATEWAY_TOKEN, customer, fleet
 
 LOCAL_TOKEN = "10ca1T0ken" * 6 + "abcd"
 

@@ -13,20 +13,20 @@ from typer.testing import CliRunner
 
 from clawdet_infra.automation import InputError, TakenError
 from clawdet_infra.automation.base import Base
-from clawdet_infra.automation.checking import check_of
 from clawdet_infra.automation.signup import Signup
-from clawdet_infra.changes.checkout import CheckoutSource
-from clawdet_infra.changes.previewing import Wish, preview
+from clawdet_infra.automation.validation import check_of
+from clawdet_infra.catalog import Related
 from clawdet_infra.cli import project, up
 from clawdet_infra.cli.main import app
 from clawdet_infra.cli.output import Exit
+from clawdet_infra.config import ConfigurationError, Fleet, Problem, check_file, load_fleet, read_config
+from clawdet_infra.config.stackfile import read_stack_file
+from clawdet_infra.engine import stacks as inventory
 from clawdet_infra.inventory import InventoryError
-from clawdet_infra.inventory import stacks as inventory
-from clawdet_infra.model import ConfigurationError, Fleet, Problem, check_file, load_fleet, read_config
-from clawdet_infra.model.stackfile import read_stack_file
-from clawdet_infra.registry import Related
+from clawdet_infra.preview.run import Wish, preview
+from clawdet_infra.preview.sources import CheckoutSource
 from tests.support.cases import CASES, Case
-from tests.unit.model.samples import CLOUD_TOKEN
+from tests.unit.config.samples import CLOUD_TOKEN
 
 REFUSED = {name: case for name, case in CASES.items() if case.refused}
 ACCEPTED = {name: case for name, case in CASES.items() if not case.refused}

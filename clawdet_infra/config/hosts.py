@@ -1,0 +1,18 @@
+"""Servers that several free customers share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from clawdet_infra.config.base import Record, whole
+from clawdet_infra.config.names import CustomerId
+from clawdet_infra.config.servers import LocationName, ServerTypeName
+
+
+class SharedHost(Record):
+    """A server that several free customers share; `capacity` is the most customers that it may hold."""
+
+    id: CustomerId
+    type: ServerTypeName
+    location: LocationName
+    capacity: Annotated[int, whole(1, 200, "customers")]

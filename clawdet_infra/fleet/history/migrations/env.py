@@ -1,7 +1,0 @@
-"""Alembic asks this file how to run the migrations."""
-
-from __future__ import annotations
-
-from clawdet_infra.database.migrating import run_migrations
-
-run_migrations()

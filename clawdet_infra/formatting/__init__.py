@@ -1,0 +1,1 @@
+"""How times, tables, JSON and texts of others are written, for every command alike."""

@@ -1,0 +1,12 @@
+"""One look at a customer's gateway from outside: is it reachable and alive?
+
+`probe_once` looks once, `probe_until_healthy` until a deadline; both return a `Verdict`.  As a program
+(`python3 -m clawdet_infra.probe`) it reads a `Target` as JSON from stdin.
+"""
+
+from clawdet_infra.probe.probe import probe_once, trust
+from clawdet_infra.probe.result import Failure, Sign, Stage, Verdict
+from clawdet_infra.probe.target import Target
+from clawdet_infra.probe.waiting import probe_until_healthy
+
+__all__ = ["Failure", "Sign", "Stage", "Target", "Verdict", "probe_once", "probe_until_healthy", "trust"]
