@@ -6,12 +6,12 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from clawdet_infra.agent.readiness import sentence
 from clawdet_infra.cli.instances import Ids, Json, find, run, short_image
 from clawdet_infra.cli.output import echo, print_json, print_table
 from clawdet_infra.cli.stack import Stacks
 from clawdet_infra.formatting.durations import describe
 from clawdet_infra.formatting.json_format import camel_keys, fields_of
-from clawdet_infra.probe.channels import sentence
 
 if TYPE_CHECKING:
     from clawdet_infra.hosts import Hosts

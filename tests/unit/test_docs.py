@@ -199,7 +199,9 @@ def test_the_tree_of_the_program_is_documented_in_its_own_words() -> None:
     table = text.partition("## Where things are")[2].partition("\n## ")[0]
     documented = dict(re.findall(r"^\| `([a-z_]+)(?:/|\.py)` \| (.+) \|$", table, re.MULTILINE))
     top = ROOT / "clawdet_infra"
-    files = {one.parent.name: one for one in top.glob("*/__init__.py")} | {one.stem: one for one in top.glob("[a-z]*.py")}
+    files = {one.parent.name: one for one in top.glob("*/__init__.py")} | {
+        one.stem: one for one in top.glob("[a-z]*.py")
+    }
     own = {name: ast.get_docstring(ast.parse(one.read_text())) or "" for name, one in files.items()}
     assert documented == {name: text.splitlines()[0] for name, text in own.items()}
 
