@@ -25,7 +25,7 @@ _DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 # Shorter ones are no secrets, and would be found everywhere.
 _SHORTEST_SECRET = 12
 _COMMAND_TEXTS = ("create", "update", "delete", "environment", "triggers")
-_ELSEWHERE = "Secrets travel by the deployment's stdin; see docs/adr/0004-deployments-travel-by-stdin.md."
+_ELSEWHERE = "Secrets travel by the deployment's stdin; see docs/adr/0004-send-secrets-by-stdin.md."
 
 
 def shapes_of_secrets(resource: Resource) -> Iterator[str]:
