@@ -1,7 +1,7 @@
-"""What each customer gets, decided: names, places and waves.
+"""The layout of the fleet: each customer's names, server and rollout wave.
 
-It is pure, and each customer's layout depends on that customer's own entry and on the fleet's settings alone, never
-on the other customers.  So adding, removing or reordering customers changes nothing for the rest.
+It is pure, and each customer's layout depends only on that customer's entry and on the fleet's settings, never on
+other customers.  So adding, removing or reordering customers changes nothing for the rest.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from clawdet_infra.resources import CELL_LABEL, DEPLOYMENT_ENDING, FLEET_LABEL, 
 
 LONGEST_LABEL_VALUE = 63
 RECORD_TTL_SECONDS = 300
-"""For how long a resolver may keep an address that it was told."""
+"""How long a resolver may cache an address."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CustomerLayout:
-    """What one customer gets.
+    """The layout of one customer.
 
-    `slug` is the Compose project; `server_name` the server, which for a free customer is the shared host's; `images`
-    have the fleet's image prefix already; `server` is what is rented, None for customers of shared hosts and for those
-    whose server is there already; `host_id` is None for all but the first of these; `wave` counts from 0; `user` is the
-    name for basic auth; `protect` says whether what holds the customer's data refuses to be deleted; `browser_limits`
-    is None where the plan has no browser.
+    `slug` is the Compose project; `server_name` the server, for a free customer the shared host; `images` include the
+    fleet's image prefix; `server` is the rented server, None for customers on shared hosts and on existing servers;
+    `host_id` is the shared host, None for other customers; `wave` counts from 0; `user` is the user name of basic auth;
+    `protect` is whether resources with the customer's data are protected from deletion; `browser_limits` is None if the
+    plan has no browser.
     """
 
     customer: Customer
@@ -61,42 +61,42 @@ class CustomerLayout:
 
     @property
     def id(self) -> str:
-        """The customer's id, which all of Pulumi's names for the customer's resources begin with."""
+        """The customer's id, the prefix of the names of its resources in Pulumi."""
         return self.customer.id
 
     @property
     def deployment(self) -> str:
         """The name of the deployment's resource.
 
-        Where the deployment is on a server that stays when the customer goes, the name says on which, after a character
-        that ids cannot have.  So a customer who gets another server leaves a resource behind, which the engine removes
-        with what it is on the old one; under one name it would only be told the new address, and forget the old one.
+        On a server that outlives the customer, the name includes the server, after a character that ids cannot contain.
+        So a move to another server is a new resource, and the engine deletes the old one together with the deployment
+        on the old server.  With one name it would only update the address, and forget the old server.
         """
         return f"{self.old_deployment}@{self.place}" if self.place else self.old_deployment
 
     @property
     def old_deployment(self) -> str:
-        """What `deployment` was for everybody until November 2026."""
+        """The value of `deployment` for all customers until November 2026."""
         return f"{self.id}{DEPLOYMENT_ENDING}"
 
     @property
     def place(self) -> str | None:
-        """What tells a server that stays from others: a shared host's id, or a digest of an existing one's host key.
+        """The identity of a server that outlives the customer: a shared host's id, or an existing server's key digest.
 
-        None for a server that is rented for the customer alone, and goes with it.
+        None for a server that is rented for this customer, and deleted with it.
         """
         if self.customer.existing_server is not None and self.plan.dedicated:
-            # An address may change; the key's own part, without a comment, is the server's.
+            # An address may change; the host key without its comment identifies the server.
             key = " ".join(self.customer.existing_server.host_key.split()[:2])
             return f"existing-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
         return self.host_id
 
     @property
     def record(self) -> str:
-        """The name of the DNS record's resource: the host name's, whoever has it, and not the customer's.
+        """The name of the DNS record's resource, derived from the host name instead of the customer.
 
-        So a name that passes from one customer to another stays one resource, which is changed in place: the cloud
-        allows one record set a name and type, and refuses a second before the first is gone.
+        So a name that passes from one customer to another stays one resource, which is updated in place: the cloud
+        allows one record set per name and type, and refuses a second before the first is deleted.
         """
         return f"{self.fqdn}/A"
 
@@ -108,7 +108,7 @@ class CustomerLayout:
 
 @dataclass(frozen=True, kw_only=True)
 class HostLayout:
-    """A server that free customers share.  It knows no tenant, so that tenants come and go without changing it."""
+    """A server that free customers share.  It does not depend on its tenants, so they never change it."""
 
     host: SharedHost
     server_name: str
@@ -127,19 +127,19 @@ class HostLayout:
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """The whole fleet as decided; customers and hosts are sorted by id, whatever the order in the file."""
+    """The layout of the whole fleet; customers and hosts are sorted by id, independent of the file's order."""
 
     fleet: Fleet
     customers: tuple[CustomerLayout, ...]
     shared_hosts: tuple[HostLayout, ...]
     label: str
-    """What tells this fleet's things from those of others in the same project at Hetzner: a label's value."""
+    """The label value that distinguishes this fleet's resources from others in the same Hetzner project."""
     server_selector: str
-    """The label selector that finds exactly this fleet's servers; the firewall is applied to it."""
+    """The label selector that matches exactly this fleet's servers; the firewall applies to it."""
 
     @property
     def waves(self) -> tuple[tuple[CustomerLayout, ...], ...]:
-        """The customers by rollout wave, from the first to the last, without waves that nobody is in."""
+        """The customers by rollout wave, from the first to the last, without empty waves."""
         numbers = sorted({customer.wave for customer in self.customers})
         return tuple(tuple(one for one in self.customers if one.wave == number) for number in numbers)
 
@@ -149,16 +149,17 @@ class Layout:
 
 
 def deployed_customer(name: str) -> str | None:
-    """Return the id of the customer whose deployment a resource of this name is; None for other resources."""
+    """Return the customer id in the name of a deployment's resource; None for names of other resources."""
     deployment = name.partition("@")[0]
     return deployment.removesuffix(DEPLOYMENT_ENDING) if deployment.endswith(DEPLOYMENT_ENDING) else None
 
 
 def lay_out(fleet: Fleet, *, label: str | None = None, cell: str | None = None) -> Layout:
-    """Decide what each customer and each shared host of a fleet gets.
+    """Return the layout of each customer and each shared host of a fleet.
 
-    `label` is for a fleet beside another one of the same domain; else the domain tells fleets apart.  `cell` is the
-    stack of customers who share the base of another stack: their servers are of the same fleet, and say the cell too.
+    `label` is for a second fleet of the same domain; by default the domain distinguishes fleets.  `cell` is the stack
+    of customers that share another stack's base: their servers belong to the same fleet, and also have the cell's
+    label.
     """
     label = label or fleet_label(fleet.domain)
     images = fleet.release.behind(fleet.cloud.image_prefix)
@@ -219,10 +220,10 @@ def _host(fleet: Fleet, label: str, host: SharedHost, images: Release) -> HostLa
 
 
 def wave_of(customer: Customer, waves: tuple[int, ...]) -> int:
-    """Return the rollout wave of a customer: the one it names, else one drawn by a hash of its id.
+    """Return the rollout wave of a customer: the configured one, else one chosen by a hash of its id.
 
-    The hash makes the choice stable: it is the same on every machine and does not depend on who else is there.
-    `waves` are percentages that sum to 100.
+    The hash makes the choice stable: it is the same on every machine and independent of other customers.  `waves` are
+    percentages that sum to 100.
     """
     if customer.wave is not None:
         return customer.wave
@@ -231,7 +232,7 @@ def wave_of(customer: Customer, waves: tuple[int, ...]) -> int:
 
 
 def fleet_label(domain: str) -> str:
-    """Return the value of the label that marks a fleet's servers: its domain, shortened where labels cannot hold it."""
+    """Return the value of the label of a fleet's servers: its domain, shortened if it is too long for a label."""
     if len(domain) <= LONGEST_LABEL_VALUE:
         return domain
     return f"{domain[:46].rstrip('.-')}-{hashlib.sha256(domain.encode()).hexdigest()[:16]}"

@@ -1,4 +1,4 @@
-"""The one wiring of the fleet: `pulumi up` and the Automation API both declare it from here."""
+"""The Pulumi program: declares a fleet, for `pulumi up` and for the Automation API."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from clawdet_infra.resources import FLEET_LABEL
 
 @dataclass(frozen=True)
 class Declared:
-    """What a stack exports.
+    """The outputs of a stack.
 
     `customers` is {id: {url, ipv4, plan, host, image, user}}, where `host` is the server's name and `user` the name for
-    basic auth; `tokens`, secret, is {id: {gateway_token, auth_password}}; `servers` is {name: {ipv4, host_key}} of the
-    servers of this stack, and `login_key`, secret, the SSH key that root of all of them takes.  `more` is what only
-    some stacks have: `base` what cells need of this one, `registry_key`, secret, the key of the registry's records; or,
-    of a cell, the name of its base as `base_stack` and the customers' records, secret, as `records`.
+    basic auth; `tokens`, secret, is {id: {gateway_token, auth_password}}; `servers` is {name: {ipv4, host_key}} of this
+    stack's servers, and `login_key`, secret, the SSH key that root on all of them accepts.  `more` has the outputs of
+    some stacks only: of a base, `base` for its cells, and `registry_key`, secret, the key of the catalog's records; of
+    a cell, the name of its base as `base_stack`, and the customers' records, secret, as `records`.
     """
 
     customers: dict[str, dict[str, Any]]
@@ -40,7 +40,7 @@ class Declared:
     more: Mapping[str, Any]
 
     def export(self) -> None:
-        """Make these the outputs of the stack."""
+        """Export these as the stack's outputs."""
         pulumi.export("customers", self.customers)
         pulumi.export("tokens", self.tokens)
         pulumi.export("servers", self.servers)
@@ -51,10 +51,10 @@ class Declared:
 
 
 async def _settled() -> None:
-    """Return when nothing of the program is under way any more, or something has failed.
+    """Return when all tasks of the program have ended, or one has failed.
 
-    The SDK waits for the same afterwards and tells of the failure, but looks at all that is under way each time that
-    one thing is done: time that grows with the square of the resources in a stack.
+    The SDK waits for the same afterwards and reports the failure, but checks all pending tasks each time that one ends:
+    its time grows with the square of the stack's resources.
     """
     this = asyncio.current_task()
     while others := asyncio.all_tasks() - {this}:
@@ -64,9 +64,9 @@ async def _settled() -> None:
 
 
 def declare(fleet: Fleet, *, label: str | None = None) -> Declared:
-    """Declare a fleet: what its customers share, the shared hosts, then the customers wave by wave.
+    """Declare a fleet: the base, the shared hosts, then the customers wave by wave.
 
-    `label` is for a fleet beside another one of the same domain; see `lay_out`.
+    `label` is for a second fleet of the same domain; see `lay_out`.
     """
     layout = lay_out(fleet, label=label)
     cloud = _provider(fleet)
@@ -109,7 +109,7 @@ def declare(fleet: Fleet, *, label: str | None = None) -> Declared:
 
 @dataclass(frozen=True, kw_only=True)
 class Shared:
-    """What cells need of a base stack's outputs, as it was read: its output `base`, and its login key."""
+    """The outputs of a base stack that its cells need: its output `base`, and its login key."""
 
     base: Mapping[str, Any]
     login_key: str = field(repr=False)
@@ -118,11 +118,11 @@ class Shared:
 def declare_cell(
     fleet: Fleet, *, cell: str, base: str, records: Mapping[str, Mapping[str, Any]], shared: Shared | None = None
 ) -> Declared:
-    """Declare customers who share the zone, the firewall, the login key and the shared hosts of another stack.
+    """Declare a cell: customers that share the zone, firewall, login key and shared hosts of another stack.
 
-    `fleet` has the settings of the stack `base`, and the customers of this cell alone.  `records` are their raw
-    configurations by id, from which the registry of instances can be made anew.  `shared` is given where the backend
-    has no stack `base` to be asked: in the preview of a cell that has no stack yet.
+    `fleet` has the settings of the stack `base`, and only the customers of this cell.  `records` are their raw
+    configurations by id, from which the catalog can be rebuilt.  Pass `shared` if the backend has no stack `base`: in
+    the preview of a cell without a stack.
     """
     layout = lay_out(fleet, cell=cell)
     cloud = _provider(fleet)
@@ -190,18 +190,18 @@ def _servers(customers: Mapping[str, Customer]) -> dict[str, dict[str, Any]]:
 
 
 def zone_behind_firewall(shared: Mapping[str, Any], selector: str, base: str) -> str:
-    """Return the zone's name, unless servers of this cell would be under no firewall."""
+    """Return the zone's name.  Raises pulumi.RunError if the base's firewall would not cover this cell's servers."""
     if shared["server_selector"] != selector:
         text = (
             f"the firewall of stack {base} applies to {shared['server_selector']}, but servers of this cell would be "
-            f"{selector}: bring {base} up with `clawdet up -s {base}`, so that both have the same domain."
+            f"{selector}: update {base} with `clawdet up -s {base}`, so that both have the same domain."
         )
         raise pulumi.RunError(marked(FailureCode.SETUP, text))
     return str(shared["zone"])
 
 
 def _host_of(shared: pulumi.Output[Any], host: HostLayout, login_key: pulumi.Output[str]) -> Place:
-    """A shared host of the base, as a place for this cell's free customers."""
+    """Return a shared host of the base as the server of this cell's free customers."""
 
     def fact(name: str, otherwise: str = "") -> pulumi.Output[str]:
         def of(found: Mapping[str, Any]) -> str:
@@ -216,10 +216,10 @@ def _host_of(shared: pulumi.Output[Any], host: HostLayout, login_key: pulumi.Out
 
 
 def _provider(fleet: Fleet) -> hcloud.Provider:
-    # The first of all resources.
+    # The first resource of the program.
     shorten_stack_traces()
-    # The token comes from the validated configuration alone, so that a variable left over in a shell never decides
-    # which project is changed.
+    # The token comes only from the validated configuration, so that a leftover shell variable never selects the
+    # project.
     return hcloud.Provider(
         "hetzner",
         token=pulumi.Output.secret(fleet.cloud.token.get_secret_value()),

@@ -1,4 +1,4 @@
-"""Serves the policy pack to the engine, until the engine ends it."""
+"""Serves the policy pack to the engine, until the engine stops it."""
 
 from pulumi_policy import EnforcementLevel, PolicyPack
 

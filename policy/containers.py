@@ -1,4 +1,4 @@
-"""What containers run, and within which bounds."""
+"""Policies of containers: images, memory and hardening."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from policy.deployments import Deployment, UnreadableError, deployment_of
 from policy.resources import Resource, of_each
 
 LEAST_MEMORY = {"gateway": LEAST_GATEWAY_MEMORY, "browser": LEAST_BROWSER_MEMORY}
-"""MiB that a service of this name needs in any plan."""
+"""The minimum MiB of memory by service, for every plan."""
 
 _SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[bkmg]?)b?")
 _MEBIBYTES = {"": 2**-20, "b": 2**-20, "k": 2**-10, "m": 1.0, "g": 2.0**10}
 
 
 def images_without_digest(deployment: Deployment) -> Iterator[str]:
-    """Every image is named by its digest, so that what runs is what the preview showed."""
+    """Every image has a digest, so that the preview shows the exact images."""
     for name, service in deployment.document.services.items():
         reference = str(service.get("image"))
         try:
@@ -31,32 +31,32 @@ def images_without_digest(deployment: Deployment) -> Iterator[str]:
             digest = None
         if digest is None:
             yield (
-                f"service {name}: the image {reference!a} has no digest, so what runs could change without a preview. "
+                f"service {name}: the image {reference!a} has no digest, so it could change without a preview. "
                 "Pin it with `ImagePins` of the program, or write NAME:TAG@sha256:… in `clawdet:release`."
             )
 
 
 def too_little_memory(deployment: Deployment) -> Iterator[str]:
-    """No service has less memory than it takes to work, whatever the plan."""
+    """No service has less than its minimum memory, whatever the plan."""
     services = deployment.document.services
     for name, least in LEAST_MEMORY.items():
         memory = mebibytes(services[name].get("mem_limit")) if name in services else None
         if memory is not None and memory < least:
             yield (
-                f"service {name}: {memory:g} MiB of memory are under the minimum of {least} MiB; it would die in use. "
+                f"service {name}: {memory:g} MiB of memory are under the minimum of {least} MiB; it would fail in use. "
                 "Raise `limits.memory` of the customer, or `memory` of its plan in `clawdet:plans`."
             )
 
 
 def weak_services(deployment: Deployment) -> Iterator[str]:
-    """No service may do what none should, and all that runs is written where it can be checked."""
+    """Every service passes the hardening rules, and all services are defined in the compose file."""
     findings: list[Finding] = [*hardening_of(deployment.document), *self_contained(deployment.document)]
     for finding in findings:
-        yield f"{finding} The service is written in templates/."
+        yield f"{finding} The service's template is in templates/."
 
 
 def mebibytes(size: Any) -> float | None:
-    """Return a size as Compose writes it, in MiB; None where it is no size, which the hardening tells of."""
+    """Return a size in Compose's syntax, in MiB; None if it is invalid, which the hardening rules report."""
     match = _SIZE.fullmatch(str(size).strip().lower())
     return float(match["number"]) * _MEBIBYTES[match["unit"]] if match else None
 
@@ -67,8 +67,8 @@ def _of_deployments(rule: Callable[[Deployment], Iterator[str]]) -> Callable[[Re
             deployment = deployment_of(resource)
         except UnreadableError as error:
             yield (
-                f"resource {resource.name}: {error}, so nobody can say what would run. "
-                "Bring policy/deployments.py in line with clawdet_infra/render/payload.py."
+                f"resource {resource.name}: {error}, so it cannot be checked. "
+                "Update policy/deployments.py to match clawdet_infra/render/payload.py."
             )
             return
         if deployment is not None:

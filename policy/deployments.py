@@ -1,4 +1,4 @@
-"""What a deployment puts on a server, read from the input that travels there."""
+"""Reads a deployment from the input that is sent to the server."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ COMPOSE_FILE = "compose.yaml"
 
 
 class UnreadableError(Exception):
-    """The input of a deployment is not what this pack knows; the text says what is odd, and nothing of the input."""
+    """The input of a deployment has an unknown format; the message has the reason, and nothing of the input."""
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """A compose project as it will run; `owner` is whose it is, in words."""
+    """A Compose project to be deployed; `owner` is its customer or host, in words."""
 
     owner: str
     document: Document
 
 
 def deployment_of(resource: Resource) -> Deployment | None:
-    """Return what a resource deploys.
+    """Return the deployment of a resource.
 
-    None where it deploys nothing, or where that is not known yet: in a preview, before a customer's token is made.
-    Raises UnreadableError where the input cannot be read, so that what cannot be checked does not pass.
+    None if the resource deploys nothing, or if its input is not known yet: in a preview, before a customer's token
+    exists.  Raises UnreadableError if the input cannot be read, so that unchecked input does not pass.
     """
     payload = resource.properties.get("stdin") if resource.is_deployment else None
     return None if payload is None else _decoded(payload)
 
 
 def secrets_of(resource: Resource) -> dict[str, str]:
-    """Return the secrets that a deployment carries, each with whose it is in words; none where they are not known."""
+    """Return the secrets in a deployment's input, each with its owner in words; none if they are not known yet."""
     try:
         outer = json.loads(resource.properties.get("stdin", "")) if resource.is_deployment else {}
         return dict.fromkeys(values_of(str(outer["environment"])).values(), str(outer["name"]))
     except (ValueError, KeyError, TypeError):
-        return {}  # The policies of containers tell of an input that cannot be read.
+        return {}  # The policies of containers report an unreadable input.
 
 
-@lru_cache(maxsize=4)  # Several policies look at the same resource one after the other.
+@lru_cache(maxsize=4)  # Several policies check the same resource in sequence.
 def _decoded(payload: str) -> Deployment:
     try:
         outer = json.loads(payload)
@@ -57,8 +57,8 @@ def _decoded(payload: str) -> Deployment:
         owner, edge = str(outer["name"]), outer["kind"] == "host"
         text = _content(inner["files"], COMPOSE_FILE)
     except (ValueError, KeyError, TypeError, OSError, EOFError, binascii.Error):
-        # Nothing of the exception: its text could quote the input, which holds secrets.
-        raise UnreadableError("the input of the deployment has not the form that the policies know") from None
+        # Without the exception: its text could quote the input, which contains secrets.
+        raise UnreadableError("the input of the deployment has a format that the policies do not know") from None
     document = read(text, edge=edge)
     if isinstance(document, Finding):
         raise UnreadableError(f"{COMPOSE_FILE} {document.message}")

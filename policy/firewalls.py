@@ -1,4 +1,4 @@
-"""Who may reach a server, and where."""
+"""Policies of firewalls: open ports, SSH sources and coverage."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from policy.resources import Resource, of_each, of_stack
 SSH_PORT = "22"
 PUBLIC_PORTS = ("80", "443")
 CHOSEN = ("clawdet-ssh", "world")
-"""The label by which the program says that `ssh.openToWorld` was chosen."""
+"""The label that the program sets for `ssh.openToWorld`."""
 
 
 def ssh_open_to_the_world(firewall: Resource) -> Iterator[str]:
-    """Port 22 is open to named networks only, unless the configuration has chosen otherwise."""
+    """Port 22 is open to named networks only, unless the configuration allows more."""
     key, value = CHOSEN
     if firewall.labels.get(key) == value:
         return
@@ -32,22 +32,22 @@ def ssh_open_to_the_world(firewall: Resource) -> Iterator[str]:
 
 
 def other_ports(firewall: Resource) -> Iterator[str]:
-    """Nothing comes in but HTTP, HTTPS, SSH and ping."""
+    """Only HTTP, HTTPS, SSH and ping are open."""
     for rule in _inbound(firewall):
         protocol, port = str(rule.get("protocol")), rule.get("port")
         if protocol == "icmp" or (protocol == "tcp" and str(port) in (SSH_PORT, *PUBLIC_PORTS)):
             continue
         what = f"{protocol} port {port}" if port else protocol
         yield (
-            f"{firewall.place}: {what} is open. A gateway is reached on {' and '.join(PUBLIC_PORTS)} only; take the "
-            "rule out of clawdet_infra/components/base.py."
+            f"{firewall.place}: {what} is open. A gateway needs only {' and '.join(PUBLIC_PORTS)}; remove the rule "
+            "from clawdet_infra/components/base.py."
         )
 
 
 def servers_without_firewall(resources: Sequence[Resource]) -> Iterator[tuple[Resource, str]]:
-    """Every server has the labels that some firewall looks for: the stack's own, or for a cell that of its base.
+    """Every server has the labels that a firewall selects: the stack's own, or in a cell the base's.
 
-    The program of a cell declares nothing unless its servers have the labels that the base's firewall looks for.
+    The program of a cell fails unless its servers have the labels that the base's firewall selects.
     """
     firewalls = [one for one in resources if one.kind == FIREWALL]
     for server in (one for one in resources if one.kind == SERVER):
@@ -88,7 +88,7 @@ def _applies(firewall: Resource, server: Resource) -> bool:
 
 
 def _matches(part: str, labels: Mapping[str, str]) -> bool:
-    """Judge one `key=value` or `key` of a label selector; what has another form is not taken for a match."""
+    """Return whether labels match one `key=value` or `key` of a label selector; other syntax does not match."""
     key, equals, value = part.partition("=")
     return labels.get(key) == value.removeprefix("=") if equals else part in labels
 

@@ -1,4 +1,4 @@
-"""What holds customers' data refuses to be deleted."""
+"""Policies of deletion protection: servers with customers' data."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from clawdet_infra.resources import PLAN_LABEL, PROTECT_LABEL, ROLE_LABEL, SERVE
 from policy.resources import Resource, of_each
 
 CHOSEN = (PROTECT_LABEL, "off")
-"""The label by which the program says that `protect: false` was chosen."""
+"""The label that the program sets for `protect: false`."""
 
 
 def unprotected_servers(server: Resource) -> Iterator[str]:
-    """Servers of paying customers and shared hosts are protected in Pulumi and at Hetzner, unless chosen otherwise."""
+    """Paying customers' servers and shared hosts are protected in Pulumi and at Hetzner, unless `protect` is false."""
     key, value = CHOSEN
     if not _holds_data(server) or server.labels.get(key) == value:
         return
@@ -29,8 +29,8 @@ def unprotected_servers(server: Resource) -> Iterator[str]:
     if missing:
         yield (
             f"{server.place}: {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} off, so one mistake would "
-            "delete the customers' data with the server. Set it in clawdet_infra/components/server.py; if the "
-            "server is meant to be deletable, write `protect: false` for the customer or the fleet."
+            "delete the customers' data with the server. Set it in clawdet_infra/components/server.py; to make the "
+            "server deletable, write `protect: false` for the customer or the fleet."
         )
 
 

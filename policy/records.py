@@ -1,4 +1,4 @@
-"""The names that lead to customers."""
+"""Policies of DNS records: TTL and unique names."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from policy.resources import Resource, of_each, of_stack
 
 LEAST_TTL_SECONDS = 60
 MOST_TTL_SECONDS = 3600
-"""A server that was made anew has another address; for so long its customer would be unreachable."""
+"""A recreated server has another address; its customer would be unreachable for this long."""
 
 
 def ttl_out_of_bounds(record: Resource) -> Iterator[str]:
-    """Records, and the zone whose value they take without one of their own, live for a minute to an hour."""
+    """The TTL of records, and of the zone as their default, is from a minute to an hour."""
     ttl = record.properties.get("ttl")
     if ttl is not None and not LEAST_TTL_SECONDS <= ttl <= MOST_TTL_SECONDS:
         yield (
@@ -35,14 +35,14 @@ def names_used_twice(resources: Sequence[Resource]) -> Iterator[tuple[Resource, 
         if len(owners) > 1:
             yield (
                 records[-1],
-                f"{name}.{zone} is used by {' and by '.join(owners)}; one would get the other's visitors. "
+                f"{name}.{zone} is used by {' and by '.join(owners)}; one would get the other's requests. "
                 "Give one of them another `subdomain`.",
             )
         elif len(set(kinds)) < len(kinds) or ("CNAME" in kinds and len(kinds) > 1):
             yield (
                 records[-1],
                 f"{records[-1].place}: {name}.{zone} has the record sets {', '.join(sorted(kinds))}, which exclude "
-                "each other. Take one of them out of the program.",
+                "each other. Remove one of them from the program.",
             )
 
 

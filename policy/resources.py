@@ -1,4 +1,4 @@
-"""What policies see of resources: plain values, with what is not known in a preview left out."""
+"""The resources as policies see them: plain values, without those that a preview does not know."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from clawdet_infra.resources import ID_LABEL, REMOTE_COMMAND, ROLE_LABEL
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource that is about to be made, or kept as it is.
+    """A declared resource.
 
-    `kind` is its type token, `name` its logical name, `properties` what is known of its inputs (for policies of the
-    whole stack: of its outputs).  Secrets among them are plain text here, so nothing of them goes into a message.
-    `provider` are the inputs of its provider.
+    `kind` is its type token, `name` its logical name, `properties` its known inputs (for policies of the whole stack:
+    its known outputs).  Secrets in them are plain text, so messages must not contain them.  `provider` has the inputs
+    of its provider.
     """
 
     kind: str
@@ -38,24 +38,24 @@ class Resource:
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """The labels at Hetzner; empty where it has none."""
+        """The labels at Hetzner; empty if it has none."""
         labels = self.properties.get("labels")
         return labels if isinstance(labels, Mapping) else {}
 
     @property
     def owner(self) -> str | None:
-        """The customer or shared host that it belongs to, in words, as its labels say."""
+        """The customer or shared host that owns it, in words, from its labels; None if they have neither."""
         role, name = self.labels.get(ROLE_LABEL), self.labels.get(ID_LABEL)
         return f"{role.replace('-', ' ')} {name}" if role and name else None
 
     @property
     def place(self) -> str:
-        """Where a reader finds it: whose it is, and its name in the program."""
+        """The resource's name for messages: its owner, and its name in the program."""
         return f"{self.owner}, resource {self.name}" if self.owner else f"resource {self.name}"
 
     @property
     def is_deployment(self) -> bool:
-        """Whether this is the command by which something is deployed on a server."""
+        """Whether this is the command of a deployment on a server."""
         return self.kind == REMOTE_COMMAND
 
 
@@ -64,9 +64,9 @@ StackRule = Callable[[Sequence[Resource]], Iterator[tuple[Resource, str]]]
 
 
 def of_each(name: str, description: str, kinds: tuple[str, ...], rule: Rule) -> ResourceValidationPolicy:
-    """Return the policy that holds a rule against each resource whose type begins with one of `kinds`.
+    """Return the policy that checks a rule for each resource whose type begins with one of `kinds`.
 
-    The rule yields messages, none where all is well.
+    The rule yields a message for each violation.
     """
 
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
@@ -78,7 +78,7 @@ def of_each(name: str, description: str, kinds: tuple[str, ...], rule: Rule) -> 
 
 
 def of_stack(name: str, description: str, rule: StackRule) -> StackValidationPolicy:
-    """Return the policy that holds a rule against all resources of a stack together."""
+    """Return the policy that checks a rule for all resources of a stack together."""
 
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
         for resource, message in rule([_resource(one) for one in args.resources]):
@@ -100,7 +100,7 @@ def _resource(args: ResourceValidationArgs | PolicyResource) -> Resource:
 
 
 def known(value: Any) -> Any:
-    """Return a value of the policy SDK as plain dicts and lists, without the parts that a preview cannot know."""
+    """Return a value of the policy SDK as plain dicts and lists, without the parts that a preview does not know."""
     if isinstance(value, Mapping):
         return {key: part for key in value for part in _part(value, key)}
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
@@ -109,7 +109,7 @@ def known(value: Any) -> Any:
 
 
 def _part(value: Any, key: Any) -> list[Any]:
-    """Return what is at a key, in a list; an empty one where it is not known yet."""
+    """Return the value at a key, in a list; an empty list if it is not known yet."""
     try:
         return [known(value[key])]
     except UnknownValueError:

@@ -1,4 +1,4 @@
-"""Secrets stay out of what others can read: user data, labels, and the text of commands."""
+"""Policies of secrets: none in user data, labels, or the text of commands, which others can read."""
 
 from __future__ import annotations
 
@@ -18,46 +18,46 @@ from clawdet_infra.secret_shapes import kinds_of_secrets
 from policy.deployments import secrets_of
 from policy.resources import Resource, of_each, of_stack
 
-# libyaml where PyYAML has it, which is about ten times as fast; both are safe ones.
+# libyaml's loader if PyYAML has it; it is about ten times as fast.  Both are safe loaders.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NO_WRAP = 2**30
 _DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-# Shorter ones are no secrets, and would be found everywhere.
+# Shorter values are not secrets, and would match everywhere.
 _SHORTEST_SECRET = 12
 _COMMAND_TEXTS = ("create", "update", "delete", "environment", "triggers")
-_ELSEWHERE = "Secrets travel by the deployment's stdin; see docs/adr/0004-deployments-travel-by-stdin.md."
+_ELSEWHERE = "Send secrets by the deployment's stdin; see docs/adr/0004-send-secrets-by-stdin.md."
 
 
 def shapes_of_secrets(resource: Resource) -> Iterator[str]:
-    """Nothing that looks like a secret is where others can read it; the SSH host key in user data is kept secret."""
+    """Nothing that others can read looks like a secret; user data with the SSH host key is a secret output."""
     for where, text in _seen(resource):
         for kind in kinds_of_secrets(text):
             yield (
-                f"{resource.place}: {where} holds what looks like {kind} (the value is not shown). "
-                f"Take it out. {_ELSEWHERE}"
+                f"{resource.place}: {where} contains what looks like {kind} (the value is not shown). "
+                f"Remove it. {_ELSEWHERE}"
             )
     if resource.kind == SERVER and "userData" in resource.properties and "userData" not in resource.secret_outputs:
         yield (
-            f"{resource.place}: `userData`, which holds the SSH host key, would be readable in the state. "
+            f"{resource.place}: `userData`, which contains the SSH host key, would be readable in the state. "
             "Add it to `additional_secret_outputs` of the server."
         )
 
 
 def values_of_secrets(resources: Sequence[Resource]) -> Iterator[tuple[Resource, str]]:
-    """None of the fleet's own secrets is where others can read it."""
+    """Nothing that others can read contains one of the fleet's secrets."""
     secrets = _secrets(resources)
     for resource in resources:
         for where, text in _seen(resource):
             for owner in sorted({owner for secret, owner in secrets.items() if secret in text}):
                 yield (
                     resource,
-                    f"{resource.place}: {where} holds a secret of {owner} (the value is not shown). "
-                    f"Take it out, and rotate the secret. {_ELSEWHERE}",
+                    f"{resource.place}: {where} contains a secret of {owner} (the value is not shown). "
+                    f"Remove it, and rotate the secret. {_ELSEWHERE}",
                 )
 
 
 def _seen(resource: Resource) -> Iterator[tuple[str, str]]:
-    """Yield what others can read of a resource, each with where it is."""
+    """Yield the parts of a resource that others can read, each with its place."""
     if resource.kind.startswith("hcloud:"):
         for key, value in resource.labels.items():
             yield f"the label {key!a}", f"{key}\n{value}"
@@ -70,11 +70,11 @@ def _seen(resource: Resource) -> Iterator[tuple[str, str]]:
 
 
 def without_host_key(user_data: str) -> str:
-    """Return user data without the SSH host keys, the one secret that it may hold, where cloud-init reads them."""
+    """Return user data without the SSH host keys, the only secret that it may contain."""
     user_data = _unpacked(user_data)
     try:
         content = yaml.load(user_data, _LOADER) if user_data.startswith("#cloud-config") else None  # noqa: S506
-    except (yaml.YAMLError, ValueError):  # A ValueError is for a date or number that cannot be.
+    except (yaml.YAMLError, ValueError):  # A ValueError is for an invalid date or number.
         content = None
     keys = content.get("ssh_keys") if isinstance(content, Mapping) else None
     if not isinstance(content, Mapping) or not isinstance(keys, Mapping):
@@ -84,7 +84,7 @@ def without_host_key(user_data: str) -> str:
 
 
 def _unpacked(user_data: str) -> str:
-    """Return user data that is in gzip and base64, as cloud-init takes it, in plain text; any other as it is."""
+    """Return user data decoded from gzip and base64, as cloud-init does; other user data unchanged."""
     try:
         return gzip.decompress(base64.b64decode(user_data, validate=True)).decode()
     except (binascii.Error, ValueError, OSError, EOFError, zlib.error):
@@ -92,7 +92,7 @@ def _unpacked(user_data: str) -> str:
 
 
 def _secrets(resources: Sequence[Resource]) -> dict[str, str]:
-    """Return all secrets of the stack that are known by now, each with the resource that it belongs to."""
+    """Return all known secrets of the stack, each with the owner in words."""
     found: dict[str, str] = {}
     for resource in resources:
         if resource.kind == PASSWORD and isinstance(value := resource.properties.get("result"), str):

@@ -13,13 +13,13 @@ from toolchain.errors import EngineError
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs one command and returns its exit code: 0, or 1 when the engine is not there."""
+    """Runs one command and returns its exit code: 0, or 1 if the engine is missing."""
     parser = argparse.ArgumentParser(prog="python3 -m toolchain", description="Find the Pulumi engine, or build it.")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("ensure", help="see to it that the engine is there")
-    status = commands.add_parser("status", help="say what is there, and where it comes from")
+    commands.add_parser("ensure", help="find, download or build the engine")
+    status = commands.add_parser("status", help="list the parts of the engine, and where they come from")
     status.add_argument("--json", action="store_true", help="for programs")
-    commands.add_parser("env", help="print what a shell has to evaluate so that `pulumi` works in it")
+    commands.add_parser("env", help="print the shell commands that make `pulumi` work")
     arguments = parser.parse_args(argv)
     try:
         if arguments.command == "ensure":
@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
     else:
         print(_as_shell(engine))
     if not engine.is_complete:
-        print("engine: not complete; run `python3 -m toolchain ensure`", file=sys.stderr)
+        print("engine: incomplete; run `python3 -m toolchain ensure`", file=sys.stderr)
     return 0 if engine.is_complete else 1
 
 
@@ -75,5 +75,5 @@ def _as_shell(engine: resolve.Engine) -> str:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # A reader such as `head` may have seen enough.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # A reader such as `head` may stop early.
     sys.exit(main())

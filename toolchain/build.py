@@ -19,21 +19,21 @@ from toolchain.parts import Part
 Report = Callable[[str], None]
 
 _EVERY = 15.0
-"""Seconds between two signs of life of a build."""
+"""Seconds between two progress messages of a build."""
 
 
 def folder(part: Part) -> Path:
-    """Where the files of a part are, or will be."""
+    """Returns the folder of a part's files, which may not exist yet."""
     return cache.engine() / "parts" / f"{part.name}-{part.version}-{part.fingerprint}"
 
 
 def is_built(part: Part) -> bool:
-    """Whether all files of a part are there."""
+    """Returns whether all files of a part exist."""
     return all((folder(part) / name).is_file() for name in part.files)
 
 
 def build(part: Part, report: Report) -> None:
-    """Builds a part, unless it is there. The caller holds the lock."""
+    """Builds a part, unless it exists. The caller holds the lock."""
     if is_built(part):
         return
     go = find_go(report)
@@ -45,14 +45,14 @@ def build(part: Part, report: Report) -> None:
             sdk = _module_folder(go, "cli", "github.com/pulumi/pulumi/sdk/v3")
             for script in part.scripts:
                 copied = shutil.copy(sdk / script, target)
-                Path(copied).chmod(0o755)  # The module cache is read-only, and knows no executable files.
+                Path(copied).chmod(0o755)  # Files in the module cache are read-only and not executable.
     report(f"built {part.name} {part.version} in {time.monotonic() - started:.0f} s")
 
 
 def _compile(go: Path, part: Part, program: Path, report: Report) -> None:
     command = [str(go), "build", "-v", "-trimpath", "-buildvcs=false"]
     command += ["-ldflags", f"-s -w {f'-X {part.link}' if part.link else ''}".strip(), "-o", str(program)]
-    if nice := shutil.which("nice"):  # The machine stays usable meanwhile.
+    if nice := shutil.which("nice"):  # Keeps the machine usable during the build.
         command[:0] = [nice, "-n", "5"]
     started = time.monotonic()
     process = subprocess.Popen(
@@ -74,7 +74,7 @@ def _compile(go: Path, part: Part, program: Path, report: Report) -> None:
 
 
 class _Output:
-    """Reads what `go build -v` prints: a line for each module that it downloads and each package that it compiles."""
+    """Reads the output of `go build -v`: a line for each downloaded module and each compiled package."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         assert process.stderr is not None
@@ -91,7 +91,7 @@ class _Output:
         self._thread.join()
 
     def progress(self) -> str:
-        """How far it has come."""
+        """Returns the progress in words."""
         return f"{self._modules} modules downloaded, {self._packages} packages compiled"
 
     def _read(self) -> None:
@@ -104,12 +104,12 @@ class _Output:
 
 
 def environment() -> dict[str, str]:
-    """The environment of Go: the user's proxies and caches, but none of the settings that change the result."""
+    """Returns the environment of Go: the user's proxies and caches, without settings that change the result."""
     return os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local", "GOWORK": "off"}
 
 
 def _module_folder(go: Path, module: str, dependency: str) -> Path:
-    """Where Go keeps the sources of a dependency, which are downloaded if need be."""
+    """Returns Go's folder of a dependency's sources, after downloading them if necessary."""
     for command in (["mod", "download", dependency], ["list", "-m", "-f", "{{.Dir}}", dependency]):
         result = subprocess.run(
             [go, *command], cwd=pins.GO / module, env=environment(), capture_output=True, text=True, check=False

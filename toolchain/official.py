@@ -1,8 +1,8 @@
-"""The official releases: one that is installed already, and the download of one.
+"""Official releases: finds an installed one, or downloads one.
 
-A downloaded archive is verified before it is unpacked, and unpacked before anything in it runs. Its SHA-256 has to be
-the one in `official-sha256.txt`; for a version or platform that this file lacks, the one in the checksum file that the
-release publishes beside its archives.
+A downloaded archive is verified before it is unpacked, and unpacked before anything in it runs. Its SHA-256 must be the
+one in `official-sha256.txt`; for a version or platform missing there, the one in the checksum file that the release
+publishes beside its archives.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ from toolchain import cache, pins
 from toolchain.errors import EngineError
 
 BELOW = (4,)
-"""A `pulumi` on PATH fits from the version that `toolchain/go/cli` pins, up to this one. Older ones lack what the
-pinned Python SDK may ask of them, and the next major version may break programs."""
+"""A `pulumi` on PATH is accepted from the version that `toolchain/go/cli` pins, up to this one. Older ones lack
+features of the pinned Python SDK, and the next major version may break programs."""
 
 BUILT_MARK = ".built-by-clawdet"
-"""A file beside a `pulumi` that was built here. In an activated shell that one is on PATH too."""
+"""A file beside a `pulumi` that was built here, which an activated shell has on PATH too."""
 
 _RELEASES = "https://get.pulumi.com/releases/sdk"
 _ANSWER_WITHIN = 5.0
-"""How long a server may stay silent before it counts as unreachable, in seconds."""
+"""The time, in seconds, after which a silent server counts as unreachable."""
 
 _PINNED = Path(__file__).with_name("official-sha256.txt")
 _CHECKSUM = re.compile(r"^([0-9a-fA-F]{64}) [ *](\S+)$", re.MULTILINE)
 """A line of `sha256sum`."""
 _LARGEST_LIST = 1_000_000
-"""The largest checksum file that is read, in bytes."""
+"""The maximum size of a checksum file, in bytes."""
 
 
 class VerificationError(Exception):
-    """An archive is not the official one, or holds what no release does. The text says which, and what was expected."""
+    """An archive is not the official one, or contains unexpected files. The message has the archive and the reason."""
 
 
 @dataclass(frozen=True)
@@ -59,27 +59,27 @@ class Release:
     folder: Path
     version: str
     downloaded: bool
-    """Whether it was downloaded into our cache, and is not on PATH by itself."""
+    """Whether it was downloaded into our cache, so it is not on PATH."""
 
 
 def source() -> str | None:
-    """Where releases come from; None if CLAWDET_ENGINE_INSTALLER is `off`. It may also name a mirror.
+    """Returns the address of the releases, or of a mirror; None if CLAWDET_ENGINE_INSTALLER is `off`.
 
-    Raises EngineError where it names an address that is neither `https://` nor `http://` of this machine.
+    Raises EngineError if it is neither `https://` nor `http://` on this machine.
     """
     chosen = os.environ.get("CLAWDET_ENGINE_INSTALLER", "").strip()
     if chosen.lower() == "off":
         return None
     if chosen and not _is_safe(chosen):
         raise EngineError(
-            "CLAWDET_ENGINE_INSTALLER has to be `off` or an https:// address, because what it serves is run here; "
-            "http:// is taken for 127.0.0.1, ::1 and localhost alone"
+            "CLAWDET_ENGINE_INSTALLER must be `off` or an https:// address, because programs from it run here; "
+            "http:// is allowed only for 127.0.0.1, ::1 and localhost"
         )
     return chosen.rstrip("/") or _RELEASES
 
 
 def _is_safe(url: str) -> bool:
-    """Whether nobody between a server and this machine can change what it sends."""
+    """Returns whether an address is protected from changes on the network: https, or this machine."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
@@ -96,7 +96,7 @@ def _is_safe(url: str) -> bool:
 
 
 class _SafeRedirects(urllib.request.HTTPRedirectHandler):
-    """Follows a redirection only to an address that could have been named in the first place."""
+    """Follows a redirect only to a safe address."""
 
     def redirect_request(
         self,
@@ -119,7 +119,7 @@ def _open(request: str | urllib.request.Request) -> http.client.HTTPResponse:
 
 
 def find() -> Release | None:
-    """The release on PATH if it fits, else the one in the cache."""
+    """Returns the release on PATH if its version is accepted, else the one in the cache; None without either."""
     for folder in _path_folders():
         program = folder / "pulumi"
         if not os.access(program, os.X_OK) or (program.resolve().parent / BUILT_MARK).exists():
@@ -128,7 +128,7 @@ def find() -> Release | None:
         whole = (program.resolve().parent / "pulumi-language-python").exists()
         if whole and pins.numbers(pins.cli_version()) <= pins.numbers(version) < BELOW:
             return Release(folder, version, downloaded=False)
-        break  # The shell would run this one, so what comes behind it does not matter.
+        break  # The shell would run this one, so later ones do not matter.
     folder = _downloads() / pins.cli_version() / "pulumi"
     if (folder / "pulumi").exists():
         return Release(folder, pins.cli_version(), downloaded=True)
@@ -136,19 +136,19 @@ def find() -> Release | None:
 
 
 def _path_folders() -> Iterator[Path]:
-    """The folders of PATH that may hold an official release. Ours are skipped: whoever wants them finds them anyway."""
+    """Yields the folders of PATH that may contain an official release. Ours are skipped; they are found separately."""
     for entry in os.environ.get("PATH", "").split(os.pathsep):
         if entry and not Path(entry).resolve().is_relative_to(cache.engine().resolve()):
             yield Path(entry)
 
 
 def _downloads() -> Path:
-    """The folder of verified releases. (What lies in `official` was once downloaded without verification.)"""
+    """Returns the folder of verified releases. (Those in `official` were once downloaded without verification.)"""
     return cache.engine() / "releases"
 
 
 def _version(program: Path) -> str:
-    """What a `pulumi` calls itself. It takes a moment to say so, so the answer is kept while the file is the same."""
+    """Returns the version of a `pulumi`. Asking takes a moment, so the answer is cached while the file is unchanged."""
     state = program.stat()
     key = f"{program.resolve()} {state.st_size} {state.st_mtime_ns}"
     memory = cache.engine() / "versions.json"
@@ -175,9 +175,9 @@ def _version(program: Path) -> str:
 
 
 def download(report: Callable[[str], None] = lambda _: None) -> Release | None:
-    """Downloads the pinned release. None if it cannot be had, which is found out within seconds.
+    """Downloads the pinned release. Returns None within seconds if it is not available.
 
-    Tells through `report` of an archive that is refused.
+    Reports an archive that is rejected.
     """
     base = source()
     machine = {"x86_64": "x64", "aarch64": "arm64", "arm64": "arm64"}.get(platform.machine())
@@ -197,7 +197,7 @@ def download(report: Callable[[str], None] = lambda _: None) -> Release | None:
             with cache.publish(_downloads() / version) as made:
                 _unpack(archive, made)
                 if (called := _version(made / "pulumi" / "pulumi")) != version:
-                    raise VerificationError(f"{name} holds pulumi {called or 'of no version'}, not {version}")
+                    raise VerificationError(f"{name} contains pulumi {called or 'without a version'}, not {version}")
     except VerificationError as error:
         report(f"refused: {error}")
         return None
@@ -207,38 +207,38 @@ def download(report: Callable[[str], None] = lambda _: None) -> Release | None:
 
 
 def _pinned(name: str) -> str | None:
-    """The SHA-256 of an archive as this checkout pins it."""
+    """Returns the SHA-256 of an archive that this checkout pins; None if it pins none."""
     return _checksums(_PINNED.read_text("utf-8")).get(name)
 
 
 def _published(base: str, version: str, name: str) -> str:
-    """The SHA-256 of an archive as its release publishes it. Raises VerificationError if it does not."""
+    """Returns the SHA-256 of an archive that its release publishes. Raises VerificationError if there is none."""
     file = f"pulumi-{version}-checksums.txt"
     try:
         with _open(f"{base}/{file}") as answer:
             text = answer.read(_LARGEST_LIST).decode("utf-8", "replace")
     except urllib.error.HTTPError as error:
-        raise VerificationError(f"{name} cannot be verified: {file} is answered with {error.code}") from None
+        raise VerificationError(f"{name} cannot be verified: the server answers {file} with {error.code}") from None
     if (found := _checksums(text).get(name)) is None:
         raise VerificationError(f"{name} cannot be verified: {file} does not list it")
     return found
 
 
 def _checksums(text: str) -> dict[str, str]:
-    """The hashes by their files, from what `sha256sum` prints."""
+    """Returns the hashes by file name, from the output of `sha256sum`."""
     return {match[2]: match[1].lower() for match in _CHECKSUM.finditer(text)}
 
 
 def _unpack(archive: IO[bytes], folder: Path) -> None:
-    """Unpacks the files of a release into a folder. Raises VerificationError before anything leaves the folder.
+    """Unpacks the files of a release into a folder. Raises VerificationError before it writes outside of the folder.
 
-    Not by `extractall`: its filters came with Python 3.11.4, and Debian 12 has 3.11.2.
+    Not with `extractall`: its filters came with Python 3.11.4, and Debian 12 has 3.11.2.
     """
     with tarfile.open(fileobj=archive, mode="r:gz") as files:
         for entry in files:
             path = PurePosixPath(entry.name)
             if path.is_absolute() or ".." in path.parts or not (entry.isfile() or entry.isdir()):
-                raise VerificationError(f"the archive holds {entry.name!r}, which is no file of a release")
+                raise VerificationError(f"the archive contains {entry.name!r}, which is not a file of a release")
             target = folder / path
             if entry.isdir():
                 target.mkdir(parents=True, exist_ok=True)
@@ -252,7 +252,7 @@ def _unpack(archive: IO[bytes], folder: Path) -> None:
 
 
 def home() -> Path:
-    """The folder in which an official release keeps its plugins."""
+    """Returns the folder in which an official release keeps its plugins."""
     chosen = os.environ.get("PULUMI_HOME")
     if chosen and not (Path(chosen) / BUILT_MARK).exists():
         return Path(chosen)
@@ -260,7 +260,7 @@ def home() -> Path:
 
 
 def missing_plugins() -> list[str]:
-    """The names of the pinned plugins that are not in the cache of the official release."""
+    """Returns the names of the pinned plugins that are not in the official release's cache."""
     versions = pins.plugin_versions()
     return [
         name
@@ -270,7 +270,7 @@ def missing_plugins() -> list[str]:
 
 
 def install_plugins(release: Release) -> bool:
-    """Lets an official release download the plugins that are missing. False if one cannot be had."""
+    """Downloads missing plugins with an official release. Returns False if one is not available."""
     if source() is None or not _reachable():
         return False
     for name in missing_plugins():
@@ -286,7 +286,7 @@ def install_plugins(release: Release) -> bool:
 
 
 def _reachable() -> bool:
-    """Whether the server of the releases answers at all, with whatever status."""
+    """Returns whether the server of the releases answers, with any status."""
     request = urllib.request.Request(source() or _RELEASES, method="HEAD")  # noqa: S310 -- the scheme is checked
     try:
         _open(request).close()

@@ -1,4 +1,4 @@
-"""The parts of the engine, and how each is built."""
+"""The parts of the engine, and the build of each."""
 
 from __future__ import annotations
 
@@ -13,42 +13,42 @@ from pathlib import Path
 from toolchain import pins
 
 _FORMAT = 1
-"""Counts up when the way of building changes in a manner that no other input of the fingerprint shows."""
+"""Increment this if the build changes in a way that no other input of the fingerprint shows."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """One program, and the files that make it what it is."""
+    """One program, and the inputs of its build."""
 
     name: str
-    """As people call it: `pulumi`, `language-python`, or the name of a plugin."""
+    """`pulumi`, `language-python`, or the name of a plugin."""
     version: str
     module: str
     """The folder of its Go module, below `toolchain/go`."""
     package: str
-    """The Go package to build, as `go build` takes it in that folder."""
+    """The Go package to build, as the argument of `go build` in that folder."""
     binary: str
     """The name of the program."""
     link: str = ""
-    """What the linker sets, as `-X` takes it."""
+    """The variable that the linker sets, as the argument of `-X`."""
     sources: tuple[str, ...] = ()
-    """Globs of the files of its own source code, below the folder of the module."""
+    """Globs of its own source files, below the folder of the module."""
     scripts: tuple[str, ...] = ()
-    """Files of Pulumi's SDK for Go, of the version that the command line has, that go beside the program."""
+    """Files of Pulumi's SDK for Go, in the command line's version, that belong beside the program."""
 
     @property
     def is_plugin(self) -> bool:
-        """Whether the engine looks for it in its cache of plugins, and not beside `pulumi`."""
+        """Whether the engine looks for it in its plugin cache, instead of beside `pulumi`."""
         return self.binary.startswith("pulumi-resource-")
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The names of all files that building it makes."""
+        """The names of all files that the build creates."""
         return (self.binary, *(Path(script).name for script in self.scripts))
 
     @property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits that change whenever the result of building it would."""
+        """16 hexadecimal digits that change whenever the result of the build would."""
         return _fingerprint(self)
 
 
@@ -72,7 +72,7 @@ def _sources(part: Part) -> Iterator[Path]:
 
 @functools.cache
 def all_parts() -> tuple[Part, ...]:
-    """Every part, in the order in which they are built: the large one first, because others share its packages."""
+    """Returns all parts in build order: the large one first, because others share its packages."""
     version = pins.plugin_versions()
     return (
         Part(
@@ -105,7 +105,7 @@ def all_parts() -> tuple[Part, ...]:
 
 
 def _bridged(name: str, version: str) -> Part:
-    """A plugin that is made of a Terraform provider."""
+    """Returns the part of a plugin that bridges a Terraform provider."""
     return Part(
         name=name,
         version=version,

@@ -1,8 +1,8 @@
-"""Which versions belong together.
+"""The pinned versions.
 
-Each version is written once, where the tool that uses it looks for it: those of the Python packages in
-`requirements/runtime.txt`, those of the Go modules in the `go.mod` files. A plugin carries the version of its Python
-package, because that is the version for which the engine asks.
+Each version is written once, where its tool reads it: those of the Python packages in `requirements/runtime.txt`, those
+of the Go modules in the `go.mod` files. A plugin has the version of its Python package, because the engine requests
+that version.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PIN = re.compile(r"^pulumi(?:-(?P<plugin>[a-z]+))?==(?P<version>[0-9.]+)", re.M
 
 @functools.cache
 def plugin_versions() -> Mapping[str, str]:
-    """The version of each plugin, by its name."""
+    """Returns the version of each plugin, by name."""
     lock = ROOT / "requirements" / "runtime.txt"
     found = {match["plugin"]: match["version"] for match in _PIN.finditer(lock.read_text("utf-8"))}
     missing = [name for name in PLUGINS if name not in found]
@@ -39,7 +39,7 @@ def plugin_versions() -> Mapping[str, str]:
 
 @functools.cache
 def module_version(folder: str, module: str) -> str:
-    """The version, without the leading v, at which the Go module in a folder of `toolchain/go` requires another."""
+    """Returns the version, without the leading v, of a module that a folder of `toolchain/go` requires."""
     go_mod = GO / folder / "go.mod"
     match = re.search(rf"^\s*(?:require )?{re.escape(module)} v(\S+)", go_mod.read_text("utf-8"), re.MULTILINE)
     if match is None:
@@ -48,28 +48,28 @@ def module_version(folder: str, module: str) -> str:
 
 
 def cli_version() -> str:
-    """The version of the command line that is built here."""
+    """Returns the version of the command line that is built here."""
     return module_version("cli", "github.com/pulumi/pulumi/pkg/v3")
 
 
 def language_host_version() -> str:
-    """The version of the language host that is built here: the last one that is part of a published module."""
+    """Returns the version of the language host that is built here: the last one in a published module."""
     return module_version("language-python", _SDK)
 
 
 def sdk_version() -> str:
-    """The version of the SDK from which the scripts beside the language host are taken."""
+    """Returns the version of the SDK that provides the scripts beside the language host."""
     return module_version("cli", _SDK)
 
 
 @functools.cache
 def least_go() -> tuple[int, ...]:
-    """The oldest Go that can build every module, as numbers."""
+    """Returns the minimum Go version that can build every module, as numbers."""
     found = [re.search(r"^go (\d+(?:\.\d+)*)$", path.read_text("utf-8"), re.MULTILINE) for path in GO.glob("*/go.mod")]
     return max(numbers(match[1]) for match in found if match)
 
 
 def numbers(version: str) -> tuple[int, ...]:
-    """A version such as `3.259.0` for comparing. What follows the numbers (`-rc1`) is left out."""
+    """Returns a version such as `3.259.0` as numbers, for comparison. A suffix (`-rc1`) is left out."""
     match = re.match(r"v?(\d+(?:\.\d+)*)", version)
     return tuple(int(number) for number in match[1].split(".")) if match else ()

@@ -1,7 +1,7 @@
-"""Decides where each part of the engine comes from, and sees to it that it is there.
+"""Decides where each part of the engine comes from, and provides it.
 
 In this order: an official release on PATH; our cache, with a release or a build; the official installer; a build. An
-official release fetches its own plugins; where it cannot, the plugins alone are built.
+official release downloads its own plugins; if it cannot, only the plugins are built.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ class Source(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What is known about one part."""
+    """The status of one part."""
 
     name: str
     version: str
     source: Source
     path: Path | None
     advice: str
-    """What to do about it; empty if there is nothing to do."""
+    """The fix for a missing part; empty for others."""
 
 
 @dataclass(frozen=True)
 class Engine:
-    """The engine as it is found on this machine."""
+    """The engine on this machine."""
 
     release: official.Release | None
     kit: kit.Kit | None
-    """What is built here; None where nothing has to be."""
+    """The parts built here; None if there are none."""
     findings: tuple[Finding, ...]
 
     @property
@@ -54,7 +54,7 @@ class Engine:
         return all(finding.source is not Source.MISSING for finding in self.findings)
 
     def path(self) -> list[Path]:
-        """The folders that PATH needs in front."""
+        """Returns the folders to prepend to PATH."""
         if self.release:
             return [self.release.folder] if self.release.downloaded else []
         if self.kit is None:
@@ -64,25 +64,25 @@ class Engine:
         return [environment, self.kit.bin] if environment.is_dir() else [self.kit.bin]
 
     def variables(self) -> dict[str, str]:
-        """The environment variables, apart from PATH, with which `pulumi` finds its parts, and asks nobody online."""
+        """Returns the environment variables, except PATH, with which `pulumi` finds its parts without downloads."""
         variables = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
         if self.kit:
             variables["PULUMI_HOME"] = str(self.kit.home)
             variables["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
-            # Whoever logs in stays logged in, whatever becomes of the cache.
+            # Logins survive a cleared cache.
             variables["PULUMI_CREDENTIALS_PATH"] = os.environ.get(
                 "PULUMI_CREDENTIALS_PATH", str(Path.home() / ".pulumi")
             )
         return variables
 
     def environment(self) -> dict[str, str]:
-        """The environment of this process, changed so that `pulumi` works."""
+        """Returns this process's environment with the changes that make `pulumi` work."""
         path = os.pathsep.join([*map(str, self.path()), os.environ.get("PATH", os.defpath)])
         return os.environ | self.variables() | {"PATH": path}
 
 
 def find() -> Engine:
-    """Looks at what is there, without changing anything."""
+    """Returns the engine as found, without changing anything."""
     release = official.find()
     if release and not official.missing_plugins():
         return Engine(release, None, tuple(_official(part, release) for part in all_parts() if _in(part, release)))
@@ -111,11 +111,11 @@ def _built(part: Part, wanted: kit.Kit) -> Finding:
 def ensure(report: build.Report) -> Engine:
     """Returns a complete engine, after a download or a build if one is needed.
 
-    Tells of what takes time through `report`. Raises EngineError if the engine cannot be had.
+    Reports slow steps. Raises EngineError if the engine cannot be provided.
     """
     engine = find()
     if not engine.is_complete:
-        waiting = "another run is at work on the engine; waiting for it"
+        waiting = "another run is preparing the engine; waiting for it"
         with cache.lock(cache.engine() / "lock", lambda: report(waiting)):
             engine = _make(find(), report)
     if engine.kit:
@@ -125,16 +125,16 @@ def ensure(report: build.Report) -> Engine:
 
 
 def _make(engine: Engine, report: build.Report) -> Engine:
-    """Makes what is missing. The caller holds the lock."""
+    """Downloads or builds missing parts. The caller holds the lock."""
     if not engine.is_complete and engine.release is None and official.source():
         report("looking for the official release")
         if official.download(report) is None:
-            report("the official release cannot be had")
+            report("the official release is not available")
         engine = find()
     if not engine.is_complete and engine.release and official.source():
-        report("letting pulumi download its plugins")
+        report("downloading pulumi's plugins")
         if not official.install_plugins(engine.release):
-            report("the official plugins cannot be reached")
+            report("the official plugins are not available")
         engine = find()
     if not engine.is_complete and engine.kit:
         started = time.monotonic()
@@ -144,9 +144,9 @@ def _make(engine: Engine, report: build.Report) -> Engine:
         engine.kit.assemble()
         for folder in ("kits", "parts"):
             cache.prune(cache.engine() / folder)
-        report(f"the engine is there after {time.monotonic() - started:.0f} s")
+        report(f"built the engine in {time.monotonic() - started:.0f} s")
         engine = find()
     if not engine.is_complete:
         missing = ", ".join(finding.name for finding in engine.findings if finding.source is Source.MISSING)
-        raise EngineError(f"parts of the engine are missing after they were made: {missing}")
+        raise EngineError(f"parts of the engine are missing after the build: {missing}")
     return engine

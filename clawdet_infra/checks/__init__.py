@@ -1,7 +1,7 @@
-"""Checks of what would be deployed, before anything is.
+"""Checks of the rendered deployments, before anything is deployed.
 
-Each rule is a small function from a rendered compose file to what it finds (`duties`, `hardening`, `schema`), so that
-whatever has such a file can hold it against them; `checks` renders a fleet's and applies all of them.
+Each rule is a small function from a rendered compose file to its findings (`duties`, `hardening`, `schema`), so that
+other code with a compose file can run it too; `checks` renders a fleet's files and applies all rules.
 """
 
 from clawdet_infra.checks.document import Document, read

@@ -1,4 +1,4 @@
-"""What Docker Compose itself says of a deployment, where it is installed."""
+"""Checks deployments with Docker Compose itself, if it is installed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from clawdet_infra.checks.renderings import COMPOSE_FILE, Rendering
 from clawdet_infra.render import env_file
 
 _SECONDS = 30
-# Compose asks for these; it never sees a real one here.
+# Compose requires these variables; the values are not real secrets.
 _VARIABLES = ("ANTHROPIC_API_KEY", "OPENCLAW_GATEWAY_TOKEN", "AUTH_PASSWORD", "TELEGRAM_BOT_TOKEN")
 
 
 def find_compose() -> Sequence[str] | None:
-    """Return the command of Docker Compose 2 on this machine, as a plugin or by itself; None where there is none."""
+    """Return the command of Docker Compose 2 on this machine, as a plugin or standalone; None if it is missing."""
     for command in (("docker", "compose"), ("docker-compose",)):
         try:
             answer = subprocess.run(
@@ -33,7 +33,7 @@ def find_compose() -> Sequence[str] | None:
 
 
 def compose_findings(renderings: Sequence[Rendering], command: Sequence[str]) -> list[Finding]:
-    """Let Compose read each rendering, several at once, and return what it refuses."""
+    """Return what Compose rejects in the renderings; reads several at once."""
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         told = pool.map(lambda one: _refused(one, command), renderings)
     return [finding for finding in told if finding is not None]
@@ -47,7 +47,7 @@ def _refused(rendering: Rendering, command: Sequence[str]) -> Finding | None:
         try:
             answer = subprocess.run(
                 [*command, "--project-directory", name, "--file", str(folder / COMPOSE_FILE), "config", "--quiet"],
-                # Nothing of this shell's may stand in for what the .env file lacks.
+                # Variables of this shell must not replace ones missing in the .env file.
                 env={key: value for key, value in os.environ.items() if key not in _VARIABLES},
                 capture_output=True,
                 text=True,
@@ -63,7 +63,7 @@ def _refused(rendering: Rendering, command: Sequence[str]) -> Finding | None:
     return Finding(
         rule="compose",
         message=f"Docker Compose refuses it: {' '.join(said.split())[-400:]}.",
-        hint="Look at what it names in the template.",
+        hint="Fix the part of the template that it names.",
         file=f"templates/{rendering.template}",
         concerns=(rendering.concerns,),
     )

@@ -1,4 +1,4 @@
-"""Compose files as documents: their text read as strictly as Compose reads it."""
+"""Compose files, parsed as strictly as Compose parses them."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ Service = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Document:
-    """A compose file of one deployment: of a customer, or (`edge`) of the proxy of a host that customers share."""
+    """The compose file of one deployment: of a customer, or (`edge`) of a shared host's edge proxy."""
 
     content: Mapping[str, Any]
     edge: bool = False
 
     @property
     def services(self) -> Mapping[str, Service]:
-        """The services by name; what is no mapping is left to the schema."""
+        """The services by name, if they are mappings; the schema reports others."""
         services = self.content.get("services")
         entries = services.items() if isinstance(services, Mapping) else ()
         return {str(name): service for name, service in entries if isinstance(service, Mapping)}
 
 
 def read(text: str, *, edge: bool = False) -> Document | Finding:
-    """Return the document that a text is, or what is wrong with the text."""
+    """Return the parsed document, or the finding that the text cannot be parsed."""
     try:
         content = yaml.load(text, Loader=_Strict)  # noqa: S506 -- it is a safe loader
-    except (yaml.YAMLError, ValueError) as error:  # A ValueError is for a date or number that cannot be.
+    except (yaml.YAMLError, ValueError) as error:  # A ValueError is for an invalid date or number.
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "it cannot be read"
         quoted = text.splitlines()[mark.line].strip() if mark and mark.line < text.count("\n") else ""
         return Finding(
             rule="yaml",
             message=f"is not valid YAML: {problem}{f', at `{quoted}`' if quoted else ''}.",
-            hint="Look at the indentation and the quotes there.",
+            hint="Check the indentation and the quotes there.",
             service=_service_at(text, mark.line) if mark else None,
         )
     if not isinstance(content, Mapping):
-        return Finding(rule="yaml", message="is not a compose file: its top is no mapping.")
+        return Finding(rule="yaml", message="is not a compose file: its top level is not a mapping.")
     return Document(content, edge)
 
 
 class _Strict(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """Refuses a key that is written twice, as Compose does; PyYAML would silently take the last."""
+    """Rejects duplicate keys, as Compose does; PyYAML would silently use the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -67,7 +67,7 @@ class _Strict(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 
 
 def _service_at(text: str, line: int) -> str | None:
-    """Return the service whose lines a line is among, judged by indentation, since the text is no YAML."""
+    """Return the service at a line, found by indentation, because the text is not valid YAML; None without one."""
     before = text.splitlines()[: line + 1]
     start = next((at for at, one in enumerate(before) if one.startswith("services:")), None)
     if start is None:

@@ -1,4 +1,4 @@
-"""What every service of a deployment must have: its secrets from the `.env` file, a health check, a restart policy."""
+"""Required settings of every service: secrets from the `.env` file, a health check, a restart policy."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ NEEDED = {
     "gateway": ("ANTHROPIC_API_KEY", "OPENCLAW_GATEWAY_TOKEN"),
     "proxy": ("AUTH_PASSWORD", "OPENCLAW_GATEWAY_TOKEN"),
 }
-"""The variables without which a customer's services do not do their work."""
+"""The required variables of a customer's services."""
 
 _SECRET = re.compile(r".*_(?:KEY|TOKEN|PASSWORD|SECRET)")
 _SLEEPS = ["sleep", "infinity"]
 
 
 def variables(document: Document) -> Iterator[Finding]:
-    """A customer's gateway and proxy get the secrets that they need; the edge proxy has none."""
+    """A customer's gateway and proxy get their secrets; the edge proxy has none."""
     for name, needed in NEEDED.items() if not document.edge else ():
         service = document.services.get(name)
         if service is None:
             yield Finding(
                 rule="variables",
-                message=f"there is no service `{name}`.",
-                hint="Every plan has a gateway and a proxy; write it with its macro in services.j2.",
+                message=f"the service `{name}` is missing.",
+                hint="Every plan has a gateway and a proxy; add it with its macro in services.j2.",
             )
             continue
         given = environment(service)
@@ -42,20 +42,20 @@ def variables(document: Document) -> Iterator[Finding]:
 
 
 def secrets_from_env_file(name: str, service: Service) -> Iterator[Finding]:
-    """A secret is taken from the `.env` file, and its absence stops the deployment."""
+    """A secret comes from the `.env` file, and the deployment fails without it."""
     for variable, value in environment(service).items():
         required = re.fullmatch(rf"\$\{{{re.escape(variable)}:\?[^}}]*\}}", str(value))
         if _SECRET.fullmatch(variable) and not required:
             yield Finding(
                 rule="secrets_from_env_file",
-                message=f"does not take {variable} from the .env file alone (the value is not shown).",
-                hint=f"Write `{variable}: ${{{variable}:?is missing in .env}}`, which also stops where it is missing.",
+                message=f"must read {variable} only from the .env file (the value is not shown).",
+                hint=f"Write `{variable}: ${{{variable}:?is missing in .env}}`, which also fails if it is missing.",
                 service=name,
             )
 
 
 def health_check(name: str, service: Service) -> Iterator[Finding]:
-    """A service that answers something is asked whether it does; only one that sleeps for ever is not."""
+    """Every service has a health check, except one that only sleeps."""
     if service.get("entrypoint") == _SLEEPS:
         return
     check = service.get("healthcheck")
@@ -63,7 +63,7 @@ def health_check(name: str, service: Service) -> Iterator[Finding]:
     if not isinstance(check, Mapping) or check.get("disable") or not test or test in ("NONE", ["NONE"]):
         yield Finding(
             rule="health_check",
-            message="has no health check: nobody would notice that it hangs.",
+            message="has no health check: a hang would go unnoticed.",
             hint="Write a `healthcheck:` with test, interval, timeout, retries and start_period.",
             service=name,
         )
@@ -72,26 +72,26 @@ def health_check(name: str, service: Service) -> Iterator[Finding]:
     if missing:
         yield Finding(
             rule="health_check",
-            message=f"has a health check without {', '.join(missing)}: Docker's own values would decide.",
+            message=f"has a health check without {', '.join(missing)}: Docker's defaults would apply.",
             hint="Write them under `healthcheck:`.",
             service=name,
         )
 
 
 def restart_policy(name: str, service: Service) -> Iterator[Finding]:
-    """A container that ends is started again, also after a reboot."""
+    """A container restarts when it ends, and after a reboot."""
     if service.get("restart") not in ("unless-stopped", "always"):
         yield Finding(
             rule="restart_policy",
-            message="is not started again when it ends or the server reboots.",
+            message="does not restart when it ends or the server reboots.",
             hint="Write `restart: unless-stopped`.",
             service=name,
         )
 
 
 def self_contained(document: Document) -> Iterator[Finding]:
-    """All that runs is written in the document, where it can be checked."""
-    hint = "Write it out here: what comes from another file is checked by nobody."
+    """All services are defined in the document itself, so that they are checked."""
+    hint = "Write it here: the content of other files is not checked."
     if "include" in document.content:
         yield Finding(rule="self_contained", message="includes another compose file.", hint=hint)
     for name, service in document.services.items():
@@ -101,7 +101,7 @@ def self_contained(document: Document) -> Iterator[Finding]:
 
 
 def environment(service: Service) -> dict[str, Any]:
-    """Return a service's environment; Compose takes a mapping or a list of NAME=VALUE."""
+    """Return a service's environment; Compose accepts a mapping or a list of NAME=VALUE."""
     given = service.get("environment")
     if isinstance(given, Mapping):
         return dict(given)

@@ -1,4 +1,4 @@
-"""What a check has found."""
+"""The results of checks."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _MOST_NAMED = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that must not be deployed as it is.
+    """One problem that must be fixed before a deployment.
 
-    `rule` is the rule's name and `hint` says how to mend it.  `service` is the service of the compose file, `file` the
-    file to mend (seen from the checkout) with its `line` where that is known, and `concerns` names the plans or
-    customers whose deployment it was seen in.  No secret is in any of them.
+    `rule` is the rule's name and `hint` the advice to fix it.  `service` is the service in the compose file, `file` the
+    file to fix (relative to the checkout) with its `line` if known, and `concerns` the plans or customers with the
+    problem.  None of them contains a secret.
     """
 
     rule: str
@@ -37,7 +37,7 @@ class Finding:
 
 
 def merged(findings: Iterable[Finding]) -> list[Finding]:
-    """Return findings with those in one that differ only in whom they concern."""
+    """Return findings, merging those that differ only in whom they concern."""
     concerns: dict[Finding, list[str]] = {}
     for finding in findings:
         known = concerns.setdefault(replace(finding, concerns=()), [])
@@ -47,9 +47,9 @@ def merged(findings: Iterable[Finding]) -> list[Finding]:
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One check: what was looked at, how long it took, and what it found.
+    """The result of one check: its scope, duration and findings.
 
-    `detail` is for people, in a few words.  A check that could not be made is `skipped`, and its `detail` says why.
+    `detail` is a short text for people.  A check that could not run is `skipped`, and its `detail` is the reason.
     """
 
     name: str
@@ -60,5 +60,5 @@ class Check:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing was found; a check that was skipped stops nothing."""
+        """Whether there are no findings; a skipped check passes."""
         return not self.findings

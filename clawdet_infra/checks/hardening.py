@@ -1,4 +1,4 @@
-"""What no container of a deployment may do, and what bounds it."""
+"""Hardening rules of containers: what none may do, and limits that all must have."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _OWN_FILES = ("./config/", "./live", "./sites")
 
 
 def capabilities(name: str, service: Service) -> Iterator[Finding]:
-    """All capabilities are dropped, and only that for ports below 1024 may come back."""
+    """All capabilities are dropped; only the one for ports below 1024 may be added."""
     dropped = {_capability(one) for one in _items(service.get("cap_drop"))}
     if "ALL" not in dropped:
         yield _finding("capabilities", name, "keeps Docker's capabilities.", "Write `cap_drop: [ALL]`.")
@@ -29,17 +29,17 @@ def capabilities(name: str, service: Service) -> Iterator[Finding]:
             "capabilities",
             name,
             f"is given {', '.join(sorted(added))}.",
-            f"Take it out of `cap_add`; allowed is {', '.join(sorted(ALLOWED_CAPABILITIES))}.",
+            f"Remove it from `cap_add`; allowed is {', '.join(sorted(ALLOWED_CAPABILITIES))}.",
         )
 
 
 def privileges(name: str, service: Service) -> Iterator[Finding]:
     """No container is privileged, has a device of the host, or can gain privileges."""
     if service.get("privileged"):
-        yield _finding("privileges", name, "is privileged, which is root on the server.", "Take `privileged` out.")
+        yield _finding("privileges", name, "is privileged, which is root on the server.", "Remove `privileged`.")
     for key in ("devices", "device_cgroup_rules"):
         if service.get(key):
-            yield _finding("privileges", name, f"has devices of the server (`{key}`).", "Take them out.")
+            yield _finding("privileges", name, f"has devices of the server (`{key}`).", "Remove them.")
     options = [str(one).replace("=", ":") for one in _items(service.get("security_opt"))]
     if not {"no-new-privileges:true", "no-new-privileges"} & set(options):
         yield _finding(
@@ -50,7 +50,7 @@ def privileges(name: str, service: Service) -> Iterator[Finding]:
         )
     for option in options:
         if option.endswith(":unconfined") or option == "label:disable":
-            yield _finding("privileges", name, f"switches a protection off: `{option}`.", "Take it out.")
+            yield _finding("privileges", name, f"disables a protection: `{option}`.", "Remove it.")
 
 
 def read_only(name: str, service: Service) -> Iterator[Finding]:
@@ -65,10 +65,10 @@ def read_only(name: str, service: Service) -> Iterator[Finding]:
 
 
 def limits(name: str, service: Service) -> Iterator[Finding]:
-    """Processor time, memory, swap and processes of each container are bounded."""
+    """Processor time, memory, swap and processes of each container are limited."""
     for key, what in (("cpus", "processor time"), ("mem_limit", "memory"), ("pids_limit", "processes")):
         if not _positive(service.get(key)):
-            yield _finding("limits", name, f"has no bound on its {what}.", f"Write `{key}:` with a positive number.")
+            yield _finding("limits", name, f"has no limit on its {what}.", f"Write `{key}:` with a positive number.")
     if _positive(service.get("mem_limit")) and service.get("memswap_limit") != service.get("mem_limit"):
         yield _finding(
             "limits",
@@ -82,20 +82,20 @@ def host_namespaces(name: str, service: Service) -> Iterator[Finding]:
     """No container shares the network, processes or users of the server."""
     for key in _HOST_NAMESPACES:
         if service.get(key) == "host":
-            yield _finding("host_namespaces", name, f"shares the server's own with `{key}: host`.", "Take it out.")
+            yield _finding("host_namespaces", name, f"shares the server's own with `{key}: host`.", "Remove it.")
 
 
 def docker_socket(name: str, service: Service) -> Iterator[Finding]:
-    """No container can command Docker: whoever can is root on the server."""
+    """No container can control Docker, because that is root on the server."""
     if service.get("use_api_socket") or any(_RUNTIME_SOCKET.search(source) for source, _ in _mounts(service)):
-        yield _finding("docker_socket", name, "has the socket of Docker, which is root on the server.", "Take it out.")
+        yield _finding("docker_socket", name, "has Docker's socket, which is root on the server.", "Remove it.")
 
 
 def mounts(name: str, service: Service) -> Iterator[Finding]:
-    """Of the server's files, a container sees those of its own deployment, and cannot change them."""
+    """A container mounts only its own deployment's files of the server, read-only."""
     for source, writable in _mounts(service):
         if not source.startswith((".", "/", "~", "$")) or _RUNTIME_SOCKET.search(source):
-            continue  # A volume, or what another rule tells.
+            continue  # A volume, or a mount that another rule reports.
         if not source.startswith(_OWN_FILES) or ".." in source.split("/"):
             yield _finding(
                 "mounts", name, f"mounts `{source}` of the server.", "Mount files of the bundle with `mount(…)`."
@@ -120,27 +120,27 @@ def log_limits(name: str, service: Service) -> Iterator[Finding]:
 
 
 def published_ports(name: str, service: Service) -> Iterator[Finding]:
-    """Only HTTP and HTTPS are published; everything else stays in the deployment's own network."""
+    """Only HTTP and HTTPS are published; other ports stay in the deployment's own network."""
     for port in sorted({_published(entry) for entry in _items(service.get("ports"))} - PUBLISHED_PORTS):
         yield _finding(
             "published_ports",
             name,
             f"publishes {f'port {port}' if port else 'a port that Docker chooses'}.",
-            "Only 80 and 443 of a proxy are published; take it out of `ports`.",
+            "Only a proxy's ports 80 and 443 may be published; remove it from `ports`.",
         )
 
 
 def pinned_image(name: str, service: Service) -> Iterator[Finding]:
-    """What runs is known: each image has a digest, or a tag that does not move."""
+    """Each image has a digest, or a tag that does not move."""
     hint = "Name it as REGISTRY/NAME:VERSION or with @sha256:…, under `clawdet:release`."
     try:
         image = parse_image(str(service.get("image")))
     except ValueError:
         image = None
     if image is None or not service.get("image"):
-        yield _finding("pinned_image", name, "has no image that could be run.", hint)
+        yield _finding("pinned_image", name, "has no valid image.", hint)
     elif image.digest is None and image.tag in (None, "latest"):
-        yield _finding("pinned_image", name, "runs `latest`: nobody could say what that is.", hint)
+        yield _finding("pinned_image", name, "runs `latest`, which is an unknown version.", hint)
 
 
 def _finding(rule: str, service: str, message: str, hint: str) -> Finding:
@@ -148,7 +148,7 @@ def _finding(rule: str, service: str, message: str, hint: str) -> Finding:
 
 
 def _items(value: Any) -> list[Any]:
-    """Return the entries of a list; what is none is left to the schema."""
+    """Return the entries of a list; none for other values, which the schema reports."""
     return list(value) if isinstance(value, list | tuple) else []
 
 
@@ -164,7 +164,7 @@ def _positive(value: Any) -> bool:
 
 
 def _mounts(service: Service) -> Iterator[tuple[str, bool]]:
-    """Yield the source of each mount and whether it can be written, from the short and the long form."""
+    """Yield the source of each mount and whether it is writable, from the short and the long syntax."""
     for entry in _items(service.get("volumes")):
         if isinstance(entry, Mapping):
             yield str(entry.get("source", "")), not entry.get("read_only")
@@ -174,7 +174,7 @@ def _mounts(service: Service) -> Iterator[tuple[str, bool]]:
 
 
 def _published(entry: Any) -> str:
-    """Return the port of the server that an entry publishes; empty where Docker chooses one."""
+    """Return the server's port that an entry publishes; "" if Docker chooses one."""
     if isinstance(entry, Mapping):
         return str(entry.get("published", ""))
     parts = str(entry).partition("/")[0].rsplit(":", 2)

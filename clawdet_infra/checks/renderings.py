@@ -1,4 +1,4 @@
-"""What a fleet's deployments would consist of: each distinct one is rendered, by the code that deploys."""
+"""Renders each distinct deployment of a fleet, with the code that deploys."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CLOUD_INIT = "host/cloud-init.yaml.j2"
 
 @dataclass(frozen=True)
 class Rendering:
-    """One deployment's files by name, without their folders; `concerns` says whose it is."""
+    """One deployment's files by name, without their directories; `concerns` has its plans or customers."""
 
     template: str
     concerns: str
@@ -28,7 +28,7 @@ class Rendering:
 
     @property
     def edge(self) -> bool:
-        """Whether it is the proxy of a host that customers share."""
+        """Whether it is a shared host's edge proxy."""
         return self.template == _EDGE
 
     @property
@@ -38,7 +38,7 @@ class Rendering:
 
 
 def of_plans() -> Iterator[Rendering | Finding]:
-    """Yield the three plans, the edge proxy and a server's user data, with and without all that is optional."""
+    """Yield the three plans, the edge proxy and a server's user data, with and without all optional settings."""
     for everything in (False, True):
         layout = sample(everything=everything)
         for customer in layout.customers:
@@ -52,9 +52,9 @@ def of_plans() -> Iterator[Rendering | Finding]:
 
 
 def of_fleet(fleet: Fleet) -> Iterator[Rendering | Finding]:
-    """Yield what a fleet's own customers and shared hosts get, customers that differ in their names alone once.
+    """Yield the renderings of a fleet's customers and shared hosts; customers that differ only in names are one.
 
-    Of customers that differ in their limits alone, those with the least and the most of each are rendered.
+    Among customers that differ only in limits, those with the minimum and the maximum of each limit are rendered.
     """
     layout = lay_out(fleet)
     for customer in _distinct(layout.customers):
@@ -93,7 +93,7 @@ def _customer(layout: Layout, customer: CustomerLayout, concerns: str, *, offlin
 
 
 def _hosts(layout: Layout, concerns: str) -> Iterator[Rendering | Finding]:
-    # Hosts differ in their names alone.
+    # Hosts differ only in their names.
     for host in layout.shared_hosts[:1]:
 
         def make() -> Mapping[str, str]:
@@ -110,12 +110,12 @@ def _texts(bundle: render.Bundle) -> Mapping[str, str]:
 def _made(template: str, concerns: str, make: Callable[[], Mapping[str, str]]) -> Rendering | Finding:
     try:
         return Rendering(template, concerns, make())
-    except Exception as error:  # A template is a program: whatever it raises is a mistake in it.
+    except Exception as error:  # A template is a program: any exception is a mistake in it.
         (file, line), service = origin.of_error(template, error)
         return Finding(
             rule="templates",
             message=f"cannot be filled: {type(error).__name__}: {error}",
-            hint="Look at this line of the template, and at the values that `clawdet_infra/render` gives it.",
+            hint="Check this line of the template, and the values that `clawdet_infra/render` passes to it.",
             service=service,
             file=file,
             line=line,

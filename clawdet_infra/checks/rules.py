@@ -1,4 +1,4 @@
-"""All rules for one compose document, in the order in which they are told."""
+"""All rules for one compose document, in the order in which they are reported."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ HARDENING: tuple[ServiceRule, ...] = (
 
 
 def duties_of(document: Document) -> Iterator[Finding]:
-    """Yield what services lack: secrets, health checks, restart policies."""
+    """Yield missing settings of services: secrets, health checks, restart policies."""
     for rule in DOCUMENT_DUTIES:
         yield from rule(document)
     yield from _of_each_service(document, SERVICE_DUTIES)
 
 
 def hardening_of(document: Document) -> Iterator[Finding]:
-    """Yield what services may do that none should."""
+    """Yield violations of the hardening rules."""
     yield from _of_each_service(document, HARDENING)
 
 

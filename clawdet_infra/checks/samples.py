@@ -1,4 +1,4 @@
-"""A made-up fleet that uses everything that the templates know, so that they are checked whatever a stack uses."""
+"""A sample fleet that uses all features of the templates, so that all are checked whatever a stack uses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ACME = {"directory": "https://acme.example:14000/dir"}
 
 
 def sample(*, everything: bool) -> Layout:
-    """Return a fleet with a customer of each plan and a shared host; with `everything`, all that is optional too."""
+    """Return a fleet with a customer of each plan and a shared host; with `everything`, all optional settings too."""
     raw: dict[str, Any] = {
         "domain": "sample.clawdet.com",
         "acmeEmail": "ops@clawdet.com",

@@ -1,4 +1,4 @@
-"""Compose files against the compose specification."""
+"""Checks compose files against the compose specification."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SCHEMA = Path(__file__).parent / "compose_spec" / "compose-spec.json"
 
 
 def schema(document: Document) -> Iterator[Finding]:
-    """Yield what the specification does not know or does not allow."""
+    """Yield keys and values that the specification does not allow."""
     for error in _validator().iter_errors(document.content):
         finding = _finding(_closest(error))
         if finding is not None:
@@ -29,7 +29,7 @@ def schema(document: Document) -> Iterator[Finding]:
 
 @functools.cache
 def _validator() -> Draft202012Validator:
-    # Imported where it is needed: it is a tenth of the time that a validation may take.
+    # Imported on demand: the import takes a tenth of the time that a validation may take.
     from jsonschema import Draft202012Validator
 
     return Draft202012Validator(_content())
@@ -42,7 +42,7 @@ def _content() -> dict[str, Any]:
 
 
 def _closest(error: ValidationError) -> ValidationError:
-    """Return the error inside of a choice that says most: the one that lies deepest."""
+    """Return the most specific error inside of a choice: the deepest one."""
     while error.context:
         error = max(error.context, key=lambda one: (len(one.absolute_path), one.validator != "type"))
     return error
@@ -55,13 +55,13 @@ def _finding(error: ValidationError) -> Finding | None:
     at = f"`{inside}` " if inside else ""
     if error.validator in ("additionalProperties", "unevaluatedProperties"):
         unknown, known = _unknown(error)
-        if not unknown:  # What is wrong is inside of a known key, and another error says so.
+        if not unknown:  # The problem is inside of a known key, and another error reports it.
             return None
         near = [match for key in unknown for match in get_close_matches(str(key), known, n=1)]
         return Finding(
             rule="schema",
             message=f"{at}has {_listed(unknown)}, which the compose specification does not know.",
-            hint=f"Did you mean {_listed(near)}?" if near else "Take it out, or look at its spelling and indentation.",
+            hint=f"Did you mean {_listed(near)}?" if near else "Remove it, or check its spelling and indentation.",
             service=service,
         )
     return Finding(
@@ -73,7 +73,7 @@ def _finding(error: ValidationError) -> Finding | None:
 
 
 def _unknown(error: ValidationError) -> tuple[list[Any], list[str]]:
-    """Return the keys of a mapping that its schema does not have, and those that it has."""
+    """Return the keys of a mapping that are not in its schema, and those in the schema."""
     instance: Any = error.instance
     properties: dict[str, Any] = {}
     patterns: list[str] = []
@@ -95,7 +95,7 @@ def _definitions() -> dict[str, Any]:
 
 
 def _reason(error: ValidationError) -> str:
-    # A value is told by its kind only: nothing keeps a secret from standing here by mistake.
+    # Only the value's type is shown: it might be a misplaced secret.
     rule: Any = error.validator_value
     instance: Any = error.instance
     if error.validator == "type":

@@ -1,4 +1,4 @@
-"""All checks of what would be deployed, in the order in which they are told."""
+"""Runs all checks of the rendered deployments, in the order in which they are reported."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Read = tuple[Rendering, Document]
 
 
 def checks(fleet: Fleet | None) -> Iterator[Check]:
-    """Check the templates with what a fleet makes of them.
+    """Yield the checks of the templates, rendered for a fleet.
 
-    Without a fleet, where its configuration cannot be used, the templates are checked by themselves.
+    Without a fleet, because its configuration is invalid, only the sample fleets are rendered.
     """
     documents: list[Read] = []
     yield _timed("templates", lambda: _templates(fleet, documents))
@@ -45,7 +45,7 @@ def _timed(name: str, look: Callable[[], tuple[str, Iterable[Finding]]]) -> Chec
 
 
 def _templates(fleet: Fleet | None, documents: list[Read]) -> tuple[str, list[Finding]]:
-    """Render everything; what can be read as a compose file is put into `documents`."""
+    """Render everything; add the valid compose files to `documents`."""
     findings: list[Finding] = []
     own = list(of_fleet(fleet)) if fleet else []
     for rendering in (*of_plans(), *own):
@@ -71,7 +71,7 @@ def _config_files(rendering: Rendering) -> Iterator[Finding]:
         except ValueError as error:
             file, line = origin.of_config(name)
             message = f"is not valid JSON: {error}, after it was filled."
-            hint = "Look at the commas and quotes there."
+            hint = "Check the commas and quotes there."
             yield Finding(rule="json", message=message, hint=hint, file=file, line=line, concerns=(rendering.concerns,))
 
 
@@ -90,7 +90,7 @@ def _by_compose(renderings: Sequence[Rendering]) -> Check:
     begun = time.perf_counter()
     command = find_compose()
     if command is None:
-        detail = "Docker Compose 2 is not on this machine; the specification alone was checked"
+        detail = "Docker Compose 2 is not on this machine; only the specification was checked"
         return Check(name="docker compose", detail=detail, skipped=True)
     findings = compose_findings(renderings, command)
     return Check(

@@ -1,6 +1,6 @@
-"""The parts of the fleet as Pulumi components, one a file.
+"""Pulumi components and resource functions, one per file.
 
-Each has one shape: `Thing(name, ThingArgs(...), opts)`, the type token `clawdet:index:Thing`, children with
-`parent=self`, outputs registered at the end.  What a customer gets is decided before, in `clawdet_infra.layout`;
-a component declares it and decides nothing.
+Components have the same shape: `Thing(name, ThingArgs(...), opts)`, the type token `clawdet:index:Thing`, children with
+`parent=self`, outputs registered at the end.  `clawdet_infra.layout` makes all decisions; a component only declares
+resources.
 """

@@ -1,4 +1,4 @@
-"""What all customers of a cell share."""
+"""The base of a fleet: resources that all its customers share."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _ANYWHERE = ("0.0.0.0/0", "::/0")
 
 @dataclass(frozen=True)
 class BaseArgs:
-    """The zone, who may reach port 22, and the labels by which the firewall finds the servers.
+    """The zone, who may reach port 22, and the label selector of the firewall.
 
-    With `manage_zone` the zone is made and owned by this stack; else it has to be there.  `label` tells this fleet's
-    things from those of others in the same Hetzner project.
+    With `manage_zone` this stack creates and owns the zone; otherwise it must exist.  `label` distinguishes this
+    fleet's resources from others in the same Hetzner project.
     """
 
     label: str
@@ -37,10 +37,10 @@ class BaseArgs:
 
 
 class Base(pulumi.ComponentResource):
-    """The DNS zone, the firewall that every server of the cell is under, and the key deployments log in with.
+    """The DNS zone, the firewall of every server, and the key that deployments log in with.
 
-    Outputs: `zone` (its name), `ssh_key` (id at Hetzner), `login` (the key pair), `registry_key` (secret: with it the
-    registry of instances encrypts the records of customers who signed up).
+    Outputs: `zone` (its name), `ssh_key` (id at Hetzner), `login` (the key pair), `registry_key` (secret: the catalog
+    encrypts the records of signed-up customers with it).
     """
 
     zone: pulumi.Output[str]
@@ -65,7 +65,7 @@ class Base(pulumi.ComponentResource):
         self.firewall = hcloud.Firewall(
             f"{name}-firewall",
             name=f"clawdet-{args.label}",
-            # What was chosen is said where everybody sees it; the policies take it from there.
+            # A label makes the exception visible; the policies read it.
             labels={**args.labels, "clawdet-ssh": "world"} if args.ssh_open_to_world else args.labels,
             apply_tos=[hcloud.FirewallApplyToArgs(label_selector=args.server_selector)],
             rules=[
@@ -80,7 +80,7 @@ class Base(pulumi.ComponentResource):
 
     @property
     def foundation(self) -> Foundation:
-        """What customers' servers and deployments need of all this."""
+        """The outputs that customers' servers and deployments need."""
         return Foundation(zone=self.zone, ssh_key=self.ssh_key, login_key=self.login.private)
 
     def _zone(self, name: str, args: BaseArgs) -> pulumi.Output[str]:

@@ -1,4 +1,4 @@
-"""One customer: a server or a place on a shared one, a name, secrets, a deployment and its health check."""
+"""One customer: server, DNS record, secrets, deployment and health check."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from clawdet_infra.config import ExistingServer, Fleet, Release
 from clawdet_infra.layout import RECORD_TTL_SECONDS, CustomerLayout
 from clawdet_infra.resources import AGENT_ENDING, CUSTOMER, HEALTH_ENDING, SERVER_ENDING, TOKEN_ENDING
 
-# From the outside, after the deployment has already seen the gateway ready: what is left is ACME and DNS.
+# The deployment has already found the gateway ready; the check from outside waits for ACME and DNS only.
 _HEALTH_DEADLINE_SECONDS = 180
 
 
 @dataclass(frozen=True)
 class CustomerArgs:
-    """What was decided for the customer, and what it shares with others.
+    """The customer's layout, and the resources that it shares with others.
 
     `host` is the shared host of a free customer, None for all others.  The deployment waits for `after`, the health
-    checks of the rollout wave before; the server and its records do not.
+    checks of the previous rollout wave; the server and its records do not.
     """
 
     layout: CustomerLayout
@@ -44,8 +44,8 @@ class CustomerArgs:
 class Customer(pulumi.ComponentResource):
     """A customer's private gateway, at its own HTTPS address.
 
-    `facts` are the customer's public outputs and `secrets` its secret ones; `server` is what others need to know of the
-    server that is this customer's alone, None on a shared host; `health` is what later waves wait for.
+    `facts` are the customer's public outputs and `secrets` its secret ones; `server` is the output for the customer's
+    own server, None on a shared host; later waves wait for `health`.
     """
 
     server_name: str
@@ -110,7 +110,7 @@ class Customer(pulumi.ComponentResource):
     def _server(self, name: str, args: CustomerArgs) -> Server:
         wish = args.layout.server
         if wish is None:
-            raise ValueError(f"customer {name}: nothing was decided about its server")
+            raise ValueError(f"customer {name}: the layout has no server")
         return server(
             f"{name}{SERVER_ENDING}",
             ServerArgs(
@@ -144,7 +144,7 @@ class Customer(pulumi.ComponentResource):
                 images=Release(**pinned),
                 acme=fleet.cloud.acme,
                 acme_email=fleet.acme_email,
-                # Where all images come from one mirror, servers have no way out to the public ones or anything else.
+                # If all images come from one mirror, servers have no internet access.
                 offline=bool(fleet.cloud.image_prefix),
             )
 
@@ -165,7 +165,7 @@ class Customer(pulumi.ComponentResource):
                 payload=pulumi.Output.all(images=pinned, token=token.token, password=token.password).apply(payload),
                 remove_with=own.resource if own else None,
                 within=CUSTOMER,
-                # Records first: an ACME client that sees a wrong answer waits minutes before it tries again.
+                # Records first: after a wrong DNS answer, an ACME client waits minutes before it retries.
                 after=[record],
                 reached=args.after,
                 former_names=[layout.deployment, *([layout.old_deployment] if layout.place else [])],
@@ -177,12 +177,12 @@ class Customer(pulumi.ComponentResource):
 def _address(args: CustomerArgs) -> ExistingServer:
     found = args.layout.customer.existing_server
     if found is None:
-        raise ValueError(f"customer {args.layout.id}: neither a server nor a place on one was decided")
+        raise ValueError(f"customer {args.layout.id}: the layout has neither a server nor a shared host")
     return found
 
 
 def _existing(args: CustomerArgs) -> Place:
-    """A server that was there before, and stays when the customer goes."""
+    """Return the customer's existing server, which outlives the customer."""
     found = _address(args)
     ipv4 = pulumi.Output.from_input(str(found.ipv4))
     return Place(
@@ -196,13 +196,13 @@ def _token_args(layout: CustomerLayout) -> GatewayTokenArgs:
     customer = layout.customer
     return GatewayTokenArgs(
         version=customer.token_version,
-        independent_password=customer.auth_password == "independent",  # noqa: S105 -- a mode, no password
+        independent_password=customer.auth_password == "independent",  # noqa: S105 -- a mode, not a password
         given=customer.gateway_token.get_secret_value() if customer.gateway_token else None,
     )
 
 
 def _pinned(layout: CustomerLayout, images: ImagePins) -> dict[str, pulumi.Output[str]]:
-    """The customer's images by role; the browser's registry is asked only where the plan has a browser."""
+    """Return the customer's pinned images by role; the browser's is resolved only if the plan has a browser."""
     browser = layout.images.browser
     return {
         "gateway": images.pin(layout.images.gateway),

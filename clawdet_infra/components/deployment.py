@@ -1,4 +1,4 @@
-"""What runs on a server: one compose project, put there over SSH."""
+"""A deployment: one Compose project on a server, deployed over SSH."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from clawdet_infra.resources import FORMER_DEPLOYMENT, REMOTE_COMMAND
 class DeploymentArgs:
     """One deployment.
 
-    `project` is its compose project, and `agent` what Pulumi calls the copy of the agent that deploys it.  `summary` is
-    what a reviewer should see of it in the preview: readable, without secrets.  `payload`, secret, goes to the server
-    by stdin; see `clawdet_infra.render`.  `remove_with` is the server where the deployment goes with it; None means
-    that it shares the server, so that its containers and its data have to be removed one by one.
+    `project` is its Compose project, and `agent` the resource name of the agent's copy.  `summary` is shown to
+    reviewers in the preview: readable, without secrets.  `payload`, secret, is sent to the server by stdin; see
+    `clawdet_infra.render`.  `remove_with` is the server if deleting it deletes the deployment; None means that the
+    server outlives the deployment, so its containers and data are removed one by one.
 
-    The deployment waits for `after`, and its server needs nothing before `reached`.  `former_names` are what Pulumi
-    called the deployment formerly, and `within` is the type of what it is in.
+    The deployment waits for `after`, and the agent's copy for `reached`.  `former_names` are the deployment's former
+    resource names, and `within` is the type of its parent.
     """
 
     place: Place
@@ -44,10 +44,10 @@ class DeploymentArgs:
 
 
 def deployment(name: str, args: DeploymentArgs, parent: pulumi.Resource) -> Command:
-    """Declare a compose project on a server, updated in place, and the agent that deploys it there.
+    """Declare a Compose project on a server, updated in place, and the copy of the agent that deploys it.
 
-    It fails, with the previous release put back, when the new one does not get ready in time.  Its stdout is what the
-    deployment said of itself: JSON without secrets.
+    If the new release is not ready in time, the previous one is restored and the update fails.  Stdout is the
+    deployment's report: JSON without secrets.
     """
     path = render.agent_path(args.project)
     agent = CopyToRemote(
@@ -55,7 +55,7 @@ def deployment(name: str, args: DeploymentArgs, parent: pulumi.Resource) -> Comm
         connection=args.place.connection,
         source=pulumi.FileAsset(str(_agent_file())),
         remote_path=path,
-        # Another server has no agent yet.
+        # A new server does not have the agent.
         triggers=[args.place.identity],
         opts=pulumi.ResourceOptions(
             parent=parent, deleted_with=args.remove_with, depends_on=[*args.reached, *args.place.ready]
@@ -66,7 +66,7 @@ def deployment(name: str, args: DeploymentArgs, parent: pulumi.Resource) -> Comm
         connection=args.place.connection,
         create=pulumi.Output.from_input(args.summary).apply(lambda summary: render.deploy_command(summary, path)),
         delete=render.remove_command() if args.remove_with is None else None,
-        # The error of a failed command shows the command, so what is secret travels by stdin.
+        # The error of a failed command contains the command, so secrets are sent by stdin.
         stdin=pulumi.Output.secret(args.payload),
         add_previous_output_in_env=False,
         logging=Logging.NONE,
@@ -74,7 +74,7 @@ def deployment(name: str, args: DeploymentArgs, parent: pulumi.Resource) -> Comm
             parent=parent,
             depends_on=[agent, *args.after],
             deleted_with=args.remove_with,
-            # Should it ever be replaced: the old one's removal must not hit what the new one has just started.
+            # On a replacement, the removal of the old one must not remove the containers of the new one.
             delete_before_replace=True,
             aliases=former_urns(
                 REMOTE_COMMAND,
@@ -87,9 +87,9 @@ def deployment(name: str, args: DeploymentArgs, parent: pulumi.Resource) -> Comm
 
 @functools.cache
 def _agent_file() -> str:
-    """Return the path of a file with the agent, which is written where it is not there.
+    """Return the path of a file with the agent, which is created if it is missing.
 
-    The state keeps the path and a digest of the content, by which alone the engine tells whether it has changed.
+    The state keeps the path and a digest of the content; the engine detects changes by the digest only.
     """
     package = build()
     path = ROOT / ".clawdet" / "agent" / f"{package.digest}.pyz"

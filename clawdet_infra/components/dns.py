@@ -1,4 +1,4 @@
-"""The address record of one name."""
+"""The DNS record of one customer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from clawdet_infra.resources import CUSTOMER, FORMER_DNS_RECORDS, RECORD_SET
 
 @dataclass(frozen=True)
 class DnsRecordArgs:
-    """`name` is relative to `zone` (`user123` in `clawdet.com`); `ttl` is in seconds, and `customer` whose it is."""
+    """`name` is relative to `zone` (`user123` in `clawdet.com`); `ttl` is in seconds; `customer` is the owner's id."""
 
     customer: str
     zone: pulumi.Input[str]
@@ -24,15 +24,15 @@ class DnsRecordArgs:
 
 
 def dns_record(name: str, args: DnsRecordArgs, parent: pulumi.Resource) -> hcloud.ZoneRrset:
-    """Declare the A record that leads a customer's name to the server; `name` is that of `CustomerLayout.record`.
+    """Declare the A record of a customer's name; `name` is that of `CustomerLayout.record`.
 
-    A new name is a new record, made before anything is deployed; that of the old name goes at the end of the update.
-    A name that another customer had is that customer's record, changed in place.
+    A new name is a new record, created before anything is deployed; the old name's record is deleted at the end of the
+    update.  A name taken over from another customer is that customer's record, updated in place.
 
-    There is no AAAA record: Docker hands over every connection over IPv6 as its own, so all such callers would be one
-    to the gateway, which counts wrong tokens and open connections by address.
+    Customers have no AAAA record: Docker forwards IPv6 connections from its own address, so all such clients would
+    share one address at the gateway, which counts wrong tokens and open connections by address.
     """
-    # Until November 2026 it was called after the customer.
+    # Until November 2026 it was named after the customer.
     names = (name, f"{args.customer}-dns-a")
     return hcloud.ZoneRrset(
         name,
@@ -44,7 +44,7 @@ def dns_record(name: str, args: DnsRecordArgs, parent: pulumi.Resource) -> hclou
         labels=args.labels,
         opts=pulumi.ResourceOptions(
             parent=parent,
-            # A name has one record set of a type, so the new one cannot be made beside the old.
+            # A name has one record set per type, so the old one is deleted first.
             delete_before_replace=True,
             aliases=former_urns(RECORD_SET, *names, within=f"{CUSTOMER}${FORMER_DNS_RECORDS}"),
         ),

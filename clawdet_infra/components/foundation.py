@@ -1,4 +1,4 @@
-"""What customers stand on, whether this stack declares it or another one."""
+"""Shared infrastructure and servers that customers use, from this stack or another one."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_command.remote import ConnectionArgs
 
-# A new server answers on port 22 after 2 (local cloud) to 60 seconds (Hetzner); a failed dial is tried again after up
-# to 3 seconds.
+# A new server answers on port 22 after 2 (local cloud) to 60 seconds (Hetzner); a failed dial is retried after up to 3
+# seconds.
 _DIAL_TRIES = 60
 _DIAL_TIMEOUT_SECONDS = 15
 
 
 @dataclass(frozen=True)
 class Foundation:
-    """What every customer's server and deployment needs: the zone's name, the SSH key's id at Hetzner, the key."""
+    """The inputs of every customer's server and deployment: the zone's name, the SSH key's id at Hetzner, the key."""
 
     zone: pulumi.Output[str]
     ssh_key: pulumi.Output[str]
@@ -25,9 +25,9 @@ class Foundation:
 
 @dataclass(frozen=True)
 class Place:
-    """A server that is there and that several customers may be on, or that is not the fleet's own.
+    """A server as the target of deployments.
 
-    `identity` changes when it is another server.  A deployment on it waits for `ready`.
+    `identity` differs for each server.  A deployment on it waits for `ready`.
     """
 
     identity: pulumi.Output[str]
@@ -37,7 +37,7 @@ class Place:
 
 
 def connection(ipv4: pulumi.Input[str], host_key: pulumi.Input[str], login_key: pulumi.Input[str]) -> ConnectionArgs:
-    """How a deployment logs in to a server, whose host key it knows beforehand."""
+    """Return the SSH connection of a deployment to a server, with a pinned host key."""
     return ConnectionArgs(
         host=ipv4,
         user="root",

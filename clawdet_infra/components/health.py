@@ -1,4 +1,4 @@
-"""The health gate: an update that leaves a customer unreachable fails."""
+"""The health check: an update that leaves a customer unreachable fails."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from pulumi_command.local import Command, Logging
 
 from clawdet_infra.resources import HEALTH_CHECK
 
-# The environment that runs the program has the probe; where the shell was not activated it is in .venv.
+# The program's environment has the probe; without an activated shell it is in .venv.
 _PROBE = 'PATH="$PWD/.venv/bin:$PATH" exec python3 -m clawdet_infra.probe'
 
 
 @dataclass(frozen=True)
 class HealthCheckArgs:
-    """Where to look, with which credentials, and what is guarded.
+    """The probe's target and credentials, and the deployment that it checks.
 
-    The probe runs again only when one of the inputs differs from the last time: `guards` holds what the deployment
-    said of itself, so that a new release is probed and an untouched customer is not.  `resolver` (address:port) and
-    `ca_bundle` (path of a PEM file) are None where the system's own are meant.  `deadline` is in seconds, and so is
-    `record_ttl`: for so long a resolver may know another address, which is waited for beyond the deadline.
+    The probe runs again only if an input has changed: `guards` is the deployment's report, so that a new release is
+    probed and an unchanged customer is not.  `resolver` (address:port) and `ca_bundle` (path of a PEM file) are None
+    for the system's own.  `deadline` is in seconds, and so is `record_ttl`: the probe waits this long beyond the
+    deadline while a resolver may have cached another address.
     """
 
     customer: str
@@ -41,8 +41,8 @@ class HealthCheckArgs:
 class HealthCheck(pulumi.ComponentResource):
     """Probes a customer from outside: DNS, TLS, `/healthz`, `/startupz`, basic auth, the gateway's API, `/readyz`.
 
-    It fails, and the update with it, when a probe has not passed by the deadline; the error names the customer, the
-    probe and the last answer.  A channel that does not reach its service is in the report and fails nothing.  `result`
+    It fails, and the update with it, if a probe has not passed by the deadline; the error names the customer, the probe
+    and the last answer.  A channel that does not reach its service is reported but does not fail the check.  `result`
     is the probe's report: JSON without secrets.
     """
 

@@ -1,4 +1,4 @@
-"""An SSH key pair that lives in the state."""
+"""An SSH key pair, stored in the state."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class KeyPair:
 
 
 def key_pair(name: str, parent: pulumi.Resource, *, within: str) -> KeyPair:
-    """Declare a key pair made from random bytes, so that its public half is known before the first connection.
+    """Declare a key pair from random bytes, so that its public key is known before the first connection.
 
-    `within` are the types that its resource was in formerly, up to the one around the key pair.
+    `within` has the types of its resource's former parents, for the alias.
     """
     aliases = former_urns(PASSWORD, name, within=f"{within}${FORMER_KEY_PAIR}")
     seed = random_hex(name, size=SEED_BYTES, opts=pulumi.ResourceOptions(parent=parent, aliases=aliases))

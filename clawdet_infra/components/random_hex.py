@@ -1,4 +1,4 @@
-"""Random secrets that are nowhere in the state in plain text."""
+"""Random secrets that never appear in plain text in the state."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pulumi_random as random
 def random_hex(
     name: str, *, size: int, keepers: Mapping[str, str] | None = None, opts: pulumi.ResourceOptions | None = None
 ) -> pulumi.Output[str]:
-    """`size` random bytes as lower-case hexadecimal digits, secret, made anew when `keepers` change.
+    """Return `size` random bytes as lower-case hexadecimal digits, secret, regenerated when `keepers` change.
 
-    This is what `random.RandomBytes` is for, but that resource has its value, in plain text, as its id.  A password
-    over an alphabet of the sixteen digits has the same distribution, and its id says nothing.
+    `random.RandomBytes` would have its value, in plain text, as its id.  A password over an alphabet of the sixteen
+    digits has the same distribution, and its id is constant.
     """
     password = random.RandomPassword(
         name,

@@ -1,4 +1,4 @@
-"""A virtual server that is reached by SSH with a host key known beforehand."""
+"""A virtual server, reachable over SSH with a pinned host key."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from clawdet_infra.resources import FORMER_SERVER, PROTECT_LABEL, SERVER
 
 @dataclass(frozen=True)
 class ServerArgs:
-    """What is rented, and who may log in.
+    """The server's layout, and who may log in.
 
-    `foundation` has the key that deployments connect with.  A `protect`ed server is deleted neither by Pulumi nor in
-    Hetzner's console before an update has taken the protection away.
+    `foundation` has the key that deployments connect with.  A `protect`ed server cannot be deleted by Pulumi or in
+    Hetzner's console before an update has removed the protection.
     """
 
     server_name: str
@@ -41,11 +41,11 @@ class Server:
 
     @property
     def ipv4(self) -> pulumi.Output[str]:
-        """Its address."""
+        """The server's public IPv4 address."""
         return pulumi.Output.from_input(self.resource.ipv4_address)
 
     def place(self, *ready: pulumi.Resource) -> Place:
-        """The server as a place for deployments, which wait for `ready`."""
+        """Return the server as the target of deployments, which wait for `ready`."""
         return Place(
             identity=self.resource.id,
             ipv4=self.ipv4,
@@ -55,7 +55,7 @@ class Server:
 
 
 def server(name: str, args: ServerArgs, parent: pulumi.Resource, *, within: str) -> Server:
-    """Declare a server with a pinned SSH host key and the static cloud-init of every server of the fleet.
+    """Declare a server with a pinned SSH host key and the fleet's cloud-init.
 
     `within` is the type of `parent`.
     """
@@ -67,13 +67,13 @@ def server(name: str, args: ServerArgs, parent: pulumi.Resource, *, within: str)
         server_type=args.server_type,
         location=args.location,
         image=args.image,
-        # What was chosen is said where everybody sees it; the policies take it from there.
+        # A label makes the exception visible; the policies read it.
         labels=args.labels if args.protect else {**args.labels, PROTECT_LABEL: "off"},
         ssh_keys=[args.foundation.ssh_key],
         user_data=pulumi.Output.all(host_key.private, host_key.public).apply(
             lambda pair: render.user_data(host_key_private=pair[0], host_key_public=pair[1])
         ),
-        # Hetzner takes no type with a smaller disk than a server has, so a disk that grew would bar the way back.
+        # Hetzner accepts no type with a smaller disk than the server's, so a disk that grew would prevent a downgrade.
         keep_disk=True,
         public_nets=[hcloud.ServerPublicNetArgs(ipv4_enabled=True, ipv6_enabled=True)],
         delete_protection=args.protect,
@@ -81,11 +81,11 @@ def server(name: str, args: ServerArgs, parent: pulumi.Resource, *, within: str)
         opts=pulumi.ResourceOptions(
             parent=parent,
             protect=args.protect,
-            # A change of any of these would replace the server and lose its data; what has to change on a
-            # running server travels with the deployment.
+            # A change of any of these would replace the server and lose its data; deployments make the changes on a
+            # running server.
             ignore_changes=["userData", "sshKeys", "image"],
             additional_secret_outputs=["userData"],
-            # A server's name is unique in a project.
+            # Server names are unique in a project, so the old server is deleted first.
             delete_before_replace=True,
             aliases=former_urns(SERVER, name, within=former),
         ),

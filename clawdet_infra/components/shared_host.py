@@ -1,4 +1,4 @@
-"""A server that free customers share, and the proxy at its edge."""
+"""A server that free customers share, with its edge proxy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from clawdet_infra.resources import AGENT_ENDING, EDGE_ENDING, SERVER_ENDING, SH
 
 @dataclass(frozen=True)
 class SharedHostArgs:
-    """What was decided for the host.  It knows no tenants, so that they come and go without changing it."""
+    """The host's layout.  It does not depend on its tenants, so they never change it."""
 
     layout: HostLayout
     fleet: Fleet
@@ -27,9 +27,9 @@ class SharedHostArgs:
 
 
 class SharedHost(pulumi.ComponentResource):
-    """A server whose edge proxy terminates TLS for all tenants; each tenant is a deployment of its own.
+    """A server whose edge proxy terminates TLS for all tenants; each tenant is a separate deployment.
 
-    `place` is where a tenant's deployment goes; it waits for the edge.
+    `place` is the target of a tenant's deployment, which waits for the edge proxy.
     """
 
     server: Server

@@ -1,7 +1,7 @@
-"""SSH keys made from 32 random bytes that the state keeps.
+"""SSH keys derived from 32 random bytes in the state.
 
-The usual serialiser puts fresh random numbers into an OpenSSH private key at each call, so the same seed would give
-another text at each preview.  The one here gives the same text for the same seed.
+The usual serializer writes new random numbers into an OpenSSH private key at each call, so the text would differ at
+each preview.  This one returns the same text for the same seed.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _ALGORITHM = b"ssh-ed25519"
 
 @dataclass(frozen=True)
 class SSHKey:
-    """An ed25519 key pair as OpenSSH writes it.
+    """An ed25519 key pair in OpenSSH's format.
 
-    `private` is the PEM text of an unencrypted OpenSSH private key, with a newline at its end; `public` is one line
-    as in `authorized_keys`, without a comment and without a newline.
+    `private` is the PEM text of an unencrypted OpenSSH private key, with a trailing newline; `public` is one line as in
+    `authorized_keys`, without a comment or newline.
     """
 
     private: str
@@ -35,16 +35,16 @@ class SSHKey:
 
 
 def ssh_key_from_seed(seed_hex: str) -> SSHKey:
-    """The key pair of a seed: 32 bytes, as 64 hexadecimal digits.
+    """Return the key pair of a seed: 32 bytes, as 64 hexadecimal digits.
 
-    Raises ValueError where it is something else; the message does not show it.
+    Raises ValueError for any other seed; the message does not contain it.
     """
     try:
         seed = bytes.fromhex(seed_hex)
     except ValueError:
-        raise ValueError("the seed of an SSH key has to be hexadecimal") from None
+        raise ValueError("the seed of an SSH key must be hexadecimal") from None
     if len(seed) != SEED_BYTES:
-        raise ValueError(f"the seed of an SSH key has to be {SEED_BYTES} bytes, not {len(seed)}")
+        raise ValueError(f"the seed of an SSH key must be {SEED_BYTES} bytes, not {len(seed)}")
     public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     blob = _string(_ALGORITHM) + _string(public)
     return SSHKey(
@@ -54,8 +54,8 @@ def ssh_key_from_seed(seed_hex: str) -> SSHKey:
 
 
 def _private_pem(seed: bytes, public: bytes, public_blob: bytes) -> str:
-    """The openssh-key-v1 format of OpenSSH's PROTOCOL.key, without a passphrase."""
-    # Both numbers only have to be equal: they tell a wrong passphrase, and there is none.
+    """Return a private key in the openssh-key-v1 format of OpenSSH's PROTOCOL.key, without a passphrase."""
+    # Both numbers only have to be equal: they detect a wrong passphrase, and this key has none.
     check = hashlib.sha256(b"check" + seed).digest()[:4]
     secret = check + check + _string(_ALGORITHM) + _string(public) + _string(seed + public) + _string(b"")
     secret += bytes(range(1, 1 + -len(secret) % 8))

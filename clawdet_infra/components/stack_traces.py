@@ -1,4 +1,4 @@
-"""Keeps the program's stack out of the state."""
+"""Shortens the stack traces that the state keeps for each resource."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 from pulumi.runtime import resource
 
 _STACK, _POSITION, _TYPES = "_get_stack_trace", "_get_source_position", "source_pb2"
-# Those of the SDK's two classes, and of the resource's or the component's own.
+# The frames of the SDK's two classes, and of the resource's or component's own.
 _CONSTRUCTORS = 3
 
 
 def shorten_stack_traces() -> None:
-    """Let the SDK note with a resource where it was declared, and not the whole stack that led there.
+    """Make the SDK record only the line that declares a resource, instead of the whole stack trace.
 
-    The stack is 2 kB of each resource's state, which the engine writes again and again, and has paths of the machine.
-    The SDK has no setting for it, so its functions are replaced; one that no longer has them is left alone.
+    The trace is 2 kB of each resource's state, which the engine writes repeatedly, and has paths of the machine.  The
+    SDK has no setting for it, so its functions are replaced; an SDK without these functions is left unchanged.
     """
     if all(hasattr(resource, name) for name in (_STACK, _POSITION, _TYPES)):
         setattr(resource, _STACK, vars(resource)[_TYPES].StackTrace)
@@ -25,7 +25,7 @@ def shorten_stack_traces() -> None:
 
 
 def _declared_at(_: Any) -> Any:
-    """Return the line that called the constructor of the resource that is being declared."""
+    """Return the position of the line that called the resource's constructor."""
     frame, seen = sys._getframe(1), 0
     while seen < _CONSTRUCTORS and frame.f_back is not None:
         seen += frame.f_code.co_name == "__init__"

@@ -14,10 +14,10 @@ from clawdet_infra.resources import CUSTOMER, FORMER_GATEWAY_TOKEN, PASSWORD
 
 @dataclass(frozen=True)
 class GatewayTokenArgs:
-    """How the secrets come about.
+    """The settings of the secrets.
 
-    A rotation is a new `version`.  `given` is a token that the customer brought along (64 hex characters); None makes
-    one.  With `independent_password` the basic-auth password is random too, instead of the token's first characters.
+    A new `version` rotates them.  `given` is the customer's own token (64 hex characters); None generates one.  With
+    `independent_password` the basic-auth password is random too, instead of the token's first characters.
     """
 
     version: int

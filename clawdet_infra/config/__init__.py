@@ -1,7 +1,7 @@
-"""From YAML to a validated fleet: frozen records, and every rule that they must obey.
+"""The validated configuration: frozen models of the fleet, loaded from YAML, and every rule about them.
 
-Nothing here knows Pulumi.  `load_fleet` turns the raw configuration into a `Fleet` or tells all that is wrong with
-it; `check_file` does the same for a stack file, without the engine, and says the lines.
+This package does not depend on Pulumi.  `load_fleet` turns the raw configuration into a `Fleet` or reports all its
+problems; `check_file` does the same for a stack file, without the engine, with line numbers.
 """
 
 from clawdet_infra.config.access import AcmeAccess, CloudAccess, SshAccess

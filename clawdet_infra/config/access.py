@@ -17,12 +17,12 @@ from clawdet_infra.config.networks import AnyNetwork
 from clawdet_infra.config.problems import Suggestion, quoted, write, wrong
 from clawdet_infra.config.secrets import CloudToken
 
-# Without what configuration languages give a meaning; in addresses it would have to be encoded anyway.
+# Excludes characters with a meaning in configuration languages; in URLs they must be encoded anyway.
 _URL = re.compile(r"https?://[^\s/?#@{}$\"'`\\]+(?:/[^\s?#{}$\"'`\\]*)?")
 
 
 HETZNER = "https://api.hetzner.cloud/v1"
-"""Where Hetzner's API answers."""
+"""The endpoint of Hetzner's API."""
 
 
 def _url(value: str) -> str:
@@ -92,7 +92,7 @@ def _network(value: Any) -> Any:
 
 
 def _with_prefix(written: str) -> Suggestion | None:
-    """Suggest the network that has one address alone."""
+    """Suggest the network with only this address; None if it is not an address."""
     try:
         network = str(ipaddress.ip_network(written.strip()))
     except ValueError:
@@ -108,7 +108,7 @@ Network = Annotated[AnyNetwork, BeforeValidator(_network)]
 
 
 def is_local(endpoint: str | None) -> bool:
-    """Return whether an API that answers at an endpoint is a local cloud's: it is on this machine, or near it."""
+    """Return whether an API endpoint is a local cloud's: its address is not on the public internet."""
     if endpoint is None:
         return False
     host = urlsplit(endpoint).hostname or ""
@@ -128,10 +128,10 @@ class AcmeAccess(Record):
 class CloudAccess(Record):
     """How the cloud is reached.
 
-    With a token alone this is Hetzner Cloud.  A local cloud has an `endpoint` of its own and what its servers need
-    in place of public services: a DNS `resolver` (address:port), a PEM bundle of its CAs (`ca_bundle`, and
-    `ca_directory` in the form of SSL_CERT_DIR), a registry under `image_prefix` that mirrors all others, an ACME
-    server, and the Docker daemon (`docker_host`) that its machines run on.
+    Only a token means Hetzner Cloud.  A local cloud has its own `endpoint` and replacements for public services: a
+    DNS `resolver` (address:port), a PEM bundle of its CAs (`ca_bundle`, and `ca_directory` in the format of
+    SSL_CERT_DIR), a registry under `image_prefix` that mirrors all others, an ACME server, and the Docker daemon
+    (`docker_host`) that its machines run on.
     """
 
     token: CloudToken
@@ -145,7 +145,7 @@ class CloudAccess(Record):
 
     @property
     def api(self) -> str:
-        """Where the cloud's API answers."""
+        """The endpoint of the cloud's API."""
         return self.endpoint or HETZNER
 
     @property
@@ -155,12 +155,12 @@ class CloudAccess(Record):
 
     @property
     def public_authority(self) -> bool:
-        """Whether certificates come from the authorities that browsers trust, and not from one of a local cloud."""
+        """Whether certificates come from publicly trusted authorities instead of a local cloud's."""
         return self.endpoint is None and self.acme is None
 
 
 class SshAccess(Record):
-    """Who may reach port 22: networks in CIDR form.  The whole internet only where `open_to_world` says so."""
+    """Who may reach port 22: networks in CIDR notation; the whole internet only if `open_to_world` is set."""
 
     sources: NonEmpty[Network]
     open_to_world: Truth = False

@@ -1,8 +1,8 @@
-"""Which addresses a server that a customer brings may have: those of the public internet.
+"""Special-purpose addresses, which an existing server must not have.
 
-The fleet's key logs in there as root, so an address that leads back to this machine, to a neighbour in a private
-network or to a provider's metadata service is refused.  The tables follow IANA's registries of special-purpose
-addresses; Python's `is_global` differs between its versions, and calls multicast global.
+The fleet's key logs in there as root, so addresses of this machine, of private networks and of a provider's metadata
+service are rejected.  The tables follow IANA's registries of special-purpose addresses; Python's `is_global` differs
+between versions, and includes multicast.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _PUBLIC6 = IPv6Network("2000::/3")
 
 
 def special_meaning(address: AnyAddress) -> str | None:
-    """Return what an address is where it is not one of the public internet, such as "a private address"; else None."""
+    """Return what a special-purpose address is, such as "a private address"; None for a public one."""
     if isinstance(address, IPv4Address):
         return next((meaning for network, meaning in _NETWORKS4 if address in network), None)
     special = next((meaning for network, meaning in _NETWORKS6 if address in network), None)

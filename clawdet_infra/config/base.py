@@ -1,7 +1,7 @@
-"""The one shape of every record of the model, and the kinds of plain values that records are made of.
+"""The base class of all configuration records, and the types of their plain values.
 
-Records are frozen, strict, closed, and silent about their inputs.  The kinds do what pydantic's own types do, with
-messages that say what was found and what to write instead.
+Records are frozen, strict, closed, and never quote their inputs.  The types validate as pydantic's own do, with
+messages that contain the value found and a correction.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Record(BaseModel):
     """A frozen value.
 
     Attributes are snake_case in Python and camelCase in YAML.  Types are strict, so "1" is not 1 and true is not 1.
-    An input never shows up in pydantic's own error text, because it may be a secret.
+    Pydantic's own error texts never contain an input, because it may be a secret.
     """
 
     model_config = ConfigDict(
@@ -48,7 +48,7 @@ class Record(BaseModel):
 
 
 def text(value: Any) -> Any:
-    """Refuse what YAML did not read as text."""
+    """Return a text; raise for anything that YAML did not read as text."""
     if isinstance(value, str) and not DATE.fullmatch(value):
         return value
     if isinstance(value, str | bool | int | float):
@@ -78,19 +78,19 @@ def whole(low: int, high: int, unit: str = "") -> BeforeValidator:
 
 
 def _amount(value: Any, otherwise: str) -> Suggestion | None:
-    """Suggest the number that somebody has written in quotes, or with a unit."""
+    """Suggest the number in a value written in quotes, or with a unit."""
     match = _AMOUNT.fullmatch(value) if isinstance(value, str) else None
     return write(int(match[1]), "Write it without quotes and without a unit.", otherwise=otherwise) if match else None
 
 
 def one_of(what: str, *known: str) -> BeforeValidator:
-    """Accept exactly the known words; the message names all of them and the nearest."""
+    """Accept exactly the known words; the error lists them and suggests the nearest."""
 
     def check(value: Any) -> Any:
         if text(value) in known:
             return value
         near = meant(value, known, likeness=0.4)
-        raise wrong(f"{quoted(value)} is no {what}.", f"Known are {listed(known)}.", near)
+        raise wrong(f"{quoted(value)} is not a {what}.", f"Use {listed(known, 'or')}.", near)
 
     return BeforeValidator(check)
 
@@ -122,7 +122,7 @@ T = TypeVar("T")
 Text = Annotated[str, BeforeValidator(text)]
 Truth = Annotated[bool, BeforeValidator(_truth)]
 Listed = Annotated[tuple[T, ...], BeforeValidator(_as_tuple)]
-"""A list in YAML, an immutable tuple here."""
+"""A list in YAML, a tuple in Python."""
 
 NonEmpty = Annotated[tuple[T, ...], BeforeValidator(lambda value: _some(_as_tuple(value)))]
-"""A list that must have at least one entry."""
+"""A list with at least one entry."""

@@ -1,8 +1,7 @@
-"""What the entries of a configuration claim, as far as each of them is right by itself.
+"""The valid parts of a configuration, as the input of rules about several entries.
 
-Rules about several entries must also work where some of the entries have mistakes of their own; otherwise the reader
-would mend one half of a file only to be told the other half.  So these rules judge `Claims`: of an entry with
-mistakes they see the fields that are right, and `sound` says which.
+These rules must also run if some entries are invalid; otherwise users would fix one half of a file and then get the
+problems of the other half.  So they check `Claims`: an invalid entry keeps its valid fields, and `sound` says which.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ R = TypeVar("R", Customer, SharedHost)
 
 @dataclass(frozen=True)
 class Entry(Generic[R]):
-    """An entry of a list; `broken` has the fields (as in YAML) whose values are wrong and were put aside."""
+    """An entry of a list; `broken` has the fields (as in YAML) with invalid values, which were removed."""
 
     section: str
     position: int
@@ -31,16 +30,16 @@ class Entry(Generic[R]):
     broken: frozenset[str] = frozenset()
 
     def sound(self, *fields: str) -> bool:
-        """Return whether all of these fields can be relied upon."""
+        """Return whether all of these fields are valid."""
         return self.broken.isdisjoint(fields)
 
     @property
     def path(self) -> str:
-        """Where the entry is, such as `customers[2]`."""
+        """The entry's path, such as `customers[2]`."""
         return f"{self.section}[{self.position}]"
 
     def named(self) -> str:
-        """Name the entry in a sentence about another one."""
+        """Return the entry's name for a message about another entry."""
         return f"{self.value.id} ({self.path})" if self.sound("id") else self.path
 
     def problem(
@@ -56,8 +55,8 @@ class Entry(Generic[R]):
     ) -> Problem:
         """Return a problem of one field of this entry.
 
-        The field of a `suggestion` is one of this entry, by default that of the problem.  `rival` is the entry that has
-        already what this one asks for.
+        The field of a `suggestion` is relative to this entry, by default that of the problem.  `rival` is the entry
+        that this one conflicts with.
         """
         customer = None
         if isinstance(self.value, Customer):
@@ -78,10 +77,10 @@ class Entry(Generic[R]):
 
 @dataclass(frozen=True, kw_only=True)
 class Claims:
-    """The parts of a configuration; None stands for a part, or one of the SSH sources, that is wrong or missing.
+    """The parts of a configuration; None stands for an invalid or missing part or SSH source.
 
-    `local_cloud` says that the fleet is in a local cloud, whose servers have private addresses; `public_authority` that
-    certificates come from the authorities that browsers trust.
+    `local_cloud` is whether the fleet is in a local cloud, whose servers have private addresses; `public_authority`
+    whether certificates come from publicly trusted authorities.
     """
 
     domain: str | None

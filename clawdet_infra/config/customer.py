@@ -1,4 +1,4 @@
-"""One customer, as written in the list."""
+"""One customer, as configured in the list."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ AuthPassword = Literal["derived", "independent"]
 class Customer(Record):
     """A customer.
 
-    `id` never changes: a changed id is another customer, and the old one's server is deleted.  `subdomain` is the id
-    where nothing is written.  `token_version` is raised to rotate the gateway token and the password.
-    `auth_password` says whether the basic-auth password is the first 16 characters of the gateway token (`derived`)
-    or a random one of its own.  `server` is what server is rented, `existing_server` one that is
-    there already; `host` names the shared host of a free customer.  `wave` is the rollout wave, from 0.
-    `protect` decides whether what holds the customer's data can be deleted; None leaves it to the plan.
+    `id` never changes: a changed id is another customer, and the old one's server is deleted.  `subdomain` defaults to
+    the id.  Increment `token_version` to rotate the gateway token and the password.  `auth_password` selects the
+    basic-auth password: the first 16 characters of the gateway token (`derived`), or a separate random one.  `server`
+    overrides the type and location of the rented server; `existing_server` is used instead of a rented one; `host` is
+    the shared host of a free customer.  `wave` is the rollout wave, from 0.  `protect` is whether the resources with
+    the customer's data are protected from deletion; None means the plan's default.
     """
 
     id: CustomerId
@@ -33,7 +33,7 @@ class Customer(Record):
     telegram_bot_token: TelegramBotToken | None = None
     gateway_token: GatewayToken | None = None
     token_version: Annotated[int, whole(1, 1_000_000)] = 1
-    auth_password: Annotated[AuthPassword, one_of("kind of password", "derived", "independent")] = "derived"  # noqa: S105
+    auth_password: Annotated[AuthPassword, one_of("password mode", "derived", "independent")] = "derived"  # noqa: S105
     server: ServerWish | None = None
     existing_server: ExistingServer | None = None
     host: CustomerId | None = None

@@ -1,4 +1,4 @@
-"""Whether a server that is there already can be the customer's who names it."""
+"""Rules for `existingServer`: plan, address, and one customer per server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from clawdet_infra.config.problems import Problem, remove
 
 
 def unusable_servers(claims: Claims) -> Iterator[Problem]:
-    """Yield existing servers that cannot be the customer's: of the wrong plan or address, or another customer's."""
+    """Yield problems of existing servers: the wrong plan or address, or a server of another customer."""
     firsts: dict[AnyAddress, Entry[Customer]] = {}
     for entry in claims.customers:
         found = entry.value.existing_server
@@ -22,7 +22,7 @@ def unusable_servers(claims: Claims) -> Iterator[Problem]:
             message = f"cannot be given: customers of the plan {entry.value.plan} share hosts."
             yield entry.problem("existingServer", message, "Remove it, or choose a paying plan.", remove(""))
         if entry.sound("server") and entry.value.server is not None:
-            message = "and `server` exclude each other: either a server is there, or one is rented."
+            message = "and `server` exclude each other: a server either exists, or is rented."
             yield entry.problem("existingServer", message, "Remove one of them.")
         for field, address in (("ipv4", found.ipv4), ("ipv6", found.ipv6)):
             if address is None:
@@ -38,7 +38,7 @@ def unusable_servers(claims: Claims) -> Iterator[Problem]:
             if first is not entry:
                 yield entry.problem(
                     f"existingServer.{field}",
-                    f"{address} is the server of customer {first.named()} already.",
+                    f"{address} is already the server of customer {first.named()}.",
                     "Each paying customer has a server of its own.",
                     rival=first,
                 )

@@ -1,4 +1,4 @@
-"""The fleet: everything that one stack declares."""
+"""The fleet: the whole configuration of one stack."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from clawdet_infra.config.rollout import Rollout
 from clawdet_infra.config.rules import broken_rules
 from clawdet_infra.config.servers import ServerDefaults
 
-Zone = Annotated[Literal["manage", "existing"], one_of("way to treat a zone", "manage", "existing")]
+Zone = Annotated[Literal["manage", "existing"], one_of("zone mode", "manage", "existing")]
 
 
 class Fleet(Record):
     """A validated configuration.
 
-    Build one with `load_fleet`, which tells all problems at once.  The constructor holds the same rules; it raises
-    pydantic's ValidationError for what concerns one value and ConfigurationError for what concerns several.
+    Build one with `load_fleet`, which reports all problems at once.  The constructor checks the same rules; it raises
+    pydantic's ValidationError for problems of one value and ConfigurationError for rules about several.
     """
 
     domain: DomainName
@@ -64,9 +64,9 @@ class Fleet(Record):
         return self
 
     def plan(self, name: PlanName) -> Plan:
-        """Return a plan as this fleet has it: the built-in one with the fleet's changes."""
+        """Return the built-in plan with this fleet's overrides."""
         return self.plans.plan(name)
 
     def limits(self, customer: Customer) -> Limits:
-        """Return the limits of a customer's gateway: the plan's, with the customer's own changes."""
+        """Return the limits of a customer's gateway: the plan's, with the customer's overrides."""
         return self.plan(customer.plan).limits.override(customer.limits)

@@ -1,4 +1,4 @@
-"""Servers that several free customers share."""
+"""Shared hosts: servers that several free customers share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from clawdet_infra.config.servers import LocationName, ServerTypeName
 
 
 class SharedHost(Record):
-    """A server that several free customers share; `capacity` is the most customers that it may hold."""
+    """A server that several free customers share; `capacity` is the maximum number of customers."""
 
     id: CustomerId
     type: ServerTypeName

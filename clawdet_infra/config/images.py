@@ -1,4 +1,4 @@
-"""References of container images, in the grammar that Docker itself uses."""
+"""Container image references, in Docker's own grammar."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class Image:
 
 
 def parse_image(reference: str) -> Image:
-    """Take an image reference apart, with Docker's own defaults (`caddy:2` is `docker.io/library/caddy:2`).
+    """Parse an image reference, with Docker's own defaults (`caddy:2` is `docker.io/library/caddy:2`).
 
-    Raises ValueError where it is not a reference.
+    Raises ValueError if it is not a reference.
     """
     match = _REFERENCE.fullmatch(reference)
     if match is None:
@@ -78,7 +78,7 @@ def _pinned(reference: str) -> str:
     if image.digest is not None and not _SHA256.fullmatch(image.digest):
         raise wrong("has a digest that is not `sha256:` and 64 lower-case hexadecimal digits.", example)
     if image.digest is None and image.tag is None:
-        raise wrong("has neither tag nor digest, which means `latest`: nobody could say what runs.", example)
+        raise wrong("has neither tag nor digest, which means `latest`: the version would be unknown.", example)
     if image.digest is None and image.tag == "latest":
         raise wrong(
             "has the tag `latest`, which moves: two customers could run different images, and no preview "
@@ -93,24 +93,24 @@ ImageReference = Annotated[Text, AfterValidator(_pinned)]
 
 
 class Release(Record):
-    """The images that customers run.  `browser` is used by plans that have one."""
+    """The images that customers run.  Only plans with a browser use `browser`."""
 
     gateway: ImageReference
     proxy: ImageReference
     browser: ImageReference
 
     def behind(self, prefix: str) -> Release:
-        """Return the release as a registry that mirrors all others under `prefix` serves it."""
+        """Return the release with the references of a registry that mirrors all others under `prefix`."""
         images = {name: parse_image(getattr(self, name)).behind(prefix) for name in type(self).model_fields}
         return Release(**images)
 
     def override(self, other: ReleaseOverride | None) -> Release:
-        """Return this release with the images that `other` names instead."""
+        """Return this release with the images that `other` overrides."""
         return self if other is None else self.model_copy(update=other.model_dump(exclude_none=True))
 
 
 class ReleaseOverride(Record):
-    """The images of one customer that differ from the fleet's release."""
+    """A customer's overrides of the fleet's release."""
 
     gateway: ImageReference | None = None
     proxy: ImageReference | None = None

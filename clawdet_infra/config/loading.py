@@ -1,4 +1,4 @@
-"""From the raw configuration to a fleet, or to the list of all that is wrong with it."""
+"""Loads a raw configuration: returns a fleet, or the list of all its problems."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from clawdet_infra.config.servers import ServerDefaults
 from clawdet_infra.config.suggestions import settle
 
 CLOUD_TOKEN = "hcloud:token"  # noqa: S105
-"""Where the provider's own configuration has the token."""
+"""The key of the token in the provider's own configuration."""
 
 Location = tuple[int | str, ...]
 R = TypeVar("R", bound=Record)
@@ -50,23 +50,23 @@ _PLAIN_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,39}")
 _ZERO_FIRST = re.compile(r"[-+]?0[0-9_]*[0-9]")
 _MISSING = {
     "anthropicApiKey": "Set it with `pulumi config set --secret --path 'clawdet:{path}'`.",
-    "id": "It names the customer for ever.",
-    "plan": "Known are free, pro and enterprise.",
+    "id": "It identifies the customer permanently.",
+    "plan": "Use free, pro or enterprise.",
     "customers": "Write `[]` for a fleet without customers.",
     "ssh": "Write `sources:` with the networks that may log in, such as [203.0.113.0/24].",
-    "token": "Make one in the Hetzner Console and set it with `pulumi config set --secret hcloud:token`.",
+    "token": "Create one in the Hetzner Console and set it with `pulumi config set --secret hcloud:token`.",
 }
 
 
 Written = Callable[[str], str | None]
-"""Gives the text that a file has at a path, None where that is not known."""
+"""Returns the text in the file at a path; None if it is unknown."""
 
 
 def load_fleet(raw: Mapping[str, Any], *, token: Any = None, written: Written = lambda _: None) -> Fleet:
-    """Return the fleet that a raw configuration describes (keys as in YAML, without `clawdet:`).
+    """Return the fleet of a raw configuration (keys as in YAML, without `clawdet:`).
 
-    `token` is the cloud's token where `cloud` has none: what is written as `hcloud:token`.  `written` gives the text
-    that a value has in the stack's file, where there is one.
+    `token` is the value of `hcloud:token`, used if `cloud` has no token.  `written` returns the text of a value in the
+    stack's file, if there is one.
     Raises ConfigurationError with all problems of the configuration, not only the first.
     """
     fleet, problems = examine(raw, token=token, written=written)
@@ -83,10 +83,10 @@ def examine(
     written: Written = lambda _: None,
     decided_later: Container[str] = (),
 ) -> tuple[Fleet | None, list[Problem]]:
-    """Return the fleet that a raw configuration describes, or None and all problems of the configuration.
+    """Return the fleet of a raw configuration, or None and all problems of the configuration.
 
-    The arguments are those of `load_fleet`. Of an `incomplete` configuration nothing is missed. Encrypted values at the
-    paths `decided_later` may be right once the engine has decrypted them, so they are warnings.
+    The arguments are those of `load_fleet`.  An `incomplete` configuration may lack keys.  Encrypted values at paths in
+    `decided_later` may be valid once the engine has decrypted them, so they are warnings.
     """
 
     def judge(raw: Mapping[str, Any]) -> tuple[Fleet | None, list[Problem]]:
@@ -99,9 +99,9 @@ def examine(
 def _judge(
     raw: Mapping[str, Any], *, token: Any, incomplete: bool, written: Written, decided_later: Container[str]
 ) -> tuple[Fleet | None, list[Problem]]:
-    """Do what `examine` does, with suggestions that may lead to further problems."""
+    """Do what `examine` does, with suggestions that are not verified yet."""
     raw = dict(raw)
-    if raw.get("cloud") in (None, ""):  # The engine hands over an empty text where a key has no value.
+    if raw.get("cloud") in (None, ""):  # The engine passes an empty text for a key without a value.
         raw["cloud"] = {}
     from_key = isinstance(raw["cloud"], Mapping) and "token" not in raw["cloud"]
     if from_key and token is not None:
@@ -126,13 +126,13 @@ def _judge(
 
 
 def _before(misleading: Sequence[Problem], problems: Iterable[Problem]) -> list[Problem]:
-    """Return all problems; of a number in base 8 only that one, since others are about a number nobody has written."""
+    """Return all problems, except others at the fields of `misleading`: those are about a number that was not meant."""
     fields = {one.field for one in misleading}
     return [*misleading, *(one for one in problems if one.field not in fields)]
 
 
 def _misleading_numbers(raw: Mapping[str, Any], written: Written) -> Iterator[Problem]:
-    """Yield whole numbers that are written with a zero before them, which YAML reads in base 8."""
+    """Yield whole numbers with a leading zero, which YAML reads in base 8."""
     for loc, value in _numbers(raw, ()):
         path = _path(loc)
         text = written(path) or ""
@@ -140,8 +140,8 @@ def _misleading_numbers(raw: Mapping[str, Any], written: Written) -> Iterator[Pr
             yield Problem(
                 customer=_customer(loc, raw, set()),
                 field=path,
-                message=f"is written as {text}, which YAML reads as the number {value}: a zero before it means base 8.",
-                suggestion=write(meant, field=path, otherwise="Write the number that is meant without the zero."),
+                message=f"is written as {text}, which YAML reads as the number {value}: a leading zero means base 8.",
+                suggestion=write(meant, field=path, otherwise="Write the number without the leading zero."),
             )
 
 
@@ -160,7 +160,7 @@ def _numbers(value: Any, loc: Location) -> Iterator[tuple[Location, int]]:
 
 
 def dump_fleet(fleet: Fleet) -> dict[str, Any]:
-    """Return the raw configuration of a fleet, secrets in plain text; `load_fleet` makes an equal fleet of it."""
+    """Return the raw configuration of a fleet, secrets in plain text; `load_fleet` returns an equal fleet for it."""
 
     def plain(value: Any) -> Any:
         match value:
@@ -183,7 +183,7 @@ def dump_fleet(fleet: Fleet) -> dict[str, Any]:
 def _told(
     mistakes: Iterable[ErrorDetails], raw: Mapping[str, Any], written: Written, decided_later: Container[str]
 ) -> Iterable[Problem]:
-    """Translate what pydantic found; what it says of a missing key that is there misspelt is left out."""
+    """Translate pydantic's errors; a missing key that was only misspelled is not reported twice."""
     mistakes = list(mistakes)
     missing = {mistake["loc"] for mistake in mistakes if mistake["type"] == "missing"}
     broken = {mistake["loc"] for mistake in mistakes}
@@ -197,11 +197,11 @@ def _told(
         message, hint, suggestion = _sentence(mistake, raw, written)
         if mistake["type"] == "missing" and loc not in missing:
             continue
-        # Within a value, the engine decrypts to a text; only a whole key of the program can become something else.
+        # Inside a value, the engine decrypts to text; only a whole top-level key can become another type.
         later = _path(loc) in decided_later and (mistake["type"] == UNREADABLE or len(loc) == 1)
         if later:
             message = "is encrypted, so only the engine can read and check it, and reviewers do not see it."
-            hint = "Write it readable, and encrypt the secrets in it one by one."
+            hint = "Write it in plain text, and encrypt each secret in it separately."
         path = _path(loc)
         if suggestion is not None:
             suggestion = replace(suggestion, field=path + suggestion.field)
@@ -227,22 +227,22 @@ def _sentence(mistake: ErrorDetails, raw: Mapping[str, Any], written: Written) -
         return "is missing.", _MISSING.get(str(loc[-1]), "").format(path=_path(loc)), None
     if kind == "extra_forbidden":
         known = _keys(loc[:-1])
-        return "is not a known key.", f"Known are {listed(known)}.", _renaming(loc, raw, known)
+        return "is not a known key.", f"Known keys: {listed(known)}.", _renaming(loc, raw, known)
     if kind == "model_type":
-        return f"must be a mapping, but is {shown(mistake['input'])}.", f"Its keys are {listed(_keys(loc))}.", None
+        return f"must be a mapping, but is {shown(mistake['input'])}.", f"Known keys: {listed(_keys(loc))}.", None
     return f"{mistake['msg']}.", "", None
 
 
 def _renaming(loc: Location, raw: Mapping[str, Any], known: list[str]) -> Suggestion | None:
-    """Suggest the known key that an unknown one most likely means."""
+    """Suggest the known key nearest to an unknown one."""
     key, meant = str(loc[-1]), nearest(loc[-1], known)
-    if meant is None or not _is_shown(key) or "." in key:  # A dot would be taken for the end of the key.
+    if meant is None or not _is_shown(key) or "." in key:  # In a path, a dot ends the key.
         return None
     holder: Any = raw
     for part in loc[:-1]:
         holder = holder[part]
     if meant in holder:
-        return remove(f"Did you mean `{meant}`? That is there already, so remove this line.")
+        return remove(f"Did you mean `{meant}`? It is already set; remove this line.")
     return Suggestion(action="rename", value=meant, sentence=f"Did you mean `{meant}`?")
 
 
@@ -261,7 +261,7 @@ def _is_shown(key: Any) -> bool:
 
 
 def _customer(loc: Location, raw: Mapping[str, Any], broken: set[Location]) -> str | None:
-    """Return how to call the customer that a location lies in."""
+    """Return the id of the customer at a location, or its position such as "#3"; None outside of customers."""
     if len(loc) < 2 or loc[0] != "customers" or not isinstance(loc[1], int):
         return None
     entry = raw["customers"][loc[1]]
@@ -271,7 +271,7 @@ def _customer(loc: Location, raw: Mapping[str, Any], broken: set[Location]) -> s
 
 
 def _keys(loc: Location) -> list[str]:
-    """Return the keys that the mapping at a location may have, as written in YAML."""
+    """Return the keys that the mapping at a location may have, as in YAML."""
     model: type[BaseModel] = Fleet
     for part in loc:
         if isinstance(part, str):
@@ -281,7 +281,7 @@ def _keys(loc: Location) -> list[str]:
 
 
 def _record(field: FieldInfo) -> type[BaseModel] | None:
-    """Return the record that a field holds, also as an option or in a list."""
+    """Return the record type of a field, also if it is optional or in a list; None if it has none."""
 
     def search(annotation: Any) -> type[BaseModel] | None:
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
@@ -292,7 +292,7 @@ def _record(field: FieldInfo) -> type[BaseModel] | None:
 
 
 def _claims(raw: Mapping[str, Any], broken: list[Location]) -> Claims:
-    """Return what a configuration with mistakes claims where it has none."""
+    """Return the valid parts of an invalid configuration."""
 
     def fields(*place: int | str) -> frozenset[str]:
         depth = len(place)
@@ -340,7 +340,7 @@ def _claims(raw: Mapping[str, Any], broken: list[Location]) -> Claims:
 
 
 def _rest(model: type[R], entry: Mapping[str, Any], broken: frozenset[str]) -> R:
-    """Return an entry without its broken fields; stand-ins, which no rule looks at, take the place of needed ones."""
+    """Return an entry without its broken fields; required ones get placeholders, which no rule reads."""
     stand_ins: dict[str, Any] = {
         "id": "unknown",
         "plan": "free",

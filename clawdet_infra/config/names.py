@@ -1,6 +1,6 @@
 """Names: customer and host ids, subdomains, domains, e-mail addresses.
 
-All become host names, so the rules are those of host names (RFC 1123, lower case), with what is reserved on top.
+All become host names, so the rules are those of host names (RFC 1123, lower case) plus reserved names.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from clawdet_infra.config.problems import Suggestion, listed, quoted, write, wro
 LONGEST_LABEL = 63
 LONGEST_DOMAIN = 253
 LONGEST_ID = 50
-"""Names are made from an id by adding to it (`<id>-data`, `<id>-ipv4`); with 50 each of them fits into a label."""
+"""Names are derived from an id by a suffix (`<id>-data`, `<id>-ipv4`); with 50 each of them fits into a label."""
 
 _ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 _FORM = "Use a-z, 0-9 and hyphens; begin and end each part with a letter or a digit."
 _ANOTHER = "Choose another name, in a-z, 0-9 and hyphens."
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
-# Narrower than what mail allows: the address is written into the proxies' configuration, whose language gives braces
-# and some other characters a meaning, also between quotes.
+# Stricter than mail: the address is written into the proxies' configuration, whose syntax interprets braces and some
+# other characters, also in quotes.
 _EMAIL = re.compile(r"(?=[^@]{1,64}@)[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?P<domain>[^@]+)")
 
 _COMPANY = """
@@ -34,19 +34,19 @@ download downloads git help hostmaster id info internal legal localhost login ma
 oauth office official pay payment payments portal postmaster privacy registry root secure security shop signin signup
 sso staff static status store support system terms trust uptime vpn web webmaster www
 """
-"""What the company itself serves or may serve, and what people would take for the company."""
+"""Names that the company serves or may serve, and names that look like the company's."""
 
 _SOFTWARE = """
 abuse autoconfig autodiscover broadcasthost dkim dmarc dns email ftp gateway imap isatap kerberos ldap mail
 mailer-daemon mta-sts mx noc noreply ns ntp pop pop3 proxy sftp sip smtp spf ssh ssl time tls webmail wpad
 """
-"""What mail and network software looks up by name, unasked."""
+"""Names that mail and network software looks up automatically."""
 
 _LOCAL_NAMES = """
 alt arpa corp example home internal intranet invalid lan local localdomain localhost mail onion private
 """
 _SPECIAL_USE = frozenset(_LOCAL_NAMES.split())
-"""Top-level domains that the public DNS does not have, or keeps for itself (RFC 2606, 6761, 6762, ICANN's own list)."""
+"""Top-level domains that are not in the public DNS, or reserved (RFC 2606, 6761, 6762, ICANN's own list)."""
 _FOR_TESTS = "test"
 _EXAMPLES = frozenset({"example.com", "example.net", "example.org"})
 
@@ -58,7 +58,7 @@ _CHARACTERS = {" ": "a space", "\t": "a tab", "\n": "a line break", "\r": "a lin
 
 
 def _complain_about_label(label: str, whole: str) -> None:
-    """Raise the problem of one label of a name, if it has one."""
+    """Raise the problem of one label of a name, if any."""
     better = _corrected(whole)
     if not label:
         raise wrong(f"{quoted(whole)} begins or ends with a dot, or has two in a row.", suggestion=better)
@@ -89,7 +89,7 @@ def _complain_about_label(label: str, whole: str) -> None:
 
 
 def _corrected(name: str) -> Suggestion | None:
-    """Suggest the host name that is nearest to a name, None where that would be another name."""
+    """Suggest the host name nearest to a name; None if there is none near enough."""
     latin = unicodedata.normalize("NFKD", name.strip().casefold())
     plain = "".join(one for one in latin if not unicodedata.combining(one))
     if not plain.isascii():
@@ -116,13 +116,13 @@ def _check_id(name: str) -> str:
     _check_labels(name)
     if len(name) > LONGEST_ID:
         raise wrong(
-            f"has {len(name)} characters; at most {LONGEST_ID} are possible.",
-            "Names of at most 63 characters are made from it.",
+            f"has {len(name)} characters; at most {LONGEST_ID} are allowed.",
+            "Names of at most 63 characters are derived from it.",
             write(name[:LONGEST_ID].rstrip("-.")),
         )
     if name == "clawdet" or name.startswith(("clawdet-", "clawdet.")):
         raise wrong(
-            f"{quoted(name)} begins with `clawdet`, which marks the fleet's own parts on a server.",
+            f"{quoted(name)} begins with `clawdet`, which is reserved for the fleet's own parts on a server.",
             "Choose an id that begins with another word.",
             write(name[len("clawdet-") :]),
         )
@@ -132,7 +132,7 @@ def _check_id(name: str) -> str:
 def reserved_part(name: str) -> str | None:
     """Return the reserved word that a subdomain is or lies below, or None.
 
-    What counts is the part next to the domain: `alice.api` would be a page below the company's own `api`.
+    The label next to the domain counts: `alice.api` would be a page below the company's own `api`.
     """
     top = name.rsplit(".", 1)[-1]
     return top if top in RESERVED or _RESERVED_NUMBERED.fullmatch(top) else None
@@ -141,13 +141,13 @@ def reserved_part(name: str) -> str | None:
 def can_be_certified(domain: str) -> bool:
     """Return whether a public authority can certify names below a domain.
 
-    Names below `test` pass: they are for trying things out, and lead nowhere by mistake.
+    Names below `test` pass: they are for experiments, and never resolve publicly.
     """
     return domain.rsplit(".", 1)[-1] not in _SPECIAL_USE
 
 
 def takes_mail(host: str, domain: str) -> bool:
-    """Return whether Let's Encrypt takes a contact address at a host, for certificates of a domain."""
+    """Return whether Let's Encrypt accepts a contact address at a host, for certificates of a domain."""
     top = host.rsplit(".", 1)[-1]
     if top in _SPECIAL_USE or any(host == one or host.endswith(f".{one}") for one in _EXAMPLES):
         return False
@@ -173,7 +173,7 @@ def _check_domain(name: str) -> str:
     if len(name) > LONGEST_DOMAIN:
         raise wrong(f"has {len(name)} characters; DNS allows {LONGEST_DOMAIN}.")
     if name.rsplit(".", 1)[-1].isdigit():
-        raise wrong(f"{quoted(name)} ends with a number, so it reads as an address.")
+        raise wrong(f"{quoted(name)} ends with a number, so it looks like an IP address.")
     return name
 
 
@@ -194,18 +194,18 @@ def _check_email(address: str) -> str:
 
 
 CustomerId = Annotated[Text, AfterValidator(_check_id)]
-"""What names a customer for ever: Pulumi's resources, directories and labels are made from it."""
+"""The permanent id of a customer: names of resources, directories and labels are derived from it."""
 
 Subdomain = Annotated[Text, AfterValidator(_check_subdomain)]
-"""The part of a customer's host name before the fleet's domain; it may have dots."""
+"""The part of a customer's host name before the fleet's domain; it may contain dots."""
 
 DomainName = Annotated[Text, AfterValidator(_check_domain)]
-"""A domain such as `clawdet.com`, in lower case, without a dot at its end."""
+"""A domain such as `clawdet.com`, in lower case, without a trailing dot."""
 
 Email = Annotated[Text, AfterValidator(_check_email)]
 """An e-mail address."""
 
 
 def slug_of(name: str) -> str:
-    """Return a name with dots as hyphens: what Compose projects, directories and server names are called."""
+    """Return a name with dots replaced by hyphens, for Compose projects, directories and servers."""
     return name.replace(".", "-")

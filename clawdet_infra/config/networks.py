@@ -1,4 +1,4 @@
-"""How much of the internet a list of networks covers."""
+"""Finds networks that cover a large part of the internet."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _PRIVATE: tuple[AnyNetwork, ...] = (
     IPv6Network("fe80::/10"),
 )
 _MAPPED = IPv6Network("::ffff:0:0/96")
-# A larger network is nobody's own, but a part of the world: the largest that one party holds.
+# The largest networks that one organization owns; a larger one counts as a part of the internet.
 _LARGEST_PREFIX = {4: 8, 6: 16}
 _MOST = 16
-"""Together, networks are the world where they have more addresses than so many of the largest."""
+"""Networks with more addresses than this many of the largest count as a part of the internet together."""
 
 
 def world_of(networks: Iterable[AnyNetwork]) -> list[AnyNetwork]:
-    """Return what of a union of networks is so large that it is nobody's own; nothing where all belong to somebody.
+    """Return the networks in a union that are too large to belong to one organization; none if all are small enough.
 
-    Networks that touch are taken together, so it makes no difference into how many pieces a large one is cut. Networks
-    for private use are left out. An IPv4 network in the form of IPv6 is that IPv4 network.
+    Adjacent networks are merged first, so splitting a large one into pieces changes nothing.  Private networks are left
+    out.  An IPv4-mapped IPv6 network counts as the IPv4 network.
     """
     plain = [form for network in networks for form in _forms(network) if not _is_private(form)]
     joined: list[list[AnyNetwork]] = [
@@ -38,7 +38,7 @@ def world_of(networks: Iterable[AnyNetwork]) -> list[AnyNetwork]:
 
 
 def _is_private(network: AnyNetwork) -> bool:
-    # `is_private` of the standard library is also true of networks that only begin and end in a private one.
+    # The standard library's `is_private` is also true for networks that only begin and end in a private one.
     return any(network.version == one.version and network.subnet_of(one) for one in _PRIVATE)  # type: ignore[arg-type]
 
 

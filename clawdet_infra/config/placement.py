@@ -1,7 +1,7 @@
-"""Where customers live: paying ones on a server of their own, free ones on a shared host with room for them.
+"""Placement rules: paying customers have their own server, free ones a shared host with room for them.
 
-A free customer's host is written down (`host`), except where the fleet has exactly one.  So nobody ever moves because
-of what is added elsewhere: with a second host, the first thing the operator is asked is to write the places down.
+A free customer's `host` is required, unless the fleet has exactly one.  So adding a host never moves a customer: with a
+second host, the operator must first set `host` for all of them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Tenants = Mapping[str, list[Entry[Customer]]]
 
 
 def misplaced(claims: Claims) -> Iterator[Problem]:
-    """Yield customers without a right place, and hosts that cannot hold their customers."""
+    """Yield customers without a valid host, and hosts without enough room for their customers."""
     for entry in claims.customers:
         if entry.sound("plan") and PLANS[entry.value.plan].dedicated and entry.value.host is not None:
             yield entry.problem(
@@ -38,7 +38,7 @@ def misplaced(claims: Claims) -> Iterator[Problem]:
     for entry in homeless:
         told, place = _without_place(entry, hosts, occupied, claims.plans or PlanOverrides())
         yield told
-        if place is not None:  # The next one is not sent to a place that is suggested here.
+        if place is not None:  # The next customer must not get the same free place as a suggestion.
             occupied[place].append(entry)
     for host in hosts.values():
         yield from _crowded(host, tenants[host.value.id])
@@ -47,7 +47,7 @@ def misplaced(claims: Claims) -> Iterator[Problem]:
 
 
 def _tenants(claims: Claims, hosts: tuple[str, ...]) -> tuple[Tenants, list[Entry[Customer]]]:
-    """Return the free customers of each host, and those that have none."""
+    """Return the free customers of each host, and those without a host."""
     tenants: dict[str, list[Entry[Customer]]] = defaultdict(list)
     homeless = []
     for entry in claims.customers:
@@ -64,12 +64,12 @@ def _tenants(claims: Claims, hosts: tuple[str, ...]) -> tuple[Tenants, list[Entr
 def _without_place(
     entry: Entry[Customer], hosts: Mapping[str, Entry[SharedHost]], tenants: Tenants, plans: PlanOverrides
 ) -> tuple[Problem, str | None]:
-    """Return the problem of a customer without a host, and the host that is suggested."""
+    """Return the problem of a customer without a host, and the suggested host."""
     customer = entry.value
     if not hosts:
-        message = "is missing, and the fleet has no shared host that a free customer could live on."
+        message = "is missing, and the fleet has no shared host for a free customer."
         if customer.host is not None:
-            message = f"{quoted(customer.host)} is no shared host; the fleet has none."
+            message = f"{quoted(customer.host)} is not a shared host; the fleet has none."
         return entry.problem("host", message, "Add a host under `sharedHosts`, or choose a paying plan."), None
     known = {name: host for name, host in hosts.items() if host.sound("type", "capacity")}
     free = {name: _places(host, tenants[name], plans) for name, host in known.items()}
@@ -78,14 +78,14 @@ def _without_place(
     if room:
         where = f"Free places: {listed([f'{name} ({count})' for name, count in room.items()])}."
     elif len(known) < len(hosts):
-        where = f"Known are {listed(tuple(hosts))}."
+        where = f"Known hosts: {listed(tuple(hosts))}."
     fitting = [name for name in room if _left(known[name], tenants[name], plans) >= _memory(entry, plans)]
     if customer.host is None:
-        message, suggestion = f"must be written, because the fleet has {len(hosts)} shared hosts.", None
+        message, suggestion = f"is required, because the fleet has {len(hosts)} shared hosts.", None
         if fitting:
             suggestion = write(max(fitting, key=room.__getitem__), "")
     else:
-        message = f"{quoted(customer.host)} is no shared host of the fleet."
+        message = f"{quoted(customer.host)} is not a shared host of the fleet."
         suggestion = meant(customer.host, fitting)
     return entry.problem("host", message, where, suggestion), suggestion.value if suggestion else None
 
@@ -96,13 +96,13 @@ def _memory(entry: Entry[Customer], plans: PlanOverrides) -> int:
 
 
 def _places(host: Entry[SharedHost], tenants: list[Entry[Customer]], plans: PlanOverrides) -> int:
-    """Return how many more customers of the free plan a host can take, by count and by memory."""
+    """Return how many more customers of the free plan fit on a host, by count and by memory."""
     by_count = host.value.capacity - len(tenants)
     return max(min(by_count, _left(host, tenants, plans) // plans.plan("free").limits.memory), 0)
 
 
 def _left(host: Entry[SharedHost], tenants: list[Entry[Customer]], plans: PlanOverrides) -> int:
-    """Return the MiB of a host that none of its customers may take."""
+    """Return the memory of a host, in MiB, that is not reserved for its customers."""
     return SERVER_TYPES[host.value.type].memory - SYSTEM_MEMORY - sum(_memory(one, plans) for one in tenants)
 
 
@@ -110,8 +110,8 @@ def _crowded(host: Entry[SharedHost], tenants: list[Entry[Customer]]) -> Iterato
     if host.sound("capacity") and len(tenants) > host.value.capacity:
         yield host.problem(
             "capacity",
-            f"'{host.value.id}' takes at most {host.value.capacity} of the {len(tenants)} customers that live there.",
-            "Move customers by their `host`, or raise the capacity where memory allows it.",
+            f"'{host.value.id}' has {len(tenants)} customers, but room for only {host.value.capacity}.",
+            "Move customers by their `host`, or raise the capacity if memory allows it.",
             write(len(tenants), ""),
             code=ProblemCode.NO_ROOM,
             demand=len(tenants),
@@ -123,7 +123,7 @@ def _overloaded(host: Entry[SharedHost], tenants: list[Entry[Customer]], plans: 
     for entry in tenants:
         cpus = plans.plan("free").limits.override(entry.value.limits).cpus
         if cpus > cores and entry.sound("limits"):
-            message = f"{cpus:g} cores are promised, but '{host.value.id}' is a {host.value.type} with {cores}."
+            message = f"{cpus:g} cores are configured, but '{host.value.id}' is a {host.value.type} with {cores}."
             yield entry.problem("limits.cpus", message, "Lower the limit, or choose a larger type for the host.")
     wanted = sum(_memory(one, plans) for one in tenants)
     usable = SERVER_TYPES[host.value.type].memory - SYSTEM_MEMORY
@@ -131,7 +131,7 @@ def _overloaded(host: Entry[SharedHost], tenants: list[Entry[Customer]], plans: 
         yield host.problem(
             "type",
             f"'{host.value.id}' is a {host.value.type} with {usable} MiB for customers, but its {len(tenants)} "
-            f"customers may take {wanted} MiB together.",
+            f"customers may use {wanted} MiB together.",
             "Choose a larger type, or move customers by their `host`.",
             _larger(host.value.location if host.sound("location") else None, wanted, cores),
             code=ProblemCode.NO_ROOM,
@@ -140,7 +140,7 @@ def _overloaded(host: Entry[SharedHost], tenants: list[Entry[Customer]], plans: 
 
 
 def _larger(location: str | None, memory: int, cores: int) -> Suggestion | None:
-    """Suggest the first type with this much memory (MiB) for customers, and as many cores."""
+    """Suggest the first server type with this much memory (MiB) for customers, and this many cores."""
     fitting = location and fitting_type(location, memory, cores)
     return write(fitting, f"The first type that fits at {location} is `{fitting}`.") if fitting else None
 

@@ -1,8 +1,7 @@
-"""Plans: what each gives a customer, and the bounds of its limits.
+"""Plans: what each provides, and the bounds of its limits.
 
-The predecessor gave the free plan 512 MB.  A gateway takes 0.8 to 0.9 GiB when idle, and one with a heap under about
-1.5 GB dies in use, not at start, so nobody sees it before the customer does.  2048 MiB is therefore the least that
-any plan may give.
+The predecessor gave the free plan 512 MB.  A gateway uses 0.8 to 0.9 GiB when idle.  With a heap under about 1.5 GB it
+fails in use, not at start, so the customer would notice first.  The minimum of any plan is therefore 2048 MiB.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ MOST_MEMORY = 192 * 1024
 LEAST_CPUS, MOST_CPUS = 0.25, 48.0
 LEAST_PIDS, MOST_PIDS = 128, 32768
 SYSTEM_MEMORY = 768
-"""MiB of a server that no container gets: the kernel's own part, systemd, sshd, dockerd and the TLS proxy."""
+"""MiB of a server reserved for the system: the kernel, systemd, sshd, dockerd and the TLS proxy."""
 
 _CORES = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3})?")
 
@@ -46,7 +45,7 @@ def _gateway_memory(amount: Any) -> Any:
     if isinstance(amount, int) and not isinstance(amount, bool) and amount < LEAST_GATEWAY_MEMORY:
         raise wrong(
             f"{amount} MiB are under the minimum of {LEAST_GATEWAY_MEMORY} MiB for a gateway.",
-            "It takes almost 1 GiB when idle, and dies in use with a heap under about 1.5 GB. The unit is MiB.",
+            "It uses almost 1 GiB when idle, and fails in use with a heap under about 1.5 GB. The unit is MiB.",
             write(LEAST_GATEWAY_MEMORY, ""),
         )
     return amount
@@ -54,7 +53,7 @@ def _gateway_memory(amount: Any) -> Any:
 
 Cpus = Annotated[float, BeforeValidator(_cpus)]
 Memory = Annotated[int, whole(0, MOST_MEMORY, "MiB")]
-# Of two such validators the later one is asked first.
+# Pydantic runs the last of such validators first.
 GatewayMemory = Annotated[int, whole(LEAST_GATEWAY_MEMORY, MOST_MEMORY, "MiB"), BeforeValidator(_gateway_memory)]
 BrowserMemory = Annotated[int, whole(LEAST_BROWSER_MEMORY, MOST_MEMORY, "MiB")]
 Pids = Annotated[int, whole(LEAST_PIDS, MOST_PIDS, "processes")]
@@ -62,14 +61,14 @@ KnownPlan = Annotated[PlanName, one_of("plan", "free", "pro", "enterprise")]
 
 
 class Limits(Record):
-    """What one container may use: processor cores, MiB of memory, processes and threads."""
+    """The limits of one container: processor cores, MiB of memory, processes and threads."""
 
     cpus: Cpus
     memory: Memory
     pids: Pids
 
     def override(self, other: LimitsOverride | BrowserOverride | PlanOverride | None) -> Limits:
-        """Return these limits with those that `other` names instead."""
+        """Return these limits with those that `other` overrides."""
         if other is None:
             return self
         return Limits.model_construct(
@@ -80,7 +79,7 @@ class Limits(Record):
 
 
 class LimitsOverride(Record):
-    """The limits of one customer's gateway that differ from the plan's."""
+    """A customer's overrides of the plan's gateway limits."""
 
     cpus: Cpus | None = None
     memory: GatewayMemory | None = None
@@ -88,7 +87,7 @@ class LimitsOverride(Record):
 
 
 class BrowserOverride(Record):
-    """The limits of a plan's browser that differ from the built-in ones."""
+    """Overrides of a plan's built-in browser limits."""
 
     cpus: Cpus | None = None
     memory: BrowserMemory | None = None
@@ -96,29 +95,29 @@ class BrowserOverride(Record):
 
 
 class PlanOverride(LimitsOverride):
-    """What a fleet changes in a built-in plan: limits of the gateway, of the browser, and the server."""
+    """A fleet's overrides of a built-in plan: limits of the gateway, of the browser, and the server."""
 
     browser: BrowserOverride | None = None
     server: ServerWish | None = None
 
 
 class PlanOverrides(Record):
-    """What a fleet changes in the built-in plans."""
+    """A fleet's overrides of the built-in plans."""
 
     free: PlanOverride = PlanOverride()
     pro: PlanOverride = PlanOverride()
     enterprise: PlanOverride = PlanOverride()
 
     def plan(self, name: PlanName) -> Plan:
-        """Return the built-in plan of this name with the changes to it."""
+        """Return the built-in plan of this name with the overrides."""
         return PLANS[name].override(getattr(self, name))
 
 
 class Plan(Record):
     """What customers of a plan get.
 
-    `dedicated` plans have a server of their own, the others a place on a shared host.  `limits` are the gateway's,
-    `browser_limits` those of the browser beside it, or None where the plan has no browser.
+    Customers of `dedicated` plans have their own server, the others share hosts.  `limits` are the gateway's,
+    `browser_limits` the browser's, None if the plan has no browser.
     """
 
     name: PlanName
@@ -134,11 +133,11 @@ class Plan(Record):
         return self.browser_limits is not None
 
     def memory_with(self, limits: Limits) -> int:
-        """MiB that all containers of a customer with these gateway limits may take together."""
+        """Return the MiB that all containers of a customer with these gateway limits may use together."""
         return limits.memory + (self.browser_limits.memory if self.browser_limits else 0)
 
     def override(self, other: PlanOverride) -> Self:
-        """Return this plan with what a fleet changes in it."""
+        """Return this plan with a fleet's overrides."""
         return self.model_copy(
             update={
                 "limits": self.limits.override(other),
@@ -173,11 +172,11 @@ PLANS: dict[str, Plan] = {
         ),
     )
 }
-"""The built-in plans.  Pro fits the smallest server (4 GiB); enterprise brings a browser and asks for 8 GiB."""
+"""The built-in plans.  Pro fits the smallest server (4 GiB); enterprise has a browser and needs 8 GiB."""
 
 
 def fitting_type(location: str, memory: int, cpus: float) -> str | None:
-    """Return the first server type at a location with so many MiB for customers and so many cores; None for none."""
+    """Return the first server type at a location with this many MiB for customers and cores; None if none fits."""
     for name, server in SERVER_TYPES.items():
         if location in server.locations and server.memory - SYSTEM_MEMORY >= memory and server.cores >= cpus:
             return name

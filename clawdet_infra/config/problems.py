@@ -1,7 +1,7 @@
-"""What is wrong with a configuration, told so that the reader can mend it.
+"""Problems of a configuration, each with its place and a way to fix it.
 
-Every rule reports a `Problem`; a `ConfigurationError` carries all problems of a configuration at once.  A problem
-never quotes what may be a secret: `shown` and `quoted` are the only ways that a value gets into a message.
+Every rule reports a `Problem`; a `ConfigurationError` has all problems of a configuration.  A problem never quotes a
+possible secret: only `shown` and `quoted` put a value into a message.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from clawdet_infra.secret_shapes import resembles_secret
 
 LONGEST_QUOTE = 63
 MISREAD = "misread"
-"""The type of pydantic's error for a text that YAML has read as something else."""
+"""The type of pydantic's error for a text that YAML read as another type."""
 UNREADABLE = "unreadable"
 """The type of pydantic's error for a text that is still encrypted."""
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)? [+-][0-9]{4} \S+")
-"""What the engine makes of a date without quotes."""
+"""The text that the engine makes of a date without quotes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Suggestion:
-    """One edit of a configuration that solves a problem.
+    """One edit of a configuration that fixes a problem.
 
-    `field` is the path of what to edit, as in `Problem`; in the error of a validator it is relative to the wrong value.
-    `write` puts `value` there, `rename` gives the key the name `value`, `remove` takes it out.  `sentence` says so to
-    people, and `otherwise` is the advice where the edit would lead to another problem.
+    `field` is the path to edit, as in `Problem`; in a validator's error it is relative to the invalid value.  `write`
+    sets `value` there, `rename` renames the key to `value`, `remove` deletes it.  `sentence` describes the edit to
+    people; `otherwise` is the advice if the edit would cause another problem.
     """
 
     action: Literal["write", "rename", "remove"]
@@ -46,24 +46,23 @@ class Suggestion:
 
 
 class ProblemCode(StrEnum):
-    """What kind of rule is broken, for programs."""
+    """The kind of the broken rule, for programs."""
 
     INVALID = "invalid"
     NO_ROOM = "no-room"
-    """A shared host has not enough places or memory for its customers."""
+    """A shared host does not have enough room or memory for its customers."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """One thing that is wrong with a configuration.
+    """One problem of a configuration.
 
-    `customer` is the customer's id, or its position ("#3", counted from 1) where it has no usable id, or None where
-    no customer is concerned.  `field` is the path as written in the stack file, such as
-    `customers[2].limits.memory`, positions counted from 0 as `pulumi config set --path` counts them.  `file`, `line`
-    and `column` (from 1) are known only when the problem was found in a file.  A `warning` does not stop anything.
-    `suggestion` is an edit that solves the problem, where one is known, and `hint` is what else there is to say.
-    `rival` is the path of the entry, such as `customers[0]`, that has already what this one asks for.  `code` is the
-    kind of rule, and `demand` what its subject would need, where that can grow: customers, or MiB of memory.
+    `customer` is the customer's id, or its position ("#3", counted from 1) if it has no valid id, or None if the
+    problem is not about a customer.  `field` is the path as in the stack file, such as `customers[2].limits.memory`,
+    with positions from 0 as in `pulumi config set --path`.  `file`, `line` and `column` (from 1) are known only for a
+    problem found in a file.  A `warning` does not block anything.  `suggestion` is an edit that fixes the problem, if
+    one is known; `hint` is further advice.  `rival` is the path of the conflicting entry, such as `customers[0]`.
+    `code` is the kind of rule; `demand` is the amount needed, for rules about capacity: customers, or MiB of memory.
     """
 
     field: str
@@ -87,12 +86,12 @@ class Problem:
 
     @property
     def advice(self) -> str:
-        """What to do, in sentences; "" where only the message can help."""
+        """How to fix it, in sentences; "" if only the message helps."""
         return " ".join(part for part in (self.suggestion and self.suggestion.sentence, self.hint) if part)
 
 
 class ConfigurationError(Exception):
-    """A configuration breaks rules; `problems` has all of them, in the order of the configuration."""
+    """A configuration is invalid; `problems` has all its problems, in the order of the configuration."""
 
     def __init__(self, problems: Iterable[Problem]):
         self.problems = tuple(in_order(problems))
@@ -102,23 +101,23 @@ class ConfigurationError(Exception):
 
 
 def in_order(problems: Iterable[Problem]) -> list[Problem]:
-    """Return problems without repetitions, by line where there is one, else by path, positions as numbers."""
+    """Return the distinct problems, sorted by line if known, else by path, with positions as numbers."""
     return sorted(set(problems), key=_order)
 
 
 def wrong(message: str, hint: str = "", suggestion: Suggestion | None = None) -> PydanticCustomError:
-    """Return what a validator raises: a broken rule with a way to fix it."""
+    """Return the error that a validator raises for a broken rule, with a way to fix it."""
     return PydanticCustomError("rule", "{message}", {"message": message, "hint": hint, "suggestion": suggestion})
 
 
 def misread(value: Any) -> PydanticCustomError:
-    """Return what a validator raises for a text that YAML has read as something else; quotes fix it."""
+    """Return the error that a validator raises for a text that YAML read as another type; quotes fix it."""
     return PydanticCustomError(MISREAD, "{message}", {"message": f"must be text, but YAML reads it as {shown(value)}."})
 
 
 def unreadable() -> PydanticCustomError:
-    """Return what a validator raises for an encrypted text that is no secret."""
-    message = "is encrypted, but must be readable: it is no secret, and reviewers have to see it."
+    """Return the error that a validator raises for an encrypted text that is not a secret."""
+    message = "is encrypted, but must be in plain text: it is not a secret, and reviewers have to see it."
     return PydanticCustomError(UNREADABLE, "{message}", {"message": message, "hint": "", "suggestion": None})
 
 
@@ -126,14 +125,14 @@ QUOTE_IT = "Put it in quotes, as it is written in the file."
 
 
 def quoting(written: str | None) -> Suggestion | None:
-    """Suggest quotes around a misread text; `written` is how the file has it, None where that is not known."""
+    """Suggest quotes around a misread text; `written` is the text in the file, None if unknown."""
     return None if written is None else write(written, f'Put it in quotes: "{written}".')
 
 
 def write(value: Any, sentence: str | None = None, *, field: str = "", otherwise: str = "") -> Suggestion | None:
-    """Suggest a value; None for a text that may be a secret, or that cannot be shown as it is.
+    """Suggest a value; None for a text that may be a secret, or that cannot be shown unchanged.
 
-    The `sentence` is made from the value where none is given; "" where the message says it already.
+    The default `sentence` is made from the value; it is "" if the message already contains it.
     """
     if isinstance(value, str) and (not value or not value.isprintable() or quoted(value) != f"'{value}'"):
         return None
@@ -142,18 +141,18 @@ def write(value: Any, sentence: str | None = None, *, field: str = "", otherwise
 
 
 def remove(sentence: str = "Remove the line.", *, field: str = "") -> Suggestion:
-    """Suggest to take something out."""
+    """Suggest removing a key or an entry."""
     return Suggestion(action="remove", field=field, sentence=sentence)
 
 
 def meant(word: Any, known: Iterable[str], likeness: float = 0.55) -> Suggestion | None:
-    """Suggest the known word that a mistyped one most likely means; None where none is that much alike."""
+    """Suggest the known word nearest to a mistyped one; None if none is near enough."""
     near = nearest(word, known, likeness)
     return write(near, f"Did you mean `{near}`?") if near else None
 
 
 def _yaml(value: Any) -> str:
-    """Return how a value is written in YAML."""
+    """Return a value in YAML syntax."""
     match value:
         case bool():
             return str(value).lower()
@@ -165,12 +164,12 @@ def _yaml(value: Any) -> str:
 
 
 def shown(value: Any) -> str:
-    """Say what a value is, quoting it only where it is short and cannot be a secret."""
+    """Describe a value, quoting it only if it is short and cannot be a secret."""
     match value:
         case None:
             return "empty"
         case bool():
-            return f"the truth value {str(value).lower()}"
+            return f"the boolean {str(value).lower()}"
         case int() | float():
             return f"the number {value}" if len(str(value)) <= 20 else "a long number"
         case str() if DATE.fullmatch(value):
@@ -187,7 +186,7 @@ def shown(value: Any) -> str:
 
 
 def quoted(text: str) -> str:
-    """Quote a text, unless it could be a secret that slipped into the wrong place, or is too long to help."""
+    """Quote a text, unless it could be a misplaced secret, or is too long to help."""
     if resembles_secret(text):
         return f"a text of {len(text)} characters (not shown, it may be a secret)"
     if len(text) > LONGEST_QUOTE:
@@ -196,20 +195,20 @@ def quoted(text: str) -> str:
 
 
 def nearest(word: Any, known: Iterable[str], likeness: float = 0.55) -> str | None:
-    """Return the known word that a mistyped one most likely means, or None where none is at least that much alike."""
+    """Return the known word nearest to a mistyped one; None if none has at least this likeness (0 to 1)."""
     if not isinstance(word, str):
         return None
     by_fold = {_fold(item): item for item in known}
     folded = _fold(word)
     longer = [item for fold, item in by_fold.items() if min(len(fold), len(folded)) > 2 and _begins(fold, folded)]
     alike = get_close_matches(folded, by_fold, n=max(1, len(by_fold)), cutoff=likeness)
-    # Of words that are equally alike, the one that begins in the same way: `cx34` is `cx33` rather than `cx53`.
+    # Among equally near words, prefer a common prefix: for `cx34`, `cx33` rather than `cx53`.
     best = max(sorted(alike, key=list(by_fold).index), key=lambda one: _likeness(one, folded), default=None)
     return by_fold[best] if best is not None else next(iter(longer), None)
 
 
 def did_you_mean(word: Any, known: Iterable[str], likeness: float = 0.55) -> str:
-    """Return the sentence that names the nearest known word, with a space after it, or nothing."""
+    """Return a sentence with the nearest known word, with a trailing space; "" if there is none."""
     near = nearest(word, known, likeness)
     return f"Did you mean `{near}`? " if near else ""
 
@@ -222,7 +221,7 @@ def listed(words: Sequence[str], joint: str = "and") -> str:
 
 
 def _likeness(one: str, other: str) -> tuple[float, int]:
-    """Return how much two words are alike, and how many of their first characters are the same."""
+    """Return the likeness of two words (0 to 1), and the length of their common prefix."""
     same = takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
     return SequenceMatcher(None, one, other).ratio(), sum(1 for _ in same)
 

@@ -1,4 +1,4 @@
-"""How a change goes through the fleet, wave after wave."""
+"""The rollout of a change through the fleet, wave after wave."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Percent = Annotated[int, whole(1, 100, "percent")]
 
 def _add_up(waves: tuple[int, ...]) -> tuple[int, ...]:
     if len(waves) > MOST_WAVES:
-        raise wrong(f"has {len(waves)} waves; at most {MOST_WAVES} are possible.")
+        raise wrong(f"has {len(waves)} waves; at most {MOST_WAVES} are allowed.")
     if sum(waves) != 100:
-        raise wrong(f"adds up to {sum(waves)} percent; all waves together must be 100.")
+        raise wrong(f"adds up to {sum(waves)} percent; the waves must add up to 100.")
     return waves
 
 
 class Rollout(Record):
-    """How a change goes through the fleet: the percentage of customers in each wave, from the first to the last."""
+    """The rollout of a change: the percentage of customers in each wave, from the first to the last."""
 
     waves: Annotated[NonEmpty[Percent], AfterValidator(_add_up)]

@@ -1,4 +1,4 @@
-"""The rules about several parts of a configuration at once; rules about one value are with the value's type."""
+"""Rules about several parts of a configuration; rules about one value are with the value's type."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from clawdet_infra.config.secrets import Encrypted, bot_of
 from clawdet_infra.config.sizing import oversized
 
 MOST_SOURCES = 100
-"""Hetzner takes no more networks in one rule of a firewall."""
+"""The maximum number of networks in one of Hetzner's firewall rules."""
 
 
 def broken_rules(claims: Claims) -> list[Problem]:
@@ -36,11 +36,11 @@ def broken_rules(claims: Claims) -> list[Problem]:
     ]
 
 
-_FOR_EVER = "the id of what was deployed can never change"
+_FOR_EVER = "an id cannot change once it is deployed"
 
 
 def _names(claims: Claims) -> Iterator[Problem]:
-    """Yield ids, subdomains and names made from them that two customers, or a customer and a host, would share."""
+    """Yield ids, subdomains and derived names that two customers, or a customer and a host, would share."""
     told: set[int] = set()
     slugs: dict[str, Entry[Customer]] = {}
     for entry in claims.customers:
@@ -54,15 +54,15 @@ def _names(claims: Claims) -> Iterator[Problem]:
             yield entry.problem(
                 "id",
                 f"'{entry.value.id}' is already the id of {first.path}.",
-                "Each customer needs an id of its own.",
+                "Each customer needs its own id.",
                 rival=first,
             )
         else:
             yield entry.problem(
                 "id",
                 f"'{entry.value.id}' collides with '{first.value.id}' of {first.path}: names of servers and "
-                f"directories have hyphens for dots, so both would be '{slug_of(entry.value.id)}'.",
-                f"Choose another id for the newer of the two; {_FOR_EVER}.",
+                f"directories have hyphens instead of dots, so both would be '{slug_of(entry.value.id)}'.",
+                f"Choose another id for the newer one; {_FOR_EVER}.",
                 rival=first,
             )
     for host in claims.hosts or ():
@@ -71,14 +71,14 @@ def _names(claims: Claims) -> Iterator[Problem]:
             yield host.problem(
                 "id",
                 f"'{host.value.id}' is also the id of customer {twin.named()}; both name a server.",
-                f"Give another id to the one that is newer; {_FOR_EVER}.",
+                f"Choose another id for the newer one; {_FOR_EVER}.",
                 rival=twin,
             )
     yield from _subdomains(claims, told)
 
 
 def _authority(claims: Claims) -> Iterator[Problem]:
-    """Yield what a public authority refuses: names outside the public DNS, and contact addresses at such names."""
+    """Yield names outside the public DNS and contact addresses at them, which a public authority rejects."""
     if not claims.public_authority:
         return
     if claims.domain is not None and not can_be_certified(claims.domain):
@@ -99,10 +99,10 @@ def _authority(claims: Claims) -> Iterator[Problem]:
 def _subdomains(claims: Claims, told: set[int]) -> Iterator[Problem]:
     """Yield subdomains that are taken, look like another, or lie below another customer's.
 
-    `told` are the positions of customers whose id is a problem already; a subdomain that is that id is not told again.
+    `told` has the positions of customers whose id is already reported; a subdomain equal to it is not reported again.
 
-    A name below another customer's (`x.alice` and `alice`) is refused: browsers let a host set cookies for the names
-    above it, and people would take the one customer's page for the other's.
+    A name below another customer's (`x.alice` and `alice`) is rejected: browsers let a host set cookies for the names
+    above it, and people would mistake one customer's page for the other's.
     """
     named: list[tuple[Entry[Customer], str, str]] = []
     for entry in claims.customers:
@@ -127,7 +127,7 @@ def _subdomains(claims: Claims, told: set[int]) -> Iterator[Problem]:
             yield entry.problem(
                 field,
                 f"'{name}' collides with the subdomain '{alike.value.name}' of customer {alike.named()}: "
-                "they differ in dots and hyphens only.",
+                "they differ only in dots and hyphens.",
                 _other_subdomain(field),
                 rival=alike,
             )
@@ -138,8 +138,8 @@ def _subdomains(claims: Claims, told: set[int]) -> Iterator[Problem]:
             if owner is not None and owner is not entry:
                 yield entry.problem(
                     field,
-                    f"'{name}' lies below '{above}' of customer {owner.named()}, who could be taken for this one, and "
-                    "whose browser sessions this one could interfere with.",
+                    f"'{name}' lies below '{above}' of customer {owner.named()}: people could mistake one for the "
+                    "other, and this customer could interfere with the other's browser sessions.",
                     "Choose a subdomain that is not below another customer's.",
                     rival=owner,
                 )
@@ -159,19 +159,19 @@ def _subdomains(claims: Claims, told: set[int]) -> Iterator[Problem]:
 
 
 def _other_subdomain(field: str) -> str:
-    """Return what to do about a subdomain that is taken; a customer whose id it is keeps the id."""
+    """Return the advice for a taken subdomain; if it is the customer's id, the id stays."""
     return "Choose another subdomain." if field == "subdomain" else "Give the customer another `subdomain`."
 
 
 def _shared_tokens(claims: Claims) -> Iterator[Problem]:
-    """Yield tokens that two customers have, also two tokens of one Telegram bot.
+    """Yield tokens that two customers share, also two tokens of one Telegram bot.
 
-    An Anthropic key may be shared: it may be the company's own.
+    Customers may share an Anthropic key: it may be the company's own.
     """
     firsts: dict[tuple[str, str], Entry[Customer]] = {}
     why = {
         "gatewayToken": "each could use the other's gateway",
-        "telegramBotToken": "Telegram gives a bot's messages to one reader only",
+        "telegramBotToken": "Telegram delivers a bot's messages to one reader only",
     }
     for entry in claims.customers:
         tokens = {"gatewayToken": entry.value.gateway_token, "telegramBotToken": entry.value.telegram_bot_token}
@@ -186,27 +186,27 @@ def _shared_tokens(claims: Claims) -> Iterator[Problem]:
                     field,
                     f"is a token of the same bot as that of customer {first.named()} (the values are not shown): "
                     f"{why[field]}.",
-                    "Give each customer a bot of their own.",
+                    "Give each customer its own bot.",
                     rival=first,
                 )
             elif first is not entry:
                 yield entry.problem(
                     field,
                     f"is the same as that of customer {first.named()} (the value is not shown): {why[field]}.",
-                    "Give each customer a token of its own.",
+                    "Give each customer its own token.",
                     rival=first,
                 )
 
 
 def _settings_without_effect(claims: Claims) -> Iterator[Problem]:
-    """Yield what could be written in good faith and would do nothing."""
+    """Yield settings that have no effect."""
     for entry in claims.customers:
         customer = entry.value
         if customer.gateway_token is not None and customer.token_version != 1 and entry.sound("gatewayToken"):
             yield entry.problem(
                 "tokenVersion",
-                "has no effect on a token that is written down as `gatewayToken`.",
-                "To rotate it, write another `gatewayToken` and leave `tokenVersion` out.",
+                "has no effect on a token that is set as `gatewayToken`.",
+                "To rotate it, set another `gatewayToken` and remove `tokenVersion`.",
                 remove(""),
             )
         if not entry.sound("plan", "release") or customer.release is None:
@@ -224,7 +224,7 @@ def _settings_without_effect(claims: Claims) -> Iterator[Problem]:
             yield Problem(
                 field=f"plans.{name}.server",
                 message=f"has no effect: customers of the plan {name} share hosts.",
-                hint="The types of shared hosts are written under `sharedHosts`.",
+                hint="Set the types of shared hosts under `sharedHosts`.",
                 suggestion=remove(field=f"plans.{name}.server"),
             )
 
@@ -250,11 +250,11 @@ _NARROW = "Name the networks of your operators and runners, or write `openToWorl
 
 def _open_ssh(source: AnyNetwork) -> str:
     part = "the whole internet" if source.prefixlen == 0 else "a large part of the internet"
-    return f"lets {part} try to log in by SSH."
+    return f"lets {part} try to log in over SSH."
 
 
 def _ssh(claims: Claims) -> Iterator[Problem]:
-    """Yield sources for SSH that are a large part of the internet, unless that is chosen, or are written twice."""
+    """Yield SSH sources that cover a large part of the internet, unless allowed, and duplicates."""
     sources = claims.ssh_sources
     narrow = [one for one in sources if one is not None and not world_of([one])]
     if not claims.ssh_open_to_world and (together := world_of(narrow)):
@@ -263,7 +263,7 @@ def _ssh(claims: Claims) -> Iterator[Problem]:
         yield Problem(
             field="ssh.sources",
             message=f"has networks that together are {parts}{more}, and let a large part of the internet try to log "
-            "in by SSH.",
+            "in over SSH.",
             hint=_NARROW,
         )
     for position, source in enumerate(sources):
@@ -274,10 +274,10 @@ def _ssh(claims: Claims) -> Iterator[Problem]:
             yield Problem(field=field, message=f"'{source}' {_open_ssh(source)}", hint=_NARROW)
         if source in sources[:position]:
             out = remove("Remove one of them.", field=field)
-            yield Problem(field=field, message=f"'{source}' is in the list already.", suggestion=out)
+            yield Problem(field=field, message=f"'{source}' is already in the list.", suggestion=out)
     if len(sources) > MOST_SOURCES:
         yield Problem(
             field="ssh.sources",
-            message=f"has {len(sources)} networks; a firewall rule of Hetzner takes {MOST_SOURCES}.",
-            hint="Join neighbouring networks into larger ones.",
+            message=f"has {len(sources)} networks; a Hetzner firewall rule accepts at most {MOST_SOURCES}.",
+            hint="Merge adjacent networks into larger ones.",
         )

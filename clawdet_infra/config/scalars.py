@@ -1,7 +1,7 @@
-"""What the engine's YAML reader makes of a plain scalar, which is not what PyYAML makes of it.
+"""Resolves plain YAML scalars as the engine does, which differs from PyYAML.
 
-The rules are those of gopkg.in/yaml.v3 and of Go's `strconv` and `time`: only true and false are truth values, so `no`
-is a text; 010 is 8; 2024-1-5 is a date.
+The rules are those of gopkg.in/yaml.v3 and of Go's `strconv` and `time`: only true and false are booleans, so `no` is
+a text; 010 is 8; 2024-1-5 is a date.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _OTHERS = {f"{sign}.{word}": float(f"{sign}inf") for sign in ("", "+", "-") for 
     f".{word}": math.nan for word in ("nan", "NaN", "NAN")
 }
 _INTEGER = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|0|[1-9][0-9]*)")
-# The reader hands what follows a lower-case prefix to Go once more, which takes a second sign there.
+# The reader passes the part after a lower-case prefix to Go again, which accepts a second sign there.
 _SECOND_SIGN = re.compile(r"(?P<sign>-?)0(?P<base>[bo])(?P<digits>[-+][0-9]+)")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-# A number that begins with its point is read by Go alone, for which an underscore stands between two digits.
+# Only Go parses a number that begins with its point; it allows an underscore only between two digits.
 _POINT_FIRST = re.compile(r"\.[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+(?:_[0-9]+)*)?")
 _DATE = re.compile(
     r"(?P<year>[0-9]{4})-(?P<month>[0-9]{1,2})-(?P<day>[0-9]{1,2})"
@@ -29,13 +29,13 @@ _DATE = re.compile(
     r"(?:[.,](?P<fraction>[0-9]+))?(?P<zone>Z|[+-][0-9]{2}:[0-9]{2})?)?"
 )
 _LARGEST_PLAIN = 1e21
-"""From here on the engine's JSON has an exponent."""
+"""From this number on, the engine's JSON uses an exponent."""
 
 
 def resolve(text: str) -> Any:
-    """Return the value of a plain scalar: a text, a number, a truth value or None.
+    """Return the value of a plain scalar: a text, a number, a boolean or None.
 
-    A date is the text that the engine makes of it, such as `2024-01-05 00:00:00 +0000 UTC`.
+    A date becomes the engine's text for it, such as `2024-01-05 00:00:00 +0000 UTC`.
     """
     if text in _TRUTHS:
         return _TRUTHS[text]
@@ -53,7 +53,7 @@ def resolve(text: str) -> Any:
     if (whole := _integer(digits)) is not None:
         if not _fits(whole, digits):
             return text
-        # The engine hands on what needs all 64 bits as a float.
+        # The engine passes on numbers that need all 64 bits as floats.
         return whole if whole < 2**63 else _as_json(float(whole))
     return _float(digits, text) if _FLOAT.fullmatch(digits) else text
 
@@ -70,19 +70,19 @@ def _integer(digits: str) -> int | None:
     sign, bare = (-1, digits[1:]) if digits[0] == "-" else (1, digits.removeprefix("+"))
     octal = len(bare) > 1 and bare[0] == "0" and bare[1].isdigit()
     whole = sign * (int(bare, 8) if octal else int(bare, 0))
-    # What does not fit is tried as a float, which has no such prefixes.
+    # A number that does not fit is tried as a float, which has no such prefixes.
     return whole if _fits(whole, digits) or not _FLOAT.fullmatch(digits) else None
 
 
 def _fits(whole: int, digits: str) -> bool:
-    """Return whether a number fits into 64 bits: with a sign, or without one, which is one bit more."""
+    """Return whether a number fits into 64 bits: signed if it is written with a sign, else unsigned."""
     return -(2**63) <= whole < (2**63 if digits[0] in "+-" else 2**64)
 
 
 def _float(digits: str, text: str) -> Any:
-    """Return a number in the form in which the engine hands it on as JSON: 3072.0 is written as 3072 there."""
+    """Return a number as in the engine's JSON, where 3072.0 is 3072."""
     number = float(digits)
-    if math.isinf(number):  # Go does not read what is too large.
+    if math.isinf(number):  # Go does not parse numbers that are too large.
         return text
     return _as_json(number)
 
@@ -92,14 +92,14 @@ def _as_json(number: float) -> int | float:
 
 
 def _date(text: str) -> str | None:
-    """Return what the engine makes of a text that it reads as a date; None for any other text."""
+    """Return the engine's text for a date; None for any other text."""
     match = _DATE.fullmatch(text)
-    # With a zone a date is joined to its time by a T, without one by a space.
+    # A T separates date and time if there is a zone, else a space.
     if match is None or (match["joint"] and (match["joint"] == " ") != (match["zone"] is None)):
         return None
     parts = ("year", "month", "day", "hour", "minute", "second")
     year, month, day, hour, minute, second = (int(match[part] or 0) for part in parts)
-    # 400 years on, the calendar is the same; Python's begins with the year 1.
+    # Python's calendar begins with the year 1; it repeats every 400 years.
     if not (1 <= month <= 12 and 1 <= day <= calendar.monthrange(year + 400, month)[1]):
         return None
     if hour > 23 or minute > 59 or second > 59:

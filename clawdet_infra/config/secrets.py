@@ -1,7 +1,7 @@
-"""Secrets: their shapes, checked without ever quoting a value.
+"""Secrets: their formats, checked without quoting a value.
 
-Where a stack file is read without the engine, a `{secure: …}` value is still encrypted.  It is there, but its shape
-is unknown: `Encrypted` stands for it and every shape rule lets it pass.
+If a stack file is read without the engine, a `{secure: …}` value is still encrypted and its format is unknown:
+`Encrypted` stands for it and passes every format rule.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, SecretStr
 from clawdet_infra.config.problems import wrong
 
 _ADMIN = re.compile(r"sk-ant-admin[0-9]*-")
-# What documentation writes in place of a key.  A random key has none of it less than once in 10**5.
+# Placeholders for a key in documentation.  A random key matches less than once in 10**5.
 _PLACEHOLDER = re.compile(
     r"(.)\1{7}|(?:^|[-_])(?:your|the)[-_]|placeholder|change[-_]?me|replace[-_]?(?:me|this)|api[-_]?key",
     re.IGNORECASE,
@@ -24,28 +24,28 @@ _ANTHROPIC = re.compile(r"sk-ant-[A-Za-z0-9_-]{20,300}")
 _TELEGRAM = re.compile(r"[0-9]{6,16}:[A-Za-z0-9_-]{30,64}")
 _HEX = re.compile(r"[0-9a-f]{64}")
 TOKEN_BYTES = 32
-"""The random bytes of a gateway's token, which is written in hexadecimal digits."""
+"""The random bytes of a gateway's token, whose text is hexadecimal."""
 
-# The seed's rule: the basic-auth password is the beginning of the token.
+# A rule of the predecessor: the basic-auth password is the beginning of the token.
 _DERIVED_PASSWORD_LENGTH = 16
 FEWEST_DISTINCT_DIGITS = 6
 """64 random hexadecimal digits have fewer distinct ones less than once in 10**28."""
 
 
 def derived_password(token: str) -> str:
-    """Return the basic-auth password that a gateway's token gives."""
+    """Return the basic-auth password derived from a gateway's token."""
     return token[:_DERIVED_PASSWORD_LENGTH]
 
 
 class Encrypted(SecretStr):
-    """A secret that is present but still encrypted, so that nothing can be said about its shape."""
+    """A secret that is present but still encrypted, so its format is unknown."""
 
     def __init__(self) -> None:
         super().__init__("[encrypted]")
 
 
 def bot_of(token: str) -> str:
-    """Return the number of the bot that a Telegram token belongs to; a bot can have several tokens over time."""
+    """Return the number of a Telegram token's bot; a bot can have several tokens over time."""
     return token.partition(":")[0].lstrip("0")
 
 
@@ -54,17 +54,17 @@ def _is_placeholder(text: str) -> bool:
 
 
 def _opened(value: Any, what: str) -> str:
-    """Return the text of a secret, after the rules that all secrets share."""
+    """Return the text of a secret, checked by the rules for all secrets."""
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
     if value is None or value == "":
         raise wrong(f"is empty; a {what} is needed.")
     if not isinstance(value, str):
-        raise wrong(f"must be text, but YAML reads this {what} as something else.", "Put it in quotes.")
+        raise wrong(f"must be text, but YAML reads this {what} as another type.", "Put it in quotes.")
     if value != value.strip():
         raise wrong(
             f"is a {what} that begins or ends with white space.",
-            "Often a line break came along with the copy; set it again from `printf %s`.",
+            "Copying often adds a line break; set it again from `printf %s`.",
         )
     return value
 
@@ -75,7 +75,7 @@ def _anthropic(value: Any) -> SecretStr:
     key = _opened(value, "key")
     if not _ANTHROPIC.fullmatch(key):
         begins = (
-            "does not begin with `sk-ant-`" if not key.startswith("sk-ant-") else "is cut off or has odd characters"
+            "does not begin with `sk-ant-`" if not key.startswith("sk-ant-") else "is truncated or has odd characters"
         )
         raise wrong(
             f"is not an Anthropic API key: it {begins} (the value is not shown).",
@@ -85,13 +85,13 @@ def _anthropic(value: Any) -> SecretStr:
         raise wrong(
             "is an admin key of the Anthropic API, which manages an organization and answers no messages (the value is "
             "not shown).",
-            "Make a key for the customer in the Anthropic Console, API keys; it begins with `sk-ant-api`.",
+            "Create a key for the customer in the Anthropic Console, API keys; it begins with `sk-ant-api`.",
         )
-    # The examples of this project, which the demo deploys on the local cloud, are made to be recognised.
+    # The examples of this project, which the demo deploys on the local cloud, are recognizable by this prefix.
     if not key.startswith("sk-ant-example-") and _is_placeholder(re.sub(r"sk-ant-(?:api[0-9]+-)?", "", key, count=1)):
         raise wrong(
             "is a placeholder for an Anthropic API key, not a key (the value is not shown).",
-            "Make a key for the customer in the Anthropic Console, API keys.",
+            "Create a key for the customer in the Anthropic Console, API keys.",
         )
     return SecretStr(key)
 
@@ -116,7 +116,7 @@ def _gateway(value: Any) -> SecretStr:
     if isinstance(value, Encrypted):
         return value
     token = _opened(value, "token")
-    hint = "Make one with `openssl rand -hex 32`, or leave it out and the program makes one."
+    hint = "Create one with `openssl rand -hex 32`, or leave it out and the program creates one."
     if not _HEX.fullmatch(token):
         if _HEX.fullmatch(token.lower()):
             raise wrong("has upper-case digits (the value is not shown); write them in lower case.", hint)
@@ -135,7 +135,7 @@ def _hcloud(value: Any) -> SecretStr:
     if len(token) != 64 or not token.isalnum() or not token.isascii():
         raise wrong(
             f"is not a Hetzner Cloud token; its length is {len(token)} (the value is not shown).",
-            "A token is 64 letters and digits; make one in the Hetzner Console, Security, API tokens.",
+            "A token is 64 letters and digits; create one in the Hetzner Console, Security, API tokens.",
         )
     return SecretStr(token)
 

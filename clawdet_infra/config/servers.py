@@ -1,4 +1,4 @@
-"""Servers: the types that Hetzner sells, where, and what a fleet asks for."""
+"""Servers: Hetzner's types and locations, and the fleet's settings for them."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _ASIA = ("sin",)
 LOCATIONS = _EUROPE + _AMERICA + _ASIA
 
 SERVER_ROOT = "/srv/clawdet"
-"""The folder on a server that the deployments are in, a folder each."""
+"""The directory of all deployments on a server, with one directory each."""
 
 EDGE_PROJECT = "clawdet-edge"
-"""The Compose project of a shared host's own proxy."""
+"""The Compose project of a shared host's edge proxy."""
 
 
 @dataclass(frozen=True)
 class ServerType:
-    """What one type of server has: cores, memory in GiB, disk in GB, and the locations that sell it."""
+    """A server type: cores, memory in GiB, disk in GB, and the locations that sell it."""
 
     cores: int
     memory_gib: int
@@ -50,7 +50,7 @@ SERVER_TYPES = {
     "cax21": ServerType(4, 8, 80, _EUROPE),
     "cax31": ServerType(8, 16, 160, _EUROPE),
     "cax41": ServerType(16, 32, 320, _EUROPE),
-    # Shared AMD cores: the older generation, which the USA have, and the newer one.
+    # Shared AMD cores: the older generation (USA), and the newer one.
     "cpx11": ServerType(2, 2, 40, _AMERICA),
     "cpx21": ServerType(3, 4, 80, _AMERICA),
     "cpx31": ServerType(4, 8, 160, _AMERICA),
@@ -62,7 +62,7 @@ SERVER_TYPES = {
     "cpx42": ServerType(8, 16, 320, _EUROPE + _ASIA),
     "cpx52": ServerType(12, 24, 480, _EUROPE + _ASIA),
     "cpx62": ServerType(16, 32, 640, _EUROPE + _ASIA),
-    # Cores of one's own.
+    # Dedicated cores.
     "ccx13": ServerType(2, 8, 80, LOCATIONS),
     "ccx23": ServerType(4, 16, 160, LOCATIONS),
     "ccx33": ServerType(8, 32, 240, LOCATIONS),
@@ -70,13 +70,13 @@ SERVER_TYPES = {
     "ccx53": ServerType(32, 128, 600, LOCATIONS),
     "ccx63": ServerType(48, 192, 960, LOCATIONS),
 }
-"""The types as of 2026; a type that Hetzner adds is one line here."""
+"""The types as of 2026; add a line for each new type of Hetzner's."""
 
 
 def misfit_of_type(old: str, new: str, disk: int) -> str | None:
-    """Return why Hetzner would not make a server with a disk of so many GB another type; None where it would.
+    """Return why Hetzner would refuse to change the type of a server with this disk (GB); None if it would not.
 
-    Types that this program does not know are not judged.
+    Unknown types are not checked.
     """
     if old == new or old not in SERVER_TYPES or new not in SERVER_TYPES:
         return None
@@ -84,7 +84,7 @@ def misfit_of_type(old: str, new: str, disk: int) -> str | None:
         return f"a {old} and a {new} have processors of different architectures."
     smallest = SERVER_TYPES[new].disk
     if disk > smallest:
-        return f"its disk has {disk} GB, a {new} has {smallest}, and Hetzner makes no disk smaller."
+        return f"its disk has {disk} GB, a {new} has {smallest}, and Hetzner cannot shrink a disk."
     return None
 
 
@@ -94,16 +94,16 @@ def _is_arm(name: str) -> bool:
 
 _HOST_KEY = re.compile(r"(?P<kind>[a-z0-9@.-]+) (?P<key>[A-Za-z0-9+/]+=*)(?: [^\n]*)?")
 _HOST_KEYS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
-_HOST_KEY_FILE = "Write the line of /etc/ssh/ssh_host_ed25519_key.pub on the server: `ssh-ed25519 AAAA…`."
+_HOST_KEY_FILE = "Use the line in /etc/ssh/ssh_host_ed25519_key.pub on the server: `ssh-ed25519 AAAA…`."
 SERVER_IMAGES = ("debian-13",)
-"""The images that servers can be prepared from: Docker and Compose are packages of theirs, by the names we install."""
+"""The supported server images: their distributions package Docker and Compose under the names that we install."""
 _SUCCESSORS = {
     "cx11": "cx23",
     **{f"cx{size}{generation}": f"cx{size}3" for size in range(2, 6) for generation in (1, 2)},
 }
 
 
-_KNOWN_TYPES = f"Known are {listed(tuple(SERVER_TYPES))}."
+_KNOWN_TYPES = f"Known types: {listed(tuple(SERVER_TYPES))}."
 
 
 def _known_type(name: str) -> str:
@@ -113,21 +113,21 @@ def _known_type(name: str) -> str:
             suggestion=write(successor, f"Its successor is `{successor}`.", otherwise=_KNOWN_TYPES),
         )
     if name not in SERVER_TYPES:
-        message = f"{quoted(name)} is no server type that this program knows."
+        message = f"{quoted(name)} is not a known server type."
         raise wrong(message, _KNOWN_TYPES, meant(name, SERVER_TYPES))
     return name
 
 
 def _known_location(name: str) -> str:
     if name not in LOCATIONS:
-        hint = f"Known are {listed(LOCATIONS)}."
-        raise wrong(f"{quoted(name)} is no location of Hetzner.", hint, meant(name, LOCATIONS))
+        hint = f"Known locations: {listed(LOCATIONS)}."
+        raise wrong(f"{quoted(name)} is not a Hetzner location.", hint, meant(name, LOCATIONS))
     return name
 
 
 def _debian_image(name: str) -> str:
     if name not in SERVER_IMAGES:
-        message = f"{quoted(name)} is no image that servers can be prepared from."
+        message = f"{quoted(name)} is not a supported server image."
         raise wrong(message, suggestion=write(SERVER_IMAGES[0]))
     return name
 
@@ -153,31 +153,31 @@ def _address(value: Any, kind: type[A]) -> A:
         return value
     written = str(text(value))
     if kind is IPv6Address and "%" in written:
-        # The zone names a network interface of whichever machine reads it, and two spellings would be one address.
+        # A zone names a network interface of the local machine, and would give one address two spellings.
         plain = write(written.partition("%")[0], "Leave out the `%` and what follows.", otherwise=_PUBLIC_ADDRESS)
-        raise wrong(f"{quoted(written)} has a zone, which means something on one machine only.", suggestion=plain)
+        raise wrong(f"{quoted(written)} has a zone, which is meaningful on one machine only.", suggestion=plain)
     try:
         return kind(written)
     except ValueError:
         family = "4" if kind is IPv4Address else "6"
         trimmed = write(written.strip()) if written != written.strip() else None
-        raise wrong(f"{quoted(written)} is no IPv{family} address.", _PUBLIC_ADDRESS, trimmed) from None
+        raise wrong(f"{quoted(written)} is not an IPv{family} address.", _PUBLIC_ADDRESS, trimmed) from None
 
 
 def _host_key(line: str) -> str:
     match = _HOST_KEY.fullmatch(line)
     if match is None:
-        raise wrong("is no SSH host key.", _HOST_KEY_FILE)
+        raise wrong("is not an SSH host key.", _HOST_KEY_FILE)
     kind, key = match["kind"], match["key"]
     if kind in ("ssh-rsa", "ssh-dss"):
         raise wrong(
-            f"has the kind {kind}. Pulumi's command plugin asks for such a key with SHA-1 signatures, which today's "
-            "SSH servers refuse.",
+            f"has the type {kind}. Pulumi's command plugin requests SHA-1 signatures for it, which current SSH servers "
+            "refuse.",
             _HOST_KEY_FILE,
         )
     if kind not in _HOST_KEYS:
-        raise wrong(f"is a key of the kind {quoted(kind)}, which cannot be pinned.", _HOST_KEY_FILE)
-    # Imported where it is needed: few fleets have such a server, and it takes a tenth of a second.
+        raise wrong(f"is a key of the type {quoted(kind)}, which cannot be pinned.", _HOST_KEY_FILE)
+    # Imported on demand: few fleets have such a server, and the import takes a tenth of a second.
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
@@ -185,7 +185,7 @@ def _host_key(line: str) -> str:
         load_ssh_public_key(f"{kind} {key}".encode())
     except (ValueError, UnsupportedAlgorithm):
         raise wrong(
-            f"is not a whole key of the kind {kind}: it is cut off, mixed with another, or of another kind.",
+            f"is not a valid {kind} key: it is truncated, mixed with another, or of another type.",
             _HOST_KEY_FILE,
         ) from None
     return f"{kind} {key}"
@@ -198,7 +198,7 @@ HostKey = Annotated[Text, AfterValidator(_host_key)]
 
 
 class ServerDefaults(Record):
-    """What servers are made from where nothing else is said."""
+    """The fleet's default image, type and location of servers."""
 
     image: ServerImage = "debian-13"
     type: ServerTypeName
@@ -206,18 +206,18 @@ class ServerDefaults(Record):
 
 
 class ServerWish(Record):
-    """What one plan or customer wants instead of the defaults; what is left out stays as it was."""
+    """A plan's or customer's overrides of the server defaults; None keeps the default."""
 
     type: ServerTypeName | None = None
     location: LocationName | None = None
 
 
 class ExistingServer(Record):
-    """A server that was there before the customer: rented elsewhere, or by hand.
+    """A server that is not created by the stack: rented elsewhere, or by hand.
 
-    Root has to take the fleet's login key (the public key of the stack's SSH key at Hetzner), and Docker with compose
-    has to be there.  `host_key` is its SSH host key, one line as in `/etc/ssh/ssh_host_ed25519_key.pub`.  The server
-    and what else is on it stay when the customer goes.
+    Root must accept the fleet's login key (the public key of the stack's SSH key at Hetzner), and Docker with Compose
+    must be installed.  `host_key` is its SSH host key, one line as in `/etc/ssh/ssh_host_ed25519_key.pub`.  Removing
+    the customer keeps the server and everything else on it.
     """
 
     ipv4: Address4
@@ -226,7 +226,7 @@ class ExistingServer(Record):
 
 
 class ServerPlan(Record):
-    """A server as decided."""
+    """The resolved image, type and location of a server."""
 
     image: str
     type: str
@@ -234,7 +234,7 @@ class ServerPlan(Record):
 
 
 def decide_server(defaults: ServerDefaults, *wishes: ServerWish | None) -> ServerPlan:
-    """Apply wishes to the defaults, the later over the earlier."""
+    """Return the defaults with overrides applied; later ones win."""
     kind, location = defaults.type, defaults.location
     for wish in wishes:
         if wish is not None:

@@ -1,9 +1,9 @@
-"""The only reader of Pulumi's configuration: `load()` makes a `Fleet` of it.
+"""The only reader of Pulumi's configuration: `load()` returns it as a `Fleet`.
 
-Secrets come back as pydantic's SecretStr, which shows itself as asterisks, because pure code and validation need
-plain values and Pulumi's outputs have none.  The mark that Pulumi itself understands is lost by that, so whoever
-hands a secret to a resource marks it again: `pulumi.Output.secret(customer.anthropic_api_key.get_secret_value())`.
-Nothing here is logged, and no error quotes a secret.
+Secrets are pydantic's SecretStr, which prints asterisks, because pure code and validation need plain values instead of
+Pulumi's outputs.  This loses Pulumi's own secret mark, so code that passes a secret to a resource marks it again:
+`pulumi.Output.secret(customer.anthropic_api_key.get_secret_value())`.  This module logs nothing, and no error quotes a
+secret.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _CONNECT_SECONDS = 2.0
 
 
 def load() -> Fleet:
-    """Return the fleet of the stack that is running.
+    """Return the fleet of the running stack.
 
     The cloud's token is `hcloud:token`, else the environment variable HCLOUD_TOKEN; a local cloud has its own.
     Raises pulumi.RunError, which the engine prints without a stack trace, with all problems of the configuration.
@@ -40,7 +40,7 @@ def load() -> Fleet:
 
 
 def read() -> Fleet:
-    """Do what `load` does, but raise ConfigurationError, whose problems can be worked with."""
+    """Do what `load` does, but raise ConfigurationError, whose problems are data."""
     config = {**engine.get_config_env(), **engine.CONFIG.get()}
     stack = pulumi.get_stack()
     file = _project_folder() / f"Pulumi.{stack}.yaml"
@@ -57,10 +57,10 @@ def read() -> Fleet:
 
 
 def local_cloud(path: Path, *, must_answer: bool = True) -> dict[str, Any]:
-    """Return the raw `cloud` of a local cloud from the file in which it describes itself.
+    """Return the raw `cloud` of a local cloud from its description file.
 
-    Raises ConfigurationError where the file is not there or not such a file, or where the cloud does not answer
-    and `must_answer` is said.
+    Raises ConfigurationError if the file is missing or not a description, or, with `must_answer`, if the cloud does not
+    answer.
     """
     start = "Run `clawdet cloud up`."
     try:
@@ -100,7 +100,7 @@ def _is_secret(key: str) -> bool:
 
 
 def _project_folder() -> Path:
-    """Return the folder of Pulumi.yaml; older language hosts do not say it, but start programs inside it."""
+    """Return the directory of Pulumi.yaml; older language hosts do not pass it, but start programs in it."""
     root = pulumi.runtime.settings.SETTINGS.root_directory
     if root and Path(root).is_absolute():  # Outside a running program it is a placeholder.
         return Path(root)

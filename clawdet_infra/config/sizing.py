@@ -1,4 +1,4 @@
-"""Whether what a customer is promised fits the server it gets, and whether Hetzner sells that server there."""
+"""Sizing rules: limits must fit the server, and Hetzner must sell the type at the location."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from clawdet_infra.config.servers import SERVER_TYPES, ServerDefaults, ServerPla
 
 
 class Misfit(NamedTuple):
-    """Something about a server that does not work out, which setting is to blame, and the type that would work."""
+    """A mismatch between limits and a server, the setting that causes it, and a type that would fit."""
 
     about: Literal["location", "memory", "cpus"]
     message: str
@@ -22,14 +22,14 @@ class Misfit(NamedTuple):
 
 
 def oversized(claims: Claims) -> Iterator[Problem]:
-    """Yield servers that nobody sells there, and limits larger than the server.
+    """Yield server types not sold at their location, and limits larger than the server.
 
-    What comes from the fleet's own settings is told once, not for each customer that it concerns.
+    A problem of the fleet's own settings is reported once, not for each affected customer.
     """
     for host in claims.hosts or ():
         if host.sound("type", "location"):
             choice = ServerPlan.model_construct(image="", type=host.value.type, location=host.value.location)
-            # As large as it is written; what its customers may take is judged by itself.
+            # The host's own size; `placement` checks the limits of its customers.
             server = SERVER_TYPES[choice.type]
             for misfit in _unsold(choice, server.memory - SYSTEM_MEMORY, server.cores):
                 yield host.problem("location", misfit.message, misfit.hint, _typed(misfit, "type"))
@@ -43,7 +43,7 @@ def oversized(claims: Claims) -> Iterator[Problem]:
     for entry in claims.customers:
         if not entry.sound("plan", "server", "limits") or not PLANS[entry.value.plan].dedicated:
             continue
-        # What a server has that was not rented here is not known.
+        # The size of an existing server is unknown.
         if entry.value.existing_server is not None:
             continue
         plain = entry.value.server is None and entry.value.limits is None
@@ -54,7 +54,7 @@ def oversized(claims: Claims) -> Iterator[Problem]:
 
 
 def _judge(entry: Entry[Customer], plans: PlanOverrides, defaults: ServerDefaults) -> Iterator[Problem]:
-    """Judge what a customer gets, and blame the setting that it comes from: the customer's, the plan's, the fleet's."""
+    """Check a customer's server, and report the responsible setting: the customer's, the plan's or the fleet's."""
     wish, own = entry.value.server, entry.value.limits
     plan, override = plans.plan(entry.value.plan), getattr(plans, entry.value.plan)
     limits = plan.limits.override(own)
@@ -76,14 +76,14 @@ def _judge(entry: Entry[Customer], plans: PlanOverrides, defaults: ServerDefault
 
 
 def _typed(misfit: Misfit, field: str) -> Suggestion | None:
-    """Suggest the type that would work; the message's hint names it."""
+    """Suggest the type that would fit; the hint names it."""
     return write(misfit.type, "", field=field) if misfit.type else None
 
 
 def _unsold(choice: ServerPlan, memory: int, cpus: float) -> Iterator[Misfit]:
     sold_at = SERVER_TYPES[choice.type].locations
     if choice.location not in sold_at:
-        message = f"Hetzner sells no {choice.type} at {choice.location}."
+        message = f"Hetzner does not sell {choice.type} at {choice.location}."
         hint = f"It is sold at {listed(sold_at)}."
         later = SERVER_TYPES.get(name := f"{choice.type[:-1]}{int(choice.type[-1]) + 1}")
         better = fitting_type(choice.location, memory, cpus)
@@ -98,7 +98,7 @@ def _unsold(choice: ServerPlan, memory: int, cpus: float) -> Iterator[Misfit]:
 
 
 def _misfits(plan: Plan, limits: Limits, choice: ServerPlan) -> Iterator[Misfit]:
-    """Yield what does not work out where a customer with these limits lives on a server of this choice."""
+    """Yield the mismatches between these limits and this server."""
     server = SERVER_TYPES[choice.type]
     wanted, usable = plan.memory_with(limits), server.memory - SYSTEM_MEMORY
     cpus = max(limits.cpus, plan.browser_limits.cpus if plan.browser_limits else 0)
@@ -110,12 +110,12 @@ def _misfits(plan: Plan, limits: Limits, choice: ServerPlan) -> Iterator[Misfit]
     if wanted > usable:
         browser = f", {plan.browser_limits.memory} of them for the browser" if plan.browser_limits else ""
         message = (
-            f"{wanted} MiB are promised{browser}, but a {choice.type} has {usable} MiB for customers "
-            f"({SYSTEM_MEMORY} MiB are the system's)."
+            f"{wanted} MiB are configured{browser}, but a {choice.type} has {usable} MiB for customers "
+            f"({SYSTEM_MEMORY} MiB are reserved for the system)."
         )
         yield Misfit("memory", message, hint, better)
     if cpus > server.cores:
-        message = f"{cpus:g} cores are promised, but a {choice.type} has {server.cores}."
+        message = f"{cpus:g} cores are configured, but a {choice.type} has {server.cores}."
         yield Misfit("cpus", message, hint, better)
 
 

@@ -1,4 +1,4 @@
-"""Checking a stack file against every rule, without the engine, with file and line for each problem."""
+"""Checks a stack file against every rule, without the engine, with file and line for each problem."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from clawdet_infra.config.stackfile import StackFile, read_stack_file
 PROJECT = "clawdet"
 _PROVIDER = CLOUD_TOKEN.partition(":")[0]
 NAMESPACES = (PROJECT, _PROVIDER)
-"""The namespaces of keys that this program reads; others belong to other programs."""
+"""The namespaces of this program's keys; others belong to other programs."""
 MAY_HOLD_SECRETS = ("customers", "cloud")
-"""The top-level keys that may be encrypted as a whole or in part."""
+"""The top-level keys that may be encrypted, completely or in part."""
 _TRUTHS = ("protect",)
 _SECRETS = ("anthropicApiKey", "telegramBotToken", "gatewayToken")
 
 
 def check_file(path: str | Path) -> list[Problem]:
-    """Return all that is wrong with a stack file, in the order of its lines; warnings are among it.
+    """Return all problems of a stack file, including warnings, in the order of its lines.
 
-    Encrypted secrets count as present; their shapes are checked when the engine has decrypted them.  The cloud's
-    token may come from the environment, so nobody misses it here, and a local cloud need not be up.
+    Encrypted secrets count as present; their formats are checked when the engine has decrypted them.  The cloud's token
+    may come from the environment, so it may be missing here, and a local cloud need not be up.
     """
     return read_fleet(path)[1]
 
 
 def read_fleet(path: str | Path) -> tuple[Fleet | None, list[Problem]]:
-    """Return what `check_file` does, and before it the fleet.
+    """Return the fleet of a stack file, and the problems as `check_file` returns them.
 
-    The fleet is None where it breaks rules, and where the file alone does not say what it is: it has an encrypted value
-    that is no secret of the model, or an environment of Pulumi ESC; a warning tells of it.  Secrets that are encrypted
-    stand in the fleet as `Encrypted`.
+    The fleet is None if it is invalid, or if the file alone is not enough: it has an encrypted value that is not one of
+    the model's secrets, or an environment of Pulumi ESC; a warning reports this.  Encrypted secrets are `Encrypted` in
+    the fleet.
     """
     path = Path(path)
     try:
@@ -55,7 +55,7 @@ def read_fleet(path: str | Path) -> tuple[Fleet | None, list[Problem]]:
     raw = _raw(stack)
     fleet, found = examine(
         raw,
-        # An empty one is taken from the environment, as a missing one is.
+        # An empty token is read from the environment, like a missing one.
         token=stack.config.get(CLOUD_TOKEN) or Encrypted(),
         incomplete=stack.environment,
         written=lambda path: stack.written.get(f"{PROJECT}:{path}"),
@@ -74,11 +74,11 @@ def read_config(
     file: Path,
     local_cloud: Callable[[Path], dict[str, Any]],
 ) -> Fleet:
-    """Return the fleet of a configuration as the engine hands it over: a text for each full key, secrets decrypted.
+    """Return the fleet of a configuration as the engine passes it: a text for each full key, secrets decrypted.
 
-    `secret` has the keys that are encrypted, `token` the cloud's token where the configuration has none, and `file` is
-    the stack's file, which may be missing.  `local_cloud` reads the file in which a local cloud describes itself.
-    Raises ConfigurationError with all that is wrong.
+    `secret` has the encrypted keys, `token` the cloud's token if the configuration has none, and `file` is the stack's
+    file, which may be missing.  `local_cloud` reads a local cloud's description file.
+    Raises ConfigurationError with all problems.
     """
     mark = f"{PROJECT}:"
     names = sorted(key.removeprefix(mark) for key in config if key.startswith(mark))
@@ -100,15 +100,15 @@ def read_config(
 
 
 def _needlessly_secret(names: Iterable[str], secret: Container[str]) -> Iterator[Problem]:
-    """Yield problems for encrypted settings that everyone will see: in host names, labels or the preview."""
+    """Yield encrypted settings that are public: they appear in host names, labels or the preview."""
     for name in names:
         if f"{PROJECT}:{name}" in secret and name not in MAY_HOLD_SECRETS:
-            message = "is encrypted, but must be readable: it is no secret, and reviewers have to see it."
+            message = "is encrypted, but must be in plain text: it is not a secret, and reviewers have to see it."
             yield Problem(field=name, message=message, hint="Set it again with `pulumi config set --plaintext`.")
 
 
 def _written_in(file: Path) -> Written:
-    """Return what gives the text that a value has in a stack's file, which is read when it is asked."""
+    """Return a function from a path to the value's text in a stack's file; the first call reads the file."""
 
     @functools.cache
     def texts() -> Mapping[str, str]:
@@ -121,7 +121,7 @@ def _written_in(file: Path) -> Written:
 
 
 def unread_keys(keys: Collection[str]) -> Iterator[Problem]:
-    """Yield the keys of a stack that nobody reads, though they look as if this program did."""
+    """Yield unused keys of a stack that look like keys of this program."""
     for key in keys:
         namespace, _, name = key.partition(":")
         if namespace == PROJECT or key == CLOUD_TOKEN:
@@ -130,11 +130,11 @@ def unread_keys(keys: Collection[str]) -> Iterator[Problem]:
         if near is None:
             continue
         better = f"{PROJECT}:{_known_key(name)}" if near == PROJECT else CLOUD_TOKEN
-        # Nobody knows what another setting of the provider's was meant to be.
+        # The intended meaning of the provider's other settings is unknown.
         clear = near == PROJECT or nearest(name, ["token"]) is not None
         what = f"in the namespace {quoted(namespace)}, which nothing reads"
         if namespace == near:
-            what = f"not read: of the namespace {namespace} the program takes `{CLOUD_TOKEN}` alone"
+            what = f"not read: the program reads only `{CLOUD_TOKEN}` of the namespace {namespace}"
         yield Problem(
             field=key,
             message=f"is {what}.",
@@ -145,7 +145,7 @@ def unread_keys(keys: Collection[str]) -> Iterator[Problem]:
 
 def _renamed(key: str, better: str, keys: Collection[str]) -> Suggestion:
     if better in keys:
-        return remove(f"`{better}` is there already, so remove this line.", field=key)
+        return remove(f"`{better}` is already set; remove this line.", field=key)
     return Suggestion(action="rename", field=key, value=better, sentence=f"Did you mean `{better}`?")
 
 
@@ -159,21 +159,21 @@ def _not_in_the_file(stack: StackFile) -> Iterator[Problem]:
         yield Problem(
             field="environment",
             message="adds settings that are not in the file; only the engine can read and check them.",
-            hint="Look at `clawdet preview`, which asks the engine.",
+            hint="Run `clawdet preview`, which asks the engine.",
             warning=True,
         )
 
 
 def _decided_later(stack: StackFile) -> set[str]:
-    """Return the paths of encrypted values that the engine hands to the program decrypted."""
+    """Return the paths of encrypted values that the engine decrypts for the program."""
     paths = {path.removeprefix(f"{PROJECT}:") for path in stack.encrypted if path.startswith(f"{PROJECT}:")}
     return {path for path in paths if re.split(r"[.\[]", path, maxsplit=1)[0] in MAY_HOLD_SECRETS}
 
 
 def decode(key: str, text: str) -> Any:
-    """Return the value behind the text that the engine hands over for a top-level key.
+    """Return the value of the text that the engine passes for a top-level key.
 
-    The engine turns every top-level value into text: lists and mappings into JSON, truth values into words.
+    The engine converts every top-level value to text: lists and mappings to JSON, booleans to words.
     """
     if key in _TRUTHS and text in ("true", "false"):
         return text == "true"
@@ -193,13 +193,13 @@ def _raw(stack: StackFile) -> dict[str, Any]:
             text = str(value).lower() if isinstance(value, bool) else str(value)
             raw[name] = decode(name, text) if isinstance(value, str | int | float) else value
     if isinstance(raw.get("cloud"), str):
-        # The path of a file that the local cloud writes when it is up; the file says where the cloud answers.
+        # The path of a file that the local cloud writes when it is up; the file has the cloud's endpoint.
         raw["cloud"] = {"endpoint": "http://localhost"}
     return raw
 
 
 def _open_secrets(raw: Mapping[str, Any], stack: StackFile) -> Iterator[Problem]:
-    """Yield warnings for secrets that are written as they are."""
+    """Yield warnings for secrets in plain text."""
     places: list[tuple[str, Any]] = [(CLOUD_TOKEN, stack.config.get(CLOUD_TOKEN))]
     customers = raw.get("customers")
     for position, entry in enumerate(customers if isinstance(customers, list) else ()):
@@ -210,7 +210,7 @@ def _open_secrets(raw: Mapping[str, Any], stack: StackFile) -> Iterator[Problem]
             line, column = stack.place(path)
             yield Problem(
                 field=path.removeprefix(f"{PROJECT}:"),
-                message="is written in plain text; whoever can read the file can use it.",
+                message="is in plain text; everyone who can read the file can use it.",
                 hint=f"Encrypt it with `pulumi config set --secret --path '{path}'`.",
                 file=stack.path,
                 line=line,

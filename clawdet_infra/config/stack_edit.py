@@ -1,7 +1,7 @@
-"""Changes to a stack's file that keep its form: comments, order, quotes, indentation and line ends stay as they are.
+"""Edits of a stack's file that preserve its formatting: comments, order, quotes, indentation and line ends.
 
-A change is a value first: an `Edit` has the new text, which says what the old one said, and the change, and nothing
-else.  `Edit.write` puts it in the file's place in one step.
+An edit is a value first: an `Edit` has the new text, whose content is the old one plus the change.  `Edit.write`
+replaces the file atomically.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ _API_KEY = "anthropicApiKey"
 _SECRET_KEYS = ("secure", _API_KEY, "telegramBotToken", "gatewayToken", "token", "hcloud:token", "encryptedkey")
 _ENCRYPTION_KEYS = ("encryptionsalt", "secretsprovider", "encryptedkey")
 _CONTEXT_LINES = 2
-_BY_HAND = "Nothing was written; make the change by hand."
+_BY_HAND = "The file is unchanged; edit it by hand."
 
 Entry = Mapping[str, Any]
 
 
 class EditCode(StrEnum):
-    """Why a file is not changed."""
+    """Why a file was not changed."""
 
     NO_FILE = "no-file"
     UNREADABLE = "unreadable"
@@ -56,9 +56,9 @@ class EditCode(StrEnum):
 
 
 class EditError(Exception):
-    """The file cannot be changed; the text says why and what to do instead.
+    """The file cannot be changed; the message has the reason and what to do instead.
 
-    `problems` are the rules that the configuration would break, if the code is INVALID.
+    With the code INVALID, `problems` are those that the configuration would have.
     """
 
     def __init__(self, code: EditCode, message: str, problems: tuple[Problem, ...] = ()) -> None:
@@ -69,18 +69,18 @@ class EditError(Exception):
 
 @dataclass(frozen=True)
 class Edit:
-    """A change to a file that is not written yet: its text before and after."""
+    """An unwritten change of a file: its text before and after."""
 
     file: Path
     before: str
     after: str
 
     def diff(self) -> str:
-        """Return a unified diff in which no secret is shown, not even an encrypted one."""
+        """Return a unified diff without secrets, not even encrypted ones."""
         hidden = Redactor({*_secrets(self.before), *_secrets(self.after)})
 
         def compared(text: str) -> list[str]:
-            # What is compared follows what is shown, so that another secret is a change as well.
+            # Compare the original line too, so that a changed secret is a change.
             return [f"{hidden(line)}\0{line}" for line in text.splitlines()]
 
         old, new, name = compared(self.before), compared(self.after), self.file.name
@@ -88,9 +88,9 @@ class Edit:
         return "\n".join(line.partition("\0")[0] for line in lines)
 
     def check(self) -> tuple[Problem, ...]:
-        """Return the errors of the configuration that were there before and stay.
+        """Return the errors that the configuration had before and still has.
 
-        Raises EditError if the new text breaks rules of the configuration that the old one does not break.
+        Raises EditError if the new text causes errors that the old one does not have.
         """
         before, after = (self._errors(text) for text in (self.before, self.after))
         known = Counter(map(_without_position, before))
@@ -102,7 +102,7 @@ class Edit:
                 new.append(one)
         if new:
             listed = "\n".join(f"  - {one}" for one in new)
-            message = f"{self.file.name} would break rules, so nothing was written:\n{listed}"
+            message = f"{self.file.name} would be invalid, so it is unchanged:\n{listed}"
             raise EditError(EditCode.INVALID, message, tuple(new))
         return tuple(after)
 
@@ -112,20 +112,20 @@ class Edit:
         return [replace(one, file=str(self.file)) for one in problems if not one.warning]
 
     def write(self) -> None:
-        """Put the new text in the file's place in one step.  Raises EditError if the file has changed meanwhile."""
+        """Replace the file atomically.  Raises EditError if the file has changed since it was read."""
         with _beside(self.file, self.after) as new:
             if _read(self.file) != self.before:
-                message = f"another process changed {self.file.name} meanwhile; nothing was written. Try again"
+                message = f"another process changed {self.file.name} in the meantime; it was not edited. Retry"
                 raise EditError(EditCode.CHANGED_MEANWHILE, message)
             new.chmod(self.file.stat().st_mode & 0o7777)
-            # A symbolic link stays one.
+            # Keeps a symbolic link.
             new.replace(self.file.resolve())
 
 
 class EditableStackFile:
-    """The file of a stack, as it was when it was read.  Its methods return edits, and write nothing.
+    """A stack's file as read.  The methods return edits, and write nothing.
 
-    All of them raise EditError.  So does reading a file whose text is wrong.
+    All of them raise EditError.  The constructor raises it for a file with invalid text.
     """
 
     def __init__(self, file: Path) -> None:
@@ -143,28 +143,28 @@ class EditableStackFile:
 
     @property
     def ids(self) -> list[str]:
-        """The ids of the customers in the file; an empty text for an entry that has none."""
+        """The ids of the customers in the file; "" for an entry without an id."""
         return _ids(self._stack)
 
     def entry(self, customer: str) -> Entry | None:
-        """Return what the file says of a customer, None if it has none.  Encrypted values are `Encrypted`."""
+        """Return a customer's entry; None if there is none.  Encrypted values are `Encrypted`."""
         found: Entry | None = self._customers[self.ids.index(customer)] if customer in self.ids else None
         return found
 
     def encrypted_api_key(self, customer: str) -> str | None:
-        """Return the encrypted API key of a customer as the file has it; None if it has none that is encrypted."""
+        """Return a customer's encrypted API key as in the file; None if it has no encrypted one."""
         entry = _customers_in(_texts(self._text))[self._position(customer)]
         key = entry.get(_API_KEY) if isinstance(entry, dict) else None
         return key["secure"] if isinstance(key, dict) and list(key) == ["secure"] else None
 
     def encryption_settings(self) -> dict[str, Any]:
-        """Return what the file says of the stack's secrets provider."""
+        """Return the file's settings of the stack's secrets provider."""
         return {key: value for key, value in _texts(self._text).items() if key in _ENCRYPTION_KEYS}
 
     def add_customer(self, entry: Entry, encrypted_api_key: str) -> Edit:
-        """Return the edit that adds a customer, given by the texts of its keys, to the end of the list."""
+        """Return the edit that appends a customer, given by the texts of its keys."""
         if entry["id"] in self.ids:
-            message = f"{self.file.name} has a customer {entry['id']} already"
+            message = f"{self.file.name} already has a customer {entry['id']}"
             raise EditError(EditCode.CUSTOMER_EXISTS, message)
         tree = _tree({**entry, _API_KEY: {"secure": encrypted_api_key}})
 
@@ -181,7 +181,7 @@ class EditableStackFile:
         )
 
     def remove_customer(self, customer: str) -> Edit:
-        """Return the edit that takes a customer out of the list."""
+        """Return the edit that removes a customer."""
         position = self._position(customer)
 
         def change() -> str:
@@ -194,7 +194,7 @@ class EditableStackFile:
         return self._edit(change, lambda customers, _: [*customers[:position], *customers[position + 1 :]])
 
     def set_api_key(self, customer: str, encrypted_api_key: str) -> Edit:
-        """Return the edit that gives a customer another API key."""
+        """Return the edit that replaces a customer's API key."""
 
         def change(entry: CommentedMap) -> None:
             known = entry.get(_API_KEY)
@@ -206,14 +206,14 @@ class EditableStackFile:
         return self._entry_edit(customer, change, _API_KEY, ({"secure": encrypted_api_key}, Encrypted()))
 
     def raise_token_version(self, customer: str) -> tuple[int, Edit]:
-        """Return a customer's next tokenVersion and the edit that writes it; it is 1 where none is written."""
+        """Return a customer's next tokenVersion and the edit that writes it; the current default is 1."""
         position = self._position(customer)
         entry = self._customers[position]
         if entry.get("gatewayToken") is not None:
             raise EditError(
                 EditCode.OWN_TOKEN,
-                f"{customer} has a gatewayToken of its own in {self.file.name}, which is used as it is: set another "
-                f"with `pulumi config set --secret --path '{_CUSTOMERS}[{position}].gatewayToken'`",
+                f"{customer} has its own gatewayToken in {self.file.name}, which tokenVersion does not rotate: set "
+                f"another with `pulumi config set --secret --path '{_CUSTOMERS}[{position}].gatewayToken'`",
             )
         version = entry.get(_VERSION, 1)
         if not isinstance(version, int) or isinstance(version, bool):
@@ -251,9 +251,9 @@ class EditableStackFile:
         expected: Callable[[list[Any], Any], list[Any]],
         new: tuple[Any, Any] = (None, None),
     ) -> Edit:
-        """Return an edit whose text says what the file says, with `expected` customers and nothing else new.
+        """Return an edit whose only change are the `expected` customers.
 
-        `expected` gets the customers of before, and one of `new`: the value as a text, and as the engine reads it.
+        `expected` gets the previous customers, and one of `new`: the value as text, and as the engine reads it.
         """
         try:
             after = change()
@@ -268,13 +268,13 @@ class EditableStackFile:
             read = read_stack_file(file, PROJECT)
         wanted = {**self._stack.config, _CUSTOMERS: expected(self._customers, as_value)}
         if read.problems or _texts(after) != texts or read.config != wanted:
-            message = f"{self.file.name} cannot be changed safely: the change would reach other entries too"
+            message = f"{self.file.name} cannot be changed safely: the change would affect other entries too"
             raise EditError(EditCode.FORM, f"{message}. {_BY_HAND}")
         return Edit(self.file, self._text, after)
 
 
 def stack_file_of(root: Path, customer: str, stack: str) -> EditableStackFile:
-    """Return the file of a stack that has a customer.  Raises EditError if it has not."""
+    """Return the file of a stack with this customer.  Raises EditError if it does not have the customer."""
     file = EditableStackFile(root / f"Pulumi.{stack}.yaml")
     if customer not in file.ids:
         raise _unknown(customer, file.file.name, file.ids)
@@ -302,7 +302,7 @@ class _Document:
         self.column: int = config.lc.key(key)[1]
 
     def edited(self, change: Callable[[CommentedSeq], object]) -> str:
-        """Return the text after a change of the list of customers; an empty one gets block style."""
+        """Return the text after a change of the list of customers; an empty list becomes block style."""
 
         def change_tree(tree: CommentedMap) -> None:
             config, key = _place_of_customers(tree)
@@ -322,7 +322,7 @@ def _place_of_customers(tree: CommentedMap) -> tuple[CommentedMap, str]:
 
 
 def _with_empty_list(text: str) -> str:
-    """Return a text whose `clawdet:customers:` has nothing behind it any more with `[]` there."""
+    """Return a text with `[]` after a `clawdet:customers:` that has become empty."""
     yaml_text = YamlText(text)
     config, key = _place_of_customers(yaml_text.tree)
 
@@ -335,7 +335,7 @@ def _with_empty_list(text: str) -> str:
 
 
 def _set(entry: CommentedMap, key: str, value: Any) -> None:
-    """Set a key of a customer; a new one comes after the plan, which most customers have."""
+    """Set a key of a customer; a new one is inserted after the plan, if there is one."""
     if key in entry:
         entry[key] = value
         return
@@ -353,7 +353,7 @@ def _tree(entry: Entry, *, flow: bool = False) -> CommentedMap:
 
 
 def _text(value: str) -> str:
-    """Return a text in quotes if the engine would read it as something else without them."""
+    """Return a text, in quotes if the engine would read it as another type without them."""
     try:
         node = yaml.compose(value, Loader)
     except yaml.YAMLError:
@@ -365,8 +365,8 @@ def _text(value: str) -> str:
 
 
 def _texts(text: str) -> dict[str, Any]:
-    """Return what a document says, every value as its text; aliases are resolved and merges are not."""
-    content = yaml.load(text.removeprefix("\ufeff"), getattr(yaml, "CBaseLoader", yaml.BaseLoader))  # noqa: S506 -- it makes texts only
+    """Return a document's content with every value as text; aliases are resolved, merges are not."""
+    content = yaml.load(text.removeprefix("\ufeff"), getattr(yaml, "CBaseLoader", yaml.BaseLoader))  # noqa: S506 -- it creates texts only
     return content if isinstance(content, dict) else {}
 
 
@@ -377,7 +377,7 @@ def _customers_in(texts: Mapping[str, Any]) -> list[Any]:
 
 
 def _secrets(text: str) -> Iterator[str]:
-    """Yield the secrets of a document, and its encrypted values, each in the pieces that its lines may have."""
+    """Yield a document's secrets and encrypted values, each also split as its lines may be."""
 
     def search(value: Any, name: str) -> Iterator[str]:
         if isinstance(value, str) and name in _SECRET_KEYS:
@@ -391,7 +391,7 @@ def _secrets(text: str) -> Iterator[str]:
 
 
 def _without_position(problem: Problem) -> tuple[str, str, str, int]:
-    """Return what a problem says, whatever line and place in the list it is at."""
+    """Return a problem's identity, independent of its line and position in the list."""
     customer = problem.customer or ""
     field = re.sub(r"\[[0-9]+\]", "[]", problem.field)
     return field, problem.message, customer if customer[:1] != "#" else "#", problem.demand
@@ -416,7 +416,7 @@ def _read(file: Path) -> str:
 
 @contextmanager
 def _beside(file: Path, text: str) -> Iterator[Path]:
-    """Write a text to a new file in the folder of another, whose place it can take; it is gone afterwards."""
+    """Yield a temporary file with a text, in the directory of `file`, which it can replace."""
     handle, name = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.resolve().parent)
     new = Path(name)
     try:

@@ -1,7 +1,7 @@
-"""Reading a stack file (`Pulumi.<stack>.yaml`) without the engine, with the place of each value.
+"""Reads a stack file (`Pulumi.<stack>.yaml`) without the engine, with the position of each value.
 
-Values are resolved as the engine resolves them, which is not as PyYAML does; see `scalars`.  What is still encrypted
-(`{secure: …}`) becomes `Encrypted`.
+Values are resolved as the engine does, which differs from PyYAML; see `scalars`.  Encrypted values (`{secure: …}`)
+become `Encrypted`.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from clawdet_infra.config.scalars import resolve
 from clawdet_infra.config.secrets import Encrypted
 
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml where PyYAML has it, which is about ten times as fast."""
+"""libyaml's loader if PyYAML has it; it is about ten times as fast."""
 
 Place = tuple[int, int]
 MOST_VALUES = 1_000_000
-"""Aliases can make a short file mean an endless one."""
+"""A limit, because aliases can expand a short file endlessly."""
 
 _STANDARD = "tag:yaml.org,2002:"
 
 
 @dataclass
 class StackFile:
-    """What a stack file says: its configuration by full key, where each value is, and what is wrong with the text.
+    """A stack file's content: its configuration by full key, the position of each value, and problems of the text.
 
-    `places` maps a path such as `clawdet:customers[2].plan` to line and column, both from 1, `written` to the text of a
-    value that is one.  `encrypted` has the paths of values that are still encrypted.  With an `environment` of Pulumi
-    ESC there are settings that the file does not show.
+    `places` maps a path such as `clawdet:customers[2].plan` to line and column, both from 1; `written` maps it to the
+    text of a scalar.  `encrypted` has the paths of encrypted values.  An `environment` of Pulumi ESC adds settings that
+    are not in the file.
     """
 
     path: str
@@ -44,12 +44,12 @@ class StackFile:
     problems: list[Problem] = field(default_factory=list)
 
     def problem(self, path: str, message: str, hint: str = "", place: Place | None = None) -> None:
-        """Note something wrong with the text of the file."""
+        """Record a problem of the file's text."""
         line, column = place or self.place(path)
         self.problems.append(Problem(field=path, message=message, hint=hint, file=self.path, line=line, column=column))
 
     def place(self, path: str) -> Place:
-        """Return line and column of a value, or of the nearest thing around it that is there."""
+        """Return line and column of a value, or of its nearest existing parent."""
         while path and path not in self.places:
             path = path[: max(path.rfind("."), path.rfind("["), 0)]
         return self.places.get(path, (1, 1))
@@ -58,7 +58,7 @@ class StackFile:
 def read_stack_file(path: Path, project: str) -> StackFile:
     """Read a stack file.  Keys without a namespace belong to the project, as for the engine.
 
-    Raises OSError where the file cannot be read; what is wrong with its text is noted in `problems`.
+    Raises OSError if the file cannot be read; problems of its text are in `problems`.
     """
     stack = StackFile(str(path))
     try:
@@ -72,8 +72,8 @@ def read_stack_file(path: Path, project: str) -> StackFile:
         mark = getattr(error, "problem_mark", None)
         place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         if tab := _tab_before(text, place[0]):
-            message = "cannot be read: the line begins with a tab, and YAML takes spaces only."
-            stack.problem("config", message, "Write spaces for the tab.", place=tab)
+            message = "cannot be read: the line is indented with a tab; YAML allows only spaces."
+            stack.problem("config", message, "Replace the tab with spaces.", place=tab)
             return stack
         said = quoted(str(getattr(error, "problem", None) or "broken"))
         stack.problem("config", f"cannot be read: it is not valid YAML ({said.strip(chr(39))}).", place=place)
@@ -83,7 +83,7 @@ def read_stack_file(path: Path, project: str) -> StackFile:
 
 
 def _tab_before(text: str, line: int) -> Place | None:
-    """Return the first tab in the indentation of a line; None where it has none."""
+    """Return the place of the first tab in a line's indentation; None if it has none."""
     written = text.splitlines()[line - 1] if line <= len(text.splitlines()) else ""
     indentation = written[: len(written) - len(written.lstrip())]
     return (line, indentation.index("\t") + 1) if "\t" in indentation else None
@@ -151,7 +151,7 @@ class _Reader:
                     whole = self.value(part, path)
                     merged = (whole if isinstance(whole, dict) else {}) | merged
                 continue
-            name = str(key.value) if isinstance(key, yaml.ScalarNode) else "(a key that is no text)"
+            name = str(key.value) if isinstance(key, yaml.ScalarNode) else "(a key that is not text)"
             if top:
                 name = name if ":" in name else f"{self.project}:{name}"
                 name = name.replace(":config:", ":", 1)
@@ -177,7 +177,7 @@ def _is_secure(node: yaml.MappingNode) -> bool:
 
 
 def _is_text_by_tag(tag: str, text: str) -> bool:
-    """Return whether `!!str` stands before the text: PyYAML alone would have taken it for something else."""
+    """Return whether `!!str` marks the text: by itself PyYAML would have read it as another type."""
     if tag != f"{_STANDARD}str":
         return not tag.startswith(_STANDARD)
     resolver: Any = yaml.resolver.Resolver()

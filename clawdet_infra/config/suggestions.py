@@ -1,4 +1,4 @@
-"""Applying suggestions, and leaving only those that work: advice that leads to the next error is none."""
+"""Applies suggestions, and keeps only those that fix their problem without causing another."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 from clawdet_infra.config.problems import Problem, Suggestion
 
 _ROUNDS = 4
-"""A value that is suggested may need a second correction: `True` needs quotes, and then lower case."""
+"""A suggested value may need a second correction: `True` needs quotes, and then lower case."""
 _PART = re.compile(r"\[(?P<position>[0-9]+)\]|(?P<key>[^.\[\]]+)")
 
 Judge = Callable[[Mapping[str, Any]], Sequence[Problem]]
 
 
 def apply(raw: Mapping[str, Any], suggestions: Iterable[Suggestion]) -> dict[str, Any]:
-    """Return a raw configuration with suggestions carried out; what they name and is not there is made.
+    """Return a raw configuration with suggestions applied; missing parents are created.
 
-    `raw` has the keys that paths begin with.  Entries of lists are removed last, so that positions stay right.
+    `raw` has the keys that paths begin with.  Entries of lists are removed last, so that positions stay valid.
     """
     copied: dict[str, Any] = _copied(raw)
     removed: list[tuple[list[Any], int]] = []
@@ -46,9 +46,9 @@ def apply(raw: Mapping[str, Any], suggestions: Iterable[Suggestion]) -> dict[str
 
 
 def settle(raw: Mapping[str, Any], problems: Sequence[Problem], judge: Judge) -> list[Problem]:
-    """Return the problems with only those suggestions that solve them; `judge` finds the problems of a configuration.
+    """Return the problems with only the suggestions that fix them; `judge` returns a configuration's problems.
 
-    Where a suggested value has a problem of its own, what is suggested for that one takes its place.
+    If a suggested value has a problem itself, the suggestion for that problem replaces it.
     """
     known = {(one.field, one.message) for one in problems}
     settled = list(problems)
@@ -68,7 +68,7 @@ def settle(raw: Mapping[str, Any], problems: Sequence[Problem], judge: Judge) ->
 
 
 def _revised(problem: Problem, new: Sequence[Problem], *, solved: bool, last: bool) -> Problem:
-    """Return a problem without a suggestion that does not help, or with the one that follows from it."""
+    """Return a problem with its suggestion dropped or replaced if it does not help."""
     suggestion = problem.suggestion
     if suggestion is None or _is_of_a_list(suggestion):
         return problem
@@ -84,7 +84,7 @@ def _revised(problem: Problem, new: Sequence[Problem], *, solved: bool, last: bo
 
 
 def _is_caused(new: Problem, problem: Problem, suggestion: Suggestion) -> bool:
-    """Return whether a problem is there because of a suggestion, and was not only hidden by the mistake."""
+    """Return whether a suggestion caused a problem, instead of revealing one that the mistake had hidden."""
     if any(_related(new.field, field) for field in (problem.field, suggestion.field)):
         return True
     return new.rival is not None and _related(new.rival, suggestion.field)
@@ -97,7 +97,7 @@ def _related(one: str, other: str) -> bool:
 
 
 def _is_of_a_list(suggestion: Suggestion) -> bool:
-    """Return whether an entry of a list is to be removed, which moves the positions of those behind it."""
+    """Return whether the suggestion removes an entry of a list, which moves the positions of later ones."""
     return suggestion.action == "remove" and suggestion.field.endswith("]")
 
 

@@ -1,7 +1,7 @@
-"""Edits of a YAML text by ruamel.yaml that leave every other line as it is, byte for byte.
+"""Edits a YAML text with ruamel.yaml and keeps every other line, byte for byte.
 
-ruamel.yaml reads the text, changes its tree and writes the new lines.  They are put among the lines of the text, and
-nothing else of what ruamel.yaml would write is taken: it aligns, folds and moves comments in its own way.
+ruamel.yaml reads the text, changes its tree and writes the new lines.  Only these are inserted into the text, because
+ruamel.yaml aligns, folds and moves comments in its own way.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _WORD = re.compile(r"([^\s{},\[\]]+)")
 
 
 class FormError(Exception):
-    """The text has a form that cannot be kept; `line`, from 1, says where, if that is known."""
+    """The text's formatting cannot be preserved; `line`, from 1, is the place, if known."""
 
     def __init__(self, message: str, line: int | None = None) -> None:
         super().__init__(message)
@@ -43,7 +43,7 @@ class FormError(Exception):
 
 @dataclass(frozen=True)
 class _Indent:
-    """How a list of mappings is indented: from its key to the dashes, from the dashes on, and in nested mappings."""
+    """Indentation of a list of mappings: from its key to the dashes, after the dashes, and in nested mappings."""
 
     to_dash: int
     after_dash: int
@@ -51,9 +51,9 @@ class _Indent:
 
 
 class YamlText:
-    """A YAML text with a byte order mark or not, and with any line ends.  Raises FormError if it cannot be read.
+    """A YAML text with or without a byte order mark, and with any line ends.  Raises FormError if it cannot be read.
 
-    Scalars are texts in its tree, as they are written: ruamel.yaml converts none to a number or a date.
+    Scalars in its tree are texts as written: ruamel.yaml converts none to a number or a date.
     """
 
     tree: CommentedMap
@@ -67,12 +67,12 @@ class YamlText:
         self.tree = self._load()
 
     def edited(self, change: Callable[[Any], None], items: CommentedSeq, key_column: int) -> str:
-        """Return the text after a change of the tree in one place; `change` gets a tree of its own.
+        """Return the text after a change of the tree in one place; `change` gets a separate tree.
 
-        `items` and `key_column` are those of the list around the place, whose indentation new lines get.
+        `items` and `key_column` are those of the surrounding list, whose indentation new lines get.
         """
         indent = self._indent(items, key_column)
-        # Comments are written once a tree.
+        # A tree writes its comments only once.
         before, tree = _dump(self._load(), indent), self._load()
         change(tree)
         after = _dump(tree, indent)
@@ -90,9 +90,9 @@ class YamlText:
             if mine.lstrip() != line.lstrip():
                 raise FormError("the line is written in a form that ruamel.yaml would change", number)
         if follows := [line for line in own if _is_no_content(line)]:
-            # Of a value that becomes several lines, ruamel.yaml has the comments behind it within the new ones.
+            # If a value becomes several lines, ruamel.yaml writes the comments after it between them.
             new = [line for line in new if not _is_no_content(line)] + follows
-        # What is new goes below the last line that says something, in the indentation of that line.
+        # New lines go below the last line with content, in the indentation of that line.
         known = start + (1 if old else 0)
         while not old and at > 0 and _is_no_content(self._lines[at - 1]):
             at -= 1
@@ -103,7 +103,7 @@ class YamlText:
         return self._with(range(at, at + len(old)), [_indented(line, further) for line in new])
 
     def with_item(self, items: CommentedSeq, key_column: int, item: Mapping[str, Any]) -> str:
-        """Return the text with one more item at the end of a list that is written in block style and not empty."""
+        """Return the text with one more item at the end of a non-empty list in block style."""
         indent = self._indent(items, key_column)
         known = self._items(items)
         start, stop = known[-1].start, known[-1].stop
@@ -114,9 +114,9 @@ class YamlText:
         return self._with(range(stop, stop), new)
 
     def without_item(self, items: CommentedSeq, position: int) -> str:
-        """Return the text without one item, of several, of a list that is written in block style.
+        """Return the text without one of several items of a list in block style.
 
-        Comments that are about it alone go with it, and so does the empty line that told it from its neighbor.
+        Comments about this item alone are removed with it, and so is the empty line before or after it.
         """
         known = self._items(items)
         start, stop = known[position].start, known[position].stop
@@ -144,9 +144,9 @@ class YamlText:
         return "\n".join(line.removesuffix("\r") for line in self._lines)
 
     def _with(self, place: range, new: list[str]) -> str:
-        """Return the text with new lines in the place of others; they end as their neighbors do."""
+        """Return the text with new lines in place of others, with the line ends of their neighbors."""
         lines = list(self._lines)
-        # The last line may have no end, so that the one before it says.
+        # The last line may have no line end; then the one before it decides.
         neighbors = lines[max(place.start - 2, 0) : place.stop + 1]
         returned = "\r" if any(line.endswith("\r") for line in neighbors) else ""
         rest = [f"{line}{returned}" for line in new]
@@ -156,20 +156,20 @@ class YamlText:
             elif place.start < place.stop:
                 rest[-1] = new[-1]
             else:
-                # The line that had no end is no longer the last one.
+                # The line without a line end is no longer the last one.
                 lines[-1] += returned
                 rest.append("")
         lines[place.start : place.stop] = rest
         return self._mark + "\n".join(lines)
 
     def _place(self, before: list[str], start: int, count: int) -> int:
-        """Return which line of the text is that line of what ruamel.yaml writes unchanged."""
+        """Return the position in the text of a line in ruamel.yaml's unchanged output."""
         own = [line.removesuffix("\r") for line in self._lines]
         if not own[-1]:
             own.pop()
         if len(own) == len(before):
             return start
-        # It has folded lines, so that those before and after have to be found by their words.
+        # ruamel.yaml has folded lines, so those before and after are found by their words.
         written, mine = ([" ".join(_WORD.findall(line)) for line in lines] for lines in (before, own))
         same_start, same_end = _common(written, mine)
         if start + count <= same_start:
@@ -196,7 +196,7 @@ class YamlText:
         return _Indent(to_dash, after_dash, nested)
 
     def _items(self, items: CommentedSeq) -> list[range]:
-        """Return the lines of each item of a block list, from 0, with the comments that are about it alone."""
+        """Return the lines of each item of a block list, from 0, with the comments about this item alone."""
         dash = items.lc.col
         tokens = [one for one in _yaml().scan(self._normal) if not isinstance(one, _WITHOUT_TEXT)]
         spans: list[list[int]] = []
@@ -228,7 +228,7 @@ class YamlText:
             while start > floor and self._is_comment(start - 1) and _indentation(self._lines[start - 1]) == dash:
                 start -= 1
             if number + 1 < len(spans) and spans[number + 1][0] == stop:
-                # The next item follows at once, so a comment above this one may be about both.
+                # The next item follows without a gap, so a comment above this one may be about both.
                 start = first
             found.append(range(start, stop))
         return found
@@ -238,7 +238,7 @@ class YamlText:
 
 
 class _Texts(VersionedResolver):
-    """Takes every plain scalar for the text that it is."""
+    """Resolves every plain scalar to its text."""
 
     @property
     def versioned_resolver(self) -> Any:
@@ -263,7 +263,7 @@ def _dump(tree: Any, indent: _Indent) -> list[str]:
 
 
 def _common(one: Sequence[object], other: Sequence[object]) -> tuple[int, int]:
-    """Return how many lines two texts have in common at their beginning, and at the end of the rest."""
+    """Return the number of lines that two texts have in common at their beginning, and at the end of the rest."""
     most = min(len(one), len(other))
     start = next((at for at in range(most) if one[at] != other[at]), most)
     end = next((at for at in range(most - start) if one[-1 - at] != other[-1 - at]), most - start)
@@ -271,7 +271,7 @@ def _common(one: Sequence[object], other: Sequence[object]) -> tuple[int, int]:
 
 
 def _patched(own: str, old: str, new: str) -> str | None:
-    """Return a line after the change that ruamel.yaml made in its own form of it; None if that is ambiguous."""
+    """Return a line with the change that ruamel.yaml made in its own version of it; None if that is ambiguous."""
     if own.lstrip() == old.lstrip() and _indentation(old) == _indentation(new):
         return own[: _indentation(own)] + new.lstrip()
     before, after = _WORD.split(old), _WORD.split(new)
@@ -298,7 +298,7 @@ def _indentation(line: str) -> int:
 
 
 def _nested(item: Any) -> int | None:
-    """Return how far a mapping in an item is indented, None if it has none in block style."""
+    """Return the indentation of a mapping in an item; None if it has none in block style."""
     for key, value in item.items() if isinstance(item, CommentedMap) else ():
         if isinstance(value, CommentedMap) and value and not value.fa.flow_style() and not value.anchor.value:
             (_, column), (_, inner) = item.lc.key(key), value.lc.key(next(iter(value)))

@@ -1,4 +1,4 @@
-"""Pure functions from what was decided to the text that is deployed."""
+"""Renders the layout: pure functions to the text that is deployed."""
 
 from clawdet_infra.render.bundle import Bundle, BundleFile, bundle, host_bundle, site
 from clawdet_infra.render.environment import env_file, environment

@@ -1,4 +1,4 @@
-"""The files of a deployment that hold no secret, as values."""
+"""The files of a deployment without secrets, as values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from clawdet_infra.render.templates import fill
 
 COMPOSE_FILE = "compose.yaml"
 
-# Node.js uses memory beside its heap: code, buffers, SQLite, and the tools that an agent starts.
+# Node.js uses memory outside of its heap: code, buffers, SQLite, and the tools that an assistant starts.
 _HEAP_SHARE = 0.75
 
 # Processes in a container run as another user than the one that owns its files on the server.
@@ -28,7 +28,7 @@ _READABLE = 0o644
 class BundleFile:
     """One file: its text and its mode on the server.
 
-    `shared` names it among the files that are the same for all customers, which the agent has.
+    `shared` is its name in the agent, which contains the files that all customers share; None for other files.
     """
 
     content: str
@@ -38,14 +38,14 @@ class BundleFile:
 
 @dataclass(frozen=True)
 class Bundle:
-    """The files of one deployment, by path below its folder on the server.
+    """The files of one deployment, by path below its directory on the server.
 
-    `compose.yaml` belongs to one release.  All others lie under `config/<hash of the content>/`, so that a container
-    is made anew exactly when a file that it mounts has changed.  No container mounts `Caddyfile`: the deployment copies
-    it to where the proxy reads it, and reloads the proxy.
+    `compose.yaml` belongs to one release.  All others are under `config/<hash of the content>/`, so that a container is
+    recreated exactly when a file that it mounts has changed.  No container mounts `Caddyfile`: the deployment copies it
+    to the proxy's path, and reloads the proxy.
 
-    `compile_cache` is what the gateway's volume for compiled modules is called beside the project's name; None where
-    there is no gateway.
+    `compile_cache` is the suffix of the gateway's volume for compiled modules, after the project's name; None without a
+    gateway.
     """
 
     files: Mapping[str, BundleFile]
@@ -54,7 +54,7 @@ class Bundle:
 
     @property
     def digest(self) -> str:
-        """A name for this content, the same on every machine: 64 hexadecimal digits."""
+        """The digest of the content, the same on every machine: 64 hexadecimal digits."""
         content = {path: [file.mode, file.content] for path, file in sorted(self.files.items())}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
@@ -68,12 +68,12 @@ def bundle(
     offline: bool = False,
     own_ca: bool = False,
 ) -> Bundle:
-    """Return what a customer's deployment consists of.
+    """Return the files of a customer's deployment.
 
-    `images` are the references that run, normally pinned as `name@sha256:…`.  `acme` is None for the public
-    certificate authorities.  `offline` is for servers without a way out to the internet: the gateway then does not
-    try to reach what it cannot, and its Telegram channel stays off.  With `own_ca` the proxy signs its certificates
-    itself, where no authority can reach it.
+    `images` are the references to run, normally pinned as `name@sha256:…`.  `acme` is None for the public certificate
+    authorities.  `offline` is for servers without internet access: the gateway then makes no requests to the internet,
+    and its Telegram channel stays off.  With `own_ca` the proxy signs its own certificates, for servers that no
+    authority can reach.
     """
     values = {
         "customer": f"Customer {customer.id}",
@@ -89,7 +89,7 @@ def bundle(
         "heap": int(customer.limits.memory * _HEAP_SHARE),
         **_acme_values(acme, acme_email, own_ca),
     }
-    # Of one image alone: what a gateway leaves there is code, and must not reach the next image.
+    # One volume per image: the gateway stores code there, which must not reach the next image.
     cache = f"{COMPILE_CACHE}{_hash(images.gateway)}"
     values["compile_cache_volume"] = owned(customer.slug, cache)
     proxy = "dedicated" if customer.plan.dedicated else "tenant"
@@ -107,7 +107,7 @@ def bundle(
 def host_bundle(
     host: HostLayout, *, proxy: str, acme: AcmeAccess | None = None, acme_email: str = "", own_ca: bool = False
 ) -> Bundle:
-    """Return what the edge proxy of a shared host consists of; the arguments are those of `bundle`."""
+    """Return the files of a shared host's edge proxy; the arguments are those of `bundle`."""
     values = {
         "host": f"Shared host {host.id}",
         "project": host.project,
@@ -121,7 +121,7 @@ def host_bundle(
 
 
 def site(customer: CustomerLayout) -> str:
-    """Return the edge proxy's file for one customer of a shared host."""
+    """Return the edge proxy's configuration for one customer of a shared host."""
     return fill("caddy/site.caddy.j2", fqdn=customer.fqdn, project=customer.slug)
 
 

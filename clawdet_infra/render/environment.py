@@ -1,4 +1,4 @@
-"""The secret half of a deployment: the `.env` file."""
+"""The secrets of a deployment: the `.env` file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _CANNOT_BE_CARRIED = re.compile(r"[\x00-\x1f\x7f]")
 def environment(customer: Customer, *, gateway_token: str, auth_password: str) -> str:
     """Return the `.env` file of a customer's deployment.
 
-    Raises ValueError, naming the variable and never the value, where a value has control characters.
+    Raises ValueError, with the variable's name and never the value, if a value has control characters.
     """
     values = {
         "ANTHROPIC_API_KEY": customer.anthropic_api_key.get_secret_value(),
@@ -26,15 +26,15 @@ def environment(customer: Customer, *, gateway_token: str, auth_password: str) -
 
 
 def env_file(values: Mapping[str, str]) -> str:
-    """Return an env file from which Compose reads exactly these values."""
+    """Return the text of an env file from which Compose reads exactly these values."""
     return "".join(f"{name}={_quoted(name, value)}\n" for name, value in values.items())
 
 
 def _quoted(name: str, value: str) -> str:
     if _CANNOT_BE_CARRIED.search(value):
-        raise ValueError(f"{name} has a control character, such as a line break; an env file cannot carry it.")
-    # Between single quotes Compose takes everything as it is.  Only a quote itself needs a backslash there, and a
-    # backslash before a quote would be taken for that one.
+        raise ValueError(f"{name} has a control character, such as a line break; an env file cannot contain it.")
+    # In single quotes Compose reads everything literally.  Only a quote needs a backslash there, and a backslash before
+    # a quote would be read as that one.
     if "'" not in value and not value.endswith("\\"):
         return f"'{value}'"
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")

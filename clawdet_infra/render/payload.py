@@ -1,6 +1,6 @@
-"""What travels to a server for one deployment: a short command that may be seen, and the payload, which goes by stdin.
+"""The input of one deployment on a server: a short public command, and the payload, which is sent by stdin.
 
-The agent, which does what the command says, travels before: see `clawdet_infra.agent.package`.
+The agent that runs the command is copied before: see `clawdet_infra.agent.package`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from clawdet_infra.layout import CustomerLayout, HostLayout
 from clawdet_infra.render.bundle import COMPOSE_FILE, Bundle, BundleFile, site
 
 START_SECONDS = 240
-"""How long a new release may take from its containers' start until the gateway is ready."""
+"""The time limit of a new release, from its containers' start until the gateway is ready."""
 
 _CONFIG_FOLDER = re.compile(r"config/[0-9a-f]{16}/")
 _SERVICES = re.compile(r"^services:\n((?:  .*\n)*)", re.MULTILINE)
@@ -29,19 +29,19 @@ _JOINED = re.compile(r"^    network_mode: service:([a-z]+)$", re.MULTILINE)
 
 
 def agent_path(project: str) -> str:
-    """Return where the agent of this checkout is brought for a deployment."""
+    """Return the path on a server of this checkout's agent, for a deployment."""
     return names.agent(package.build().digest, project)
 
 
 def remove_command(agent: str = names.AGENT) -> str:
-    """Return the command that undoes a deployment, given its payload on stdin, with the agent that is at a path."""
+    """Return the command that removes a deployment with the agent at a path; it reads the payload from stdin."""
     return f"exec python3 -I {agent} remove"
 
 
 def deploy_command(summary: str, agent: str) -> str:
-    """Return the command that deploys a payload given on stdin with the agent that is at a path.
+    """Return the command that deploys with the agent at a path; it reads the payload from stdin.
 
-    `summary` is put above it for readers of a preview.
+    It begins with `summary` as comments, for reviewers of a preview.
     """
     notes = "".join(f"# {line}\n" for line in summary.splitlines())
     missing = f"{agent} is not on this server, which was set up again since: replace the resource that copies it there"
@@ -50,7 +50,7 @@ def deploy_command(summary: str, agent: str) -> str:
 
 
 def summary(customer: CustomerLayout, bundle: Bundle) -> str:
-    """Return what a reviewer should see of a customer's deployment: lines of text without secrets."""
+    """Return the summary of a customer's deployment for reviewers: lines of text without secrets."""
     limits = {"gateway": customer.limits, "browser": customer.browser_limits}
     return "\n".join(
         [
@@ -68,7 +68,7 @@ def summary(customer: CustomerLayout, bundle: Bundle) -> str:
 
 
 def host_summary(host: HostLayout, bundle: Bundle) -> str:
-    """Return what a reviewer should see of a shared host's edge proxy."""
+    """Return the summary of a shared host's edge proxy for reviewers."""
     return "\n".join([f"shared host: {host.id}", *_release_lines(bundle)])
 
 
@@ -81,7 +81,7 @@ def payload(customer: CustomerLayout, bundle: Bundle, environment: str, *, start
         kind="customer",
         project=customer.slug,
         directory=customer.directory,
-        # Not for the server: by this the state tells what is there, also after an update that failed for others.
+        # Not for the server: the state then shows what is deployed, also after an update that failed for others.
         instance={
             "url": customer.url,
             "plan": customer.plan.name,
@@ -121,9 +121,9 @@ def host_payload(host: HostLayout, bundle: Bundle, *, start_seconds: int = START
 
 
 def _payload(bundle: Bundle, **fields: Any) -> str:
-    # The compose file names the images too, so that packed with it they take next to no room.
+    # The compose file contains the images too, so compressed together with it they need almost no space.
     inner = {"files": {path: _file(file) for path, file in sorted(bundle.files.items())}, "images": dict(bundle.images)}
-    # bzip2 gives the same bytes on every machine, where zlib's variants differ, and another payload is a deployment.
+    # bzip2 gives the same bytes on every machine; zlib's variants differ, and a changed payload is a deployment.
     packed = base64.b85encode(bz2.compress(json.dumps(inner).encode())).decode()
     return json.dumps({**fields, "digest": bundle.digest, "compile_cache": bundle.compile_cache, "packed": packed})
 
@@ -136,22 +136,22 @@ def _file(file: BundleFile) -> dict[str, Any]:
 def _release_lines(bundle: Bundle) -> list[str]:
     return [
         *(f"{role} image: {image}" for role, image in bundle.images.items()),
-        # By these a preview tells which containers are made anew, and who is without an answer meanwhile.
+        # From these a preview derives which containers are recreated, and who is interrupted.
         f"services: {', '.join(f'{name} {mark}' for name, mark in _service_marks(bundle).items())}",
         f"release: {bundle.digest[:16]}",
-        # By these a preview tells a new template from new images or secrets.  None of it holds a secret.
+        # From these a preview distinguishes a new template from new images or secrets.  They contain no secret.
         f"files: {', '.join(f'{name} {mark}' for name, mark in _file_marks(bundle).items())}",
         f"program: {package.build().digest[:8]}",
     ]
 
 
 def _service_marks(bundle: Bundle) -> dict[str, str]:
-    """Return by service a short digest of all but secrets that Compose makes a container anew for."""
+    """Return by service a short digest of everything but secrets whose change makes Compose recreate the container."""
     body = _SERVICES.search(bundle.files[COMPOSE_FILE].content)
     sections = dict(_SERVICE.findall(body[1] if body else ""))
     marks = {}
     for name, section in sections.items():
-        # What shares the network of another container is made anew with that one.
+        # A container that shares another's network is recreated with it.
         joined = _JOINED.search(section)
         content = section + (sections.get(joined[1], "") if joined else "")
         marks[name] = hashlib.sha256(content.encode()).hexdigest()[:8]
@@ -159,7 +159,7 @@ def _service_marks(bundle: Bundle) -> dict[str, str]:
 
 
 def _file_marks(bundle: Bundle) -> dict[str, str]:
-    """Return a short digest of each file by its name, without what other lines say: images, and other files' names."""
+    """Return a short digest of each file by name, excluding what other lines show: images, and other files' names."""
     marks = {}
     for path, file in sorted(bundle.files.items()):
         content = file.content

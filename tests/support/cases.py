@@ -86,7 +86,7 @@ def _keys(*keys: str) -> str:
     )
 
 
-_NO_IMAGE = "is no image that servers can be prepared from"
+_NO_IMAGE = "is not a supported server image"
 _MISREAD = "must be text, but YAML reads it as"
 CASES: dict[str, Case] = {
     "base": Case(_fleet()),
@@ -159,16 +159,16 @@ CASES: dict[str, Case] = {
         ),
         {
             f"customers[{at}].existingServer.ipv6": meaning
-            for at, meaning in enumerate(["has a zone", "machine itself", "form of IPv6", "is no IPv6 address"])
+            for at, meaning in enumerate(["has a zone", "machine itself", "form of IPv6", "is not an IPv6 address"])
         },
     ),
     "an RSA host key": Case(
         _fleet(_customer("ada", 0, *_existing(ipv4="5.75.200.7", hostKey=f"ssh-rsa AAAAB3NzaC1yc2E{'A' * 60}"))),
-        {"customers[0].existingServer.hostKey": "has the kind ssh-rsa"},
+        {"customers[0].existingServer.hostKey": "has the type ssh-rsa"},
     ),
     "a host key that is cut off": Case(
         _fleet(_customer("ada", 0, *_existing(ipv4="5.75.200.7", hostKey=HOST_KEY[:60]))),
-        {"customers[0].existingServer.hostKey": "is cut off"},
+        {"customers[0].existingServer.hostKey": "is truncated"},
     ),
     "an empty token beside the variable": Case(_fleet(token='hcloud:token: ""')),
     "API keys that are none": Case(
@@ -214,10 +214,10 @@ CASES: dict[str, Case] = {
         ),
         {
             "customers[0].server.type": "no longer sells",
-            "customers[1].server": "sells no cx23 at ash",
+            "customers[1].server": "does not sell cx23 at ash",
             "customers[2].server": "cpx11",
-            "customers[4].server.location": "is no location",
-            "customers[5].server.type": "is no server type",
+            "customers[4].server.location": "is not a Hetzner location",
+            "customers[5].server.type": "is not a known server type",
         },
         {
             "customers[0].server.type": "cx23",

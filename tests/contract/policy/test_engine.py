@@ -78,7 +78,7 @@ def test_a_fleet_whose_program_went_wrong_is_stopped(spoiled: Stack) -> None:
         "port 22 is open to 0.0.0.0/0",
         "tcp port 18789 is open",
         "its TTL of 5 s",
-        "the label 'note' holds what looks like an Anthropic API key (the value is not shown)",
+        "the label 'note' contains what looks like an Anthropic API key (the value is not shown)",
     ):
         assert words in result.output, f"nobody reads {words!r} in:\n{result.output}"
     _no_secret_in(result.output)

@@ -201,7 +201,7 @@ def test_what_others_do_wrong_is_not_blamed_on_the_newcomer() -> None:
         checked(free("bob", "shared-1"), among(free("ada", "shared-9")), over)
     assert caught.value.action == "call", "the caller has nothing to mend"
     assert "do not fit those who signed up before" in str(caught.value)
-    assert "ada's host 'shared-9' is no shared host" in str(caught.value)
+    assert "ada's host 'shared-9' is not a shared host" in str(caught.value)
 
 
 def test_one_who_signed_up_and_is_listed_too_is_not_blamed_on_the_newcomer() -> None:

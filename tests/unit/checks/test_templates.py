@@ -34,7 +34,7 @@ AUTH = "    AUTH_PASSWORD: ${AUTH_PASSWORD:?is missing in .env}\n"
 
 MISTAKES = [
     Mistake(SHARED, "restart: unless", "restrat: unless", SCHEMA, "gateway", "Did you mean `restart`?"),
-    Mistake(SHARED, "restart: unless-stopped\n", "", "services", "gateway", "not started again"),
+    Mistake(SHARED, "restart: unless-stopped\n", "", "services", "gateway", "does not restart"),
     Mistake(SHARED, "cap_drop: [ALL]", "cap_drop: [ALL", "templates", "gateway", "not valid YAML"),
     Mistake(SHARED, "read_only: true\n", "read_only: true\n" * 2, "templates", "gateway", "written twice"),
     Mistake(SHARED, AUTH, "", "services", "proxy", "does not get AUTH_PASSWORD"),

@@ -67,13 +67,13 @@ def test_a_server_that_is_there_is_not_held_against_what_is_rented() -> None:
     [
         ({"plan": "free", "existingServer": there()}, "customers of the plan free share hosts"),
         ({"existingServer": there(), "server": {"type": "cx33"}}, "exclude each other"),
-        ({"existingServer": there("198.51.100")}, "'198.51.100' is no IPv4 address"),
-        ({"existingServer": there("05.75.200.7")}, "'05.75.200.7' is no IPv4 address"),
-        ({"existingServer": there(ipv6="x")}, "'x' is no IPv6 address"),
-        ({"existingServer": there(ipv6="2a01:4f8:c17:abcd::/64")}, "is no IPv6 address"),
+        ({"existingServer": there("198.51.100")}, "'198.51.100' is not an IPv4 address"),
+        ({"existingServer": there("05.75.200.7")}, "'05.75.200.7' is not an IPv4 address"),
+        ({"existingServer": there(ipv6="x")}, "'x' is not an IPv6 address"),
+        ({"existingServer": there(ipv6="2a01:4f8:c17:abcd::/64")}, "is not an IPv6 address"),
         ({"existingServer": there(ipv6="fe80::1%eth0")}, "'fe80::1%eth0' has a zone"),
         ({"existingServer": there(ipv6="2a01:4f8:c17:abcd::1%1")}, "has a zone"),
-        ({"existingServer": there(hostKey="AAAA")}, "is no SSH host key"),
+        ({"existingServer": there(hostKey="AAAA")}, "is not an SSH host key"),
     ],
 )
 def test_a_server_that_is_there_has_to_fit(entry: dict[str, Any], part: str) -> None:
@@ -82,7 +82,7 @@ def test_a_server_that_is_there_has_to_fit(entry: dict[str, Any], part: str) -> 
 
 def test_two_customers_cannot_have_one_server() -> None:
     both = [customer("a1", existingServer=there()), customer("b1", existingServer=there())]
-    assert "is the server of customer a1" in complaint(fleet(*both))
+    assert "is already the server of customer a1" in complaint(fleet(*both))
 
 
 def test_one_ipv6_address_in_two_spellings_is_one_server() -> None:
@@ -90,7 +90,7 @@ def test_one_ipv6_address_in_two_spellings_is_one_server() -> None:
     second = customer("b1", existingServer=there("5.75.200.8", ipv6="2A01:04F8:c17:abcd:0:0:0:1"))
     told = complaint(fleet(first, second))
     assert "customers[1].existingServer.ipv6" in told
-    assert "is the server of customer a1" in told
+    assert "is already the server of customer a1" in told
 
 
 @pytest.mark.parametrize("cloud", [None, LOCAL], ids=["at Hetzner", "in a local cloud"])

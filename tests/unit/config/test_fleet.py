@@ -21,7 +21,7 @@ from clawdet_infra.config import (
 from tests.unit.config.samples import API_KEY, CLOUD_TOKEN, complaint, complaints, customer, fleet
 
 MAPPING_HINT = (
-    "Its keys are id, plan, subdomain, anthropicApiKey, telegramBotToken, gatewayToken, tokenVersion, authPassword, "
+    "Known keys: id, plan, subdomain, anthropicApiKey, telegramBotToken, gatewayToken, tokenVersion, authPassword, "
     "server, existingServer, host, limits, wave, release and protect."
 )
 LIST_HINT = "In YAML, begin each entry with `- ` on its own line."
@@ -40,7 +40,7 @@ def test_a_fleet_may_be_empty():
         ("", "an empty text"),
         (None, "empty"),
         (5, "the number 5"),
-        (False, "the truth value false"),
+        (False, "the boolean false"),
     ],
 )
 def test_customers_that_are_no_list_are_one_clear_message(value, what):
@@ -65,12 +65,12 @@ def test_a_customer_that_is_no_mapping_is_told_by_its_position(value, what):
 @pytest.mark.parametrize(
     ("plan", "message"),
     [
-        ("premium", "'premium' is no plan. Did you mean `pro`? Known are free, pro and enterprise."),
-        ("Pro", "'Pro' is no plan. Did you mean `pro`? Known are free, pro and enterprise."),
-        ("professional", "'professional' is no plan. Did you mean `pro`? Known are free, pro and enterprise."),
-        ("zzz", "'zzz' is no plan. Known are free, pro and enterprise."),
+        ("premium", "'premium' is not a plan. Did you mean `pro`? Use free, pro or enterprise."),
+        ("Pro", "'Pro' is not a plan. Did you mean `pro`? Use free, pro or enterprise."),
+        ("professional", "'professional' is not a plan. Did you mean `pro`? Use free, pro or enterprise."),
+        ("zzz", "'zzz' is not a plan. Use free, pro or enterprise."),
         (5, "must be text, but YAML reads it as the number 5. Put it in quotes, as it is written in the file."),
-        ("", "'' is no plan. Known are free, pro and enterprise."),
+        ("", "'' is not a plan. Use free, pro or enterprise."),
     ],
 )
 def test_an_unknown_plan_is_told_with_the_known_ones(plan, message):
@@ -79,22 +79,21 @@ def test_an_unknown_plan_is_told_with_the_known_ones(plan, message):
 
 def test_a_missing_plan_is_told():
     assert complaint(fleet(customer(plan=None))) == (
-        "customer user123: customers[0].plan: is missing. Known are free, pro and enterprise."
+        "customer user123: customers[0].plan: is missing. Use free, pro or enterprise."
     )
 
 
 def test_a_second_customer_with_the_same_id_is_told_once():
     assert complaint(fleet(customer("alice"), customer("bob"), customer("alice"))) == (
-        "customer alice: customers[2].id: 'alice' is already the id of customers[0]. "
-        "Each customer needs an id of its own."
+        "customer alice: customers[2].id: 'alice' is already the id of customers[0]. Each customer needs its own id."
     ), "the subdomain, which is the same too, follows from the id and needs no message of its own"
 
 
 def test_ids_that_give_the_same_server_name_are_told():
     assert complaint(fleet(customer("a.b"), customer("a-b"))) == (
         "customer a-b: customers[1].id: 'a-b' collides with 'a.b' of customers[0]: names of servers and directories "
-        "have hyphens for dots, so both would be 'a-b'. Choose another id for the newer of the two; the "
-        "id of what was deployed can never change."
+        "have hyphens instead of dots, so both would be 'a-b'. Choose another id for the newer one; an id "
+        "cannot change once it is deployed."
     )
 
 
@@ -120,7 +119,7 @@ def test_an_id_that_is_another_customers_subdomain_is_told(order):
 def test_subdomains_that_differ_in_dots_and_hyphens_only_are_told():
     assert complaint(fleet(customer("one", subdomain="a.b"), customer("two", subdomain="a-b"))) == (
         "customer two: customers[1].subdomain: 'a-b' collides with the subdomain 'a.b' of customer one "
-        "(customers[0]): they differ in dots and hyphens only. Choose another subdomain."
+        "(customers[0]): they differ only in dots and hyphens. Choose another subdomain."
     )
 
 
@@ -130,8 +129,8 @@ def test_a_subdomain_below_another_customers_is_refused(name, order):
     entries = [customer("one"), customer("two", subdomain=name)][::order]
     at = {1: 1, -1: 0}[order]
     assert complaint(fleet(*entries)) == (
-        f"customer two: customers[{at}].subdomain: '{name}' lies below 'one' of customer one (customers[{1 - at}]), "
-        "who could be taken for this one, and whose browser sessions this one could interfere with. "
+        f"customer two: customers[{at}].subdomain: '{name}' lies below 'one' of customer one (customers[{1 - at}]): "
+        "people could mistake one for the other, and this customer could interfere with the other's browser sessions. "
         "Choose a subdomain that is not below another customer's."
     )
 
@@ -158,12 +157,12 @@ def test_a_wave_that_the_rollout_does_not_have_is_told():
         ("wave", -1, "is -1; it must be from 0 to 9."),
         ("wave", "0", "must be a whole number, but is '0'. Write it without quotes and without a unit."),
         ("tokenVersion", 0, "is 0; it must be from 1 to 1000000."),
-        ("tokenVersion", True, "must be a whole number, but is the truth value true. Write a number from 1 to 1000000, without quotes and without a unit."),
+        ("tokenVersion", True, "must be a whole number, but is the boolean true. Write a number from 1 to 1000000, without quotes and without a unit."),
         ("protect", "yes", "must be true or false, but is 'yes'. Write true or false, without quotes."),
         ("protect", 1, "must be true or false, but is the number 1. Write true or false, without quotes."),
-        ("authPassword", "derive", "'derive' is no kind of password. Did you mean `derived`? Known are derived and independent."),
-        ("authPassword", False, 'must be text, but YAML reads it as the truth value false. Put it in quotes, as it is written in the file.'),
-        ("release", "x", "must be a mapping, but is 'x'. Its keys are gateway, proxy and browser."),
+        ("authPassword", "derive", "'derive' is not a password mode. Did you mean `derived`? Use derived or independent."),
+        ("authPassword", False, 'must be text, but YAML reads it as the boolean false. Put it in quotes, as it is written in the file.'),
+        ("release", "x", "must be a mapping, but is 'x'. Known keys: gateway, proxy and browser."),
     ],
 )  # fmt: skip
 def test_a_bad_setting_of_a_customer_is_told(field, value, message):
@@ -174,11 +173,11 @@ def test_a_bad_setting_of_a_customer_is_told(field, value, message):
     ("waves", "message"),
     [
         ([], "waves: is an empty list; at least one entry is needed."),
-        ([50], "waves: adds up to 50 percent; all waves together must be 100."),
-        ([60, 60], "waves: adds up to 120 percent; all waves together must be 100."),
+        ([50], "waves: adds up to 50 percent; the waves must add up to 100."),
+        ([60, 60], "waves: adds up to 120 percent; the waves must add up to 100."),
         ([0, 100], "waves[0]: is 0; it must be from 1 to 100 percent."),
         (["100"], "waves[0]: must be a whole number of percent, but is '100'. Write it without quotes and without a unit."),
-        ([9] * 10 + [10], "waves: has 11 waves; at most 10 are possible."),
+        ([9] * 10 + [10], "waves: has 11 waves; at most 10 are allowed."),
         (100, f"waves: must be a list, but is the number 100. {LIST_HINT}"),
     ],
 )  # fmt: skip
@@ -195,9 +194,9 @@ def test_a_bad_rollout_is_told(waves, message):
         ("10.0.0.0/33", "'10.0.0.0/33' is not a network. Write for example `203.0.113.7/32`."),
         ("office", "'office' is not a network. Write the prefix length too, such as `203.0.113.7/32`."),
         (10, 'must be text, but YAML reads it as the number 10. Put it in quotes, as it is written in the file.'),
-        ("0.0.0.0/0", "'0.0.0.0/0' lets the whole internet try to log in by SSH. Name the networks of your operators and runners, or write `openToWorld: true` beside it."),
-        ("::/0", "'::/0' lets the whole internet try to log in by SSH. Name the networks of your operators and runners, or write `openToWorld: true` beside it."),
-        ("198.51.100.0/24", "'198.51.100.0/24' is in the list already. Remove one of them."),
+        ("0.0.0.0/0", "'0.0.0.0/0' lets the whole internet try to log in over SSH. Name the networks of your operators and runners, or write `openToWorld: true` beside it."),
+        ("::/0", "'::/0' lets the whole internet try to log in over SSH. Name the networks of your operators and runners, or write `openToWorld: true` beside it."),
+        ("198.51.100.0/24", "'198.51.100.0/24' is already in the list. Remove one of them."),
     ],
 )  # fmt: skip
 def test_a_bad_source_for_ssh_is_told(source, message):
@@ -217,20 +216,20 @@ def test_ssh_without_sources_is_refused_because_no_deployment_could_work(sources
 def test_more_sources_than_a_firewall_rule_takes_are_told():
     sources = [f"10.0.{number}.0/24" for number in range(101)]
     assert complaint(fleet(ssh={"sources": sources})) == (
-        "ssh.sources: has 101 networks; a firewall rule of Hetzner takes 100. "
-        "Join neighbouring networks into larger ones."
+        "ssh.sources: has 101 networks; a Hetzner firewall rule accepts at most 100. "
+        "Merge adjacent networks into larger ones."
     )
 
 
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("zone", "managed", "'managed' is no way to treat a zone. Did you mean `manage`? Known are manage and existing."),
-        ("zone", True, 'must be text, but YAML reads it as the truth value true. Put it in quotes, as it is written in the file.'),
+        ("zone", "managed", "'managed' is not a zone mode. Did you mean `manage`? Use manage or existing."),
+        ("zone", True, 'must be text, but YAML reads it as the boolean true. Put it in quotes, as it is written in the file.'),
         ("protect", "true", "must be true or false, but is 'true'. Write true or false, without quotes."),
-        ("release", None, "must be a mapping, but is empty. Its keys are gateway, proxy and browser."),
-        ("acmeMail", "x", "is not a known key. Did you mean `acmeEmail`? That is there already, so remove this line. Known are domain, zone, cloud, acmeEmail, release, server, ssh, rollout, sharedHosts, plans, customers and protect."),
-        ("customer", [], "is not a known key. Did you mean `customers`? That is there already, so remove this line. Known are domain, zone, cloud, acmeEmail, release, server, ssh, rollout, sharedHosts, plans, customers and protect."),
+        ("release", None, "must be a mapping, but is empty. Known keys: gateway, proxy and browser."),
+        ("acmeMail", "x", "is not a known key. Did you mean `acmeEmail`? It is already set; remove this line. Known keys: domain, zone, cloud, acmeEmail, release, server, ssh, rollout, sharedHosts, plans, customers and protect."),
+        ("customer", [], "is not a known key. Did you mean `customers`? It is already set; remove this line. Known keys: domain, zone, cloud, acmeEmail, release, server, ssh, rollout, sharedHosts, plans, customers and protect."),
     ],
 )  # fmt: skip
 def test_a_bad_setting_of_the_fleet_is_told(field, value, message):
@@ -255,9 +254,9 @@ def test_a_bad_way_to_reach_the_cloud_is_told(field, value, message):
     assert complaint(fleet(cloud={"token": CLOUD_TOKEN, field: value})) == f"cloud.{at}: {message}"
 
 
-@pytest.mark.parametrize(("value", "what"), [("local", "'local'"), ([], "a list"), (False, "the truth value false")])
+@pytest.mark.parametrize(("value", "what"), [("local", "'local'"), ([], "a list"), (False, "the boolean false")])
 def test_a_cloud_that_is_no_mapping_is_told(value, what):
-    assert complaint(fleet() | {"cloud": value}).startswith(f"cloud: must be a mapping, but is {what}. Its keys are ")
+    assert complaint(fleet() | {"cloud": value}).startswith(f"cloud: must be a mapping, but is {what}. Known keys: ")
 
 
 @pytest.mark.parametrize("resolver", ["127.0.0.1:8453", "[::1]:53"])
@@ -266,7 +265,7 @@ def test_a_resolver_is_an_address_and_a_port(resolver):
 
 
 def test_the_constructor_holds_the_rules_of_one_value():
-    with pytest.raises(ValidationError, match="is no plan"):
+    with pytest.raises(ValidationError, match="is not a plan"):
         Customer(id="alice", plan="premium", anthropic_api_key=API_KEY)
 
 

@@ -67,7 +67,7 @@ def test_what_is_no_reference_is_refused(reference):
 @pytest.mark.parametrize(
     ("reference", "message"),
     [
-        ("caddy", f"has neither tag nor digest, which means `latest`: nobody could say what runs. {EXAMPLE}"),
+        ("caddy", f"has neither tag nor digest, which means `latest`: the version would be unknown. {EXAMPLE}"),
         (
             "caddy:latest",
             "has the tag `latest`, which moves: two customers could run different images, and no preview would show "

@@ -74,7 +74,7 @@ def test_the_error_reads_as_a_list():
         load_fleet(fleet(customer(plan="zzz"), customer("bob", protect="no")))
     assert str(caught.value) == (
         "The configuration has 2 problems:\n"
-        "  - customer user123: customers[0].plan: 'zzz' is no plan. Known are free, pro and enterprise.\n"
+        "  - customer user123: customers[0].plan: 'zzz' is not a plan. Use free, pro or enterprise.\n"
         "  - customer bob: customers[1].protect: must be true or false, but is 'no'. Write true or false, "
         "without quotes."
     )
@@ -115,17 +115,17 @@ def test_the_order_of_keys_in_the_file_does_not_change_what_is_told(shuffle: ran
     ],
 )
 def test_an_unknown_key_is_told_with_the_nearest_known_one(key, near):
-    there = "That is there already, so remove this line. " if near in customer() else ""
+    there = "It is already set; remove this line. " if near in customer() else ""
     assert complaint(fleet(customer(**{key: "x"}))) == (
-        f"customer user123: customers[0].{key}: is not a known key. Did you mean `{near}`? {there}Known are id, plan, "
-        "subdomain, anthropicApiKey, telegramBotToken, gatewayToken, tokenVersion, authPassword, server, "
+        f"customer user123: customers[0].{key}: is not a known key. Did you mean `{near}`? {there}Known keys: id, "
+        "plan, subdomain, anthropicApiKey, telegramBotToken, gatewayToken, tokenVersion, authPassword, server, "
         "existingServer, host, limits, wave, release and protect."
     )
 
 
 def test_an_unknown_key_that_is_near_nothing_is_told_with_all_known_ones():
     assert complaint(fleet(customer(zzz="x"))).startswith(
-        "customer user123: customers[0].zzz: is not a known key. Known are id, plan, subdomain, anthropicApiKey"
+        "customer user123: customers[0].zzz: is not a known key. Known keys: id, plan, subdomain, anthropicApiKey"
     )
 
 
@@ -143,8 +143,8 @@ def test_an_empty_customer_is_told_all_that_it_needs():
     assert complaints(fleet({})) == [
         "customer #1: customers[0].anthropicApiKey: is missing. Set it with "
         "`pulumi config set --secret --path 'clawdet:customers[0].anthropicApiKey'`.",
-        "customer #1: customers[0].id: is missing. It names the customer for ever.",
-        "customer #1: customers[0].plan: is missing. Known are free, pro and enterprise.",
+        "customer #1: customers[0].id: is missing. It identifies the customer permanently.",
+        "customer #1: customers[0].plan: is missing. Use free, pro or enterprise.",
     ]
 
 

@@ -12,7 +12,7 @@ from clawdet_infra.config import load_fleet, slug_of
 from tests.unit.config.samples import complaint, complaints, customer, fleet
 
 FORM = "Use a-z, 0-9 and hyphens; begin and end each part with a letter or a digit."
-FLEETS_OWN = "begins with `clawdet`, which marks the fleet's own parts on a server. "
+FLEETS_OWN = "begins with `clawdet`, which is reserved for the fleet's own parts on a server. "
 NOT_IN_HOST_NAMES = "which host names do not have."
 
 
@@ -52,7 +52,7 @@ def test_good_ids_are_taken_as_they_are(name):
             "'xn--80ak6aa92e' has `--` after two characters, which DNS reserves: `xn--` names show letters of other "
             "scripts, and can look like another customer's name. Choose a name without `--` there.",
         ),
-        ("a" * 51, "has 51 characters; at most 50 are possible. Names of at most 63 characters are made from it."),
+        ("a" * 51, "has 51 characters; at most 50 are allowed. Names of at most 63 characters are derived from it."),
         ("a" * 64, "has a part of 64 characters; DNS allows 63."),
         ("clawdet", f"'clawdet' {FLEETS_OWN}Choose an id that begins with another word."),
         ("clawdet-edge", f"'clawdet-edge' {FLEETS_OWN}Write `edge`. Choose an id that begins with another word."),
@@ -65,7 +65,7 @@ def test_good_ids_are_taken_as_they_are(name):
         (10**30, "must be text, but YAML reads it as a long number. Put it in quotes, as it is written in the file."),
         (
             True,
-            "must be text, but YAML reads it as the truth value true. Put it in quotes, as it is written in the file.",
+            "must be text, but YAML reads it as the boolean true. Put it in quotes, as it is written in the file.",
         ),
         (["a"], "must be text, but is a list."),
         ({"a": "b"}, "must be text, but is a mapping."),
@@ -131,7 +131,7 @@ def test_a_subdomain_has_to_fit_into_a_host_name_together_with_the_domain():
     [
         ("localhost", "'localhost' is not a domain: it has no dot. Write for example `clawdet.com`."),
         ("clawdet.com.", "'clawdet.com.' begins or ends with a dot, or has two in a row. Write `clawdet.com`."),
-        ("10.0.0.1", "'10.0.0.1' ends with a number, so it reads as an address."),
+        ("10.0.0.1", "'10.0.0.1' ends with a number, so it looks like an IP address."),
         ("Clawdet.com", "'Clawdet.com' has upper-case letters. Write `clawdet.com`."),
         (".".join(["a" * 60] * 5), "has 304 characters; DNS allows 253."),
         (None, "is empty. Write a value, or leave the line out where it is optional."),

@@ -71,7 +71,7 @@ def test_networks_that_belong_to_somebody_pass(sources: list[str]) -> None:
 def test_what_networks_are_together_is_told() -> None:
     assert complaints(fleet(ssh={"sources": ["198.51.100.0/24", "8.0.0.0/8", "9.0.0.0/8"]})) == [
         "ssh.sources: has networks that together are '8.0.0.0/7', and let a large part of the internet try to log in "
-        "by SSH. Name the networks of your operators and runners, or write `openToWorld: true` beside it."
+        "over SSH. Name the networks of your operators and runners, or write `openToWorld: true` beside it."
     ]
 
 

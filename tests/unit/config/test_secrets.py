@@ -29,19 +29,17 @@ from tests.unit.config.samples import (
 )
 
 KEY_FORM = "It has the form `sk-ant-` and at least 20 letters, digits, hyphens or underscores."
-MAKE_ONE = "Make one with `openssl rand -hex 32`, or leave it out and the program makes one."
-WHITE_SPACE = (
-    "begins or ends with white space. Often a line break came along with the copy; set it again from `printf %s`."
-)
+MAKE_ONE = "Create one with `openssl rand -hex 32`, or leave it out and the program creates one."
+WHITE_SPACE = "begins or ends with white space. Copying often adds a line break; set it again from `printf %s`."
 ADMIN = (
     "is an admin key of the Anthropic API, which manages an organization and answers no messages (the value is not "
-    "shown). Make a key for the customer in the Anthropic Console, API keys; it begins with `sk-ant-api`."
+    "shown). Create a key for the customer in the Anthropic Console, API keys; it begins with `sk-ant-api`."
 )
 PLACEHOLDER = (
-    "is a placeholder for an Anthropic API key, not a key (the value is not shown). Make a key for the customer in the "
-    "Anthropic Console, API keys."
+    "is a placeholder for an Anthropic API key, not a key (the value is not shown). Create a key for the customer in "
+    "the Anthropic Console, API keys."
 )
-SOMETHING_ELSE = "as something else. Put it in quotes."
+SOMETHING_ELSE = "as another type. Put it in quotes."
 
 
 @pytest.mark.parametrize(
@@ -55,11 +53,11 @@ SOMETHING_ELSE = "as something else. Put it in quotes."
         ),
         (
             "sk-ant-c4nary",
-            f"is not an Anthropic API key: it is cut off or has odd characters (the value is not shown). {KEY_FORM}",
+            f"is not an Anthropic API key: it is truncated or has odd characters (the value is not shown). {KEY_FORM}",
         ),
         (
             "sk-ant-...",
-            f"is not an Anthropic API key: it is cut off or has odd characters (the value is not shown). {KEY_FORM}",
+            f"is not an Anthropic API key: it is truncated or has odd characters (the value is not shown). {KEY_FORM}",
         ),
         ("sk-ant-admin01-MadeUpAdminKeyForTrying0123456789", ADMIN),
         ("sk-ant-admin-MadeUpAdminKeyForTrying0123456789", ADMIN),
@@ -130,7 +128,7 @@ def test_a_bad_telegram_token_is_told_without_its_value(value):
 def test_a_bad_cloud_token_is_told_without_its_value():
     assert complaint(fleet(cloud={"token": "c4nary"})) == (
         "cloud.token: is not a Hetzner Cloud token; its length is 6 (the value is not shown). "
-        "A token is 64 letters and digits; make one in the Hetzner Console, Security, API tokens."
+        "A token is 64 letters and digits; create one in the Hetzner Console, Security, API tokens."
     )
 
 
@@ -142,7 +140,7 @@ def test_the_cloud_token_of_the_provider_is_told_by_the_name_of_its_own_key():
 
 def test_a_missing_cloud_token_is_told():
     assert complaint(fleet(cloud=None)) == (
-        "hcloud:token: is missing. Make one in the Hetzner Console and set it with "
+        "hcloud:token: is missing. Create one in the Hetzner Console and set it with "
         "`pulumi config set --secret hcloud:token`."
     )
 
@@ -155,7 +153,7 @@ def test_two_customers_with_one_gateway_token_are_told_without_the_token():
     entries = [customer("alice", gatewayToken=GATEWAY_TOKEN), customer("bob", gatewayToken=GATEWAY_TOKEN)]
     assert complaint(fleet(*entries)) == (
         "customer bob: customers[1].gatewayToken: is the same as that of customer alice (customers[0]) (the value is "
-        "not shown): each could use the other's gateway. Give each customer a token of its own."
+        "not shown): each could use the other's gateway. Give each customer its own token."
     )
 
 
@@ -163,7 +161,7 @@ def test_two_customers_with_one_bot_are_told_without_its_token():
     entries = [customer("alice", telegramBotToken=BOT_TOKEN), customer("bob", telegramBotToken=BOT_TOKEN)]
     assert complaint(fleet(*entries)) == (
         "customer bob: customers[1].telegramBotToken: is the same as that of customer alice (customers[0]) (the value "
-        "is not shown): Telegram gives a bot's messages to one reader only. Give each customer a token of its own."
+        "is not shown): Telegram delivers a bot's messages to one reader only. Give each customer its own token."
     )
 
 
@@ -195,8 +193,8 @@ def test_two_tokens_of_one_bot_are_refused():
     (told,) = complaints(fleet(*entries))
     assert told == (
         "customer bob: customers[1].telegramBotToken: is a token of the same bot as that of customer alice "
-        "(customers[0]) (the values are not shown): Telegram gives a bot's messages to one reader only. Give each "
-        "customer a bot of their own."
+        "(customers[0]) (the values are not shown): Telegram delivers a bot's messages to one reader only. Give each "
+        "customer its own bot."
     )
     assert bot_of(BOT_TOKEN) == bot_of(f"00{BOT_TOKEN}") == "123456789"
 
@@ -208,8 +206,8 @@ def test_a_placeholder_for_a_bot_token_is_refused():
 
 def test_a_version_of_a_written_token_is_refused_because_raising_it_would_do_nothing():
     assert complaint(fleet(customer(gatewayToken=GATEWAY_TOKEN, tokenVersion=2))) == (
-        "customer user123: customers[0].tokenVersion: has no effect on a token that is written down as "
-        "`gatewayToken`. To rotate it, write another `gatewayToken` and leave `tokenVersion` out."
+        "customer user123: customers[0].tokenVersion: has no effect on a token that is set as "
+        "`gatewayToken`. To rotate it, set another `gatewayToken` and remove `tokenVersion`."
     )
 
 

@@ -61,9 +61,9 @@ def test_problems_come_with_file_and_line_in_the_order_of_the_file(check):
     )
     assert check(text) == [
         "Pulumi.test.yaml:3: domain: 'localhost' is not a domain: it has no dot. Write for example `clawdet.com`.",
-        "Pulumi.test.yaml:13: customer alice: customers[0].plan: 'x' is no plan. Known are free, pro and enterprise.",
+        "Pulumi.test.yaml:13: customer alice: customers[0].plan: 'x' is not a plan. Use free, pro or enterprise.",
         "Pulumi.test.yaml:15: customer alice: customers[1].id: 'alice' is already the id of customers[0]. "
-        "Each customer needs an id of its own.",
+        "Each customer needs its own id.",
     ]
 
 
@@ -113,8 +113,8 @@ def test_a_truth_value_in_quotes_is_one_for_the_engine_as_well(check):
         ("id: 0123", 'must be text, but YAML reads it as the number 83. Put it in quotes: "0123".'),
         ("id: 12.50", 'must be text, but YAML reads it as the number 12.5. Put it in quotes: "12.50".'),
         ("id: 2024-1-5", 'must be text, but YAML reads it as a date. Put it in quotes: "2024-1-5".'),
-        ("id: True", 'must be text, but YAML reads it as the truth value true. Write `"true"`.'),
-        ("id: true", 'must be text, but YAML reads it as the truth value true. Put it in quotes: "true".'),
+        ("id: True", 'must be text, but YAML reads it as the boolean true. Write `"true"`.'),
+        ("id: true", 'must be text, but YAML reads it as the boolean true. Put it in quotes: "true".'),
         ("id: ~", "is empty. Write a value, or leave the line out where it is optional."),
         ("id:", "is empty. Write a value, or leave the line out where it is optional."),
     ],
@@ -134,7 +134,7 @@ def test_a_secret_in_plain_text_is_a_warning_that_does_not_show_it(tmp_path):
     (problem,) = check_file(path)
     assert problem.warning, "it deploys all the same"
     assert str(problem) == (
-        f"{path}:17: customers[1].anthropicApiKey: is written in plain text; whoever can read the file can use it. "
+        f"{path}:17: customers[1].anthropicApiKey: is in plain text; everyone who can read the file can use it. "
         "Encrypt it with `pulumi config set --secret --path 'clawdet:customers[1].anthropicApiKey'`."
     )
 
@@ -142,10 +142,10 @@ def test_a_secret_in_plain_text_is_a_warning_that_does_not_show_it(tmp_path):
 def test_what_is_no_secret_must_not_be_encrypted(check):
     found = check(GOOD.replace("plan: pro", "plan: {secure: v1:x}", 1).replace("clawdet.com\n", "{secure: v1:y}\n", 1))
     assert found == [
-        "Pulumi.test.yaml:3: domain: is encrypted, but must be readable: it is no secret, and reviewers have to see "
-        "it.",
+        "Pulumi.test.yaml:3: domain: is encrypted, but must be in plain text: it is not a secret, and reviewers have "
+        "to see it.",
         "Pulumi.test.yaml:13: customer alice: customers[0].plan: is encrypted, so only the engine can read and check "
-        "it, and reviewers do not see it. Write it readable, and encrypt the secrets in it one by one.",
+        "it, and reviewers do not see it. Write it in plain text, and encrypt each secret in it separately.",
     ]
 
 
@@ -204,7 +204,7 @@ def test_settings_of_an_environment_are_not_missed_in_the_file(tmp_path):
         ("clawdett:zone", "Did you mean `clawdet:zone`?"),
         ("Clawdet:zonee", "Did you mean `clawdet:zone`?"),
         ("hcIoud:endpoint", "Remove it; `clawdet:cloud` says how the cloud is reached."),
-        ("hcIoud:token", "`hcloud:token` is there already, so remove this line."),
+        ("hcIoud:token", "`hcloud:token` is already set; remove this line."),
     ],
 )
 def test_a_namespace_that_resembles_ours_is_told(check, key, advice):
@@ -216,15 +216,15 @@ def test_a_namespace_that_resembles_ours_is_told(check, key, advice):
 @pytest.mark.parametrize(
     ("key", "advice"),
     [
-        ("hcloud:tokn", "`hcloud:token` is there already, so remove this line."),
-        ("hcloud:Token", "`hcloud:token` is there already, so remove this line."),
+        ("hcloud:tokn", "`hcloud:token` is already set; remove this line."),
+        ("hcloud:Token", "`hcloud:token` is already set; remove this line."),
         ("hcloud:endpoint", "Remove it; `clawdet:cloud` says how the cloud is reached."),
         ("hcloud:pollInterval", "Remove it; `clawdet:cloud` says how the cloud is reached."),
     ],
 )
 def test_of_the_providers_settings_the_token_alone_is_read(check, key, advice):
     (told,) = check(f"{GOOD}  {key}: existing\n")
-    assert told.startswith(f"Pulumi.test.yaml:18: {key}: is not read: of the namespace hcloud ")
+    assert told.startswith(f"Pulumi.test.yaml:18: {key}: is not read: the program reads only `hcloud:token` ")
     assert told.endswith(advice)
 
 

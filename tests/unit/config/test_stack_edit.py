@@ -105,7 +105,7 @@ config:
       id: bob
 """
     file = written(tmp_path, text)
-    with pytest.raises(EditError, match="the change would reach other entries too") as refused:
+    with pytest.raises(EditError, match="the change would affect other entries too") as refused:
         raise_token_version(file, "ada")
     assert refused.value.code is EditCode.FORM
     assert file.read_text() == text
@@ -114,7 +114,7 @@ config:
 
 def test_a_token_of_the_customers_own_is_not_rotated(tmp_path: Path) -> None:
     file = written(tmp_path)
-    with pytest.raises(EditError, match=r"own has a gatewayToken of its own.*'clawdet:customers\[3\].gatewayToken'"):
+    with pytest.raises(EditError, match=r"own has its own gatewayToken.*'clawdet:customers\[3\].gatewayToken'"):
         raise_token_version(file, "own")
     assert file.read_text() == FILE
 
@@ -188,12 +188,12 @@ def test_a_new_customer_comes_to_the_end_of_any_list(tmp_path: Path, before: str
         (
             "  clawdet:customers:\n  - id: a\n    anthropicApiKey: &k {secure: x}\n  - {id: b, anthropicApiKey: *k}\n",
             lambda file: file.set_api_key("a", "v1:new"),
-            "would reach other entries",
+            "would affect other entries",
         ),
         (
             "  clawdet:customers:\n  - &usual\n    id: a\n  - {<<: *usual, id: b}\n",
             lambda file: file.remove_customer("a"),
-            "would reach other entries",
+            "would affect other entries",
         ),
     ],
 )

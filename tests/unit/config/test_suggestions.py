@@ -94,7 +94,7 @@ def test_advice_that_would_lead_to_the_next_error_is_not_given() -> None:
     assert [one.suggestion for one in taken] == [None], "acme-corp is another customer"
     (elsewhere,) = problems(Mistaken(fleet(customer(server={"type": "cx22", "location": "ash"}))))
     assert elsewhere.suggestion is None, "cx23 is not sold there"
-    assert "Known are cx23" in elsewhere.hint
+    assert "Known types: cx23" in elsewhere.hint
 
 
 def test_two_customers_are_not_both_sent_to_one_place() -> None:
@@ -159,7 +159,7 @@ def test_a_number_with_a_zero_before_it_is_refused_and_not_read_in_base_8(tmp_pa
     told = next(one for one in check_file(path) if one.field == "customers[0].limits.memory")
     assert str(told) == (
         f"{path}:13: customer #1: customers[0].limits.memory: is written as 04000, which YAML reads as the number "
-        "2048: a zero before it means base 8. Write `4000`."
+        "2048: a leading zero means base 8. Write `4000`."
     )
 
 
@@ -167,6 +167,6 @@ def test_a_tab_in_the_indentation_is_named(tmp_path: Path) -> None:
     path = tmp_path / "Pulumi.test.yaml"
     path.write_text("config:\n  clawdet:customers:\n    - id: a\n\t  plan: pro\n")
     assert [str(one) for one in check_file(path)] == [
-        f"{path}:4: config: cannot be read: the line begins with a tab, and YAML takes spaces only. "
-        "Write spaces for the tab."
+        f"{path}:4: config: cannot be read: the line is indented with a tab; YAML allows only spaces. "
+        "Replace the tab with spaces."
     ]

@@ -151,12 +151,12 @@ def test_all_problems_are_printed_at_once_before_anything_is_touched(stack):
     assert result.code != 0
     for line in (
         "The configuration has 6 problems:",
-        "- customer alice: customers[0].plan: 'premium' is no plan.",
+        "- customer alice: customers[0].plan: 'premium' is not a plan.",
         "- customer alice: customers[1].gatewayToken: is not 64 lower-case hexadecimal digits",
         "- customer alice: customers[1].id: 'alice' is already the id of customers[0].",
         "- customer a-b: customers[3].anthropicApikey: is not a known key. Did you mean `anthropicApiKey`?",
         "- customer a-b: customers[3].id: 'a-b' collides with 'a.b' of customers[2]",
-        "- zone: 'managed' is no way to treat a zone.",
+        "- zone: 'managed' is not a zone mode.",
     ):
         assert line in result.output, f"{line!r} is not in:\n{result.output}"
     assert "c4nary" not in result.output
@@ -169,7 +169,7 @@ def test_customers_that_are_no_list_are_told_together_with_the_rest(stack):
     stack.configure({**stack.config(), "clawdet:customers": {"alice": {"plan": "pro"}}})
     output = stack.preview().output
     assert "- customers: must be a list, but is a mapping." in output
-    assert "- zone: 'managed' is no way to treat a zone." in output
+    assert "- zone: 'managed' is not a zone mode." in output
 
 
 def test_what_only_the_engine_can_read_is_judged_by_the_program(stack):
@@ -186,7 +186,7 @@ def test_what_only_the_engine_can_read_is_judged_by_the_program(stack):
     (namespace,) = checked
     said = f"{namespace.field}: {namespace.message} {namespace.hint}"
     assert first.startswith(said), "validate and the program agree"
-    assert second.startswith("customer bob: customers[1].plan: 'premium' is no plan.")
+    assert second.startswith("customer bob: customers[1].plan: 'premium' is not a plan.")
 
 
 def test_the_public_passphrase_updates_no_stack_outside_of_a_local_cloud(tmp_path):

@@ -93,7 +93,7 @@ def test_a_missing_token_is_told(stack):
         stack.load(without_cloud())
     assert str(caught.value) == (
         "[clawdet:configuration] The configuration has 1 problem:\n"
-        "  - hcloud:token: is missing. Make one in the Hetzner Console and set it "
+        "  - hcloud:token: is missing. Create one in the Hetzner Console and set it "
         "with `pulumi config set --secret hcloud:token`."
     )
 
@@ -134,7 +134,7 @@ def test_an_encrypted_setting_that_everybody_will_see_is_refused(stack):
     with pytest.raises(pulumi.RunError) as caught:
         stack.load(without_cloud(), secret=("clawdet:domain", "clawdet:customers"), hcloud__token=CLOUD_TOKEN)
     assert str(caught.value).splitlines()[1:] == [
-        "  - domain: is encrypted, but must be readable: it is no secret, and reviewers have to see it. "
+        "  - domain: is encrypted, but must be in plain text: it is not a secret, and reviewers have to see it. "
         "Set it again with `pulumi config set --plaintext`."
     ]
 
@@ -206,7 +206,7 @@ def test_a_cloud_that_is_not_up_is_told_together_with_everything_else(stack):
         "[clawdet:configuration] The configuration has 2 problems:",
         f"  - cloud: the local cloud is not up: there is no file {stack.folder}/cloud/info.json. "
         "Run `clawdet cloud up`.",
-        "  - customer user123: customers[0].plan: 'zzz' is no plan. Known are free, pro and enterprise.",
+        "  - customer user123: customers[0].plan: 'zzz' is not a plan. Use free, pro or enterprise.",
     ]
 
 

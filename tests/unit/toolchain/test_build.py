@@ -69,7 +69,7 @@ def test_two_runs_at_once_build_once(machine: Machine) -> None:
     errors = [run.communicate(timeout=60)[1] for run in runs]
     assert [run.returncode for run in runs] == [0, 0, 0], errors
     assert machine.built() == PACKAGES
-    assert sum("another run is at work" in error for error in errors) == 2
+    assert sum("another run is preparing" in error for error in errors) == 2
 
 
 def test_a_failed_build_says_why_and_the_next_run_goes_on_from_there(machine: Machine) -> None:

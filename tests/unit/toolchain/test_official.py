@@ -226,7 +226,7 @@ def test_a_pinned_archive_is_taken(machine: Machine, mirror: Mirror, unpinned: P
         (checksums(archive(VERSION), "another.tar.gz"), f"cannot be verified: {CHECKSUMS} does not list it"),
         (b"", f"cannot be verified: {CHECKSUMS} does not list it"),
         (b"\xff\xfe", f"cannot be verified: {CHECKSUMS} does not list it"),
-        (None, f"cannot be verified: {CHECKSUMS} is answered with 404"),
+        (None, f"cannot be verified: the server answers {CHECKSUMS} with 404"),
     ],
     ids=["another hash", "another file", "empty", "not text", "missing"],
 )
@@ -273,7 +273,7 @@ def test_an_archive_with_more_than_files_of_its_own_folder_is_refused(
 
     assert official.download(told.append) is None
 
-    assert told == [f"refused: the archive holds {entry.name!r}, which is no file of a release"]
+    assert told == [f"refused: the archive contains {entry.name!r}, which is not a file of a release"]
     assert not [*machine.folder.rglob("outside")]
     assert official.find() is None
 
@@ -303,7 +303,7 @@ def test_a_release_that_was_downloaded_unverified_is_not_taken(machine: Machine)
 def test_a_mirror_that_anybody_on_the_way_can_change_is_refused(machine: Machine, address: str) -> None:
     made = machine.run("ensure", CLAWDET_ENGINE_INSTALLER=address)
     assert made.returncode == 1
-    assert "CLAWDET_ENGINE_INSTALLER has to be `off` or an https:// address" in made.stderr
+    assert "CLAWDET_ENGINE_INSTALLER must be `off` or an https:// address" in made.stderr
     assert machine.built() == []
 
 
