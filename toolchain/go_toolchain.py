@@ -95,5 +95,7 @@ def _pip() -> list[str]:
     if not (environment / "bin" / "pip").exists():
         made = subprocess.run([sys.executable, "-m", "venv", "--clear", environment], capture_output=True, check=False)
         if made.returncode != 0:
-            raise EngineError("Go is missing, and pip to install it too: run `apt-get install python3-venv`, or install Go")
+            raise EngineError(
+                "Go is missing, and pip to install it too: run `apt-get install python3-venv`, or install Go"
+            )
     return [str(python), "-m", "pip"]

@@ -89,7 +89,7 @@ def _complain_about_label(label: str, whole: str) -> None:
 
 
 def _corrected(name: str) -> Suggestion | None:
-    """Suggest the host name nearest to a name; None if there is none near enough."""
+    """Suggest the host name nearest to a name; None for other scripts than Latin, or if it is the same name."""
     latin = unicodedata.normalize("NFKD", name.strip().casefold())
     plain = "".join(one for one in latin if not unicodedata.combining(one))
     if not plain.isascii():

@@ -377,7 +377,7 @@ def _customers_in(texts: Mapping[str, Any]) -> list[Any]:
 
 
 def _secrets(text: str) -> Iterator[str]:
-    """Yield a document's secrets and encrypted values, each also split as its lines may be."""
+    """Yield a document's secrets and encrypted values, each split at white space, because lines may break there."""
 
     def search(value: Any, name: str) -> Iterator[str]:
         if isinstance(value, str) and name in _SECRET_KEYS:

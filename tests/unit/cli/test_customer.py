@@ -57,7 +57,7 @@ def contents(root: Path) -> dict[str, bytes]:
         (["add", "user123", "--plan", "free", "-s", "local"], KEY, "customer-exists", "set-key user123"),
         (["add", "shared-1", "--plan", "pro", "-s", "local"], KEY, "invalid", "shared-1"),
         (["add", "ada", "--plan", "pro", "-s", "none"], KEY, "unknown-stack", "local"),
-        (["add", "ada", "--plan", "pro", "-s", "local"], "sk-ant-short", "invalid-key", "cut off"),
+        (["add", "ada", "--plan", "pro", "-s", "local"], "sk-ant-short", "invalid-key", "truncated"),
         (["add", "ada", "--plan", "pro", "-s", "local"], "", "invalid-key", "is empty"),
         (["add", "ada", "--plan", "pro", "-s", "prod"], KEY, "public-passphrase", "change-secrets-provider"),
         (["set-key", "user1234"], KEY, "no-customer", "Did you mean `user123`"),
