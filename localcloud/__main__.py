@@ -12,8 +12,8 @@ from pathlib import Path
 
 from localcloud import commands
 from localcloud.commands import Teller
+from localcloud.errors import EXPECTED_ERRORS
 from localcloud.info import Info
-from localcloud.outcomes import EXPECTED_ERRORS
 from localcloud.paths import DEFAULT_NAME, Paths
 from localcloud.running import image_digests
 from localcloud.settings import Behaviour, SettingsError

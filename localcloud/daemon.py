@@ -21,11 +21,11 @@ from aiohttp import web
 
 from localcloud.api import ApiConfig, State, create_app
 from localcloud.api.store import StoreError
-from localcloud.backbone import Backbone
+from localcloud.errors import EXPECTED_ERRORS
 from localcloud.info import Acme, Info
+from localcloud.infrastructure import Backbone
 from localcloud.machines.base import Machines
 from localcloud.machines.none import NoMachines
-from localcloud.outcomes import EXPECTED_ERRORS
 from localcloud.paths import Paths
 from localcloud.process import AlreadyRunningError, holding_pid_file
 from localcloud.progress import ProgressWriter

@@ -15,11 +15,11 @@ from typing import Any
 from pulumi.automation import CommandError, ConcurrentUpdateError, StackNotFoundError
 from pydantic import SecretStr
 
-from clawdet_infra.automation import leftovers
-from clawdet_infra.automation.aside import aside
+from clawdet_infra.automation import cleanup
 from clawdet_infra.automation.base import Base
+from clawdet_infra.automation.error_mapping import code_of
 from clawdet_infra.automation.errors import SetupError
-from clawdet_infra.automation.outcome import code_of
+from clawdet_infra.automation.exclusions import aside
 from clawdet_infra.automation.progress import Follower
 from clawdet_infra.catalog import Applied, Desired, Wish
 from clawdet_infra.config import ConfigurationError, Encrypted, Fleet, slug_of
@@ -174,17 +174,17 @@ class CellUpdate:
         for one in self._absent:
             self._command.check()
             resources = resources_of(exported, one.id)
-            for urn in leftovers.protected(resources):
+            for urn in cleanup.protected(resources):
                 self._pulumi(["state", "unprotect", urn, "--yes", "--stack", self._cell])
             # A customer whose server cannot be reached does not block the others; its own result reports it.
             try:
-                gone += leftovers.unprotect_servers(self._fleet.cloud, resources)
+                gone += cleanup.unprotect_servers(self._fleet.cloud, resources)
                 if self._is_host_gone(one):
                     gone += commands_of(resources)
-                elif not leftovers.is_deployed(resources, one.id):
+                elif not cleanup.is_deployed(resources, one.id):
                     self._clear(one)
-            except (leftovers.LeftoverError, HostError) as error:
-                code = error.code if isinstance(error, leftovers.LeftoverError) else FailureCode.DEPLOYMENT
+            except (cleanup.LeftoverError, HostError) as error:
+                code = error.code if isinstance(error, cleanup.LeftoverError) else FailureCode.DEPLOYMENT
                 self._stuck[one.id] = Failure(str(error), code)
         forget(self._cell, gone, self._pulumi)
         if not self._everybody:
@@ -258,8 +258,8 @@ class CellUpdate:
             facts = {"ipv4": str(existing.ipv4), "host_key": existing.host_key}
         else:
             return
-        server = leftovers.server_of(layout.server_name, self._cell, facts)
-        leftovers.remove_from(server, SecretStr(self._base.outputs["login_key"]), layout, bool(gone.cloud.image_prefix))
+        server = cleanup.server_of(layout.server_name, self._cell, facts)
+        cleanup.remove_from(server, SecretStr(self._base.outputs["login_key"]), layout, bool(gone.cloud.image_prefix))
 
     @property
     def _hosts(self) -> Mapping[str, Any]:

@@ -15,9 +15,10 @@ from typing import Any, Self
 
 from pulumi.automation import CommandError
 
-from clawdet_infra.automation import existing_server, guarding, leases
+from clawdet_infra.automation import data_loss, existing_server, leases
 from clawdet_infra.automation.base import Base, Bases
 from clawdet_infra.automation.cell_update import CellUpdate, HeldError
+from clawdet_infra.automation.error_mapping import error_of
 from clawdet_infra.automation.errors import (
     BusyError,
     CancelledError,
@@ -29,7 +30,6 @@ from clawdet_infra.automation.errors import (
     whole,
 )
 from clawdet_infra.automation.host_keys import MOST_SECONDS, shown_host_key
-from clawdet_infra.automation.outcome import error_of
 from clawdet_infra.automation.results import OnStage, Provisioned, Removed, StageEvent
 from clawdet_infra.automation.server_type import refuse_type
 from clawdet_infra.automation.signup import Signup
@@ -374,9 +374,9 @@ class Provisioner:
                 update = CellUpdate(base, cell, desired, self._root, stop=stop, tell=tell, everybody=done is None)
                 update.recover()
                 revisions = update.prepare()
-                settings = guarding.settings_of(base, made_from)
+                settings = data_loss.settings_of(base, made_from)
                 with _explained(call.customer):
-                    guarding.refuse_losses(self._registry, update.stack, cell, base, desired, settings, allow_loss)
+                    data_loss.refuse_losses(self._registry, update.stack, cell, base, desired, settings, allow_loss)
                 with _explained(call.customer):
                     self._registry.updating(cell, revisions, lease)
                 results = update.run(self._parallel)

@@ -8,7 +8,7 @@ from clawdet_infra.catalog.errors import RegistryError
 from clawdet_infra.catalog.names import cell_name, cell_number
 from clawdet_infra.catalog.records import Mark
 from clawdet_infra.catalog.schema import cells, instances
-from clawdet_infra.database.moments import bounded, milliseconds
+from clawdet_infra.database.timestamps import bounded, milliseconds
 
 
 def place(connection: Connection, base: str, size: int) -> str:

@@ -11,15 +11,15 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, update
 
 from clawdet_infra.catalog.cell_assignment import place
+from clawdet_infra.catalog.conflicts import refuse_clash, refuse_other_key, refuse_used_server, related
 from clawdet_infra.catalog.encryption import Seal
 from clawdet_infra.catalog.errors import BeingRemovedError, ClashError, RefusedError
 from clawdet_infra.catalog.names import Claim
 from clawdet_infra.catalog.queries import as_instance, only_row, record_of, row_of
 from clawdet_infra.catalog.records import Phase, Record, Related, Wanted, Wish
-from clawdet_infra.catalog.related import refuse_clash, refuse_other_key, refuse_used_server, related
 from clawdet_infra.catalog.schema import instances
 from clawdet_infra.config.secrets import bot_of
-from clawdet_infra.database.moments import milliseconds
+from clawdet_infra.database.timestamps import milliseconds
 
 Check = Callable[[Related], Record]
 """Is given the records that a new one has to get along with; raises to refuse it, or returns the record to store."""

@@ -10,7 +10,7 @@ from ipaddress import IPv6Address
 from clawdet_infra.catalog.errors import RefusedError
 from clawdet_infra.catalog.records import Record
 from clawdet_infra.config.names import slug_of
-from clawdet_infra.database.moments import bounded
+from clawdet_infra.database.timestamps import bounded
 
 _LONGEST = 253
 

@@ -11,7 +11,7 @@ from clawdet_infra.catalog.encryption import Seal
 from clawdet_infra.catalog.errors import RegistryError
 from clawdet_infra.catalog.records import Cell, Desired, InstanceRow, Mark, Phase, Record, Wish
 from clawdet_infra.catalog.schema import cells, instances
-from clawdet_infra.database.moments import maybe_moment, moment
+from clawdet_infra.database.timestamps import maybe_moment, moment
 
 
 def row_of(connection: Connection, base: str, identity: str) -> Row[Any] | None:

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from sqlalchemy import Connection
 
-from clawdet_infra.catalog import applying, cell_assignment, desired_state, queries, related, sync
+from clawdet_infra.catalog import cell_assignment, conflicts, desired_state, queries, sync, update_results
 from clawdet_infra.catalog.desired_state import Check, Wishing
 from clawdet_infra.catalog.encryption import Seal
 from clawdet_infra.catalog.errors import PURPOSE, LeaseLostError
@@ -124,7 +124,7 @@ class Registry:
         `want` does it too; this is for who wants to know before a first connection to that server.
         """
         with self._database.read() as connection:
-            related.refuse_used_server(connection, base, Claim.of(record))
+            conflicts.refuse_used_server(connection, base, Claim.of(record))
 
     # What is done about it
 
@@ -139,7 +139,7 @@ class Registry:
         With `lease`, raises LeaseLostError where another process has taken it; so do `applied` and `set_mark`.
         """
         with self._write_under(lease) as connection:
-            applying.updating(connection, cell, revisions)
+            update_results.updating(connection, cell, revisions)
 
     def applied(self, cell: str, results: Mapping[str, Applied], lease: Lease | None = None) -> None:
         """Keep what an update of a cell came to, by id.
@@ -148,7 +148,7 @@ class Registry:
         result is kept as that of the older revision, and the newer one goes on waiting.
         """
         with self._write_under(lease) as connection:
-            applying.applied(connection, cell, results, self._clock.now())
+            update_results.applied(connection, cell, results, self._clock.now())
 
     # What there is
 

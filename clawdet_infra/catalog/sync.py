@@ -8,18 +8,18 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from clawdet_infra.catalog.applying import facts_of
 from clawdet_infra.catalog.cell_assignment import ensure, see
+from clawdet_infra.catalog.conflicts import refuse_clash
 from clawdet_infra.catalog.desired_state import columns_of, new_columns
 from clawdet_infra.catalog.encryption import Seal
 from clawdet_infra.catalog.errors import ClashError
 from clawdet_infra.catalog.names import Claim, top_of
 from clawdet_infra.catalog.queries import row_of
 from clawdet_infra.catalog.records import Phase, Record, Wish
-from clawdet_infra.catalog.related import refuse_clash
 from clawdet_infra.catalog.schema import instances
+from clawdet_infra.catalog.update_results import facts_of
 from clawdet_infra.config.names import slug_of
-from clawdet_infra.database.moments import bounded, milliseconds
+from clawdet_infra.database.timestamps import bounded, milliseconds
 
 Facts = Mapping[str, Mapping[str, Any]]
 

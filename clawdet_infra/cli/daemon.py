@@ -53,7 +53,7 @@ def daemon(
     from clawdet_infra.cli.daemon_fleet import StackFleet
     from clawdet_infra.monitoring.alerts.channels import ChannelsError, load_channels
     from clawdet_infra.monitoring.daemon.config import OperationsError
-    from clawdet_infra.monitoring.daemon.serving import parse_address
+    from clawdet_infra.monitoring.daemon.metrics_server import parse_address
 
     try:
         address = parse_address(metrics) if metrics else None
@@ -141,7 +141,7 @@ async def _run(made: Daemon, readings: Callable[[], Readings], address: tuple[st
     import logging
 
     from clawdet_infra.monitoring.daemon.daemon import stop_on_signals
-    from clawdet_infra.monitoring.daemon.serving import served
+    from clawdet_infra.monitoring.daemon.metrics_server import served
 
     stop_on_signals(made)
     async with contextlib.AsyncExitStack() as stack:

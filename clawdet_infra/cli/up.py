@@ -263,7 +263,7 @@ def _show(report: Report) -> None:
 
 def _keep(stack: str, made_from: str, *, policies: bool) -> None:
     """Note what the stack was made from, if nobody has changed that meanwhile."""
-    from clawdet_infra.preview.marking import keep_mark
+    from clawdet_infra.preview.saved_fingerprint import keep_mark
     from clawdet_infra.preview.sources import CheckoutSource
 
     source = CheckoutSource(stack, ROOT)

@@ -19,7 +19,7 @@ from clawdet_infra.config.problems import listed
 from clawdet_infra.engine.output import printed_failure
 from clawdet_infra.engine.owners import Owner
 from clawdet_infra.engine.progress import OwnerProgress, Progress
-from clawdet_infra.preview.grouping import counted, shared_parts
+from clawdet_infra.preview.groups import counted, shared_parts
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -9,7 +9,7 @@ from clawdet_infra.config.customer import Customer
 from clawdet_infra.config.fleet import Fleet
 from clawdet_infra.config.hosts import SharedHost
 from clawdet_infra.config.images import Image, Release, ReleaseOverride, parse_image
-from clawdet_infra.config.loading import dump_fleet, load_fleet
+from clawdet_infra.config.loader import dump_fleet, load_fleet
 from clawdet_infra.config.names import slug_of
 from clawdet_infra.config.plan import PLANS, Limits, LimitsOverride, Plan, PlanName, PlanOverride, PlanOverrides
 from clawdet_infra.config.problems import ConfigurationError, Problem, ProblemCode, Suggestion

@@ -15,7 +15,7 @@ from clawdet_infra.config.placement import misplaced
 from clawdet_infra.config.plan import PLANS
 from clawdet_infra.config.problems import Problem, listed, remove, write
 from clawdet_infra.config.secrets import Encrypted, bot_of
-from clawdet_infra.config.sizing import oversized
+from clawdet_infra.config.sizes import oversized
 
 MOST_SOURCES = 100
 """The maximum number of networks in one of Hetzner's firewall rules."""

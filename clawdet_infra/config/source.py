@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from clawdet_infra.config.fleet import Fleet
-from clawdet_infra.config.loading import CLOUD_TOKEN, Written, examine, load_fleet
+from clawdet_infra.config.loader import CLOUD_TOKEN, Written, examine, load_fleet
 from clawdet_infra.config.problems import ConfigurationError, Problem, Suggestion, in_order, nearest, quoted, remove
 from clawdet_infra.config.secrets import Encrypted
 from clawdet_infra.config.stackfile import StackFile, read_stack_file

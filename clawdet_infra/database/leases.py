@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, Column, Connection, MetaData, Row, String, Ta
 
 from clawdet_infra.database.engine import upsert
 from clawdet_infra.database.errors import LeaseLostError
-from clawdet_infra.database.moments import bounded, milliseconds, moment
+from clawdet_infra.database.timestamps import bounded, milliseconds, moment
 from clawdet_infra.process_identity import Clock, describe, lives
 
 

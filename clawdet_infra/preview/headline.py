@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from clawdet_infra.config.problems import listed
-from clawdet_infra.preview.grouping import counted, shared_parts
+from clawdet_infra.preview.groups import counted, shared_parts
 from clawdet_infra.preview.report import Bill, Report, Verdict
 
 _VERDICTS: Sequence[Verdict] = ("replaced", "removed", "new", "changed")

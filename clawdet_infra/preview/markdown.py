@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from clawdet_infra.preview.grouping import counted, grouped
+from clawdet_infra.preview.groups import counted, grouped
 from clawdet_infra.preview.headline import costs, headline, money
 from clawdet_infra.preview.report import Report, StackReport, Subject
 

@@ -8,7 +8,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.text import Text
 
 from clawdet_infra.formatting.columns import columns
-from clawdet_infra.preview.grouping import grouped
+from clawdet_infra.preview.groups import grouped
 from clawdet_infra.preview.headline import costs, headline, money
 from clawdet_infra.preview.markdown import about
 from clawdet_infra.preview.report import Report, Subject

@@ -7,6 +7,6 @@
 from clawdet_infra.probe.probe import probe_once, trust
 from clawdet_infra.probe.result import Failure, Sign, Stage, Verdict
 from clawdet_infra.probe.target import Target
-from clawdet_infra.probe.waiting import probe_until_healthy
+from clawdet_infra.probe.wait import probe_until_healthy
 
 __all__ = ["Failure", "Sign", "Stage", "Target", "Verdict", "probe_once", "probe_until_healthy", "trust"]

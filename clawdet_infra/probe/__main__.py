@@ -15,7 +15,7 @@ import pydantic
 
 from clawdet_infra.error_line import FailureCode, marked
 from clawdet_infra.probe.target import Target
-from clawdet_infra.probe.waiting import probe_until_healthy
+from clawdet_infra.probe.wait import probe_until_healthy
 
 
 def main() -> int:

@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
-from clawdet_infra.probe.resolving import Address
+from clawdet_infra.probe.dns import Address
 from clawdet_infra.probe.result import Failure, Sign, Stage
 
 # What OpenSSL calls the reasons for which a certificate is not taken.

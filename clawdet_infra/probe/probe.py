@@ -16,9 +16,9 @@ import aiohttp
 from clawdet_infra.agent import readiness
 from clawdet_infra.agent.readiness import has_started, is_ready, json_object, refuses_data
 from clawdet_infra.probe.connection import Line, StageError
+from clawdet_infra.probe.dns import Address, resolve
 from clawdet_infra.probe.faults import located
 from clawdet_infra.probe.published import probe_ipv6_records
-from clawdet_infra.probe.resolving import Address, resolve
 from clawdet_infra.probe.result import Failure, Sign, Stage, Verdict
 from clawdet_infra.probe.target import Target
 

@@ -6,7 +6,7 @@ import ssl
 from ipaddress import IPv6Network
 
 from clawdet_infra.probe.connection import Line, StageError
-from clawdet_infra.probe.resolving import resolve
+from clawdet_infra.probe.dns import resolve
 from clawdet_infra.probe.result import Failure
 from clawdet_infra.probe.target import Target
 

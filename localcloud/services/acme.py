@@ -15,7 +15,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from localcloud.gotools import GoProgram
+from localcloud.go_binaries import GoProgram
 from localcloud.services.ca import CertificateAuthority, KeyPair
 from localcloud.services.child import Child
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Error, expect, sync_playwright
 from tests.support.chromium import HANDOFF, PATIENCE_MS, Chromium, Conversation, context, expect_to_be_in
 from tests.support.gateways import OPENCLAW, gateway
 from tests.support.live import LiveFleet
-from tests.support.vantage import Vantage, vantage
+from tests.support.network_vantage import Vantage, vantage
 
 pytestmark = [pytest.mark.cloud, pytest.mark.engine, pytest.mark.real_gateway, pytest.mark.timeout(900)]
 

@@ -13,9 +13,9 @@ from tests.support.chromium import HANDOFF, Chromium, Conversation, context, exp
 from tests.support.cloud import info_of
 from tests.support.gateway import curl, invoke
 from tests.support.gateways import OPENCLAW, OPENCLAW_REBUILT
+from tests.support.network_vantage import vantage
 from tests.support.server import Server
 from tests.support.stack import Stack, customer, fleet_config
-from tests.support.vantage import vantage
 
 pytestmark = [
     pytest.mark.cloud,

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
+from tests.support.daemon_under_test import OPERATIONS, Receivers, Watch
 from tests.support.live import LiveFleet
 from tests.support.server import Server
 from tests.support.stack import wait_until
-from tests.support.watch import OPERATIONS, Receivers, Watch
 
 pytestmark = [pytest.mark.cloud, pytest.mark.engine, pytest.mark.timeout(900)]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, WebSocket, expect
 
-from tests.support.vantage import Vantage
+from tests.support.network_vantage import Vantage
 
 HANDOFF = "/.well-known/openclaw/browser-bootstrap"
 # Long for a machine with many servers on few cores; a page that is ready sooner is not waited for.

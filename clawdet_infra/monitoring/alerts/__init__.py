@@ -9,6 +9,6 @@ from clawdet_infra.monitoring.alerts.evaluate import Decision, after, decide
 from clawdet_infra.monitoring.alerts.manager import Desk
 from clawdet_infra.monitoring.alerts.notification import Delivery, Notice
 from clawdet_infra.monitoring.alerts.policy import AlertPolicy
-from clawdet_infra.monitoring.alerts.subject import Subject
+from clawdet_infra.monitoring.alerts.target import Subject
 
 __all__ = ["AlertPolicy", "Decision", "Delivery", "Desk", "Notice", "Subject", "after", "decide"]

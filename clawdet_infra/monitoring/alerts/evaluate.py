@@ -11,7 +11,7 @@ from clawdet_infra.monitoring.alerts import messages
 from clawdet_infra.monitoring.alerts.grouping import CERTIFICATES, CHANNELS, FLEET, OF_THE_HEALTHY, Groups, group
 from clawdet_infra.monitoring.alerts.notification import Kind, Notice
 from clawdet_infra.monitoring.alerts.policy import AlertPolicy
-from clawdet_infra.monitoring.alerts.subject import Subject
+from clawdet_infra.monitoring.alerts.target import Subject
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from clawdet_infra.inventory.observation import Alert, Cause, Condition
 from clawdet_infra.monitoring.alerts.policy import AlertPolicy
-from clawdet_infra.monitoring.alerts.subject import Subject
+from clawdet_infra.monitoring.alerts.target import Subject
 
 FLEET = "fleet"
 CERTIFICATES = "certificates"

@@ -13,7 +13,7 @@ from clawdet_infra.inventory.observation import Alert, Event, Window
 from clawdet_infra.monitoring.alerts.evaluate import Looks, after, decide
 from clawdet_infra.monitoring.alerts.notification import Delivery, Notice
 from clawdet_infra.monitoring.alerts.policy import AlertPolicy
-from clawdet_infra.monitoring.alerts.subject import Subject
+from clawdet_infra.monitoring.alerts.target import Subject
 from clawdet_infra.probe.faults import located
 
 log = logging.getLogger(__name__)

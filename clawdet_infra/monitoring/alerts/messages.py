@@ -9,10 +9,10 @@ from datetime import datetime
 from clawdet_infra.agent.readiness import sentence
 from clawdet_infra.formatting.durations import describe
 from clawdet_infra.inventory.observation import Alert, Cause, Condition
-from clawdet_infra.monitoring.alerts.fitting import ENTRY
 from clawdet_infra.monitoring.alerts.grouping import CERTIFICATES, CHANNELS, FLEET, OF_THE_HEALTHY
 from clawdet_infra.monitoring.alerts.notification import Kind, Notice, moment, plain
-from clawdet_infra.monitoring.alerts.subject import Subject
+from clawdet_infra.monitoring.alerts.target import Subject
+from clawdet_infra.monitoring.alerts.truncation import ENTRY
 
 LISTED = 20
 """How many instances a notice names at most."""

@@ -17,9 +17,9 @@ from typing import Any
 import apprise
 
 from clawdet_infra.monitoring.alerts.channels import Channel, ChannelsError
-from clawdet_infra.monitoring.alerts.fitting import fitted
-from clawdet_infra.monitoring.alerts.hiding import hide, pieces, silence
 from clawdet_infra.monitoring.alerts.notification import Delivery, Kind, Notice, plain
+from clawdet_infra.monitoring.alerts.redaction import hide, pieces, silence
+from clawdet_infra.monitoring.alerts.truncation import fitted
 from clawdet_infra.redaction import Redactor
 
 _TYPES: dict[Kind, apprise.NotifyType] = {

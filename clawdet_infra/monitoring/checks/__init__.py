@@ -5,9 +5,9 @@ say of one instance.
 """
 
 from clawdet_infra.monitoring.checks.diagnosis import diagnose
+from clawdet_infra.monitoring.checks.host_status import Host, HostLooker, StatusAsker
 from clawdet_infra.monitoring.checks.policy import RoundPolicy
 from clawdet_infra.monitoring.checks.run import Round, WhomToAsk, look_round
-from clawdet_infra.monitoring.checks.servers import Host, HostLooker, StatusAsker
 
 __all__ = [
     "Host",

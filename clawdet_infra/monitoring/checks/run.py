@@ -21,9 +21,9 @@ from clawdet_infra.inventory.observation import (
     ServerStatus,
 )
 from clawdet_infra.monitoring.checks.diagnosis import diagnose, hidden_trouble
+from clawdet_infra.monitoring.checks.host_status import Asked, Host, HostLooker, StatusAsker, ask_servers
 from clawdet_infra.monitoring.checks.policy import RoundPolicy
-from clawdet_infra.monitoring.checks.probing import Seen, look_from_outside
-from clawdet_infra.monitoring.checks.servers import Asked, Host, HostLooker, StatusAsker, ask_servers
+from clawdet_infra.monitoring.checks.probes import Seen, look_from_outside
 from clawdet_infra.probe import Verdict
 from clawdet_infra.probe.faults import located
 

@@ -6,7 +6,7 @@ from clawdet_infra.hosts import DOCKER, BusyError, ChangedError, HostError
 from clawdet_infra.hosts.hetzner import ProviderError
 from clawdet_infra.inventory.instance import Instance, Server
 from clawdet_infra.inventory.observation import HostLook
-from clawdet_infra.monitoring.daemon.reach import Reach
+from clawdet_infra.monitoring.daemon.clients import Reach
 from clawdet_infra.monitoring.remediation import NotNowError, StepError
 from clawdet_infra.probe import probe_once, probe_until_healthy
 

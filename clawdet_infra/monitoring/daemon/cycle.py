@@ -24,7 +24,7 @@ from clawdet_infra.inventory.observation import (
 )
 from clawdet_infra.monitoring.alerts import Notice, Subject
 from clawdet_infra.monitoring.checks import Round
-from clawdet_infra.monitoring.daemon.buffer import Keeper
+from clawdet_infra.monitoring.daemon.history_buffer import Keeper
 from clawdet_infra.monitoring.daemon.report import RoundReport
 from clawdet_infra.monitoring.history import HistoryError, LeaseLostError
 from clawdet_infra.monitoring.metrics import InstanceReading, Readings, StageTimes

@@ -12,13 +12,13 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from clawdet_infra.inventory.instance import Inventory
-from clawdet_infra.monitoring.daemon.beat import Beat
-from clawdet_infra.monitoring.daemon.buffer import Keeper
 from clawdet_infra.monitoring.daemon.config import Operations
 from clawdet_infra.monitoring.daemon.cycle import Checker
-from clawdet_infra.monitoring.daemon.leader import Duty, OffDutyError
+from clawdet_infra.monitoring.daemon.history_buffer import Keeper
+from clawdet_infra.monitoring.daemon.leader_election import Duty, OffDutyError
 from clawdet_infra.monitoring.daemon.report import RoundReport
 from clawdet_infra.monitoring.daemon.systemd import Notifier
+from clawdet_infra.monitoring.daemon.ticker import Beat
 from clawdet_infra.monitoring.history import HistoryError, LeaseLostError
 from clawdet_infra.monitoring.remediation import Healer
 from clawdet_infra.probe.faults import located

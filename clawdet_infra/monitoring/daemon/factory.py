@@ -10,16 +10,16 @@ from pydantic import SecretStr
 
 from clawdet_infra.database import is_file
 from clawdet_infra.inventory.instance import Inventory
-from clawdet_infra.monitoring.alerts.deadman import DeadMan
+from clawdet_infra.monitoring.alerts.heartbeat import DeadMan
 from clawdet_infra.monitoring.alerts.manager import Courier, Desk
 from clawdet_infra.monitoring.daemon.actions import FleetHands
-from clawdet_infra.monitoring.daemon.buffer import Keeper
+from clawdet_infra.monitoring.daemon.clients import Reach
 from clawdet_infra.monitoring.daemon.config import Operations
 from clawdet_infra.monitoring.daemon.cycle import Checker, Tally
 from clawdet_infra.monitoring.daemon.daemon import Daemon, Fleet
-from clawdet_infra.monitoring.daemon.leader import Duty
-from clawdet_infra.monitoring.daemon.looker import Looker
-from clawdet_infra.monitoring.daemon.reach import Reach
+from clawdet_infra.monitoring.daemon.history_buffer import Keeper
+from clawdet_infra.monitoring.daemon.instance_checks import Looker
+from clawdet_infra.monitoring.daemon.leader_election import Duty
 from clawdet_infra.monitoring.daemon.systemd import Notifier
 from clawdet_infra.monitoring.history import History, HistoryPolicy, this_process
 from clawdet_infra.monitoring.metrics import Readings

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from clawdet_infra.database.moments import bounded, maybe_moment, milliseconds, moment
+from clawdet_infra.database.timestamps import bounded, maybe_moment, milliseconds, moment
 from clawdet_infra.inventory.observation import Alert, Cause, Window
 from clawdet_infra.monitoring.history.schema import HistoryError, alerts, windows
 

@@ -9,7 +9,7 @@ from typing import get_args
 
 from sqlalchemy import Connection, Row, insert, select
 
-from clawdet_infra.database.moments import bounded, milliseconds, moment, to_json
+from clawdet_infra.database.timestamps import bounded, milliseconds, moment, to_json
 from clawdet_infra.inventory.observation import Event, EventKind
 from clawdet_infra.monitoring.history.schema import events, instance_numbers, instances
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, literal, select
 
-from clawdet_infra.database.moments import milliseconds, moment
+from clawdet_infra.database.timestamps import milliseconds, moment
 from clawdet_infra.monitoring.history.aggregates import Aggregate, from_samples, percentile
 from clawdet_infra.monitoring.history.schema import HOUR, HourStatus, aggregates, hours, instance_number
 

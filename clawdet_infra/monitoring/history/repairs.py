@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, delete, insert, or_, select, update
 
-from clawdet_infra.database.moments import bounded, maybe_moment, milliseconds, moment
+from clawdet_infra.database.timestamps import bounded, maybe_moment, milliseconds, moment
 from clawdet_infra.inventory.observation import Event, Outcome, Repair, Step
 from clawdet_infra.monitoring.history import events
 from clawdet_infra.monitoring.history.schema import HistoryError, instance_number, instance_numbers, instances, repairs

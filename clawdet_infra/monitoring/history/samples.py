@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, insert, select
 
 from clawdet_infra.database.engine import upsert
-from clawdet_infra.database.moments import bounded, milliseconds, moment
+from clawdet_infra.database.timestamps import bounded, milliseconds, moment
 from clawdet_infra.inventory.observation import Cause, Condition, Event, Observation, State, failures_after
 from clawdet_infra.monitoring.history import events
 from clawdet_infra.monitoring.history.aggregates import CODES, CONDITIONS

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from clawdet_infra.database.engine import Database, connect
 from clawdet_infra.database.leases import Lease, LeaseHeld, Leases
 from clawdet_infra.database.migrations import migrate
-from clawdet_infra.database.moments import milliseconds
+from clawdet_infra.database.timestamps import milliseconds
 from clawdet_infra.inventory.observation import (
     Alert,
     Event,
@@ -25,7 +25,7 @@ from clawdet_infra.inventory.observation import (
     Step,
     Window,
 )
-from clawdet_infra.monitoring.history import aggregates, alerts, events, pruning, queries, repairs, samples
+from clawdet_infra.monitoring.history import aggregates, alerts, events, purge, queries, repairs, samples
 from clawdet_infra.monitoring.history.policy import HistoryPolicy, Retention
 from clawdet_infra.monitoring.history.queries import Percentiles, Slot, Uptime
 from clawdet_infra.monitoring.history.schema import FORM, PURPOSE, LeaseLostError, leases, metadata
@@ -261,7 +261,7 @@ class History:
     def prune(self, now: datetime, retention: Retention) -> None:
         """Aggregate, then remove what is older than it has to be kept.  To be called every hour or so."""
         self.aggregate(now)
-        pruning.prune(self._database, now, retention)
+        purge.prune(self._database, now, retention)
 
     def size(self) -> int:
         """Return the bytes that the history takes on the disk."""

@@ -5,8 +5,8 @@ round and cleans up after checkers that died.
 """
 
 from clawdet_infra.monitoring.remediation.actions import Hands, NotNowError, RepairRecord, StepError
-from clawdet_infra.monitoring.remediation.brake import brake
-from clawdet_infra.monitoring.remediation.case import Case, Decision, GiveUp, Take, Wait
+from clawdet_infra.monitoring.remediation.circuit_breaker import brake
+from clawdet_infra.monitoring.remediation.decisions import Case, Decision, GiveUp, Take, Wait
 from clawdet_infra.monitoring.remediation.ladder import next_step
 from clawdet_infra.monitoring.remediation.policy import HealingPolicy
 from clawdet_infra.monitoring.remediation.remediator import Healer, Plan

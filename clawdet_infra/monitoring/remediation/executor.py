@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from clawdet_infra.inventory.instance import Instance
 from clawdet_infra.inventory.observation import Event, Outcome, Repair, Step
 from clawdet_infra.monitoring.history import HistoryError
-from clawdet_infra.monitoring.remediation import wording
+from clawdet_infra.monitoring.remediation import messages
 from clawdet_infra.monitoring.remediation.actions import Hands, NotNowError, RepairRecord, StepError
-from clawdet_infra.monitoring.remediation.case import Take
+from clawdet_infra.monitoring.remediation.decisions import Take
 from clawdet_infra.monitoring.remediation.policy import HealingPolicy
 from clawdet_infra.probe.faults import located
 
@@ -85,17 +85,17 @@ class Executor:
         if repair is None:
             log.info("%s: another repair is open, or was just made", instance.id)
             return None
-        await self._say(repair, wording.begun(take, instance.id, instance.server.name), None)
+        await self._say(repair, messages.begun(take, instance.id, instance.server.name), None)
         try:
             async with self._renewed(repair):
                 outcome, what = await self._do(instance, take, seen)
         except NotNowError as error:
-            await self._withdraw(repair, wording.withheld(take, instance.id, instance.server.name, str(error)))
+            await self._withdraw(repair, messages.withheld(take, instance.id, instance.server.name, str(error)))
             return None
         except TimeoutError:
             outcome, what = (
                 "failed",
-                wording.impossible(
+                messages.impossible(
                     take,
                     instance.id,
                     instance.server.name,
@@ -141,22 +141,22 @@ class Executor:
         except NotNowError:
             raise
         except TimeoutError:
-            return "failed", wording.impossible(
+            return "failed", messages.impossible(
                 take, name, server, f"it was not done within {self._policy.step_seconds:.0f} s"
             )
         except StepError as error:
-            return "failed", wording.impossible(take, name, server, str(error))
+            return "failed", messages.impossible(take, name, server, str(error))
         except Exception as error:
             # A repair must not stay open because of a fault nobody thought of.  Its text might hold anything.
             log.error("%s: an error that should not happen: %s", name, located(error))
-            return "failed", wording.impossible(take, name, server, f"an unexpected {type(error).__name__}")
+            return "failed", messages.impossible(take, name, server, f"an unexpected {type(error).__name__}")
         try:
             trouble = await self._hands.trouble(instance, self._policy.settle_seconds)
         except Exception as error:
             log.error("%s: an error that should not happen: %s", name, located(error))
             trouble = f"it could not be looked at afterwards, for an unexpected {type(error).__name__}"
         outcome: Outcome = "failed" if trouble else "healed"
-        return outcome, wording.ended(take, name, server, loop.time() - begun, trouble, docker=docker)
+        return outcome, messages.ended(take, name, server, loop.time() - begun, trouble, docker=docker)
 
     async def _withdraw(self, repair: Repair, what: str) -> None:
         try:
@@ -221,4 +221,4 @@ class Executor:
 
 
 def _doing(take: Take, instance: Instance) -> str:
-    return wording.doing(take, instance.id, instance.server.name)
+    return messages.doing(take, instance.id, instance.server.name)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from clawdet_infra.formatting.durations import describe
 from clawdet_infra.inventory.observation import Cause, Condition, Repair, Step
-from clawdet_infra.monitoring.remediation.case import Case, Decision, GiveUp, Take, Wait, window_over
+from clawdet_infra.monitoring.remediation.decisions import Case, Decision, GiveUp, Take, Wait, window_over
 from clawdet_infra.monitoring.remediation.policy import HealingPolicy
 
 ON_SERVER = frozenset({Step.REBOOT, Step.POWER_ON})

@@ -23,14 +23,14 @@ from clawdet_infra.inventory.observation import (
     Window,
 )
 from clawdet_infra.monitoring.history import HistoryError
-from clawdet_infra.monitoring.remediation import wording
+from clawdet_infra.monitoring.remediation import messages
 from clawdet_infra.monitoring.remediation.actions import Hands, RepairRecord
-from clawdet_infra.monitoring.remediation.brake import brake
-from clawdet_infra.monitoring.remediation.case import Case, Decision, GiveUp, Take, Wait
+from clawdet_infra.monitoring.remediation.circuit_breaker import brake
+from clawdet_infra.monitoring.remediation.decisions import Case, Decision, GiveUp, Take, Wait
 from clawdet_infra.monitoring.remediation.executor import Executor
 from clawdet_infra.monitoring.remediation.ladder import next_step
+from clawdet_infra.monitoring.remediation.monotonic_times import SteadyTimes
 from clawdet_infra.monitoring.remediation.policy import HealingPolicy
-from clawdet_infra.monitoring.remediation.times import SteadyTimes
 from clawdet_infra.probe.faults import located
 from clawdet_infra.process_identity import lives
 
@@ -269,7 +269,7 @@ class Healer:
         """Log what was decided, and keep in the history that an instance was given up; each once."""
         match decision:
             case Take() if self._dry_run:
-                text = wording.would(decision, instance.id, instance.server.name)
+                text = messages.would(decision, instance.id, instance.server.name)
             case Take():
                 return
             case Wait():

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import BinaryIO
 
-from localcloud.gotools import GoProgram, build_program
+from localcloud.go_binaries import GoProgram, build_program
 from localcloud.images import archive
 from localcloud.images.archive import LayerWriter
 from localcloud.images.errors import ImageError

@@ -14,10 +14,10 @@ from localcloud.host import Disks, open_disks
 from localcloud.images import server as server_image
 from localcloud.images.server.mirror import MirrorError
 from localcloud.machines.base import FirewallRule, MachineError, MachineSpec, PowerState, Subnets
+from localcloud.machines.docker.base_disk import Golden
 from localcloud.machines.docker.container import allowed_capabilities
 from localcloud.machines.docker.engine import RUNNING, Engine
 from localcloud.machines.docker.folder import Registry, Surroundings
-from localcloud.machines.docker.golden import Golden
 from localcloud.machines.docker.kernel import check_machine, raise_limits
 from localcloud.machines.docker.names import Names
 from localcloud.machines.docker.network import ensure_network, remove_network

@@ -5,7 +5,7 @@ import logging
 import pytest
 from pydantic import SecretStr
 
-from clawdet_infra.monitoring.alerts.deadman import DeadMan
+from clawdet_infra.monitoring.alerts.heartbeat import DeadMan
 from tests.contract.alerts.receivers import Web
 
 CANARY = "0f3a7b1c-c4nary"

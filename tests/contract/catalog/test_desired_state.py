@@ -11,7 +11,7 @@ import pytest
 
 from clawdet_infra.catalog import Applied, BeingRemovedError, ClashError, Phase, Registry, RegistryError, Wish
 from tests.contract.conftest import differs
-from tests.support.past import MINUTE, NOON, SetClock
+from tests.support.frozen_clock import MINUTE, NOON, SetClock
 from tests.support.signups import BASE, OTHER_SEAL, SEAL, Asked, healthy, related_to, signup, want
 
 GATEWAY = "0123456789abcdef" * 4

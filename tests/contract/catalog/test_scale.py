@@ -12,7 +12,7 @@ from clawdet_infra.catalog.desired_state import columns_of, new_columns
 from clawdet_infra.catalog.names import Claim, cell_name
 from clawdet_infra.catalog.schema import cells, instances
 from tests.contract.conftest import differs
-from tests.support.past import NOON
+from tests.support.frozen_clock import NOON
 from tests.support.signups import BASE, SEAL, signup, want
 
 MANY, SIZE, SHARING = 10_000, 50, 100

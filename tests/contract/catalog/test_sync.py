@@ -6,7 +6,7 @@ import pytest
 
 from clawdet_infra.catalog import Applied, ClashError, Mark, Phase, Registry, RegistryError
 from tests.contract.conftest import differs
-from tests.support.past import MINUTE, NOON, SetClock
+from tests.support.frozen_clock import MINUTE, NOON, SetClock
 from tests.support.signups import BASE, OTHER_SEAL, SEAL, healthy, related_to, signup, want
 
 CELL = "prod-cell-1"

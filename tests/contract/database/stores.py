@@ -14,7 +14,7 @@ from clawdet_infra.monitoring.history import Lease as HistoryLease
 from clawdet_infra.monitoring.history import LeaseHeld as HistoryLeaseHeld
 from clawdet_infra.monitoring.history import LeaseLostError as HistoryLeaseLostError
 from clawdet_infra.process_identity import Process
-from tests.support.past import MINUTE, NOON, SetClock, look
+from tests.support.frozen_clock import MINUTE, NOON, SetClock, look
 from tests.support.signups import SEAL, signup, want
 
 Opened = Any

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.contract.database.stores import Store
-from tests.support.past import SetClock
+from tests.support.frozen_clock import SetClock
 
 DATABASES_DIFFER = True  # In their clocks, and in how they lock.
 

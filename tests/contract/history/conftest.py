@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from clawdet_infra.monitoring.history import History
-from tests.support.past import SetClock
+from tests.support.frozen_clock import SetClock
 
 
 @pytest.fixture

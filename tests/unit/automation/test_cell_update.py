@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from clawdet_infra.automation import SetupError, cell_update, leftovers
+from clawdet_infra.automation import SetupError, cell_update, cleanup
 from clawdet_infra.automation.base import Base
 from clawdet_infra.automation.cell_update import CellUpdate
 from clawdet_infra.automation.progress import Follower
@@ -72,7 +72,7 @@ def at_the_provider(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 def removed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The addresses of servers from which something was removed."""
     found: list[str] = []
-    monkeypatch.setattr(leftovers, "remove_from", lambda server, *_: found.append(str(server.ipv4)))
+    monkeypatch.setattr(cleanup, "remove_from", lambda server, *_: found.append(str(server.ipv4)))
     return found
 
 
@@ -85,7 +85,7 @@ def test_a_server_that_does_not_answer_keeps_nobody_else_from_being_updated(monk
     def fail(*_: object) -> None:
         raise HostError("192.0.2.99 does not answer")
 
-    monkeypatch.setattr(leftovers, "remove_from", fail)
+    monkeypatch.setattr(cleanup, "remove_from", fail)
     gone = wish(customer("ada", "free", host="shared-1"), Wish.ABSENT)
     made = update(base(sharedHosts=hosts(shared_1=3)), gone, wish(customer("bob")))
     assert made.prepare() == {"ada": 2, "bob": 2}
@@ -95,9 +95,9 @@ def test_a_server_that_does_not_answer_keeps_nobody_else_from_being_updated(monk
 
 def test_a_server_whose_protection_stays_keeps_nobody_else_from_being_updated(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
-        raise leftovers.LeftoverError("the server's protection could not be taken away: locked")
+        raise cleanup.LeftoverError("the server's protection could not be taken away: locked")
 
-    monkeypatch.setattr(leftovers, "unprotect_servers", fail)
+    monkeypatch.setattr(cleanup, "unprotect_servers", fail)
     made = update(base(), wish(customer("ada"), Wish.ABSENT), wish(customer("bob")))
     assert made.prepare() == {"ada": 2, "bob": 2}
     assert "locked" in results(made)["ada"].error

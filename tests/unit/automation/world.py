@@ -14,7 +14,7 @@ from clawdet_infra.automation import (
     Signup,
 )
 from clawdet_infra.automation.base import Base
-from clawdet_infra.automation.outcome import code_of
+from clawdet_infra.automation.error_mapping import code_of
 from clawdet_infra.catalog import Applied, Desired, Wish
 from clawdet_infra.engine.engine import Stopped
 from clawdet_infra.engine.output import failure

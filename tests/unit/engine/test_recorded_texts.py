@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from pulumi.automation.events import EngineEvent
 
-from clawdet_infra.automation.outcome import code_of
+from clawdet_infra.automation.error_mapping import code_of
 from clawdet_infra.automation.progress import Follower
 from clawdet_infra.config.source import PROJECT
 from clawdet_infra.engine.errors import explain

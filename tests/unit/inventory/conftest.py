@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from clawdet_infra.config import CloudAccess
-from clawdet_infra.inventory.building import StackFacts, facts
+from clawdet_infra.inventory.stack_facts import StackFacts, facts
 
 CANARIES = ("canary-token-1", "canary-password-1", "canary-login-key", "c" * 64)
 

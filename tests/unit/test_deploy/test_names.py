@@ -3,7 +3,7 @@ from __future__ import annotations
 import socket
 from ipaddress import IPv4Address
 
-from clawdet_infra.probe.resolving import resolve
+from clawdet_infra.probe.dns import resolve
 from clawdet_infra.probe.result import Failure
 from clawdet_infra.test_deploy.names import resolver_of
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clawdet_infra.monitoring.alerts.fitting import ENTRY, fitted, size
 from clawdet_infra.monitoring.alerts.notification import Notice, plain, trial
+from clawdet_infra.monitoring.alerts.truncation import ENTRY, fitted, size
 from tests.support.examples import examples
 
 

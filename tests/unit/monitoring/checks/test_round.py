@@ -14,7 +14,7 @@ import pytest
 
 from clawdet_infra.inventory.instance import Instance, Server
 from clawdet_infra.inventory.observation import Cause, Condition, HostFailure, Observation, ServerStatus
-from clawdet_infra.monitoring.checks import Host, Round, RoundPolicy, look_round, probing
+from clawdet_infra.monitoring.checks import Host, Round, RoundPolicy, look_round, probes
 from clawdet_infra.probe import probe_once
 from tests.support.simulated.fleet import Simulated
 from tests.unit.monitoring.checks.samples import container, host
@@ -153,7 +153,7 @@ async def test_an_error_in_one_look_or_one_diagnosis_is_that_instances_alone(
             raise RecursionError("canary")
         return await probe_once(target, *rest, **more)
 
-    monkeypatch.setattr(probing, "probe_once", look)
+    monkeypatch.setattr(probes, "probe_once", look)
     done = await look_round(chosen, fleet.clouds, QUICK)
     assert Counter(one.condition for one in done.observations) == {Condition.HEALTHY: 3, Condition.DOWN: 1}
     odd = replace(host(), disk_used_share="full")  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from clawdet_infra.hosts import BusyError, ChangedError, HostError
 from clawdet_infra.inventory.instance import Instance, Inventory, Server
 from clawdet_infra.inventory.observation import HostFailure, HostLook
 from clawdet_infra.monitoring.daemon.actions import FleetHands
-from clawdet_infra.monitoring.daemon.reach import Reach
+from clawdet_infra.monitoring.daemon.clients import Reach
 from clawdet_infra.monitoring.remediation import NotNowError, StepError
 from tests.unit.monitoring.checks.samples import host
 from tests.unit.monitoring.remediation.world import fleet, instance

@@ -13,11 +13,11 @@ from clawdet_infra.inventory.instance import Instance, Inventory
 from clawdet_infra.inventory.observation import Cause, Condition, Diagnosis, HostFailure, Observation
 from clawdet_infra.monitoring.alerts import Notice, Subject
 from clawdet_infra.monitoring.checks import Round
-from clawdet_infra.monitoring.daemon.buffer import Keeper
 from clawdet_infra.monitoring.daemon.config import Operations
 from clawdet_infra.monitoring.daemon.cycle import Checker, Tally
 from clawdet_infra.monitoring.daemon.daemon import Daemon, FleetError
-from clawdet_infra.monitoring.daemon.leader import Duty
+from clawdet_infra.monitoring.daemon.history_buffer import Keeper
+from clawdet_infra.monitoring.daemon.leader_election import Duty
 from clawdet_infra.monitoring.daemon.systemd import Notifier
 from clawdet_infra.monitoring.history import History, HistoryPolicy, this_process
 from clawdet_infra.monitoring.remediation import Healer

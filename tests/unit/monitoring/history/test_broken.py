@@ -14,7 +14,7 @@ from sqlalchemy import event
 
 from clawdet_infra.inventory.observation import Repair, Step
 from clawdet_infra.monitoring.history import History, HistoryError, HistoryPolicy, this_process
-from tests.support.past import DOWN, MINUTE, NOON, look
+from tests.support.frozen_clock import DOWN, MINUTE, NOON, look
 
 QUICK = HistoryPolicy(lock=timedelta(seconds=0.5))
 PASSWORD = "pass-wörd-123"

@@ -15,7 +15,7 @@ from clawdet_infra.cli.history_view import bars, percent, seconds
 from clawdet_infra.cli.main import app
 from clawdet_infra.inventory.observation import Cause, Event
 from clawdet_infra.monitoring.history import Availability, History, Percentiles, Slot
-from tests.support.past import DOWN, SLOW, every_minute, look
+from tests.support.frozen_clock import DOWN, SLOW, every_minute, look
 
 runner = CliRunner()
 

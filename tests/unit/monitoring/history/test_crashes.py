@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from clawdet_infra.monitoring.history import History
-from tests.support.past import MINUTE, NOON
+from tests.support.frozen_clock import MINUTE, NOON
 
 _WRITER = """
 import sys
 from datetime import timedelta
 from clawdet_infra.monitoring.history import History
-from tests.support.past import MINUTE, NOON, look
+from tests.support.frozen_clock import MINUTE, NOON, look
 history = History.open(sys.argv[1])
 begin = int(sys.argv[2])
 for number in range(begin, begin + 10_000):

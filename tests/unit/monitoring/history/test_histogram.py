@@ -18,7 +18,7 @@ from clawdet_infra.monitoring.history.aggregates import (
     percentile,
     seconds_of,
 )
-from tests.support.past import true_percentile
+from tests.support.frozen_clock import true_percentile
 
 LATENCIES = st.floats(SHORTEST_SECONDS, LONGEST_SECONDS)
 

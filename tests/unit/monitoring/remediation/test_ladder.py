@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from clawdet_infra.inventory.observation import Cause, Condition, Diagnosis, Outcome, Repair, Step, Window
-from clawdet_infra.monitoring.remediation import Case, GiveUp, HealingPolicy, Take, Wait, brake, next_step
+from clawdet_infra.monitoring.remediation import Case, GiveUp, HealingPolicy, Take, Wait, circuit_breaker, next_step
 from tests.unit.monitoring.remediation.world import NOON, POLICY, down, instance, up
 
 ADA = instance("ada")
@@ -181,22 +181,22 @@ class TestTheBrake:
         [(3, 0, True), (2, 0, False), (3, 7, False), (4, 6, True), (30, 70, False), (31, 69, True)],
     )
     def test_it_is_on_when_much_of_the_fleet_fails_at_once(self, broken: int, healthy: int, braked: bool) -> None:
-        assert bool(brake(self.states(broken, healthy), [], NOON, POLICY)) == braked
+        assert bool(circuit_breaker(self.states(broken, healthy), [], NOON, POLICY)) == braked
 
     def test_a_shared_server_is_down_only_when_all_its_tenants_are(self) -> None:
         states = [state for n in range(5) for state in self.tenants(f"s{n}")]
-        assert brake(states, [], NOON, POLICY) is None
+        assert circuit_breaker(states, [], NOON, POLICY) is None
 
     def tenants(self, name: str) -> list[Any]:
         return [down(instance(f"{name}-a", on=name)), up(instance(f"{name}-b", on=name))]
 
     def test_what_is_in_a_maintenance_window_does_not_count(self) -> None:
         window = Window(id=1, scope="server:d0", begins=NOON, ends=LATER)
-        assert brake(self.states(4, 8), [], NOON, POLICY) is not None
-        assert brake(self.states(4, 8), [window], NOON, POLICY) is None, "3 of 11 are left"
+        assert circuit_breaker(self.states(4, 8), [], NOON, POLICY) is not None
+        assert circuit_breaker(self.states(4, 8), [window], NOON, POLICY) is None, "3 of 11 are left"
 
     def test_it_names_the_numbers(self) -> None:
-        why = brake(self.states(4, 6), [], NOON, HealingPolicy(brake_share=0.25))
+        why = circuit_breaker(self.states(4, 6), [], NOON, HealingPolicy(brake_share=0.25))
         assert why is not None
         assert why.startswith("4 of 10 servers are down at once, more than 25%")
 
@@ -227,5 +227,5 @@ def test_a_server_is_not_rebooted_under_a_hold_or_a_deployment_of_a_neighbour() 
 
 def test_deployments_do_not_put_the_brake_on() -> None:
     sick = [down(instance(f"c{number}"), Cause.NETWORK) for number in range(5)]
-    assert brake(sick, (), NOON, POLICY)
-    assert brake([replace(one, cause=Cause.DEPLOYING) for one in sick], (), NOON, POLICY) is None
+    assert circuit_breaker(sick, (), NOON, POLICY)
+    assert circuit_breaker([replace(one, cause=Cause.DEPLOYING) for one in sick], (), NOON, POLICY) is None

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 
-from clawdet_infra.monitoring.daemon.buffer import Keeper
+from clawdet_infra.monitoring.daemon.history_buffer import Keeper
 from clawdet_infra.monitoring.history import Clock, HistoryError, Lease, LeaseHeld, LeaseLostError
 
 log = logging.getLogger(__name__)

@@ -11,9 +11,9 @@ from dataclasses import replace
 import pytest
 
 from clawdet_infra.inventory.observation import Condition
-from clawdet_infra.monitoring.checks import RoundPolicy, probing
+from clawdet_infra.monitoring.checks import RoundPolicy, probes
 from clawdet_infra.monitoring.checks.limiter import Crowd
-from clawdet_infra.monitoring.checks.probing import Seen, look_from_outside
+from clawdet_infra.monitoring.checks.probes import Seen, look_from_outside
 from clawdet_infra.probe import Failure, Target, Verdict
 
 POLICY = RoundPolicy(spread_seconds=0, confirm_pause_seconds=0.01)
@@ -45,7 +45,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Looks]:
             await asyncio.sleep(seconds)
             return seen
 
-        monkeypatch.setattr(probing, "probe_once", look)
+        monkeypatch.setattr(probes, "probe_once", look)
         return looks
 
     return make

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clawdet_infra.automation import errors
+from clawdet_infra.automation.error_mapping import code_of, error_of, provider_failure
 from clawdet_infra.automation.errors import AutomationError, CapacityError, Code, DeploymentError, SetupError
-from clawdet_infra.automation.outcome import code_of, error_of, provider_failure
 from clawdet_infra.engine.output import Failure, failure
 from clawdet_infra.error_line import FailureCode, marked
 from tests.unit.automation.rows import row

@@ -6,7 +6,7 @@ import pytest
 
 from clawdet_infra.catalog import Applied, Lease, LeaseLostError, Mark, Phase, Registry, RegistryError, Wish
 from tests.contract.conftest import differs
-from tests.support.past import MINUTE, NOON, SetClock
+from tests.support.frozen_clock import MINUTE, NOON, SetClock
 from tests.support.signups import SEAL, healthy, signup, want
 
 CELL = "prod-cell-1"

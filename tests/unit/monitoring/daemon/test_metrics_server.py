@@ -5,7 +5,7 @@ import socket
 import aiohttp
 import pytest
 
-from clawdet_infra.monitoring.daemon.serving import parse_address, served
+from clawdet_infra.monitoring.daemon.metrics_server import parse_address, served
 from clawdet_infra.monitoring.metrics import Readings
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from clawdet_infra.inventory.observation import Cause, Condition, State, Window
-from clawdet_infra.monitoring.remediation.case import window_over
+from clawdet_infra.monitoring.remediation.decisions import window_over
 from clawdet_infra.monitoring.remediation.policy import HealingPolicy
 
 

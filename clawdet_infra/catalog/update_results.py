@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, case, delete, select, update
 
 from clawdet_infra.catalog.records import Applied, Phase, Wish
 from clawdet_infra.catalog.schema import instances
-from clawdet_infra.database.moments import bounded, milliseconds, to_json
+from clawdet_infra.database.timestamps import bounded, milliseconds, to_json
 
 _LENGTHS = {"url": 500, "ipv4": 64, "server": 255, "image": 500, "user": 255}
 _NO_REASON = "it failed, and no reason was given"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clawdet_infra.inventory import InventoryError, build
-from clawdet_infra.inventory.building import facts
+from clawdet_infra.inventory.stack_facts import facts
 from tests.unit.inventory.conftest import CANARIES, a_stack, cloud, outputs
 
 

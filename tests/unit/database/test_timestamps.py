@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clawdet_infra.database.moments import LONGEST_TEXT, bounded, milliseconds, moment, to_json
+from clawdet_infra.database.timestamps import LONGEST_TEXT, bounded, milliseconds, moment, to_json
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=2000) | st.floats(allow_nan=False),

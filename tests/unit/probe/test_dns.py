@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from clawdet_infra.probe.resolving import resolve
+from clawdet_infra.probe.dns import resolve
 from clawdet_infra.probe.result import Failure
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from ipaddress import IPv4Address
 
-from localcloud.gotools import build_program
+from localcloud.go_binaries import build_program
 from localcloud.host import ensure_docker
 from localcloud.images.catalog import build_images
 from localcloud.images.publish import publish

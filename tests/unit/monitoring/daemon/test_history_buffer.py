@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from clawdet_infra.inventory.observation import Alert, Cause, Condition, Event, Observation, Step
-from clawdet_infra.monitoring.daemon.buffer import Keeper
+from clawdet_infra.monitoring.daemon.history_buffer import Keeper
 from clawdet_infra.monitoring.history import History, HistoryError, HistoryPolicy, this_process
 from tests.unit.monitoring.remediation.world import instance
 

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from clawdet_infra import render
-from clawdet_infra.automation.outcome import provider_failure
+from clawdet_infra.automation.error_mapping import provider_failure
 from clawdet_infra.config import CloudAccess
 from clawdet_infra.error_line import FailureCode, read
 from clawdet_infra.hosts import HostError, Hosts

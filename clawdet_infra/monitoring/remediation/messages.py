@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clawdet_infra.inventory.observation import Step
-from clawdet_infra.monitoring.remediation.case import Take
+from clawdet_infra.monitoring.remediation.decisions import Take
 
 
 def doing(take: Take, instance: str, server: str) -> str:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from clawdet_infra.monitoring.daemon import leader as module
-from clawdet_infra.monitoring.daemon.buffer import Keeper
-from clawdet_infra.monitoring.daemon.leader import Duty, OffDutyError
+from clawdet_infra.monitoring.daemon import leader_election as module
+from clawdet_infra.monitoring.daemon.history_buffer import Keeper
+from clawdet_infra.monitoring.daemon.leader_election import Duty, OffDutyError
 from clawdet_infra.monitoring.history import Clock, History, HistoryPolicy, LeaseHeld, this_process
 
 IMPATIENT = HistoryPolicy(lock=timedelta(milliseconds=50))

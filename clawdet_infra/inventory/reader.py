@@ -11,10 +11,10 @@ from pathlib import Path
 from clawdet_infra.engine.stack_errors import InventoryError
 from clawdet_infra.engine.stacks import base_of, cloud_of, outputs_of, require_engine
 from clawdet_infra.engine.versions import Version, stamp, updating, versions
-from clawdet_infra.inventory.building import StackFacts, build, facts
 from clawdet_infra.inventory.instance import Inventory
 from clawdet_infra.inventory.listing import write_listing
 from clawdet_infra.inventory.selection import in_scope
+from clawdet_infra.inventory.stack_facts import StackFacts, build, facts
 from clawdet_infra.paths import ROOT
 
 # Each engine is a process that decrypts with a key made by a million rounds: more at once are not faster.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from clawdet_infra.automation.aside import aside
+from clawdet_infra.automation.exclusions import aside
 from clawdet_infra.catalog import Desired, Wish
 from clawdet_infra.layout import lay_out
 from tests.unit.automation.exported_states import STACK, component, exported, inside

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from clawdet_infra.inventory import InventoryError, Loader, load, read_listing
-from clawdet_infra.inventory import loading as loading_module
+from clawdet_infra.inventory import reader as loading_module
 from clawdet_infra.inventory.selection import choose_stack, selected_stack
 from tests.contract.inventory.conftest import Project
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from localcloud.gotools import GoBuildError
+from localcloud.go_binaries import GoBuildError
 from localcloud.host import CommandError, HostError, MissingProgramError
 from localcloud.images.errors import ImageError
 from localcloud.machines.base import MachineError

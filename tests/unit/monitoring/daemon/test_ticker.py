@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from clawdet_infra.monitoring.daemon.beat import Beat
+from clawdet_infra.monitoring.daemon.ticker import Beat
 
 
 class Clock:

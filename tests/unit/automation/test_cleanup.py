@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clawdet_infra.automation.leftovers import is_deployed, protected, server_of
+from clawdet_infra.automation.cleanup import is_deployed, protected, server_of
 from clawdet_infra.engine.state_export import resources_of
 from tests.unit.automation.exported_states import STATE, component, exported
 

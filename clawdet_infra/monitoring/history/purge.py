@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, delete, func, select, update
 
 from clawdet_infra.database.engine import Database
-from clawdet_infra.database.moments import milliseconds
+from clawdet_infra.database.timestamps import milliseconds
 from clawdet_infra.monitoring.history.policy import Retention
 from clawdet_infra.monitoring.history.schema import (
     HOUR,

@@ -11,8 +11,8 @@ import pytest
 from clawdet_infra.inventory.instance import Inventory
 from clawdet_infra.inventory.observation import Cause, Condition, Diagnosis, HostLook, Observation
 from clawdet_infra.monitoring.checks import Round, RoundPolicy
-from clawdet_infra.monitoring.daemon import looker
-from clawdet_infra.monitoring.daemon.looker import Looker
+from clawdet_infra.monitoring.daemon import instance_checks
+from clawdet_infra.monitoring.daemon.instance_checks import Looker
 from clawdet_infra.probe.result import Sign
 from tests.unit.monitoring.checks.samples import host
 from tests.unit.monitoring.remediation.world import fleet, instance
@@ -61,7 +61,7 @@ class World:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
-    monkeypatch.setattr(looker, "look_round", world.look_round)
+    monkeypatch.setattr(instance_checks, "look_round", world.look_round)
     return world
 
 

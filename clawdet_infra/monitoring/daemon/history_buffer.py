@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from clawdet_infra.inventory.observation import Alert, Event, Observation, Outcome, Repair, State, Step, Window
-from clawdet_infra.monitoring.daemon.memory import followed
+from clawdet_infra.monitoring.daemon.state_fallback import followed
 from clawdet_infra.monitoring.history import History, HistoryError, Lease, LeaseHeld, LeaseLostError, Retention
 
 log = logging.getLogger(__name__)
