@@ -8,7 +8,7 @@ from clawdet_infra.engine.stack_errors import InventoryError
 from clawdet_infra.engine.stacks import fleet_of, last_update_succeeded, outputs_of
 from clawdet_infra.inventory.building import build
 from clawdet_infra.inventory.cached import Cached
-from clawdet_infra.inventory.listing import Entry, Listing, read_listing
+from clawdet_infra.inventory.listing import Entry, Listing, read_listing, write_entries
 from clawdet_infra.inventory.loading import Loader, load
 
 __all__ = [
@@ -23,4 +23,5 @@ __all__ = [
     "load",
     "outputs_of",
     "read_listing",
+    "write_entries",
 ]
