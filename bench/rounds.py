@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--concurrency", type=int, help="how many probes run at a time; default as in production")
     options = parser.parse_args()
     print(facts())
-    policy = {"at_once": options.concurrency} if options.concurrency else {}
+    policy = {"concurrency": options.concurrency} if options.concurrency else {}
     for count in options.instances:
         fleets = {f"{count} instances": ["healthy"] * count}
         if options.ill:

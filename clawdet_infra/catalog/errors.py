@@ -30,9 +30,9 @@ class LeaseLostError(RegistryError, database.LeaseLostError):
 
 
 PURPOSE = database.Purpose(
-    name="the registry",
-    variable="CLAWDET_REGISTRY",
-    file="/var/lib/clawdet/registry.db",
+    name="the catalog",
+    variable="CLAWDET_CATALOG",
+    file="/var/lib/clawdet/catalog.db",
     error=RegistryError,
     # The beginning of a hash of "clawdet registry".
     lock=0x72656769,

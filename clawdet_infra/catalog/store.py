@@ -14,10 +14,11 @@ from sqlalchemy import Connection
 from clawdet_infra.catalog import applying, cell_assignment, desired_state, queries, related, sync
 from clawdet_infra.catalog.desired_state import Check, Wishing
 from clawdet_infra.catalog.encryption import Seal
-from clawdet_infra.catalog.errors import PURPOSE, LeaseLostError
+from clawdet_infra.catalog.errors import PURPOSE, LeaseLostError, RegistryError
 from clawdet_infra.catalog.names import Claim
 from clawdet_infra.catalog.records import Applied, Cell, Desired, InstanceRow, Mark, Record, Wanted
 from clawdet_infra.catalog.schema import FORM, leases
+from clawdet_infra.config.variables import VariableError, read_variable
 from clawdet_infra.database import Clock, Database, Lease, LeaseHeld, Leases, connect, migrate, this_process
 from clawdet_infra.paths import ROOT
 
@@ -28,8 +29,19 @@ _LEASES = Leases(leases, LeaseLostError)
 
 
 def registry_url(root: Path = ROOT) -> str:
-    """Return where the registry is: what CLAWDET_REGISTRY says, else a file of the checkout."""
-    return os.environ.get(PURPOSE.variable) or f"sqlite:///{root}/.clawdet/registry.db"
+    """Return where the catalog is: what CLAWDET_CATALOG says, else a file of the checkout.
+
+    That is `.clawdet/catalog.db`, or `.clawdet/registry.db` in a checkout that has one from before.  Raises
+    RegistryError if the variable and its old name are set to different values.
+    """
+    try:
+        named = read_variable(os.environ, PURPOSE.variable)
+    except VariableError as error:
+        raise RegistryError(str(error)) from None
+    if named:
+        return named
+    file, former = root / ".clawdet" / "catalog.db", root / ".clawdet" / "registry.db"
+    return f"{_SQLITE}{former if former.exists() and not file.exists() else file}"
 
 
 def is_there(url: str) -> bool:

@@ -64,7 +64,7 @@ def daemon(
     except (OperationsError, ChannelsError, ValueError) as wrong:
         fail(str(wrong), Exit.CONFIGURATION)
     chosen = choose_stacks(stacks, every=every_stack, hint=ALL_STACKS_HINT)
-    fleet = StackFleet(chosen, operations.inventory_seconds)
+    fleet = StackFleet(chosen, operations.inventory_interval_seconds)
     raise typer.Exit(
         asyncio.run(_look_after(operations, fleet, channels, address, once=once, dry_run=dry_run, as_json=json_output))
     )
@@ -107,7 +107,7 @@ async def _look_after(
         fleet,
         history_url(),
         sender,
-        dead_man=channels.dead_man,
+        heartbeat=channels.heartbeat,
         dry_run=dry_run,
         notifier=Notifier(os.environ),
         used=redact.use,

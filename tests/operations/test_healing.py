@@ -30,15 +30,15 @@ def receivers() -> Iterator[Receivers]:
     made.close()
 
 
-beyond_repair = pytest.mark.parametrize("watch", [{"settleSeconds": 10}], indirect=True, ids=["beyond repair"])
+beyond_repair = pytest.mark.parametrize("watch", [{"recoveryTimeout": "10s"}], indirect=True, ids=["beyond repair"])
 """For faults that no repair can end, so that a repair need not get long to take effect."""
 
 
 @pytest.fixture
 def watch(fleet: LiveFleet, tmp_path: Path, receivers: Receivers, request: pytest.FixtureRequest) -> Iterator[Watch]:
     """A daemon that has seen every customer healthy."""
-    healing = {**OPERATIONS["healing"], **getattr(request, "param", {})}
-    one = Watch(fleet.stack, tmp_path, receivers, healing=healing).start()
+    remediation = {**OPERATIONS["remediation"], **getattr(request, "param", {})}
+    one = Watch(fleet.stack, tmp_path, receivers, remediation=remediation).start()
     one.until_healthy(VICTIM, rounds=1)
     one.until_healthy(NEIGHBOUR, rounds=1)
     yield one

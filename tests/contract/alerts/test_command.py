@@ -25,7 +25,7 @@ NOW = datetime.now(UTC)
 def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     url = f"sqlite:///{tmp_path}/history.db"
     monkeypatch.setenv("CLAWDET_HISTORY", url)
-    for name in ("CLAWDET_ALERT_URLS", "CLAWDET_DEAD_MAN_URL"):
+    for name in ("CLAWDET_ALERT_URLS", "CLAWDET_HEARTBEAT_URL"):
         monkeypatch.delenv(name, raising=False)
     return url
 

@@ -84,7 +84,9 @@ def world(monkeypatch: pytest.MonkeyPatch, fleet: Simulated) -> None:
     monkeypatch.setattr(health_round, "Loader", Loader)
     monkeypatch.setattr(health_round, "Hosts", Hosts)
     monkeypatch.setattr(
-        health_round, "RoundPolicy", lambda deadline_seconds: RoundPolicy(confirm_pause_seconds=0.1, spread_seconds=0)
+        health_round,
+        "RoundPolicy",
+        lambda cycle_timeout_seconds: RoundPolicy(confirm_delay_seconds=0.1, jitter_seconds=0),
     )
 
 
@@ -179,8 +181,8 @@ def test_watching_looks_again_until_it_is_interrupted(monkeypatch: pytest.Monkey
 def test_what_was_not_looked_at_in_time_is_told_and_is_an_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    hurried = RoundPolicy(deadline_seconds=0.4, confirm=False, spread_seconds=0)
-    monkeypatch.setattr(health_round, "RoundPolicy", lambda deadline_seconds: hurried)
+    hurried = RoundPolicy(cycle_timeout_seconds=0.4, confirm=False, jitter_seconds=0)
+    monkeypatch.setattr(health_round, "RoundPolicy", lambda cycle_timeout_seconds: hurried)
     result = runner.invoke(app, ["health", LATE])
     assert result.exit_code == 1
     assert "not looked at" in result.stdout
