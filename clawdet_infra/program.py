@@ -29,7 +29,7 @@ class Declared:
     `customers` is {id: {url, ipv4, plan, host, image, user}}, where `host` is the server's name and `user` the name for
     basic auth; `tokens`, secret, is {id: {gateway_token, auth_password}}; `servers` is {name: {ipv4, host_key}} of the
     servers of this stack, and `login_key`, secret, the SSH key that root of all of them takes.  `more` is what only
-    some stacks have: `base` what cells need of this one, `registry_key`, secret, the key of the registry's records; or,
+    some stacks have: `base` what cells need of this one, `registry_key`, secret, the key of the catalog's records; or,
     of a cell, the name of its base as `base_stack` and the customers' records, secret, as `records`.
     """
 
@@ -121,7 +121,7 @@ def declare_cell(
     """Declare customers who share the zone, the firewall, the login key and the shared hosts of another stack.
 
     `fleet` has the settings of the stack `base`, and the customers of this cell alone.  `records` are their raw
-    configurations by id, from which the registry of instances can be made anew.  `shared` is given where the backend
+    configurations by id, from which the catalog of instances can be made anew.  `shared` is given where the backend
     has no stack `base` to be asked: in the preview of a cell that has no stack yet.
     """
     layout = lay_out(fleet, cell=cell)

@@ -119,7 +119,7 @@ class LossError(AutomationError):
 
 
 class SetupError(AutomationError):
-    """The base, the registry or the engine is not as it has to be; a person has to look."""
+    """The base, the catalog or the engine is not as it has to be; a person has to look."""
 
 
 def whole(method: Method) -> Method:

@@ -1,4 +1,4 @@
-"""The registry: one database, and all that is kept in it."""
+"""The catalog: one database, and all that is kept in it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def registry_url(root: Path = ROOT) -> str:
 
 
 def is_there(url: str) -> bool:
-    """Return whether there is a registry, as far as that can be seen without making one: a file may not exist yet."""
+    """Return whether there is a catalog, as far as that can be seen without making one: a file may not exist yet."""
     return not url.startswith(_SQLITE) or Path(url.removeprefix(_SQLITE)).exists()
 
 
@@ -72,7 +72,7 @@ class Registry:
         clock: Clock | None = None,
         lock_seconds: float = LOCK_SECONDS,
     ) -> Registry:
-        """Open the registry at `url` (by default `registry_url(root)`), and make or migrate its tables where needed."""
+        """Open the catalog at `url` (by default `registry_url(root)`), and make or migrate its tables where needed."""
         database = connect(PURPOSE, url or registry_url(root), lock_seconds)
         try:
             migrate(database, FORM)
@@ -230,15 +230,15 @@ class Registry:
         with self._write_under(lease) as connection:
             cell_assignment.set_mark(connection, stack, base, mark)
 
-    def guarded(self, stack: str) -> str:
-        """Return the digest that was kept by `set_guarded`, "" where none was."""
+    def loss_checked(self, stack: str) -> str:
+        """Return the digest that was kept by `set_loss_checked`, "" where none was."""
         with self._database.read() as connection:
-            return queries.guarded(connection, stack)
+            return queries.loss_checked(connection, stack)
 
-    def set_guarded(self, stack: str, base: str, settings: str) -> None:
+    def set_loss_checked(self, stack: str, base: str, settings: str) -> None:
         """Keep the digest of settings of which it was seen that no customer of a cell loses data by them."""
         with self._database.write() as connection:
-            cell_assignment.set_guarded(connection, stack, base, settings)
+            cell_assignment.set_loss_checked(connection, stack, base, settings)
 
     def forget_cell(self, stack: str) -> None:
         """Forget a stack that is gone, with what was mirrored of it.  Raises RegistryError while it has customers."""

@@ -65,8 +65,7 @@ def status(customer: Id, stack: Stack = None, json_output: Json = False) -> None
                 warn(clash)
     except AutomationError as error:
         end(error)
-    known = facts(row)
-    del known["stack"]
+    known = {"wanted" if key == "desired" else key: one for key, one in facts(row).items() if key != "stack"}
     if json_output:
         print_json(known)
     else:

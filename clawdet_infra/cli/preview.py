@@ -93,7 +93,7 @@ def _sources(names: Sequence[str] | None, known: Known | None) -> list[Source]:
         fail(f"there is no stack: {ROOT} has no file Pulumi.STACK.yaml", Exit.CONFIGURATION, ErrorCode.NO_STACK)
     unknown = [name for name in names or () if name not in there and name not in cells]
     if unknown:
-        fail(f"the registry has no cell {unknown[0]}; see: clawdet list", Exit.CONFIGURATION, ErrorCode.UNKNOWN_STACK)
+        fail(f"the catalog has no cell {unknown[0]}; see: clawdet list", Exit.CONFIGURATION, ErrorCode.UNKNOWN_STACK)
     chosen = [*there, *cells] if names is None else names
     if known is None:
         from clawdet_infra.preview.offline import EmptySource

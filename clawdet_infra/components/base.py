@@ -40,7 +40,7 @@ class Base(pulumi.ComponentResource):
     """The DNS zone, the firewall that every server of the cell is under, and the key deployments log in with.
 
     Outputs: `zone` (its name), `ssh_key` (id at Hetzner), `login` (the key pair), `registry_key` (secret: with it the
-    registry of instances encrypts the records of customers who signed up).
+    catalog of instances encrypts the records of customers who signed up).
     """
 
     zone: pulumi.Output[str]

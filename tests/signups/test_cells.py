@@ -30,9 +30,9 @@ def test_settings_reach_a_cell_and_nobodys_data_goes_by_mistake(signups: Signups
     assert unchanged.code == 0, unchanged.output
 
     empty = signups.stack.folder / "empty.db"
-    lost = signups.one(signup("walt", "free"), registry=empty)
+    lost = signups.one(signup("walt", "free"), catalog=empty)
     assert (lost.get("kind"), lost.get("action")) == ("SetupError", "escalate"), lost
-    assert "vera" in lost["error"], "a registry that does not know her would have her deleted"
+    assert "vera" in lost["error"], "a catalog that does not know her would have her deleted"
     assert servers(signups) == before
 
     with signups.settings(**ELSEWHERE):

@@ -52,8 +52,8 @@ def load_channels(environment: Mapping[str, str], default: Path) -> Channels:
     """Return the channels that the environment or a file names.
 
     CLAWDET_ALERT_URLS holds URLs with white space between them, CLAWDET_HEARTBEAT_URL the one to fetch after each check
-    cycle; they are added to what the file says, which is the one that CLAWDET_ALERTS names, else `default`.  Where the default
-    file is missing, there are no channels in it.  Raises ChannelsError.
+    cycle; they are added to what the file says, which is the one that CLAWDET_ALERTS names, else `default`.  If the
+    default file is missing, there are no channels in it.  Raises ChannelsError.
     """
     named = environment.get(FILE_VARIABLE)
     file = Path(named) if named else default
@@ -121,8 +121,12 @@ def _parse(file: Path, document: Any) -> Channels:
     key = "heartbeat"
     if _OLD_HEARTBEAT in document:
         if key in document:
-            raise ChannelsError(f"{file}: {_OLD_HEARTBEAT} is the old name of {key}, which is set too; remove {_OLD_HEARTBEAT}")
-        _LOG.warning("%s: %s is now %s; the old name works in this version for the last time", file, _OLD_HEARTBEAT, key)
+            raise ChannelsError(
+                f"{file}: {_OLD_HEARTBEAT} is the old name of {key}, which is set too; remove {_OLD_HEARTBEAT}"
+            )
+        _LOG.warning(
+            "%s: %s is now %s; the old name works in this version for the last time", file, _OLD_HEARTBEAT, key
+        )
         key = _OLD_HEARTBEAT
     url = document.get(key)
     return Channels(channels, _web(url, f"{file}: {key}") if url else None)

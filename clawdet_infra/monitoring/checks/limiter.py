@@ -15,8 +15,8 @@ class Crowd:
 
     Whoever is inside for longer than `slot_timeout_seconds` waits for somebody else, and its place goes to the next;
     but never more than `most` are inside, and nobody's place is given away while this machine itself is what is slow.
-    So gateways that hang, or are far away, do not hold the others up, while this machine never has more work at once than
-    it can do in time: that would make instances look slow that are not.
+    So gateways that hang, or are far away, do not hold the others up, while this machine never has more work at once
+    than it can do in time: that would make instances look slow that are not.
     """
 
     def __init__(self, concurrency: int, most: int, slot_timeout_seconds: float) -> None:

@@ -35,8 +35,8 @@ class Operations:
     """Everything that can be set about looking after a fleet.
 
     A check cycle begins every `interval_seconds`, or if one takes longer, at the next multiple of that.  The inventory
-    is read again every `inventory_interval_seconds`, the history is aggregated every `aggregation_interval_seconds`.  On
-    a signal to stop, repairs under way get `shutdown_timeout_seconds` to end.
+    is read again every `inventory_interval_seconds`, the history is aggregated every `aggregation_interval_seconds`.
+    On a signal to stop, repairs under way get `shutdown_timeout_seconds` to end.
     """
 
     interval_seconds: Seconds = 60

@@ -89,8 +89,8 @@ class _Registry(Store):
     name = "registry"
     error = RegistryError
     refusals = (
-        r"the registry at .*server refuses: .*database \"nowhere\" does not exist",
-        r"It has to own the registry's tables, or be allowed to create some",
+        r"the catalog at .*server refuses: .*database \"nowhere\" does not exist",
+        r"It has to own the catalog's tables, or be allowed to create some",
     )
     held, lost, least = "one is held by process {pid} on ", "the lease one was lost: process", 21
     Lease, LeaseHeld, LeaseLostError = Lease, LeaseHeld, LeaseLostError

@@ -1,4 +1,4 @@
-"""What the registry knows of cells is read once, and tells without the engine which of them have nothing to do."""
+"""What the catalog knows of cells is read once, and tells without the engine which of them have nothing to do."""
 
 from __future__ import annotations
 
@@ -76,7 +76,8 @@ class World:
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     made = World(tmp_path)
     monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path}/state")
-    monkeypatch.delenv("CLAWDET_REGISTRY", raising=False)
+    for name in ("CLAWDET_CATALOG", "CLAWDET_REGISTRY"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(sources, "digests", made.digests)
 
     return made
