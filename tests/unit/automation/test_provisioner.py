@@ -453,3 +453,12 @@ def test_a_callers_secrets_are_in_no_column_in_plain_text(fleet: Provisioner, tm
     fleet.provision(signup())
     assert fleet._registry.record("bob", Seal("5e" * 32), "prod") == signup().record()
     assert not [one for one in tmp_path.glob("registry.db*") if CANARY.encode() in one.read_bytes()]
+
+
+def test_the_catalog_is_named_by_its_old_argument_too(
+    world: World, url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Provisioner("prod", registry=url, root=tmp_path):
+        assert "the argument `registry` is now `catalog`" in caplog.text
+    with pytest.raises(SetupError, match="`registry` is the old name of `catalog`"):
+        Provisioner("prod", catalog=url, registry=url, root=tmp_path)

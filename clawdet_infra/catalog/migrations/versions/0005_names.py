@@ -38,8 +38,8 @@ _NAMES = {"top": "apex"}
 
 def upgrade() -> None:
     """Rename tables, columns and indexes."""
-    for table, columns in _COLUMNS.items():
-        for old, new in columns.items():
+    for table, renamed in _COLUMNS.items():
+        for old, new in renamed.items():
             op.alter_column(table, old, new_column_name=new)
         op.rename_table(table, table.replace("registry_", "catalog_"))
     for table, indexes in _INDEXES.items():

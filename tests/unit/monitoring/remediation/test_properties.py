@@ -90,7 +90,7 @@ def test_steps_are_bounded_and_never_for_what_is_well(story: list[Seen]) -> None
                     concerned = [one for one in concerned if one.id == whom]
                 for one in concerned:
                     assert world.states[one.id].condition is Condition.DOWN, "what answers is never touched"
-                    assert world.states[one.id].failures >= POLICY.failures
+                    assert world.states[one.id].failures >= POLICY.failure_threshold
         lived = sum(seen.seconds for seen in story)
         for one in EVERYBODY:
             steps = [repair for repair in world.record.kept if repair.instance == one.id]
