@@ -52,9 +52,9 @@ def provision(
         ),
     ] = None,
     existing_server: Annotated[
-        str | None,
-        typer.Option("--existing-server", "--vps-ip", help="Address of a server that exists; else one is rented."),
+        str | None, typer.Option("--existing-server", help="Address of a server that exists; else one is rented.")
     ] = None,
+    vps_ip: Annotated[str | None, typer.Option("--vps-ip", help="Another name of --existing-server.")] = None,
     host_key: Annotated[
         str | None, typer.Option("--host-key", help="That server's SSH host key; else the one it shows is pinned.")
     ] = None,
@@ -74,6 +74,8 @@ def provision(
 
     Example: clawdet provision --customer-id user123 --plan pro --json
     """
+    if existing_server and vps_ip:
+        _wrong("--existing-server and --vps-ip are one option; leave one out")
     base = choose_base(stack)
     secrets = _secrets(stdin, {API_KEY: api_key, GATEWAY_TOKEN: gateway_token})
     if not secrets.get(API_KEY):
@@ -92,7 +94,7 @@ def provision(
         subdomain=subdomain,
         gateway_token=secret(GATEWAY_TOKEN),
         telegram_bot_token=secret(TELEGRAM),
-        server_ipv4=existing_server,
+        server_ipv4=existing_server or vps_ip,
         server_host_key=host_key,
     )
     tell = _Teller(json_output)

@@ -117,7 +117,7 @@ def test_each_base_has_cells_and_names_of_its_own(registry: Registry) -> None:
     assert registry.withdraw("ada", "local") is not None
     found = registry.instance("ada", "prod")
     assert found is not None
-    assert found.wanted is Wish.PRESENT
+    assert found.desired is Wish.PRESENT
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ class Store(ABC):
     """
 
     name: str
+    version_table: str
     error: type[Exception]
     refusals: tuple[str, str]
     held: str
@@ -59,6 +60,7 @@ class Store(ABC):
 
 class _History(Store):
     name = "history"
+    version_table = "history_version"
     error = HistoryError
     refusals = (r"server refuses: .*database \"nowhere\" does not exist", r"lacks a right")
     held, lost, least = "process {pid} on ", "holds it now", 4
@@ -86,7 +88,8 @@ class _History(Store):
 
 
 class _Registry(Store):
-    name = "registry"
+    name = "catalog"
+    version_table = "registry_version"
     error = RegistryError
     refusals = (
         r"the catalog at .*server refuses: .*database \"nowhere\" does not exist",
@@ -114,4 +117,4 @@ class _Registry(Store):
         return signup(f"c{number}", note="x" * 5000)
 
 
-STORES: dict[str, Store] = {"history": _History(), "registry": _Registry()}
+STORES: dict[str, Store] = {"history": _History(), "catalog": _Registry()}

@@ -111,7 +111,7 @@ def test_what_the_server_refuses_is_told_in_words(store: Store, server: Server) 
 
 def test_a_form_that_is_newer_than_the_program_is_left_alone(store: Store, url: str) -> None:
     with store.open(url) as opened, store.database(opened).write() as connection:
-        connection.exec_driver_sql(f"UPDATE {store.name}_version SET version_num = '9999'")
+        connection.exec_driver_sql(f"UPDATE {store.version_table} SET version_num = '9999'")
     with pytest.raises(store.error, match=rf"the {store.name} at .* was written by a newer clawdet"):
         store.open(url)
 

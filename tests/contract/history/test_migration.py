@@ -59,6 +59,10 @@ def _copy(source: str, url: str) -> None:
             rows = reading.execute(text(f"SELECT * FROM {table.name}")).mappings().all()
             if rows and table.name != FORM.version_table:
                 writing.execute(insert(table), [dict(row) for row in rows])
+            # What is inserted with a number of its own does not count the sequence on.
+            if rows and "id" in table.c:
+                last = max(row["id"] for row in rows)
+                writing.execute(text(f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), {last})"))
     old.close()
     new.close()
 

@@ -252,6 +252,12 @@ def test_the_old_scripts_flags_ask_for_a_customer(fleet: Fake, server: str) -> N
     assert fleet.closed == 1
 
 
+def test_the_server_is_named_once(fleet: Fake) -> None:
+    both = ("--vps-ip", "192.0.2.7", "--existing-server", "192.0.2.8")
+    assert run(*NEW, *both, ANTHROPIC_API_KEY=KEY).exit_code == 2
+    assert fleet.signups == []
+
+
 def test_the_cell_size_is_a_setting_of_the_environment_too(fleet: Fake) -> None:
     run(*NEW, ANTHROPIC_API_KEY=KEY, CLAWDET_CELL_SIZE="3")
     assert fleet.opened[0]["cell_size"] == 3
