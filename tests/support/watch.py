@@ -128,7 +128,7 @@ class Watch:
 
     def rounds(self) -> list[dict[str, Any]]:
         """What was seen and decided in each round so far."""
-        return [line for line in self.lines() if "round" in line and "conditions" in line]
+        return [line for line in self.lines() if "cycle" in line and "conditions" in line]
 
     def until(
         self, seen: Callable[[list[dict[str, Any]]], Found], *, seconds: float, what: str, after: int = 0

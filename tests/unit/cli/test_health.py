@@ -126,7 +126,7 @@ def test_a_round_is_told_as_json_without_secrets() -> None:
     assert seen[DEAD]["diagnosis"]["cause"] == "gateway-stopped"
     assert seen[WELL]["diagnosis"] is None
     assert set(seen[WELL]["stageSeconds"]) == {"dns", "tcp", "tls", "healthz", "startupz", "auth", "api", "readyz"}
-    assert told["notLookedAt"] == []
+    assert told["notChecked"] == []
     assert PASSWORD not in result.stdout
     assert TOKEN not in result.stdout
 
@@ -205,7 +205,7 @@ def test_an_answer_with_brackets_is_not_taken_for_colours(fleet: Simulated) -> N
     assert "it said [bold]loud[/bold] [link=x]" in shown
     assert shown.index("not looked at") < shown.index("healthy"), "the worst comes first"
     assert as_text(Round([replace(slow, host=None)], [], 0.1), instances).startswith("CUSTOMER")
-    assert facts(Round([slow], [DEAD], 0.1), instances)["notLookedAt"] == [DEAD]
+    assert facts(Round([slow], [DEAD], 0.1), instances)["notChecked"] == [DEAD]
 
 
 def test_a_channel_that_is_not_ready_is_shown_beside_a_healthy_instance(fleet: Simulated) -> None:

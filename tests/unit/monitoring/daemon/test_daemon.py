@@ -56,7 +56,7 @@ async def test_rounds_by_hand_add_up_to_a_repair_which_is_waited_for(tmp_path: P
         world.hands.heals = {Step.RESTART}
         report = await world.daemon.once()
         assert world.hands.done == ([(Step.RESTART, "ada", None)] if number == 3 else [])
-    assert report.facts()["decisions"]["ada"] == {"do": "restart", "why": "It has gateway-stopped."}
+    assert report.facts()["decisions"]["ada"] == {"action": "restart", "reason": "It has gateway-stopped."}
     with history(world) as kept:
         [repair] = kept.repairs("ada", world.now() - timedelta(hours=1))
     assert repair.outcome == "healed"
