@@ -15,6 +15,7 @@ import typer
 
 from clawdet_infra.cli.catalog import end, provisioner
 from clawdet_infra.cli.output import ErrorCode, Exit, echo, fail, print_json
+from clawdet_infra.cli.seconds import METAVAR, seconds
 from clawdet_infra.cli.stack import DEFAULT, choose_base, complete_stack
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ Base = Annotated[
         "--stack", "-s", help=f"The stack whose base the customers stand on. {DEFAULT}", autocompletion=complete_stack
     ),
 ]
-Deadline = Annotated[float, typer.Option("--deadline", help="Seconds after which the call is stopped.", min=1)]
+Deadline = Annotated[
+    float, typer.Option("--deadline", parser=seconds(), metavar=METAVAR, help="When the call is stopped, such as 15m.")
+]
 CellSize = Annotated[
     int, typer.Option("--cell-size", envvar="CLAWDET_CELL_SIZE", help="The most customers of a cell.", min=1, max=500)
 ]
