@@ -56,7 +56,7 @@ def test_a_disk_that_fills_up_loses_nothing_that_was_kept(store: Store, disk: Pa
 def test_what_was_kept_can_be_read_while_the_disk_is_full(store: Store, disk: Path) -> None:
     with store.open(f"sqlite:///{disk}/it.db") as opened:
         kept = fill(store, opened)
-        if store is STORES["registry"]:
+        if store is STORES["catalog"]:
             store.holds(opened, kept)
         else:
             assert set(opened.states()) == {f"c{number}" for number in range(1000)}
