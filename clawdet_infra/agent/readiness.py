@@ -10,10 +10,16 @@ This travels to servers with `clawdet_infra.agent`, so it uses the standard libr
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 # What of `failing` concerns the gateway's own data; the gateway cannot work without them.
 _DATA = ("agent-database:", "state-database")
+_LONGEST_NAME = 40
+_MOST_NAMES = 8
+_UNFIT = re.compile(r"[^A-Za-z0-9._:@/-]+")
+# What of `failing` is not a channel.
+_OWN = ("startup-", "gateway-draining", "plugin-reload", "internal", "agent-database:", "state-database")
 
 
 def has_started(status: int, text: str) -> bool | None:
@@ -51,3 +57,21 @@ def json_object(text: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}
+
+
+def not_ready(text: str) -> tuple[str, ...]:
+    """Return what `/readyz` names as not ready, of harmless characters, and bounded in length and number.
+
+    Empty where all is ready, and where it does not say what is not.
+    """
+    found = dict.fromkeys(_UNFIT.sub("", one)[:_LONGEST_NAME] for one in failing(text)[:_MOST_NAMES])
+    return tuple(filter(None, found))
+
+
+def sentence(names: tuple[str, ...]) -> str:
+    """Say what of a gateway that serves is not ready, such as `channel not ready: telegram`; nothing where all is."""
+    if not names:
+        return ""
+    channels = not any(one.startswith(_OWN) for one in names)
+    noun = "" if not channels else "channel " if len(names) == 1 else "channels "
+    return f"{noun}not ready: {', '.join(names)}"

@@ -56,7 +56,7 @@ def doctor(json_output: Annotated[bool, typer.Option("--json", help="Print the f
 
 def _engine() -> list[Finding]:
     try:
-        parts = capture_json([sys.executable, "-m", "engine", "status", "--json"], accepted=(0, 1))["parts"]
+        parts = capture_json([sys.executable, "-m", "toolchain", "status", "--json"], accepted=(0, 1))["parts"]
     except CommandError as error:
         return [Finding("engine", False, "", "", str(error))]
     return [

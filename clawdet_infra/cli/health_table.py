@@ -8,13 +8,13 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
+from clawdet_infra.agent.readiness import sentence
 from clawdet_infra.formatting.columns import columns
 from clawdet_infra.formatting.json_format import fields_of
 from clawdet_infra.hosts.strays import StrayReport
 from clawdet_infra.inventory.instance import Instance
 from clawdet_infra.inventory.observation import HostFailure, HostLook, Observation
 from clawdet_infra.monitoring.checks import Round
-from clawdet_infra.probe.channels import sentence
 
 _COLOURS = {"healthy": "green", "slow": "yellow", "down": "bold red", "not looked at": "magenta"}
 _HEAD = ("CUSTOMER", "PLAN", "SERVER", "CONDITION", "SECONDS", "CERTIFICATE")

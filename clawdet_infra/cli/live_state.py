@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from clawdet_infra.agent.readiness import sentence
 from clawdet_infra.cli.output import echo, print_table
 from clawdet_infra.formatting.durations import describe
 from clawdet_infra.formatting.json_format import camel_keys, fields_of
@@ -88,8 +89,6 @@ def print_state(state: dict[str, Any] | None) -> None:
 
 def health_rows(state: dict[str, Any]) -> list[tuple[str, str]]:
     """Return what the probe found."""
-    from clawdet_infra.probe.channels import sentence
-
     health = state["health"]
     days = health["certificateDays"]
     return [

@@ -27,7 +27,7 @@ UPDATED = "updated"
 """The outcome of an update that did all that it was to do."""
 
 _FORMAT = "1"
-_FOLDERS = ("clawdet_infra", "templates", "engine")
+_FOLDERS = ("clawdet_infra", "templates", "toolchain")
 _POLICIES = ("policy",)
 _PINS = ("requirements/runtime.txt",)
 _PROGRAM = ("__main__.py", "Pulumi.yaml")

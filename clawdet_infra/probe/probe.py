@@ -13,8 +13,8 @@ from typing import Any
 
 import aiohttp
 
+from clawdet_infra.agent import readiness
 from clawdet_infra.agent.readiness import has_started, is_ready, json_object, refuses_data
-from clawdet_infra.probe import channels
 from clawdet_infra.probe.connection import Line, StageError
 from clawdet_infra.probe.faults import located
 from clawdet_infra.probe.published import probe_ipv6_records
@@ -200,7 +200,7 @@ async def _channels(look: _Look, session: aiohttp.ClientSession, token: str) -> 
             answer = await _ask(look, session, "readyz", "GET", "/readyz", headers=headers)
     except (StageError, TimeoutError):
         return
-    look.not_ready = channels.names(answer.body)
+    look.not_ready = readiness.not_ready(answer.body)
     if refuses_data(answer.body):
         raise _wrong("readyz", f"the gateway refuses its own data: {', '.join(look.not_ready)}", answer)
 

@@ -7,6 +7,7 @@ nothing at all, for tests of many servers.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Literal, Protocol
@@ -131,6 +132,10 @@ class Machines(Protocol):
 
     async def state(self, number: int) -> PowerState:
         """What the machine is doing now."""
+        ...
+
+    async def power_states(self, numbers: Collection[int]) -> dict[int, PowerState]:
+        """What these machines are doing now, each by its number."""
         ...
 
     async def release(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from localcloud.machines.base import FirewallRule, MachineSpec, PowerState, Subnets
@@ -72,6 +73,10 @@ class NoMachines:
     async def state(self, number: int) -> PowerState:
         """Off where it was switched off; nothing here goes off by itself, a restart of the local cloud included."""
         return "off" if number in self._off else "running"
+
+    async def power_states(self, numbers: Collection[int]) -> dict[int, PowerState]:
+        """As `state` has it."""
+        return {number: await self.state(number) for number in numbers}
 
     async def release(self) -> None:
         """Nothing was started."""

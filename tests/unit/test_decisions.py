@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("clawdet_infra", "localcloud", "policy", "engine", "ops", "scripts")
+PACKAGES = ("clawdet_infra", "localcloud", "policy", "toolchain", "ops", "scripts")
 _METHODS = {"startswith", "endswith", "find", "index", "count", "search", "match", "fullmatch", "findall", "finditer"}
 _PHRASE = re.compile(r"[A-Za-z][a-z']+(?: [a-z']+)+")
 """At least two words, as sentences have them."""

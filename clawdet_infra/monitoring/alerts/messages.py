@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
+from clawdet_infra.agent.readiness import sentence
 from clawdet_infra.formatting.durations import describe
 from clawdet_infra.inventory.observation import Alert, Cause, Condition
 from clawdet_infra.monitoring.alerts.fitting import ENTRY
 from clawdet_infra.monitoring.alerts.grouping import CERTIFICATES, CHANNELS, FLEET, OF_THE_HEALTHY
 from clawdet_infra.monitoring.alerts.notification import Kind, Notice, moment, plain
 from clawdet_infra.monitoring.alerts.subject import Subject
-from clawdet_infra.probe.channels import sentence
 
 LISTED = 20
 """How many instances a notice names at most."""

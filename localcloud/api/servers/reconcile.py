@@ -10,7 +10,7 @@ from localcloud.api.cloud import Cloud
 from localcloud.api.firewalls.matching import inbound_rules
 from localcloud.api.servers.lookups import is_locked
 from localcloud.api.servers.model import Server, Status
-from localcloud.machines.base import MachineError
+from localcloud.machines.base import MachineError, PowerState
 
 log = logging.getLogger(__name__)
 AT_ONCE = 4
@@ -55,17 +55,18 @@ async def watch(cloud: Cloud) -> None:
     """Show servers as off whose machine went off by itself, and as running where it came back."""
     while True:
         await cloud.config.clock.sleep(cloud.config.watch_seconds)
-        for server in cloud.state.servers:
-            if server.made and server.status in ("running", "off") and not is_locked(cloud.state, server.id):
-                await _look(cloud, server)
+        servers = [one for one in cloud.state.servers if one.made and one.status in ("running", "off")]
+        idle = {one.id: one for one in servers if not is_locked(cloud.state, one.id)}
+        try:
+            powers = await cloud.machines.power_states(idle) if idle else {}
+        except MachineError as error:
+            log.warning("servers cannot be watched: %s", error)
+            continue
+        for number, power in powers.items():
+            _note(cloud, idle[number], power)
 
 
-async def _look(cloud: Cloud, server: Server) -> None:
-    try:
-        power = await cloud.machines.state(server.id)
-    except MachineError as error:
-        log.warning("server %d %s cannot be watched: %s", server.id, server.name, error)
-        return
+def _note(cloud: Cloud, server: Server, power: PowerState) -> None:
     shown: Status = "running" if power == "running" else "off"
     now = cloud.state.servers.get(server.id)
     # Asking took time: only what has not changed meanwhile may be overwritten with the answer.

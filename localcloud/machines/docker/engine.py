@@ -10,6 +10,9 @@ from typing import Any
 from localcloud.host.command import CommandError, run_async
 from localcloud.machines.base import MachineError
 
+RUNNING = ("running", "restarting", "paused")
+"""The statuses of a container whose processes run, or will again in a moment because Docker is restarting it."""
+
 
 @dataclass(frozen=True)
 class ContainerState:
@@ -23,7 +26,7 @@ class ContainerState:
     @property
     def running(self) -> bool:
         """Whether its processes run, or will again in a moment because Docker is restarting it."""
-        return self.status in ("running", "restarting", "paused")
+        return self.status in RUNNING
 
 
 class Engine:
@@ -76,6 +79,11 @@ class Engine:
         """The names of all containers with a label, running or not."""
         text = await self.run("ps", "--all", "--filter", f"label={label}", "--format", "{{.Names}}")
         return text.split()
+
+    async def statuses(self, label: str) -> dict[str, str]:
+        """The statuses of all containers with a label, running or not, by name."""
+        text = await self.run("ps", "--all", "--filter", f"label={label}", "--format", "{{.Names}} {{.State}}")
+        return dict(line.split() for line in text.splitlines())
 
     async def images(self, label: str) -> list[str]:
         """The ids of all images with a label, newest first; one that lost its name to a later one has no other."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -15,7 +15,7 @@ from localcloud.images import server as server_image
 from localcloud.images.server.mirror import MirrorError
 from localcloud.machines.base import FirewallRule, MachineError, MachineSpec, PowerState, Subnets
 from localcloud.machines.docker.container import allowed_capabilities
-from localcloud.machines.docker.engine import Engine
+from localcloud.machines.docker.engine import RUNNING, Engine
 from localcloud.machines.docker.folder import Registry, Surroundings
 from localcloud.machines.docker.golden import Golden
 from localcloud.machines.docker.kernel import check_machine, raise_limits
@@ -113,7 +113,8 @@ class DockerMachines:
 
     async def release(self) -> None:
         """Shut the running servers down; their disks stay, and `power_on` starts them again."""
-        running = [number for number in self._numbers() if await self.state(number) == "running"]
+        states = await self.power_states(self._numbers())
+        running = [number for number, state in states.items() if state == "running"]
         await asyncio.gather(*(self._release(number) for number in running))
 
     async def destroy(self) -> None:
@@ -211,6 +212,15 @@ class DockerMachines:
         if state is None:
             return "missing"
         return "running" if state.running else "off"
+
+    async def power_states(self, numbers: Collection[int]) -> dict[int, PowerState]:
+        """What these servers are doing now; Docker is asked once for all of them."""
+        found = await self._engine.statuses(self.names.label)
+        powers: dict[int, PowerState] = {}
+        for number in numbers:
+            status = found.get(self.names.container(number))
+            powers[number] = "missing" if status is None else "running" if status in RUNNING else "off"
+        return powers
 
     # -- steps --------------------------------------------------------------------------------------------------
 

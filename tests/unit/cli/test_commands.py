@@ -70,10 +70,10 @@ def test_previews_and_updates_of_the_checkout_do_not_load_the_sdk_of_pulumi() ->
     parts = (
         "cli.up",
         "cli.engine_update",
-        "changes.checkout",
-        "changes.telling",
-        "inventory.stacks",
-        "driver.progress",
+        "preview.sources",
+        "preview.analyze",
+        "engine.stacks",
+        "engine.progress",
     )
     code = f"import sys, {', '.join(f'clawdet_infra.{one}' for one in parts)}; print('pulumi' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -437,7 +437,7 @@ def test_one_place_alone_starts_an_update_of_the_engine() -> None:
     }
     assert found == {
         ("cli/engine_update.py", "up --stack"),
-        ("driver/recovering.py", "refresh --stack"),
-        ("driver/recovering.py", "stack import"),
-        ("driver/gone.py", "stack import"),
+        ("engine/recovery.py", "refresh --stack"),
+        ("engine/recovery.py", "stack import"),
+        ("engine/deleted_servers.py", "stack import"),
     }

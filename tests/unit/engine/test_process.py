@@ -209,15 +209,15 @@ def test_no_other_module_starts_an_engine() -> None:
         for what in _engines_in(ast.parse(path.read_text("utf-8"))):
             found.setdefault(str(path.relative_to(package)), set()).add(what)
     assert found == {
-        "driver/process.py": {"PROGRAM"},
+        "engine/process.py": {"PROGRAM"},
         # Asks whether there is an engine, and starts none.
-        "inventory/stacks.py": {"PROGRAM"},
+        "engine/stacks.py": {"PROGRAM"},
         # Runs the Automation API, on engines that `process` starts; the API asks for the version by itself.
-        "driver/engine.py": _API - {"LocalWorkspace", "create_stack"} | {"PROGRAM"},
+        "engine/engine.py": _API - {"LocalWorkspace", "create_stack"} | {"PROGRAM"},
         # Looks at processes.
-        "stack_locks.py": {"the program's name"},
+        "engine/stack_locks.py": {"the program's name"},
         # Runs in a job of continuous integration, in a shell of the checkout, as an operator would.
-        "reviews/deploy.py": {"a command"},
+        "ci/deploy.py": {"a command"},
     }
 
 

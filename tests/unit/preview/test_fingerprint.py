@@ -47,7 +47,7 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.code, self.root = folder / "code", folder / "project"
-        for name in ("clawdet_infra/config", "templates", "policy", "engine"):
+        for name in ("clawdet_infra/config", "templates", "policy", "toolchain"):
             ignored = shutil.ignore_patterns("__pycache__", "go")
             shutil.copytree(CODE / name, self.code / name, ignore=ignored)
         (self.code / "requirements").mkdir()
@@ -102,15 +102,15 @@ def _swap(config: dict[str, object]) -> None:
 
 
 CHANGES: dict[str, Callable[[World, pytest.MonkeyPatch], object]] = {
-    "the program": lambda world, _: _append(world.code / "clawdet_infra" / "model" / "plan.py"),
+    "the program": lambda world, _: _append(world.code / "clawdet_infra" / "config" / "plan.py"),
     "a new module": lambda world, _: (world.code / "clawdet_infra" / "new.py").write_text(""),
-    "a module that is gone": lambda world, _: (world.code / "clawdet_infra" / "model" / "plan.py").unlink(),
-    "a module under another name": lambda world, _: (world.code / "clawdet_infra" / "model" / "plan.py").rename(
-        world.code / "clawdet_infra" / "model" / "plans.py"
+    "a module that is gone": lambda world, _: (world.code / "clawdet_infra" / "config" / "plan.py").unlink(),
+    "a module under another name": lambda world, _: (world.code / "clawdet_infra" / "config" / "plan.py").rename(
+        world.code / "clawdet_infra" / "config" / "plans.py"
     ),
     "a template": lambda world, _: _append(world.code / "templates" / "pro.compose.yaml.j2"),
     "a pin": lambda world, _: _append(world.code / "requirements" / "runtime.txt"),
-    "the engine's pins": lambda world, _: _append(world.code / "engine" / "pins.py"),
+    "the engine's pins": lambda world, _: _append(world.code / "toolchain" / "pins.py"),
     "a policy": lambda world, _: _append(world.code / "policy" / "pack.py"),
     "the entry point": lambda world, _: _append(world.root / "__main__.py"),
     "the project": lambda world, _: _append(world.root / "Pulumi.yaml"),

@@ -254,7 +254,7 @@ async def test_an_error_in_what_decides_nothing_is_no_failure(target: Make, monk
     def fails(*_: object) -> None:
         raise RecursionError("deep")
 
-    monkeypatch.setattr(probe.channels, "names", fails)
+    monkeypatch.setattr(probe.readiness, "not_ready", fails)
     assert (await probe_once(target())).healthy
 
 

@@ -60,10 +60,10 @@ def test_a_free_customers_edge_is_deployed_before_it_and_removed_after_it() -> N
 
 @pytest.mark.parametrize(("word", "meaning"), [("ports", "listens on its port"), ("edge", "customers share")])
 def test_a_server_that_has_customers_is_left_alone(tmp_path: Path, word: str, meaning: str) -> None:
-    server = Says("192.0.2.7", tmp_path)
-    object.__setattr__(server, "said", f"{word}\n")
+    taken = Says("192.0.2.7", tmp_path)
+    object.__setattr__(taken, "said", f"{word}\n")
     with pytest.raises(TrialError, match=meaning):
-        server._look(server)
+        server._look(taken)
 
 
 def test_a_server_without_anything_is_taken(tmp_path: Path) -> None:
