@@ -50,7 +50,7 @@ def measure(customers: int) -> dict[str, Any]:
             owned = [one["urn"] for one in stack.export()["deployment"]["resources"] if _is_owned(one["urn"])]
             copy(stack, 1)
             before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-            look(stack, 1, "--full", "--at-once", "2")
+            look(stack, 1, "--full", "--concurrency", "2")
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             return {
                 "seconds": seconds,

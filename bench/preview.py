@@ -152,8 +152,8 @@ def beside(terraform: str, folder: Path, cloud: str, options: argparse.Namespace
     print(f"Terraform {other.version()}, in each stack {dict(made)}", flush=True)
     assert made == expected, f"the engine has {dict(expected)}"
     for said, arguments in (("with what the cloud says", ()), ("from the state alone", ("-refresh=false",))):
-        taken = timed(options.repeat, lambda arguments=arguments: other.plan(options.at_once, *arguments))
-        print(f"unchanged, by terraform plan, {said}  {taken}, {options.at_once} at a time", flush=True)
+        taken = timed(options.repeat, lambda arguments=arguments: other.plan(options.concurrency, *arguments))
+        print(f"unchanged, by terraform plan, {said}  {taken}, {options.concurrency} at a time", flush=True)
 
 
 def main() -> None:
@@ -161,7 +161,7 @@ def main() -> None:
     parser.add_argument("--cells", type=int, default=20)
     parser.add_argument("--customers", type=int, default=50, help="in each cell")
     parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--at-once", type=int, default=2)
+    parser.add_argument("--concurrency", type=int, default=2)
     parser.add_argument(
         "--terraform", default=shutil.which("terraform"), help="the program; what is on PATH if not given"
     )
@@ -183,8 +183,8 @@ def main() -> None:
                 copy(first, number)
             print(f"{options.cells} stacks of {options.customers}, states of {megabytes(first):.0f} MB", flush=True)
             with ProcessorByProgram() as processor:
-                asked = look(first, 1, "--full", "--at-once", str(options.at_once))
-            print(f"unchanged, by the engine   {asked}, {options.at_once} stacks at a time", flush=True)
+                asked = look(first, 1, "--full", "--concurrency", str(options.concurrency))
+            print(f"unchanged, by the engine   {asked}, {options.concurrency} stacks at a time", flush=True)
             for name, seconds in processor.seconds().items():
                 print(f"  {seconds:8.1f} s processor  {name}", flush=True)
             expected = managed(first)

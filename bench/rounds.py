@@ -33,10 +33,10 @@ def main() -> None:
     parser.add_argument("--delay", type=float, default=0, help="seconds before each answer; default 0")
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--ill", action="store_true", help="also a fleet in which every fourth instance is not well")
-    parser.add_argument("--at-once", type=int, help="how many looks are at work at a time; default as in production")
+    parser.add_argument("--concurrency", type=int, help="how many probes run at a time; default as in production")
     options = parser.parse_args()
     print(facts())
-    policy = {"at_once": options.at_once} if options.at_once else {}
+    policy = {"concurrency": options.concurrency} if options.concurrency else {}
     for count in options.instances:
         fleets = {f"{count} instances": ["healthy"] * count}
         if options.ill:

@@ -5,7 +5,7 @@
         result.access_url
 
 `AsyncProvisioner` is the same for asyncio.  Nothing is printed; secrets are in no result, event or error.  Every error
-is an `AutomationError`, whose `action` is `fix`, `retry` or `call`.
+is an `AutomationError`, whose `action` is `fix_input`, `retry` or `escalate`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The base that cells stand on: its settings, its customers, and the key of the registry's records."""
+"""The base that cells stand on: its settings, its customers, and the key of the catalog's records."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Base:
 
     @property
     def seal(self) -> Seal:
-        """The key by which the registry encrypts the records of this base's cells."""
+        """The key by which the catalog encrypts the records of this base's cells."""
         return Seal(self.outputs["registry_key"])
 
     def refuse_public_passphrase(self, stack: str, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""One update of a cell: from what the registry wants to what there is, customer by customer."""
+"""One update of a cell: from what the catalog wants to what there is, customer by customer."""
 
 from __future__ import annotations
 
@@ -155,14 +155,14 @@ class CellUpdate:
         Returns the revisions that the update will bring about, by customer; it has none of those who are left as they
         are.
 
-        Raises SetupError, also where the cell has customers of whom the registry does not know: an empty or an old one
+        Raises SetupError, also where the cell has customers of whom the catalog does not know: an empty or an old one
         would have them deleted.  Raises the engine's CommandError too.
         """
         exported = self._exported() if self._state is None else self._state
         if unknown := sorted(customers_of(exported) - {one.id for one in self._desired}):
             raise SetupError(
-                f"the registry does not know {', '.join(unknown[:5])} of {self._cell}, who would be deleted. See that "
-                "CLAWDET_REGISTRY names the registry that is in use; if that is lost or old, make it anew with "
+                f"the catalog does not know {', '.join(unknown[:5])} of {self._cell}, who would be deleted. See that "
+                "CLAWDET_CATALOG names the catalog that is in use; if that is lost or old, make it anew with "
                 f"`clawdet list --rebuild -s {self._base.name}`."
             )
         if away := sorted({one.server_name for one in self._layout.customers if one.host_id} - self._hosts.keys()):

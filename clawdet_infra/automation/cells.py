@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 
 class Known:
-    """What the registry knows of stacks and their customers, read once for all who look at it together.
+    """What the catalog knows of stacks and their customers, read once for all who look at it together.
 
-    Where there is no registry yet it knows nothing; so it does where that cannot be read, and `error` says why.
+    Where there is no catalog yet it knows nothing; so it does where that cannot be read, and `error` says why.
     """
 
     def __init__(self, root: Path = ROOT) -> None:
         self.error = ""
         self._cells: dict[str, Cell] = {}
         self._rows: dict[str, list[InstanceRow]] = {}
-        if not is_there(registry_url(root)):
-            return
         try:
+            if not is_there(registry_url(root)):
+                return
             with Registry.open(root=root) as registry:
                 cells, rows = registry.everything()
         except RegistryError as error:
@@ -58,9 +58,9 @@ class Known:
 class CellSource:
     """A cell; see `clawdet_infra.preview.run.Source`.
 
-    What it is made from: the settings of its `base` and what that shares, and what the registry wants of its customers.
+    What it is made from: the settings of its `base` and what that shares, and what the catalog wants of its customers.
     They are told by their revisions, so that neither the engine nor a secret is needed to see that nothing has changed.
-    `known` is what the registry knows, where it has been read for several cells; by default it is read when needed.
+    `known` is what the catalog knows, where it has been read for several cells; by default it is read when needed.
     """
 
     def __init__(self, name: str, base: CheckoutSource, known: Known | None = None) -> None:
@@ -106,7 +106,7 @@ class CellSource:
 
     def going(self) -> Sequence[str]:
         """Return the customers who were asked to be removed."""
-        return [one.id for one in self._rows or () if one.wanted == Wish.ABSENT]
+        return [one.id for one in self._rows or () if one.desired == Wish.ABSENT]
 
     def prices(self) -> Prices:
         """Ask the cloud for its prices."""
@@ -115,7 +115,7 @@ class CellSource:
     def fingerprint(self, *, policies: bool) -> str | None:
         """Return a digest of all that decides; None where not all is known, or where a wish was not brought about."""
         rows = self._rows
-        if rows is None or any(one.phase != "healthy" or one.wanted != Wish.PRESENT for one in rows):
+        if rows is None or any(one.phase != "healthy" or one.desired != Wish.PRESENT for one in rows):
             return None
         shared = self._base.shared
         if shared is None:

@@ -44,7 +44,7 @@ def refuse_losses(
     Raises SetupError where the provider would refuse it.
     Raises RegistryError too.
     """
-    if settings is not None and registry.guarded(cell) == settings:
+    if settings is not None and registry.loss_checked(cell) == settings:
         return
     free = {one.id for one in desired if one.wanted == Wish.ABSENT or not one.has_data}
     if len(free) < len(desired):
@@ -64,4 +64,4 @@ def refuse_losses(
                 "`--allow-loss` does it, else take the settings back."
             )
     if settings is not None:
-        registry.set_guarded(cell, base.name, settings)
+        registry.set_loss_checked(cell, base.name, settings)

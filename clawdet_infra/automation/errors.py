@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 from clawdet_infra.config import Problem
 
 Method = TypeVar("Method", bound=Callable[..., Any])
-Action = Literal["fix", "retry", "call"]
+Action = Literal["fix_input", "retry", "escalate"]
 
 
 class Code(StrEnum):
@@ -41,7 +41,7 @@ class AutomationError(Exception):
     """
 
     code: ClassVar[Code] = Code.SETUP
-    action: ClassVar[Action] = "call"
+    action: ClassVar[Action] = "escalate"
 
     def __init__(self, message: str, customer: str = "") -> None:
         super().__init__(message)
@@ -52,7 +52,7 @@ class InputError(AutomationError):
     """What was asked for cannot be: nothing was touched.  `problems` says which fields, where it is about fields."""
 
     code = Code.INPUT
-    action = "fix"
+    action = "fix_input"
 
     def __init__(self, message: str, customer: str = "", problems: Sequence[Problem] = ()) -> None:
         super().__init__(message, customer)
@@ -119,7 +119,7 @@ class LossError(AutomationError):
 
 
 class SetupError(AutomationError):
-    """The base, the registry or the engine is not as it has to be; a person has to look."""
+    """The base, the catalog or the engine is not as it has to be; a person has to look."""
 
 
 def whole(method: Method) -> Method:

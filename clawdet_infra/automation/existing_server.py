@@ -33,7 +33,7 @@ def refuse_servers_of_the_base(base: Base, record: Record) -> None:
 def refuse_servers_at_the_provider(base: Base, record: Record) -> None:
     """Raise TakenError where the provider says that an address is that of a server which some fleet made.
 
-    This finds servers that no output and no registry of this machine knows.  Raises SetupError where the provider
+    This finds servers that no output and no catalog of this machine knows.  Raises SetupError where the provider
     cannot be asked.
     """
     provider = Provider(base.fleet.cloud)

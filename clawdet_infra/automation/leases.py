@@ -130,7 +130,7 @@ def mark(
 def has_tags_untold(record: Record) -> bool:
     """Return whether a customer has images of its own whose tags a fingerprint of its cell would not see move.
 
-    The registry's rows tell which gateway runs, and no other image.
+    The catalog's rows tell which gateway runs, and no other image.
     """
     release = record.get("release")
     own = release.items() if isinstance(release, Mapping) else ()

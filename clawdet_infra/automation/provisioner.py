@@ -99,15 +99,17 @@ class Provisioner:
 
     `base` is that stack, `cell_size` the most customers of a cell, `deadline` the seconds after which a call stops,
     `parallel` the most things that one update makes at a time: gateways that start together share a host's cores.
-    `registry` is the address of the registry's database, by default CLAWDET_REGISTRY or a file in `root`, the checkout.
+    `catalog` is the address of the catalog's database, by default CLAWDET_CATALOG or a file in `root`, the checkout;
+    `registry` is its old name, which works in this version for the last time.
     The engine's backend and passphrase are those of the environment, as for `pulumi`.  One object may serve any number
-    of threads; processes need nothing in common but the registry and the backend.
+    of threads; processes need nothing in common but the catalog and the backend.
     """
 
     def __init__(
         self,
         base: str = "prod",
         *,
+        catalog: str | None = None,
         registry: str | None = None,
         cell_size: int = CELL_SIZE,
         deadline: float = DEADLINE_SECONDS,
@@ -123,10 +125,10 @@ class Provisioner:
         self._root = root
         self._bases = Bases(base, root)
         with _explained():
-            self._registry = Registry.open(registry, root=root)
+            self._registry = Registry.open(_address(catalog, registry), root=root)
 
     def close(self) -> None:
-        """Close the connections to the registry."""
+        """Close the connections to the catalog."""
         self._registry.close()
 
     def __enter__(self) -> Self:
@@ -204,13 +206,13 @@ class Provisioner:
         """Remove a customer with all its data, also one that never became healthy.
 
         Does nothing where there is no such customer.  Raises InputError for a customer whom a stack file lists,
-        SetupError where a stack has customers whom the registry does not know, else what `provision` raises.
+        SetupError where a stack has customers whom the catalog does not know, else what `provision` raises.
         """
         call = self._call(customer, on_stage, deadline, cancelled)
         with _explained(customer):
             wanted = self._registry.withdraw(customer, self.base)
             if wanted is None:
-                # A new registry knows nobody before it has read the stacks.
+                # A new catalog knows nobody before it has read the stacks.
                 self._refresh()
                 wanted = self._registry.withdraw(customer, self.base)
         if wanted is None and self.clashes:
@@ -264,7 +266,7 @@ class Provisioner:
 
     @whole
     def rebuild(self) -> builtins.list[InstanceRow]:
-        """Make the registry anew from the stacks, and return all customers."""
+        """Make the catalog anew from the stacks, and return all customers."""
         from clawdet_infra.automation import sync
 
         with _explained():
@@ -434,7 +436,7 @@ def _done_after(wanted: Wanted) -> Callable[[InstanceRow], bool]:
 
 @contextmanager
 def _explained(customer: str = "") -> Iterator[None]:
-    """Turn errors of the registry into those that callers know."""
+    """Turn errors of the catalog into those that callers know."""
     try:
         yield
     except ClashError as error:
@@ -447,3 +449,12 @@ def _explained(customer: str = "") -> Iterator[None]:
         raise InputError(f"{error}.", customer) from None
     except RegistryError as error:
         raise SetupError(f"{error}.", customer) from None
+
+
+def _address(catalog: str | None, registry: str | None) -> str | None:
+    if registry is None:
+        return catalog
+    if catalog is not None:
+        raise SetupError("`registry` is the old name of `catalog`, which is given too; leave `registry` out")
+    _LOG.warning("the argument `registry` is now `catalog`; the old name works in this version for the last time")
+    return registry

@@ -1,4 +1,4 @@
-"""Brings the registry to what the stacks say, where they were changed without it; or makes it anew from them."""
+"""Brings the catalog to what the stacks say, where they were changed without it; or makes it anew from them."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _MOST_ENGINES = 4
 def refresh(registry: Registry, base: str, root: Path) -> list[str]:
     """Read those stacks again that have changed since they were read last; return the clashes between stacks."""
     found = {stack: str(version) for stack, version in _stacks(base, root).items()}
-    known = {one.stack: one.seen for one in registry.cells(base)}
+    known = {one.stack: one.synced_version for one in registry.cells(base)}
     # A later successful update, by any command, ends all failures of the base.
     over = base in found and bool(_failed(registry, base)) and _succeeded(base, root)
     changed = [stack for stack, version in found.items() if known.get(stack) != version or (over and stack == base)]
     clashes: list[str] = []
     for stack, outputs in _outputs(changed, root).items():
         told = registry.mirror(base, stack, found[stack], facts_of(outputs), {} if over else None)
-        # An update that ended since the outputs were read has changed the registry too.
+        # An update that ended since the outputs were read has changed the catalog too.
         if told and str(versions(root).get(stack)) == found[stack]:
             clashes += told
     return clashes
@@ -88,7 +88,7 @@ def _outputs(stacks: list[str], root: Path) -> dict[str, Mapping[str, Any]]:
 
 
 def facts_of(outputs: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """Return what a stack exports of its customers, as the registry keeps it.
+    """Return what a stack exports of its customers, as the catalog keeps it.
 
     Only a base stack says what its domain is; the customers of another have the subdomain "", which is unknown.
     """

@@ -36,7 +36,7 @@ def ensure(connection: Connection, base: str, stack: str) -> None:
         raise RegistryError(f"{stack} is no cell of {base}: those are called {cell_name(base, 1)} and so on")
     row = connection.execute(select(cells.c.base).where(cells.c.stack == stack)).first()
     if row is None:
-        empty = dict.fromkeys(("seen", "fingerprint", "version", "outcome", "error"), "")
+        empty = dict.fromkeys(("synced_version", "fingerprint", "version", "outcome", "error"), "")
         connection.execute(insert(cells).values(stack=stack, base=base, number=number, **empty))
     elif row.base != base:
         raise RegistryError(f"the stack {stack} belongs to {row.base}, not to {base}")
@@ -55,15 +55,15 @@ def set_mark(connection: Connection, stack: str, base: str, mark: Mark) -> None:
     connection.execute(cells.update().where(cells.c.stack == stack).values(values))
 
 
-def set_guarded(connection: Connection, stack: str, base: str, settings: str) -> None:
+def set_loss_checked(connection: Connection, stack: str, base: str, settings: str) -> None:
     """Keep the digest of settings by which nobody in a cell loses data."""
     ensure(connection, base, stack)
-    connection.execute(cells.update().where(cells.c.stack == stack).values(guarded=bounded(settings, 64)))
+    connection.execute(cells.update().where(cells.c.stack == stack).values(loss_checked=bounded(settings, 64)))
 
 
 def see(connection: Connection, stack: str, version: str) -> None:
     """Keep of which version the facts of a stack's customers are."""
-    connection.execute(cells.update().where(cells.c.stack == stack).values(seen=bounded(version, 255)))
+    connection.execute(cells.update().where(cells.c.stack == stack).values(synced_version=bounded(version, 255)))
 
 
 def forget(connection: Connection, stack: str) -> None:

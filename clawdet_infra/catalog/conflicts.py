@@ -28,7 +28,7 @@ def related(connection: Connection, base: str, claim: Claim, seal: Seal) -> list
     ways: list[ColumnElement[bool]] = [
         _ROW.id_slug.in_(claim.slugs),
         _ROW.subdomain_slug.in_(claim.slugs),
-        (_ROW.top == claim.top)
+        (_ROW.apex == claim.apex)
         & (_ROW.subdomain.in_(claim.above) | _ROW.subdomain.endswith(f".{claim.name}", autoescape=True)),
     ]
     if claim.gateway_token:
@@ -93,8 +93,8 @@ def refuse_other_key(connection: Connection, base: str, seal: Seal) -> None:
     row = _first(connection, _ROW.base == base, _ROW.record.is_not(None))
     if row is not None and not seal.opens(row.record):
         raise RegistryError(
-            f"the registry's records of {base} were encrypted with another key than that of this base stack. "
-            "Use the registry that belongs to this backend, or rebuild it: clawdet list --rebuild"
+            f"the catalog's records of {base} were encrypted with another key than that of this base stack. "
+            "Use the catalog that belongs to this backend, or rebuild it: clawdet list --rebuild"
         )
 
 

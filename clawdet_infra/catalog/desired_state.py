@@ -42,7 +42,7 @@ def want(connection: Connection, wishing: Wishing, record: Record, check: Check)
     row = row_of(connection, base, asked.id)
     if row is not None and row.record is None:
         raise ClashError(f"the id {asked.id} is that of a customer whom Pulumi.{base}.yaml lists", asked.id)
-    if row is not None and row.wanted == Wish.ABSENT:
+    if row is not None and row.desired == Wish.ABSENT:
         raise BeingRemovedError(f"the customer {asked.id} is being removed. Try again when that is done")
     refuse_other_key(connection, base, seal)
     refuse_used_server(connection, base, asked)
@@ -77,8 +77,8 @@ def withdraw(connection: Connection, identity: str, base: str | None, now: datet
             f"the customer {identity} did not sign up, but is listed in Pulumi.{row.base}.yaml. "
             f"Take it out of that list, and run: pulumi up -s {row.base}"
         )
-    if row.wanted != Wish.ABSENT or row.phase == Phase.FAILED:
-        values = {"wanted": Wish.ABSENT.value, "phase": Phase.WAITING.value, "revision": row.revision + 1}
+    if row.desired != Wish.ABSENT or row.phase == Phase.FAILED:
+        values = {"desired": Wish.ABSENT.value, "phase": Phase.WAITING.value, "revision": row.revision + 1}
         _change(connection, row, values, now)
     after = row_of(connection, row.base, identity)
     assert after is not None
@@ -92,7 +92,7 @@ def columns_of(claim: Claim, record: Record, seal: Seal) -> dict[str, Any]:
         "subdomain": claim.name,
         "id_slug": id_slug,
         "subdomain_slug": subdomain_slug,
-        "top": claim.top,
+        "apex": claim.apex,
         "plan": claim.plan,
         "host": claim.host,
         "record": seal.seal(record),
@@ -112,7 +112,7 @@ def new_columns(base: str, identity: str, cell: str, now: datetime) -> dict[str,
         "base": base,
         "id": identity,
         "cell": cell,
-        "wanted": Wish.PRESENT.value,
+        "desired": Wish.PRESENT.value,
         "phase": Phase.WAITING.value,
         "revision": 1,
         "applied": 0,

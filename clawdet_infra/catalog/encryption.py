@@ -33,7 +33,7 @@ class Seal:
     def __init__(self, key: str) -> None:
         """Take a key of 64 hexadecimal digits.  Raises RegistryError for anything else."""
         if not re.fullmatch(r"[0-9a-f]{64}", key):
-            raise RegistryError("the registry's key has to be 64 lower-case hexadecimal digits (it is not shown)")
+            raise RegistryError("the catalog's key has to be 64 lower-case hexadecimal digits (it is not shown)")
         secret = bytes.fromhex(key)
         self._cipher = AESGCM(_derived(secret, "record"))
         self._digest_key = _derived(secret, "digest")
@@ -61,15 +61,15 @@ class Seal:
         name, _, encoded = rest.partition(".")
         if form == _FORM and name != self._name:
             raise RegistryError(
-                f"the registry's record of {identity} was encrypted with another key than that of this base stack. "
-                "Use the registry that belongs to this backend, or rebuild it: clawdet list --rebuild"
+                f"the catalog's record of {identity} was encrypted with another key than that of this base stack. "
+                "Use the catalog that belongs to this backend, or rebuild it: clawdet list --rebuild"
             )
         try:
             sealed = urlsafe_b64decode(encoded)
             content = self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _bound(identity))
         except (InvalidTag, ValueError):
             raise RegistryError(
-                f"the registry's record of {identity} is damaged, or another customer's. "
+                f"the catalog's record of {identity} is damaged, or another customer's. "
                 "Put a backup in the database's place, or rebuild it: clawdet list --rebuild"
             ) from None
         opened: dict[str, Any] = json.loads(content)

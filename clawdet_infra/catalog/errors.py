@@ -1,4 +1,4 @@
-"""What can go wrong with the registry."""
+"""What can go wrong with the catalog."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from clawdet_infra import database
 
 
 class RegistryError(database.DatabaseError):
-    """The registry cannot do what is asked; the text says why and what to do, and has no secret in it."""
+    """The catalog cannot do what is asked; the text says why and what to do, and has no secret in it."""
 
 
 class RefusedError(RegistryError):
-    """The registry refuses what is asked for; the caller has to ask for something else."""
+    """The catalog refuses what is asked for; the caller has to ask for something else."""
 
 
 class ClashError(RegistryError):
@@ -30,9 +30,9 @@ class LeaseLostError(RegistryError, database.LeaseLostError):
 
 
 PURPOSE = database.Purpose(
-    name="the registry",
-    variable="CLAWDET_REGISTRY",
-    file="/var/lib/clawdet/registry.db",
+    name="the catalog",
+    variable="CLAWDET_CATALOG",
+    file="/var/lib/clawdet/catalog.db",
     error=RegistryError,
     # The beginning of a hash of "clawdet registry".
     lock=0x72656769,

@@ -67,12 +67,12 @@ class Claim:
         return [".".join(parts[cut:]) for cut in range(1, len(parts))]
 
     @property
-    def top(self) -> str:
+    def apex(self) -> str:
         """The part of the subdomain that is next to the domain."""
-        return top_of(self.name)
+        return apex_of(self.name)
 
 
-def top_of(name: str) -> str:
+def apex_of(name: str) -> str:
     """Return the last part of a name: whatever lies above or below the name shares it."""
     return name.rpartition(".")[2]
 

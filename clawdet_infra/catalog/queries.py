@@ -45,7 +45,7 @@ def desired(connection: Connection, cell: str, seal: Seal) -> list[Desired]:
     return [
         Desired(
             id=row.id,
-            wanted=Wish(row.wanted),
+            wanted=Wish(row.desired),
             revision=row.revision,
             applied=row.applied,
             has_data=row.applied > 0 and not (row.phase == Phase.FAILED and row.deployed_at is None),
@@ -79,7 +79,7 @@ def cells_of(connection: Connection, base: str | None) -> list[Cell]:
             updated_at=maybe_moment(row.updated_at),
             outcome=row.outcome,
             error=row.error,
-            seen=row.seen,
+            synced_version=row.synced_version,
         )
         for row in sorted(found, key=lambda row: (row.base, row.number or 0))
     ]
@@ -99,9 +99,9 @@ def mark_of(connection: Connection, stack: str) -> Mark | None:
     )
 
 
-def guarded(connection: Connection, stack: str) -> str:
+def loss_checked(connection: Connection, stack: str) -> str:
     """Return the digest of settings by which nobody in a cell loses data, "" where there is none."""
-    return connection.execute(select(cells.c.guarded).where(cells.c.stack == stack)).scalar() or ""
+    return connection.execute(select(cells.c.loss_checked).where(cells.c.stack == stack)).scalar() or ""
 
 
 def as_instance(row: Row[Any]) -> InstanceRow:
@@ -113,7 +113,7 @@ def as_instance(row: Row[Any]) -> InstanceRow:
         subdomain=row.subdomain or "",
         plan=row.plan,
         host=row.host,
-        wanted=Wish(row.wanted),
+        desired=Wish(row.desired),
         phase=Phase(row.phase),
         revision=row.revision,
         applied=row.applied,

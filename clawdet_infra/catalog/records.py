@@ -1,4 +1,4 @@
-"""What goes into the registry and comes out of it."""
+"""What goes into the catalog and comes out of it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class InstanceRow:
-    """A customer as the registry knows it; nothing in it is secret.
+    """A customer as the catalog knows it; nothing in it is secret.
 
     `cell` is the stack that has the customer: a cell, or the base stack itself.  `plan` and `host` (the shared host, ""
     for none) are what is wanted; `url`, `ipv4`, `server`, `image` and `user` are what was there at last, "" where that
@@ -47,7 +47,7 @@ class InstanceRow:
     subdomain: str
     plan: str
     host: str
-    wanted: Wish
+    desired: Wish
     phase: Phase
     revision: int
     applied: int
@@ -130,7 +130,7 @@ class Cell:
     """A stack: a cell, by its number, or a base stack (`number` None).
 
     `fingerprint`, `version`, `updated_at`, `outcome` and `error` are those of its `Mark`, empty where it has none.
-    `seen` is the version that the facts of its customers were last read from (see `Registry.mirror`).
+    `synced_version` is the version that the facts of its customers were last read from (see `Registry.mirror`).
     """
 
     stack: str
@@ -142,7 +142,7 @@ class Cell:
     updated_at: datetime | None
     outcome: str
     error: str
-    seen: str
+    synced_version: str
 
     @property
     def mark(self) -> Mark | None:

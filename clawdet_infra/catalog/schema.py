@@ -28,7 +28,7 @@ from clawdet_infra.database import Form, lease_table
 metadata = MetaData()
 
 instances = Table(
-    "registry_instance",
+    "catalog_instance",
     metadata,
     Column("base", String(255), primary_key=True),
     Column("id", String(255), primary_key=True),
@@ -38,10 +38,10 @@ instances = Table(
     # Dots as hyphens, as in the names of servers and directories.
     Column("id_slug", String(255), nullable=False),
     Column("subdomain_slug", String(255)),
-    Column("top", String(255)),
+    Column("apex", String(255)),
     Column("plan", String(32), nullable=False),
     Column("host", String(255), nullable=False),
-    Column("wanted", String(16), nullable=False),
+    Column("desired", String(16), nullable=False),
     Column("phase", String(16), nullable=False),
     Column("revision", Integer, nullable=False),
     Column("applied", Integer, nullable=False),
@@ -64,42 +64,43 @@ instances = Table(
     Column("deployed_at", BigInteger),
     Column("deploy_seconds", Float),
     Column("stages", Text, nullable=False),
-    Index("registry_instance_one_an_id", "base", "id_slug", unique=True),
-    Index("registry_instance_one_a_subdomain", "base", "subdomain_slug", unique=True),
-    Index("registry_instance_id", "id"),
-    Index("registry_instance_cell", "cell"),
-    Index("registry_instance_top", "base", "top"),
-    Index("registry_instance_gateway", "base", "gateway_digest"),
-    Index("registry_instance_telegram", "base", "telegram_digest"),
-    Index("registry_instance_existing", "base", "existing_ipv4"),
-    Index("registry_instance_existing_ipv6", "base", "existing_ipv6"),
-    Index("registry_instance_ipv4", "ipv4"),
+    Index("catalog_instance_one_an_id", "base", "id_slug", unique=True),
+    Index("catalog_instance_one_a_subdomain", "base", "subdomain_slug", unique=True),
+    Index("catalog_instance_id", "id"),
+    Index("catalog_instance_cell", "cell"),
+    Index("catalog_instance_apex", "base", "apex"),
+    Index("catalog_instance_gateway", "base", "gateway_digest"),
+    Index("catalog_instance_telegram", "base", "telegram_digest"),
+    Index("catalog_instance_existing", "base", "existing_ipv4"),
+    Index("catalog_instance_existing_ipv6", "base", "existing_ipv6"),
+    Index("catalog_instance_ipv4", "ipv4"),
 )
 # Written out, since an index of some rows serves only queries that say the same words.
 ON_A_HOST: ColumnElement[bool] = literal_column("host <> ''", Boolean)
-Index("registry_instance_host", instances.c.base, sqlite_where=ON_A_HOST, postgresql_where=ON_A_HOST)
+Index("catalog_instance_host", instances.c.base, sqlite_where=ON_A_HOST, postgresql_where=ON_A_HOST)
 
 cells = Table(
-    "registry_cell",
+    "catalog_cell",
     metadata,
     Column("stack", String(255), primary_key=True),
     Column("base", String(255), nullable=False),
     # Null for the base stack itself.
     Column("number", Integer),
-    Column("seen", String(255), nullable=False),
+    Column("synced_version", String(255), nullable=False),
     Column("fingerprint", String(255), nullable=False),
     Column("version", String(255), nullable=False),
     Column("outcome", String(64), nullable=False),
     Column("error", Text, nullable=False),
     Column("updated_at", BigInteger),
     # A digest of the settings of which it was last seen that no customer loses data by them.
-    Column("guarded", String(64), nullable=False, server_default=""),
-    Index("registry_cell_one_a_number", "base", "number", unique=True),
+    Column("loss_checked", String(64), nullable=False, server_default=""),
+    Index("catalog_cell_one_a_number", "base", "number", unique=True),
 )
 
-leases = lease_table("registry_lease", metadata)
+leases = lease_table("catalog_lease", metadata)
 
+# The version's table keeps its name of before, as migration 0005 says.
 FORM = Form(
-    head="0004", migrations=Path(__file__).parent / "migrations", version_table="registry_version", metadata=metadata
+    head="0005", migrations=Path(__file__).parent / "migrations", version_table="registry_version", metadata=metadata
 )
 """The form of these tables; a test holds it against the migrations."""

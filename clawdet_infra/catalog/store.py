@@ -1,4 +1,4 @@
-"""The registry: one database, and all that is kept in it."""
+"""The catalog: one database, and all that is kept in it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from sqlalchemy import Connection
 from clawdet_infra.catalog import cell_assignment, conflicts, desired_state, queries, sync, update_results
 from clawdet_infra.catalog.desired_state import Check, Wishing
 from clawdet_infra.catalog.encryption import Seal
-from clawdet_infra.catalog.errors import PURPOSE, LeaseLostError
+from clawdet_infra.catalog.errors import PURPOSE, LeaseLostError, RegistryError
 from clawdet_infra.catalog.names import Claim
 from clawdet_infra.catalog.records import Applied, Cell, Desired, InstanceRow, Mark, Record, Wanted
 from clawdet_infra.catalog.schema import FORM, leases
+from clawdet_infra.config.variables import VariableError, read_variable
 from clawdet_infra.database import Clock, Database, Lease, LeaseHeld, Leases, connect, migrate, this_process
 from clawdet_infra.paths import ROOT
 
@@ -28,12 +29,23 @@ _LEASES = Leases(leases, LeaseLostError)
 
 
 def registry_url(root: Path = ROOT) -> str:
-    """Return where the registry is: what CLAWDET_REGISTRY says, else a file of the checkout."""
-    return os.environ.get(PURPOSE.variable) or f"sqlite:///{root}/.clawdet/registry.db"
+    """Return where the catalog is: what CLAWDET_CATALOG says, else a file of the checkout.
+
+    That is `.clawdet/catalog.db`, or `.clawdet/registry.db` in a checkout that has one from before.  Raises
+    RegistryError if the variable and its old name are set to different values.
+    """
+    try:
+        named = read_variable(os.environ, PURPOSE.variable)
+    except VariableError as error:
+        raise RegistryError(str(error)) from None
+    if named:
+        return named
+    file, former = root / ".clawdet" / "catalog.db", root / ".clawdet" / "registry.db"
+    return f"{_SQLITE}{former if former.exists() and not file.exists() else file}"
 
 
 def is_there(url: str) -> bool:
-    """Return whether there is a registry, as far as that can be seen without making one: a file may not exist yet."""
+    """Return whether there is a catalog, as far as that can be seen without making one: a file may not exist yet."""
     return not url.startswith(_SQLITE) or Path(url.removeprefix(_SQLITE)).exists()
 
 
@@ -60,7 +72,7 @@ class Registry:
         clock: Clock | None = None,
         lock_seconds: float = LOCK_SECONDS,
     ) -> Registry:
-        """Open the registry at `url` (by default `registry_url(root)`), and make or migrate its tables where needed."""
+        """Open the catalog at `url` (by default `registry_url(root)`), and make or migrate its tables where needed."""
         database = connect(PURPOSE, url or registry_url(root), lock_seconds)
         try:
             migrate(database, FORM)
@@ -218,15 +230,15 @@ class Registry:
         with self._write_under(lease) as connection:
             cell_assignment.set_mark(connection, stack, base, mark)
 
-    def guarded(self, stack: str) -> str:
-        """Return the digest that was kept by `set_guarded`, "" where none was."""
+    def loss_checked(self, stack: str) -> str:
+        """Return the digest that was kept by `set_loss_checked`, "" where none was."""
         with self._database.read() as connection:
-            return queries.guarded(connection, stack)
+            return queries.loss_checked(connection, stack)
 
-    def set_guarded(self, stack: str, base: str, settings: str) -> None:
+    def set_loss_checked(self, stack: str, base: str, settings: str) -> None:
         """Keep the digest of settings of which it was seen that no customer of a cell loses data by them."""
         with self._database.write() as connection:
-            cell_assignment.set_guarded(connection, stack, base, settings)
+            cell_assignment.set_loss_checked(connection, stack, base, settings)
 
     def forget_cell(self, stack: str) -> None:
         """Forget a stack that is gone, with what was mirrored of it.  Raises RegistryError while it has customers."""

@@ -1,4 +1,4 @@
-"""What stacks tell of their customers: the last known state, and the records from which a registry is made anew."""
+"""What stacks tell of their customers: the last known state, and the records from which a catalog is made anew."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from clawdet_infra.catalog.conflicts import refuse_clash
 from clawdet_infra.catalog.desired_state import columns_of, new_columns
 from clawdet_infra.catalog.encryption import Seal
 from clawdet_infra.catalog.errors import ClashError
-from clawdet_infra.catalog.names import Claim, top_of
+from clawdet_infra.catalog.names import Claim, apex_of
 from clawdet_infra.catalog.queries import row_of
 from clawdet_infra.catalog.records import Phase, Record, Wish
 from clawdet_infra.catalog.schema import instances
@@ -84,7 +84,7 @@ def _mirror_base(connection: Connection, base: str, facts: Facts, failed: Facts 
             clashes.append(f"the customer {identity} of the stack {base} is left out: {error}")
             continue
         if name:
-            values |= {"subdomain": name, "subdomain_slug": slug_of(name), "top": top_of(name)}
+            values |= {"subdomain": name, "subdomain_slug": slug_of(name), "apex": apex_of(name)}
         old = before.get(identity)
         if old is not None:
             values |= {"created_at": old.created_at, "changed_at": _changed_at(old, values, now)}
@@ -105,8 +105,8 @@ def _twice(identity: str, base: str, cell: str) -> str:
 
 def _unknown(identity: str, base: str, cell: str) -> str:
     return (
-        f"the customer {identity} runs in {cell}, and the registry does not know it. See that CLAWDET_REGISTRY names "
-        f"the registry that is in use; if that is lost or old, make it anew with `clawdet list --rebuild -s {base}`"
+        f"the customer {identity} runs in {cell}, and the catalog does not know it. See that CLAWDET_CATALOG names "
+        f"the catalog that is in use; if that is lost or old, make it anew with `clawdet list --rebuild -s {base}`"
     )
 
 
@@ -144,14 +144,14 @@ def restore(
             columns |= {"record": old.record}
         elif old is not None:
             columns |= {"revision": old.revision + 1}
-        columns |= {"wanted": Wish.PRESENT.value, "phase": Phase.HEALTHY.value, "error": "", "error_code": ""}
+        columns |= {"desired": Wish.PRESENT.value, "phase": Phase.HEALTHY.value, "error": "", "error_code": ""}
         columns |= {"applied": columns["revision"]}
         connection.execute(insert(instances).values(columns))
     return clashes
 
 
 def _is_newer(row: Row[Any]) -> bool:
-    """Return whether the registry wants something that the stack may not have: not applied yet, or without success."""
+    """Return whether the catalog wants something that the stack may not have: not applied yet, or without success."""
     return bool(row.revision != row.applied or row.phase != Phase.HEALTHY)
 
 

@@ -18,7 +18,7 @@ _NO_REASON = "it failed, and no reason was given"
 
 def updating(connection: Connection, cell: str, revisions: Mapping[str, int]) -> None:
     """Say that an update works on these revisions; one that has been superseded goes on waiting."""
-    begun = case((instances.c.wanted == Wish.ABSENT.value, Phase.REMOVING.value), else_=Phase.UPDATING.value)
+    begun = case((instances.c.desired == Wish.ABSENT.value, Phase.REMOVING.value), else_=Phase.UPDATING.value)
     for identity, revision in revisions.items():
         this = instances.c.cell == cell, instances.c.id == identity, instances.c.revision == revision
         connection.execute(update(instances).where(*this).values(phase=begun))
@@ -32,7 +32,7 @@ def applied(connection: Connection, cell: str, results: Mapping[str, Applied], n
         # An entry that is gone, or was removed and made anew since, is none of this update's business.
         if row is None or not row.applied <= result.revision <= row.revision:
             continue
-        if row.wanted == Wish.ABSENT and result.ok and result.revision == row.revision:
+        if row.desired == Wish.ABSENT and result.ok and result.revision == row.revision:
             connection.execute(delete(instances).where(*this))
         else:
             connection.execute(update(instances).where(*this).values(_outcome(row, result, now)))

@@ -24,6 +24,18 @@ if TYPE_CHECKING:
     from clawdet_infra.inventory.observation import State
     from clawdet_infra.monitoring.history import History
 
+_ALERT = {
+    "instances": "customers",
+    "seen": "message",
+    "done": "actions",
+    "raised": "raisedAt",
+    "told": "notifiedAt",
+    "notices": "notifications",
+    "resolved": "resolvedAt",
+}
+_WINDOW = {"begins": "startsAt", "ends": "endsAt"}
+"""The names that fields of alerts and windows have in JSON."""
+
 app = App(help="Try the alert channels, see the alerts, and mute them during maintenance.")
 
 _LONGEST = timedelta(days=90)
@@ -77,7 +89,7 @@ def list_alerts(
     with _history() as history:
         alerts = sorted(history.alerts(begin), key=lambda one: (one.resolved is not None, one.raised))
     if json_output:
-        print_json([{**fields_of(one, instances="customers"), "open": one.resolved is None} for one in alerts])
+        print_json([{**fields_of(one, **_ALERT), "open": one.resolved is None} for one in alerts])
     elif not alerts:
         echo(f"No alert is open, and none was resolved since {_time(begin)}.")
     else:
@@ -121,7 +133,7 @@ def mute(
         whole = _scope(scope, history.states())
         window = history.add_window(whole, begins, begins + length, reason)
     if json_output:
-        print_json(window)
+        print_json(fields_of(window, **_WINDOW))
     else:
         echo(
             f"Muted {window.scope} from {_time(window.begins)} to {_time(window.ends)}. "
@@ -158,7 +170,7 @@ def windows(json_output: Json = False) -> None:
     with _history() as history:
         found = history.windows(now)
     if json_output:
-        print_json([{**fields_of(one), "open": one.begins <= now} for one in found])
+        print_json([{**fields_of(one, **_WINDOW), "open": one.begins <= now} for one in found])
     elif not found:
         echo("Nothing is muted.")
     else:

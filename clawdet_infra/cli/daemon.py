@@ -11,6 +11,7 @@ import typer
 
 from clawdet_infra.cli.output import ErrorCode, Exit, error, fail, note_lines, warn
 from clawdet_infra.cli.project import ROOT
+from clawdet_infra.cli.seconds import METAVAR, seconds
 from clawdet_infra.cli.stack import ALL_STACKS_HINT, AllStacks, Stacks, choose_stacks
 
 if TYPE_CHECKING:
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 
 def daemon(
     interval: Annotated[
-        float | None, typer.Option(min=1, help="Seconds from one round to the next, instead of the file's.")
+        float | None,
+        typer.Option(
+            "--interval", parser=seconds(), metavar=METAVAR, help="From one check cycle to the next, such as 1m."
+        ),
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="Make one round, with what follows from it, and end.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be repaired, and repair nothing.")] = False,
@@ -64,7 +68,7 @@ def daemon(
     except (OperationsError, ChannelsError, ValueError) as wrong:
         fail(str(wrong), Exit.CONFIGURATION)
     chosen = choose_stacks(stacks, every=every_stack, hint=ALL_STACKS_HINT)
-    fleet = StackFleet(chosen, operations.inventory_seconds)
+    fleet = StackFleet(chosen, operations.inventory_interval_seconds)
     raise typer.Exit(
         asyncio.run(_look_after(operations, fleet, channels, address, once=once, dry_run=dry_run, as_json=json_output))
     )
@@ -107,7 +111,7 @@ async def _look_after(
         fleet,
         history_url(),
         sender,
-        dead_man=channels.dead_man,
+        heartbeat=channels.heartbeat,
         dry_run=dry_run,
         notifier=Notifier(os.environ),
         used=redact.use,

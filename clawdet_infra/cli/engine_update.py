@@ -45,7 +45,7 @@ class UpdateResult:
             self.view.show_outcome(self.text, ended_well=self.code == Exit.OK, seconds=self.seconds)
 
     def note_failures(self) -> None:
-        """Keep in the registry whose update has failed, for `clawdet status`; prints a warning where that cannot be."""
+        """Keep in the catalog whose update has failed, for `clawdet show`; prints a warning where that cannot be."""
         owners = [one for one in self.view.progress.by_owner.values() if one.owner.kind == "customer"]
         if not any(one.failed for one in owners):
             return
@@ -66,7 +66,7 @@ class UpdateResult:
             with Registry.open(root=ROOT) as registry:
                 note_update(registry, self.stack, ROOT, failed, untouched)
         except (RegistryError, AutomationError) as failure:
-            warn(f"`clawdet status` does not know which customers failed: {failure}")
+            warn(f"`clawdet show` does not know which customers failed: {failure}")
 
 
 def _reason(current: OwnerProgress) -> str:

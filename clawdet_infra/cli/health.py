@@ -9,6 +9,7 @@ import typer
 
 from clawdet_infra.cli.instances import complete_id
 from clawdet_infra.cli.output import ErrorCode, Exit, echo, fail, print_json, print_json_line
+from clawdet_infra.cli.seconds import METAVAR, seconds
 from clawdet_infra.cli.stack import ALL_STACKS_HINT, AllStacks, Stacks, choose_stacks
 
 if TYPE_CHECKING:
@@ -29,12 +30,18 @@ def health(
     stacks: Stacks = None,
     every_stack: AllStacks = False,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Look again and again, until Ctrl-C.")] = False,
-    interval: Annotated[float, typer.Option(min=1, help="With --watch: seconds from one round to the next.")] = 10,
+    interval: Annotated[
+        float,
+        typer.Option("--interval", parser=seconds(), metavar=METAVAR, help="With --watch: from one round to the next."),
+    ] = 10,
     host: Annotated[
         bool, typer.Option("--host", help="Ask all servers too: containers, memory, disk, strays.")
     ] = False,
     deadline: Annotated[
-        float, typer.Option(min=1, max=600, help="A round takes no longer than this, in seconds.")
+        float,
+        typer.Option(
+            "--deadline", parser=seconds(most=600), metavar=METAVAR, help="A round takes no longer, at most 10m."
+        ),
     ] = 55,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON; with --watch a line a round.")] = False,
 ) -> None:

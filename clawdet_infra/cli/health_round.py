@@ -27,7 +27,7 @@ class Checker:
         self._inventory = Cached(Loader(stacks).load, max_age=1)
         self._ids = list(ids)
         self._ask_hosts = ask_hosts
-        self._policy = RoundPolicy(deadline_seconds=deadline)
+        self._policy = RoundPolicy(cycle_timeout_seconds=deadline)
         # Customers of several stacks share servers, so only all stacks together say what is a stray.
         self._asks_for_strays = ask_hosts and not stacks and not self._ids
         self.instances: dict[str, Instance] = {}

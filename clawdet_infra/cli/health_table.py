@@ -66,7 +66,7 @@ def facts(done: Round, instances: Mapping[str, Instance], strays: StrayReport | 
             }
             for one in done.observations
         ],
-        "notLookedAt": done.unseen,
+        "notChecked": done.unseen,
         "strays": strays.strays if strays else None,
     }
 

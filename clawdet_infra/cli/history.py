@@ -86,11 +86,11 @@ def _as_json(past: Past, plot: bool) -> dict[str, Any]:
     spans = {"24h": uptime.day, "7d": uptime.week, "30d": uptime.month, "90d": uptime.quarter}
     found = {
         "customer": past.state.instance,
-        "state": fields_of(past.state, instance="customer"),
+        "state": fields_of(past.state, instance="customer", sentence="message"),
         "uptime": {name: _availability(one) for name, one in spans.items()},
         "since": past.since,
         "latency": past.latency,
-        "events": [fields_of(event, instance="customer") for event in past.events],
+        "events": [fields_of(event, instance="customer", what="message") for event in past.events],
     }
     if plot:
         found["timeline"] = [{**_availability(one.availability), "latency": one.latency} for one in past.slots]
@@ -98,4 +98,4 @@ def _as_json(past: Past, plot: bool) -> dict[str, Any]:
 
 
 def _availability(one: Availability) -> dict[str, Any]:
-    return {**fields_of(one), "share": one.share, "coverage": one.coverage}
+    return {**fields_of(one, begins="startsAt", ends="endsAt"), "share": one.share, "coverage": one.coverage}

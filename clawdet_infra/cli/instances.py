@@ -70,9 +70,14 @@ def choose(inventory: Inventory, ids: Sequence[str]) -> list[Instance]:
     try:
         return inventory.choose(ids)
     except KeyError as error:
-        elsewhere = _stacks_of([one for one in ids if one not in inventory.instances], None)
-        hint = f". The last listing has it in {', '.join(elsewhere)}: say -s {elsewhere[0]}" if elsewhere else ""
-        fail(f"{error.args[0]}{hint}", Exit.CONFIGURATION, ErrorCode.UNKNOWN_CUSTOMER)
+        missing = [one for one in ids if one not in inventory.instances]
+        fail(f"{error.args[0]}{elsewhere(missing)}", Exit.CONFIGURATION, ErrorCode.UNKNOWN_CUSTOMER)
+
+
+def elsewhere(ids: Sequence[str]) -> str:
+    """Return what follows an error about unknown ids if the listing on disk has them in other stacks, else nothing."""
+    stacks = _stacks_of(ids, None)
+    return f". The last listing has it in {', '.join(stacks)}: say -s {stacks[0]}" if stacks else ""
 
 
 def check_service(service: str | None, instances: Sequence[Instance]) -> None:

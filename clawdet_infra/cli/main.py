@@ -8,20 +8,21 @@ from clawdet_infra.cli import (
     customer,
     daemon,
     demo,
-    details,
+    deprecated,
     doctor,
     exec,
     health,
     history,
+    list,
     logs,
     metrics,
     open,
     power,
     preview,
     provision,
-    ps,
     recover,
     restart,
+    show,
     ssh,
     strays,
     token,
@@ -44,16 +45,14 @@ app.command("preview")(preview.preview)
 app.command("up", context_settings=up.CONTEXT)(up.up)
 app.command("provision")(provision.provision)
 app.command("deprovision")(provision.deprovision)
-app.command("status")(provision.status)
-app.command("list")(provision.list_)
+app.command("list")(list.list_)
+app.command("show")(show.show)
 app.command("recover")(recover.recover)
 app.command("history")(history.history)
 app.command("health")(health.health)
 app.command("strays")(strays.strays)
 app.command("daemon")(daemon.daemon)
 app.command("metrics")(metrics.metrics)
-app.command("ps")(ps.ps)
-app.command("details")(details.details)
 app.command("logs")(logs.logs)
 app.command("exec", context_settings=exec.CONTEXT)(exec.exec_)
 app.command("restart")(restart.restart)
@@ -65,3 +64,6 @@ app.add_typer(demo.app, name="demo")
 app.add_typer(power.app, name="power")
 app.add_typer(alert.app, name="alert")
 app.add_typer(token.app, name="token")
+app.command("ps", hidden=True)(deprecated.ps)
+app.command("status", hidden=True)(deprecated.status)
+app.command("details", hidden=True)(deprecated.details)

@@ -87,8 +87,8 @@ class Invocation:
 
 
 _ACTIONS: dict[str, str] = {
-    **dict.fromkeys([ErrorCode.USAGE, ErrorCode.CONFIGURATION, ErrorCode.NOT_CONFIRMED, ErrorCode.POLICY], "fix"),
-    **dict.fromkeys([ErrorCode.NO_STACK, ErrorCode.UNKNOWN_STACK, ErrorCode.UNKNOWN_CUSTOMER], "fix"),
+    **dict.fromkeys([ErrorCode.USAGE, ErrorCode.CONFIGURATION, ErrorCode.NOT_CONFIRMED, ErrorCode.POLICY], "fix_input"),
+    **dict.fromkeys([ErrorCode.NO_STACK, ErrorCode.UNKNOWN_STACK, ErrorCode.UNKNOWN_CUSTOMER], "fix_input"),
     **dict.fromkeys([ErrorCode.LOCKED, ErrorCode.SERVER, ErrorCode.PROVIDER, ErrorCode.INTERRUPTED], "retry"),
 }
 
@@ -102,8 +102,8 @@ _running: ContextVar[Invocation | None] = ContextVar("invocation", default=None)
 
 
 def action_for(code: str) -> str:
-    """Return what to do about a code: `fix`, `retry` or `call`, as of the errors of the signup library."""
-    return _ACTIONS.get(code, "call")
+    """Return what to do about a code: `fix_input`, `retry` or `escalate`, as of the errors of the signup library."""
+    return _ACTIONS.get(code, "escalate")
 
 
 @contextmanager
@@ -137,6 +137,11 @@ def error(text: str, code: str = ErrorCode.FAILED, **facts: Any) -> None:
 def warn(text: str) -> None:
     """Report on stderr something that does not stop the command."""
     echo(f"warning: {text}", err=True)
+
+
+def warn_renamed(old: str, new: str) -> None:
+    """Warn that a command or an option has another name now."""
+    warn(f"{old} is now {new}; the old name works in this version for the last time")
 
 
 def fail(text: str, exit_code: Exit = Exit.ERROR, code: str | None = None, **facts: Any) -> NoReturn:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clawdet_infra.cli.output import ErrorCode, Exit, echo, fail, print_json, warn
+from clawdet_infra.cli.output import ErrorCode, Exit, echo, fail, print_json, warn, warn_renamed
 from clawdet_infra.cli.project import ROOT
 from clawdet_infra.cli.stack import ALL_STACKS_HINT, AllStacks, EachStack, choose_stacks
 from clawdet_infra.cli.up import ALLOWED_VARIABLE, POLICY_PACK, allowed, exit_code
@@ -41,7 +41,8 @@ def preview(
     expect_no_changes: Annotated[
         bool, typer.Option("--expect-no-changes", help="End with 7 where anything would change.")
     ] = False,
-    at_once: Annotated[int, typer.Option("--at-once", min=1, help="How many stacks to preview at a time.")] = 2,
+    concurrency: Annotated[int, typer.Option("--concurrency", min=1, help="How many stacks to preview at a time.")] = 2,
+    at_once: Annotated[int | None, typer.Option("--at-once", min=1, hidden=True)] = None,
 ) -> None:
     """Tell per customer what an update would do, what it would cost, and what stands against it.
 
@@ -49,6 +50,9 @@ def preview(
 
     Example: clawdet preview -s prod --markdown
     """
+    if at_once is not None:
+        warn_renamed("`--at-once`", "`--concurrency`")
+        concurrency = at_once
     if markdown and json_output:
         fail("--markdown and --json are two reports; ask for one of them", Exit.CONFIGURATION, ErrorCode.USAGE)
     if empty_state and (refresh or full):
@@ -72,7 +76,7 @@ def preview(
         named=allowed(allow_loss or []),
         full=full,
         refresh=refresh,
-        at_once=at_once,
+        at_once=concurrency,
     )
     report = do_preview(sources, wish, marks=known)
     _show(report, markdown=markdown, json_output=json_output)
@@ -89,7 +93,7 @@ def _sources(names: Sequence[str] | None, known: Known | None) -> list[Source]:
         fail(f"there is no stack: {ROOT} has no file Pulumi.STACK.yaml", Exit.CONFIGURATION, ErrorCode.NO_STACK)
     unknown = [name for name in names or () if name not in there and name not in cells]
     if unknown:
-        fail(f"the registry has no cell {unknown[0]}; see: clawdet list", Exit.CONFIGURATION, ErrorCode.UNKNOWN_STACK)
+        fail(f"the catalog has no cell {unknown[0]}; see: clawdet list", Exit.CONFIGURATION, ErrorCode.UNKNOWN_STACK)
     chosen = [*there, *cells] if names is None else names
     if known is None:
         from clawdet_infra.preview.offline import EmptySource

@@ -1,4 +1,4 @@
-"""`clawdet provision`, `deprovision`, `status` and `list`: customers who sign up, as the signup backend has them."""
+"""`clawdet provision` and `deprovision`: customers who sign up, as the signup backend has them."""
 
 from __future__ import annotations
 
@@ -7,20 +7,19 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from clawdet_infra.cli.output import ErrorCode, Exit, echo, fail, print_json, print_table, warn
-from clawdet_infra.cli.project import ROOT
+from clawdet_infra.cli.catalog import end, provisioner
+from clawdet_infra.cli.output import ErrorCode, Exit, echo, fail, print_json
+from clawdet_infra.cli.seconds import METAVAR, seconds
 from clawdet_infra.cli.stack import DEFAULT, choose_base, complete_stack
-from clawdet_infra.formatting.json_format import fields_of
 
 if TYPE_CHECKING:
-    from clawdet_infra.automation import AutomationError, Provisioner, StageEvent
-    from clawdet_infra.catalog import InstanceRow
+    from clawdet_infra.automation import StageEvent
 
 API_KEY, GATEWAY_TOKEN, TELEGRAM = "ANTHROPIC_API_KEY", "OPENCLAW_GATEWAY_TOKEN", "TELEGRAM_BOT_TOKEN"
 _FROM_STDIN = {"apiKey": API_KEY, "gatewayToken": GATEWAY_TOKEN, "telegramBotToken": TELEGRAM}
@@ -31,7 +30,9 @@ Base = Annotated[
         "--stack", "-s", help=f"The stack whose base the customers stand on. {DEFAULT}", autocompletion=complete_stack
     ),
 ]
-Deadline = Annotated[float, typer.Option("--deadline", help="Seconds after which the call is stopped.", min=1)]
+Deadline = Annotated[
+    float, typer.Option("--deadline", parser=seconds(), metavar=METAVAR, help="When the call is stopped, such as 15m.")
+]
 CellSize = Annotated[
     int, typer.Option("--cell-size", envvar="CLAWDET_CELL_SIZE", help="The most customers of a cell.", min=1, max=500)
 ]
@@ -53,9 +54,10 @@ def provision(
             "--gateway-token", help=f"64 hexadecimal digits, else one is made. Better {GATEWAY_TOKEN}, or --stdin."
         ),
     ] = None,
-    vps_ip: Annotated[
-        str | None, typer.Option("--vps-ip", help="Address of a server that is there already, else one is rented.")
+    existing_server: Annotated[
+        str | None, typer.Option("--existing-server", help="Address of a server that exists; else one is rented.")
     ] = None,
+    vps_ip: Annotated[str | None, typer.Option("--vps-ip", help="Another name of --existing-server.")] = None,
     host_key: Annotated[
         str | None, typer.Option("--host-key", help="That server's SSH host key; else the one it shows is pinned.")
     ] = None,
@@ -75,6 +77,8 @@ def provision(
 
     Example: clawdet provision --customer-id user123 --plan pro --json
     """
+    if existing_server and vps_ip:
+        _wrong("--existing-server and --vps-ip are one option; leave one out")
     base = choose_base(stack)
     secrets = _secrets(stdin, {API_KEY: api_key, GATEWAY_TOKEN: gateway_token})
     if not secrets.get(API_KEY):
@@ -93,15 +97,15 @@ def provision(
         subdomain=subdomain,
         gateway_token=secret(GATEWAY_TOKEN),
         telegram_bot_token=secret(TELEGRAM),
-        server_ipv4=vps_ip,
+        server_ipv4=existing_server or vps_ip,
         server_host_key=host_key,
     )
     tell = _Teller(json_output)
     try:
-        with _fleet(base, cell_size) as fleet, _cancelled_by_signals() as cancelled:
+        with provisioner(base, cell_size) as fleet, _cancelled_by_signals() as cancelled:
             result = fleet.provision(wanted, tell.stage, deadline=deadline, cancelled=cancelled)
     except AutomationError as error:
-        _fail(error)
+        end(error)
     if json_output:
         print_json(result)
         return
@@ -133,88 +137,14 @@ def deprovision(
         typer.confirm(f"Remove {customer} and all its data?", abort=True)
     tell = _Teller(json_output)
     try:
-        with _fleet(base) as fleet, _cancelled_by_signals() as cancelled:
+        with provisioner(base) as fleet, _cancelled_by_signals() as cancelled:
             result = fleet.deprovision(customer, tell.stage, deadline=deadline, cancelled=cancelled)
     except AutomationError as error:
-        _fail(error)
+        end(error)
     if json_output:
         print_json(result)
         return
     tell(f"{customer}: nothing of it is left" if result.existed else f"there is no customer {customer}")
-
-
-def status(customer: Customer, stack: Base = None, json_output: Json = False) -> None:
-    """Tell what is known of a customer.  The exit code is 4 where the last update of it failed.
-
-    Example: clawdet status user123
-    """
-    from clawdet_infra.automation import AutomationError
-
-    try:
-        with _fleet(choose_base(stack)) as fleet:
-            row = fleet.status(customer)
-            _warn(fleet.clashes)
-    except AutomationError as error:
-        _fail(error)
-    if json_output:
-        print_json(_facts(row))
-    else:
-        facts = _facts(row).items()
-        print_table(
-            [(key, str(value)) for key, value in facts if value not in ("", None, []) and key != "stages"], header=False
-        )
-    raise typer.Exit(Exit.RESOURCE if row.phase == "failed" else Exit.OK)
-
-
-def list_(
-    stack: Base = None,
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="First make the registry anew from the stacks.")] = False,
-    json_output: Json = False,
-) -> None:
-    """List the customers of a stack: those of its file, and those who signed up.
-
-    Example: clawdet list --json
-    """
-    from clawdet_infra.automation import AutomationError
-
-    base = choose_base(stack)
-    try:
-        with _fleet(base) as fleet:
-            rows = fleet.rebuild() if rebuild else fleet.list()
-            _warn(fleet.clashes)
-    except AutomationError as error:
-        _fail(error)
-    if not rows:
-        _check_deployed(base)
-    if json_output:
-        print_json([_facts(one) for one in rows])
-    elif rows:
-        heading = ("CUSTOMER", "PLAN", "STACK", "SERVER", "STATE", "URL")
-        print_table([heading, *((one.id, one.plan, one.cell, one.server, str(one.phase), one.url) for one in rows)])
-    else:
-        echo("there are no customers")
-
-
-def _check_deployed(stack: str) -> None:
-    """End the command if a stack was never brought up, as the other commands do."""
-    from clawdet_infra.engine.versions import versions
-    from clawdet_infra.inventory import InventoryError
-
-    try:
-        known = versions(ROOT)
-    except InventoryError as error:
-        fail(str(error), code=ErrorCode.INVENTORY)
-    if stack not in known:
-        fail(f"stack {stack} was never brought up; see: clawdet up -s {stack}", code=ErrorCode.INVENTORY)
-
-
-def _facts(row: InstanceRow) -> dict[str, Any]:
-    return fields_of(row, id="customer")
-
-
-def _warn(clashes: Sequence[str]) -> None:
-    for one in clashes:
-        warn(one)
 
 
 class _Teller:
@@ -229,14 +159,6 @@ class _Teller:
     def stage(self, event: StageEvent) -> None:
         """Tell that a stage was passed."""
         self(f"{event.seconds:6.1f} s  {event.stage:11} {event.note}".rstrip())
-
-
-@contextmanager
-def _fleet(stack: str, cell_size: int = 50) -> Iterator[Provisioner]:
-    from clawdet_infra.automation import Provisioner
-
-    with Provisioner(stack, cell_size=cell_size, root=ROOT) as fleet:
-        yield fleet
 
 
 @contextmanager
@@ -268,10 +190,5 @@ def _secrets(stdin: bool, given: dict[str, str | None]) -> dict[str, str]:
     return found | {_FROM_STDIN[key]: value for key, value in read.items()}
 
 
-def _fail(error: AutomationError) -> NoReturn:
-    codes = {"fix": Exit.CONFIGURATION, "retry": Exit.RESOURCE, "call": Exit.ERROR}
-    fail(str(error), codes[error.action], error.code, action=error.action)
-
-
 def _wrong(text: str) -> NoReturn:
-    fail(text, Exit.CONFIGURATION, action="fix")
+    fail(text, Exit.CONFIGURATION, action="fix_input")

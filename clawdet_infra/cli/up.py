@@ -14,6 +14,7 @@ import typer
 from clawdet_infra.cli import engine_options, recover, servers
 from clawdet_infra.cli.output import ErrorCode, Exit, echo, error, warn
 from clawdet_infra.cli.project import ROOT
+from clawdet_infra.cli.seconds import METAVAR, seconds
 from clawdet_infra.cli.stack import Stack, choose_stack
 
 if TYPE_CHECKING:
@@ -48,7 +49,10 @@ def up(
         bool, typer.Option("--wait", help="Wait while another update of the stack runs; says for whom.")
     ] = False,
     wait_timeout: Annotated[
-        float, typer.Option("--wait-timeout", min=1, metavar="SECONDS", help="The longest that --wait waits.")
+        float,
+        typer.Option(
+            "--wait-timeout", parser=seconds(), metavar=METAVAR, help="The longest that --wait waits, such as 30m."
+        ),
     ] = WAIT_SECONDS,
     show_engine_output: Annotated[
         bool, typer.Option("--show-engine-output", help="Show Pulumi's own preview, question, progress and outputs.")

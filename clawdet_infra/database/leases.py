@@ -59,8 +59,8 @@ def lease_table(name: str, metadata: MetaData) -> Table:
         Column("owner", String(512), nullable=False),
         Column("token", String(32), nullable=False),
         Column("boot", String(64), nullable=False),
-        Column("until_boottime", BigInteger, nullable=False),
-        Column("until", BigInteger, nullable=False),
+        Column("expires_at_boottime", BigInteger, nullable=False),
+        Column("expires_at", BigInteger, nullable=False),
     )
 
 
@@ -77,20 +77,21 @@ class Leases:
         now = _now(connection, clock)
         row = connection.execute(select(self.table).where(self.table.c.name == name)).first()
         if row is not None and not _free(row, now, clock):
-            left = row.until_boottime - clock.boottime() if row.boot == clock.boot() else row.until - now
+            same_boot = row.boot == clock.boot()
+            left = row.expires_at_boottime - clock.boottime() if same_boot else row.expires_at - now
             return LeaseHeld(name=name, owner=row.owner, until=moment(now + left))
-        token, until = secrets.token_hex(16), _until(now, seconds, clock)
-        values = {"name": name, "owner": bounded(owner, 512), "token": token, "boot": clock.boot(), **until}
+        token, expiry = secrets.token_hex(16), _expiry(now, seconds, clock)
+        values = {"name": name, "owner": bounded(owner, 512), "token": token, "boot": clock.boot(), **expiry}
         upsert(connection, self.table, [values])
-        return Lease(name=name, owner=owner, token=token, until=moment(until["until"]), ends=ends)
+        return Lease(name=name, owner=owner, token=token, until=moment(expiry["expires_at"]), ends=ends)
 
     def renew(self, connection: Connection, lease: Lease, seconds: float, clock: Clock) -> Lease:
         """Hold a lease for so many seconds from now.  Raises `lost` where another has taken it."""
         ends = _ends(seconds, clock)
-        until = _until(_now(connection, clock), seconds, clock)
+        expiry = _expiry(_now(connection, clock), seconds, clock)
         self.confirm(connection, lease)
-        connection.execute(update(self.table).where(self.table.c.name == lease.name).values(until))
-        return replace(lease, until=moment(until["until"]), ends=ends)
+        connection.execute(update(self.table).where(self.table.c.name == lease.name).values(expiry))
+        return replace(lease, until=moment(expiry["expires_at"]), ends=ends)
 
     def confirm(self, connection: Connection, lease: Lease) -> None:
         """Raise `lost` where another has taken a lease: what is written in this transaction is then not written.
@@ -111,12 +112,15 @@ def _free(row: Row[Any], now: int, clock: Clock) -> bool:
     if lives(row.owner, clock) is False:
         return True
     if row.boot and row.boot == clock.boot():
-        return bool(clock.boottime() >= row.until_boottime)
-    return bool(now >= row.until)
+        return bool(clock.boottime() >= row.expires_at_boottime)
+    return bool(now >= row.expires_at)
 
 
-def _until(now: int, seconds: float, clock: Clock) -> dict[str, int]:
-    return {"until": now + round(seconds * 1000), "until_boottime": clock.boottime() + round(seconds * 1000)}
+def _expiry(now: int, seconds: float, clock: Clock) -> dict[str, int]:
+    return {
+        "expires_at": now + round(seconds * 1000),
+        "expires_at_boottime": clock.boottime() + round(seconds * 1000),
+    }
 
 
 def _ends(seconds: float, clock: Clock) -> int:

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Literal
+from typing import Annotated, Literal
 
-_TEXT = re.compile(r"(?=\d)(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
-_NAMES = ("weeks", "days", "hours", "minutes", "seconds")
+Seconds = Annotated[float, "a duration"]
+"""A number of seconds in code that is a duration, such as `90s`, in a configuration file."""
+
+_TEXT = re.compile(r"(?=\d)(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
+_NAMES = ("weeks", "days", "hours", "minutes", "seconds", "milliseconds")
 _SECONDS = {"d": 86_400, "h": 3_600, "min": 60, "s": 1}
 
 
 def parse(text: str) -> timedelta:
-    """Return a duration such as `90s`, `20m`, `1h30m`, `2d` or `4w`.
+    """Return a duration such as `90s`, `20m`, `1h30m`, `2d`, `4w` or `250ms`.
 
     Raises ValueError, with a sentence, for any other text and for a duration that Python cannot hold.
     """

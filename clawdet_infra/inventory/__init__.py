@@ -7,7 +7,7 @@ changed.  Each reading leaves a listing without secrets on disk (`read_listing`)
 from clawdet_infra.engine.stack_errors import InventoryError
 from clawdet_infra.engine.stacks import fleet_of, last_update_succeeded, outputs_of
 from clawdet_infra.inventory.cache import Cached
-from clawdet_infra.inventory.listing import Entry, Listing, read_listing
+from clawdet_infra.inventory.listing import Entry, Listing, read_listing, write_entries
 from clawdet_infra.inventory.reader import Loader, load
 from clawdet_infra.inventory.stack_facts import build
 
@@ -23,4 +23,5 @@ __all__ = [
     "load",
     "outputs_of",
     "read_listing",
+    "write_entries",
 ]

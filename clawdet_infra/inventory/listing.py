@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,15 +79,28 @@ def write_listing(
     """Keep an inventory without its secrets; one that is not `complete` replaces what its stacks had.
 
     `covers` says of further stacks, which have no customers or do not exist any more, that they were looked at too.
+    """
+    write_entries(
+        [Entry.of(one) for one in inventory.instances.values()],
+        complete=complete,
+        covers=lambda stack: stack in inventory.clouds or covers(stack),
+        root=root,
+    )
+
+
+def write_entries(
+    entries: Iterable[Entry], *, complete: bool, covers: Callable[[str], bool], root: Path = ROOT
+) -> None:
+    """Keep instances as they were read; if not `complete`, they replace those of the stacks that it `covers`.
 
     A folder that cannot be written to is no reason to fail: nothing depends on the listing.
     """
-    entries = [Entry.of(one) for one in inventory.instances.values()]
+    kept = list(entries)
     before = None if complete else read_listing(root)
     if before is not None:
-        others = [one for one in before.entries if one.stack not in inventory.clouds and not covers(one.stack)]
-        entries += [one for one in others if _other(one, entries)]
-    _write(Listing(tuple(entries), datetime.now(UTC)), root)
+        others = [one for one in before.entries if not covers(one.stack)]
+        kept += [one for one in others if _other(one, kept)]
+    _write(Listing(tuple(kept), datetime.now(UTC)), root)
 
 
 def forget_stacks(gone: Callable[[str], bool], *, root: Path = ROOT) -> None:

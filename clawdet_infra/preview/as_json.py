@@ -30,7 +30,7 @@ def _stack(one: StackReport) -> dict[str, Any]:
         "seconds": round(one.seconds, 1),
         "subjects": [_subject(subject) for subject in one.subjects],
         "policies": "applied" if one.policies else "not applied",
-        "objections": list(one.objections),
+        "violations": list(one.objections),
         "monthlyCost": None if one.bill is None else {"currency": one.currency, **_bill(one.bill)},
         "costUnknown": one.bill_unknown or None,
         "drifted": {owner: list(names) for owner, names in one.drifted},
@@ -44,16 +44,16 @@ def _subject(one: Subject) -> dict[str, Any]:
     return {
         "kind": one.kind,
         "customer" if one.kind == "customer" else "id": one.id,
-        "verdict": one.verdict,
+        "changeKind": one.verdict,
         "changes": [_change(change) for change in one.changes],
         "interruptions": list(one.interruptions),
-        "lost": list(one.lost),
+        "dataLosses": list(one.lost),
         "monthlyCost": None if one.bill is None else _bill(one.bill),
     }
 
 
 def _change(one: Change) -> dict[str, str | None]:
-    return {"what": one.what, "before": one.before, "after": one.after, "sentence": str(one)}
+    return {"field": one.what, "before": one.before, "after": one.after, "sentence": str(one)}
 
 
 def _bill(bill: Bill) -> dict[str, str]:

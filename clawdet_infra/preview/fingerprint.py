@@ -61,7 +61,7 @@ class MarkLike(Protocol):
 
 
 class Marks(Protocol):
-    """Where marks are kept, such as the registry."""
+    """Where marks are kept, such as the catalog."""
 
     def mark(self, stack: str) -> MarkLike | None:
         """Return the mark of a stack's last update."""

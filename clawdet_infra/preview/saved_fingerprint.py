@@ -1,4 +1,4 @@
-"""Marks of updates, kept in the registry: what a stack was last made from, and what state that left."""
+"""Marks of updates, kept in the catalog: what a stack was last made from, and what state that left."""
 
 from __future__ import annotations
 

@@ -30,15 +30,15 @@ def receivers() -> Iterator[Receivers]:
     made.close()
 
 
-beyond_repair = pytest.mark.parametrize("watch", [{"settleSeconds": 10}], indirect=True, ids=["beyond repair"])
+beyond_repair = pytest.mark.parametrize("watch", [{"recoveryTimeout": "10s"}], indirect=True, ids=["beyond repair"])
 """For faults that no repair can end, so that a repair need not get long to take effect."""
 
 
 @pytest.fixture
 def watch(fleet: LiveFleet, tmp_path: Path, receivers: Receivers, request: pytest.FixtureRequest) -> Iterator[Watch]:
     """A daemon that has seen every customer healthy."""
-    healing = {**OPERATIONS["healing"], **getattr(request, "param", {})}
-    one = Watch(fleet.stack, tmp_path, receivers, healing=healing).start()
+    remediation = {**OPERATIONS["remediation"], **getattr(request, "param", {})}
+    one = Watch(fleet.stack, tmp_path, receivers, remediation=remediation).start()
     one.until_healthy(VICTIM, rounds=1)
     one.until_healthy(NEIGHBOUR, rounds=1)
     yield one
@@ -100,7 +100,7 @@ def check(watch: Watch, cause: str, break_it: Callable[[], Any], *, mend: Callab
     )
     if mend is not None:
         watch.until(
-            lambda seen: any(one["decisions"].get(VICTIM, {}).get("do") == "give-up" for one in seen),
+            lambda seen: any(one["decisions"].get(VICTIM, {}).get("action") == "escalate" for one in seen),
             seconds=240,
             what="the ladder gives up",
             after=before,
@@ -164,7 +164,7 @@ def test_what_is_on_hold_is_left_alone_until_the_hold_is_over(fleet: LiveFleet, 
         what="it was seen down four times",
         after=known,
     )
-    assert decided[0] == {"do": "wait", "why": "it is on hold on its server"}
+    assert decided[0] == {"action": "wait", "reason": "it is on hold on its server"}
     assert watch.events(VICTIM, "repair") == []
     server.run(f"rm {hold}")
     watch.until_healthy(VICTIM, after=known)
@@ -265,7 +265,7 @@ def test_a_checker_that_is_killed_in_the_middle_of_a_repair_is_followed_by_one_t
 ) -> None:
     server.run(f"docker stop --time 0 {VICTIM}-gateway-1")
     watch.until(
-        lambda seen: any(one["decisions"].get(VICTIM, {}).get("do") == "restart" for one in seen),
+        lambda seen: any(one["decisions"].get(VICTIM, {}).get("action") == "restart" for one in seen),
         seconds=60,
         what="a repair begins",
     )
@@ -278,7 +278,7 @@ def test_a_checker_that_is_killed_in_the_middle_of_a_repair_is_followed_by_one_t
     ended = [one["data"].get("outcome") for one in watch.events(VICTIM, "repair")]
     assert sum(one in ("healed", "abandoned") for one in ended) >= 1, ended
     assert not open_repairs(watch), "nothing is left open"
-    states = [one["what"] for one in watch.events(VICTIM, "state")]
+    states = [one["message"] for one in watch.events(VICTIM, "state")]
     assert len(states) >= 2, f"what was seen before the kill is still known: {states}"
 
 

@@ -33,19 +33,19 @@ def clawdet(fleet: LiveFleet) -> Clawdet:
 
 
 def test_the_list_is_the_stacks_outputs_and_is_kept_without_secrets(fleet: LiveFleet, clawdet: Clawdet) -> None:
-    listed = {one["customer"]: one for one in json.loads(clawdet("ps", "--json").ok().output)}
+    listed = {one["customer"]: one for one in json.loads(clawdet("list", "--json").ok().output)}
     outputs = fleet.stack.outputs()
     assert {one: facts["url"] for one, facts in listed.items()} == {
         one: facts["url"] for one, facts in outputs["customers"].items()
     }
-    assert "user123" in clawdet("ps", "--cached").ok().output
+    assert "user123" in clawdet("list", "--cached").ok().output
     kept = (fleet.stack.folder / ".clawdet" / "inventory.json").read_text()
     assert not [value for one in outputs["tokens"].values() for value in one.values() if value in kept]
 
 
-def test_details_know_the_server_the_containers_and_the_release(clawdet: Clawdet) -> None:
-    told = json.loads(clawdet("details", "user123", "alice", "--json").ok().output)
-    known = {one["customer"]: one for one in told}
+def test_show_knows_the_server_the_containers_and_the_release(clawdet: Clawdet) -> None:
+    told = json.loads(clawdet("show", "user123", "alice", "--live", "--json").ok().output)
+    known = {one["customer"]: one["live"] for one in told}
     for one in known.values():
         assert one["server"]["status"] == "running"
         assert one["health"]["healthy"] is True, one["health"]
@@ -56,7 +56,11 @@ def test_details_know_the_server_the_containers_and_the_release(clawdet: Clawdet
     assert services == {"user123": {"gateway", "proxy"}, "alice": {"gateway", "proxy", "edge"}}
     memory = {one["service"]: one["memoryMib"] for one in known["user123"]["host"]["containers"]}
     assert memory["gateway"] > memory["proxy"] > 0, "what the kernel counts for each container"
-    assert "running" in clawdet("details", "user123").ok().output
+    assert "running" in clawdet("show", "user123", "--live").ok().output
+    before = clawdet("details", "user123", "--json").ok().output
+    assert json.loads(before[before.index("[") :])[0]["host"]["guard"] == known["user123"]["host"]["watchdog"], (
+        "the old name shows the same"
+    )
 
 
 def test_logs_are_the_gateways(clawdet: Clawdet) -> None:

@@ -63,7 +63,7 @@ class Signups:
         self.stack = stack
         self.cloud = cloud
         self.registry = stack.folder / "registry.db"
-        stack.extra_env["CLAWDET_REGISTRY"] = f"sqlite:///{self.registry}"
+        stack.extra_env["CLAWDET_CATALOG"] = f"sqlite:///{self.registry}"
 
     @contextmanager
     def settings(self, **fields: Any) -> Iterator[None]:

@@ -30,9 +30,9 @@ def test_settings_reach_a_cell_and_nobodys_data_goes_by_mistake(signups: Signups
     assert unchanged.code == 0, unchanged.output
 
     empty = signups.stack.folder / "empty.db"
-    lost = signups.one(signup("walt", "free"), registry=empty)
-    assert (lost.get("kind"), lost.get("action")) == ("SetupError", "call"), lost
-    assert "vera" in lost["error"], "a registry that does not know her would have her deleted"
+    lost = signups.one(signup("walt", "free"), catalog=empty)
+    assert (lost.get("kind"), lost.get("action")) == ("SetupError", "escalate"), lost
+    assert "vera" in lost["error"], "a catalog that does not know her would have her deleted"
     assert servers(signups) == before
 
     with signups.settings(**ELSEWHERE):
@@ -41,7 +41,7 @@ def test_settings_reach_a_cell_and_nobodys_data_goes_by_mistake(signups: Signups
         assert "vera" in refused.output
         assert "all data on it" in refused.output
         waiting = signups.one(signup("walt", "free"))
-        assert (waiting.get("kind"), waiting.get("action")) == ("LossError", "call"), waiting
+        assert (waiting.get("kind"), waiting.get("action")) == ("LossError", "escalate"), waiting
         assert "vera-server would be replaced" in waiting["error"]
         assert servers(signups) == before, "nothing was touched"
 

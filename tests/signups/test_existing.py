@@ -49,8 +49,8 @@ def test_a_customer_comes_to_a_server_that_is_there_and_leaves_it_as_it_was(
     taken = (address, of_the_fleet, "127.0.0.1", "169.254.169.254")
     lines = signups.call(*(signup(f"zora{number}", server_ipv4=one) for number, one in enumerate(taken))).lines()
     refused = {line["customer"]: line for line in lines if "error" in line}
-    assert (refused["zora0"]["kind"], refused["zora0"]["action"]) == ("TakenError", "fix"), refused
-    assert [refused[f"zora{number}"]["action"] for number in range(len(taken))] == ["fix"] * len(taken), refused
+    assert (refused["zora0"]["kind"], refused["zora0"]["action"]) == ("TakenError", "fix_input"), refused
+    assert [refused[f"zora{number}"]["action"] for number in range(len(taken))] == ["fix_input"] * len(taken), refused
     assert set(signups.listed()) == {"listed", "xena"}
 
     outputs = signups.stack.outputs(made["cell"])

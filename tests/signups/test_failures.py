@@ -46,7 +46,7 @@ def test_what_cannot_be_is_refused_before_anything_is_touched(signups: Signups) 
     before = signups.servers(), signups.records(), signups.cells()
     said = {line["number"]: line for line in signups.call(*(call for call, _, _ in REFUSED)).lines() if "error" in line}
     for number, (_, kind, part) in enumerate(REFUSED):
-        refused(said[number], kind, "fix", part)
+        refused(said[number], kind, "fix_input", part)
     assert (signups.servers(), signups.records(), signups.cells()) == before
     assert "other" not in signups.listed()
 
@@ -114,9 +114,9 @@ def test_the_command_line_does_what_the_library_does(signups: Signups) -> None:
     assert made.returncode == 0, made.stderr
     assert f'"accessUrl": "https://cleo.{DOMAIN}"' in made.stdout
     assert "healthy" in made.stderr
-    assert clawdet("status", "cleo").returncode == 0
+    assert clawdet("show", "cleo").returncode == 0
     gone = clawdet("deprovision", "cleo", "--yes")
     assert gone.returncode == 0, gone.stderr
-    assert clawdet("status", "cleo").returncode == 2
+    assert clawdet("show", "cleo").returncode == 2
     for done in (short, made, gone):
         assert CANARY_API_KEY not in done.stdout + done.stderr

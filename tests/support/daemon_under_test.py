@@ -20,11 +20,11 @@ from tests.support.stack import Stack
 Found = TypeVar("Found")
 
 OPERATIONS: dict[str, Any] = {
-    "intervalSeconds": 3,
+    "interval": "3s",
     # A second probe within a round is off, so that rounds can be counted.  The limits leave room for a busy machine.
-    "rounds": {"requestSeconds": 6, "lookSeconds": 9, "confirm": False, "hostSeconds": 10, "spreadSeconds": 0.1},
-    "healing": {"failures": 2, "cooldownSeconds": 1, "settleSeconds": 120},
-    "alerts": {"raiseFailures": 2, "raiseAfterFailures": 2, "resolveLooks": 2},
+    "checks": {"requestTimeout": "6s", "probeTimeout": "9s", "confirm": False, "hostTimeout": "10s", "jitter": "100ms"},
+    "remediation": {"failureThreshold": 2, "cooldown": "1s", "recoveryTimeout": "2m"},
+    "alerts": {"failureThreshold": 2, "maxDelayFailures": 2, "successThreshold": 2},
 }
 
 
@@ -85,7 +85,7 @@ class Watch:
             "CLAWDET_HISTORY": f"sqlite:///{folder}/history.db",
             "CLAWDET_OPERATIONS": str(file),
             "CLAWDET_ALERT_URLS": receivers.urls(),
-            "CLAWDET_DEAD_MAN_URL": f"http://127.0.0.1:{receivers.web.port}/alive",
+            "CLAWDET_HEARTBEAT_URL": f"http://127.0.0.1:{receivers.web.port}/alive",
         }
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -128,7 +128,7 @@ class Watch:
 
     def rounds(self) -> list[dict[str, Any]]:
         """What was seen and decided in each round so far."""
-        return [line for line in self.lines() if "round" in line and "conditions" in line]
+        return [line for line in self.lines() if "cycle" in line and "conditions" in line]
 
     def until(
         self, seen: Callable[[list[dict[str, Any]]], Found], *, seconds: float, what: str, after: int = 0

@@ -145,16 +145,16 @@ def test_the_documented_bounds_of_limits_are_those_of_the_model() -> None:
 
 
 def options_of_commands() -> dict[str, set[str]]:
-    """Every command with its options."""
+    """Every command with its options, without those that only work by a name of before."""
     found: dict[str, set[str]] = {}
 
     def walk(command: Any, path: str) -> None:
         if hasattr(command, "commands"):
             for name, inner in command.commands.items():
                 walk(inner, f"{path} {name}")
-        else:
-            names = (name for parameter in command.params for name in parameter.opts if name.startswith("-"))
-            found[path] = set(names)
+        elif not command.hidden:
+            shown = [parameter for parameter in command.params if not getattr(parameter, "hidden", False)]
+            found[path] = {name for parameter in shown for name in parameter.opts if name.startswith("-")}
 
     walk(typer.main.get_command(app), "clawdet")
     [subcommands] = [one for one in cloud_parser()._actions if isinstance(one, argparse._SubParsersAction)]
@@ -181,6 +181,31 @@ def test_a_command_is_documented_with_its_options_and_an_example(command: str) -
     listed = {name for line in text.splitlines() if line.startswith("- ") for name in re.findall(r"`(-[-a-z]+)", line)}
     assert listed == COMMANDS[command]
     assert command in example
+
+
+def names_of_before() -> set[str]:
+    """Hidden commands and options."""
+    found: set[str] = set()
+
+    def walk(command: Any, path: str) -> None:
+        if hasattr(command, "commands"):
+            for name, inner in command.commands.items():
+                walk(inner, f"{path} {name}".strip())
+        elif command.hidden:
+            found.add(path)
+        else:
+            hidden = [parameter for parameter in command.params if getattr(parameter, "hidden", False)]
+            found.update(f"{path} {name}" for parameter in hidden for name in parameter.opts)
+
+    walk(typer.main.get_command(app), "")
+    return found
+
+
+def test_every_name_of_before_that_works_is_documented_with_its_name_of_now() -> None:
+    section = (REFERENCE / "cli.md").read_text().partition("### Old names\n")[2].partition("\n### ")[0]
+    table = section.partition("| before | now |")[2].partition("\n\n")[0]
+    documented = {cells[1].strip(" `") for line in table.splitlines() if len(cells := line.split("|")) == 4}
+    assert documented - {"---"} == {f"clawdet {name}" for name in names_of_before()}
 
 
 def test_every_code_of_an_error_is_documented_and_every_documented_code_exists() -> None:
@@ -238,7 +263,7 @@ def test_everything_that_the_library_has_is_documented_and_its_errors_by_what_ca
     action = ""
     told: dict[str, str] = {}
     for row in table_rows(REFERENCE / "library.md"):
-        if row[0] in ("`fix`", "`retry`", "`call`", ""):
+        if row[0] in ("`fix_input`", "`retry`", "`escalate`", ""):
             action = row[0].strip("`") or action
             told |= dict.fromkeys(re.findall(r"`(\w+Error)`", row[1]), action)
     kinds.remove(automation.AutomationError)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import stat
@@ -14,11 +15,15 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import SecretStr
 
+from clawdet_infra.config.variables import VariableError, read_variable
+
 FILE_VARIABLE = "CLAWDET_ALERTS"
 URLS_VARIABLE = "CLAWDET_ALERT_URLS"
-DEAD_MAN_VARIABLE = "CLAWDET_DEAD_MAN_URL"
+HEARTBEAT_VARIABLE = "CLAWDET_HEARTBEAT_URL"
 
-_KEYS = ("channels", "deadMan")
+_KEYS = ("channels", "heartbeat")
+_OLD_HEARTBEAT = "deadMan"
+_LOG = logging.getLogger(__name__)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,39}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://.")
 
@@ -37,18 +42,18 @@ class Channel:
 
 @dataclass(frozen=True)
 class Channels:
-    """All places that alerts go to, and the URL that is fetched after each round, None for none."""
+    """All places that alerts go to, and the URL that is fetched after each check cycle, None for none."""
 
     channels: tuple[Channel, ...] = ()
-    dead_man: SecretStr | None = field(default=None, repr=False)
+    heartbeat: SecretStr | None = field(default=None, repr=False)
 
 
 def load_channels(environment: Mapping[str, str], default: Path) -> Channels:
     """Return the channels that the environment or a file names.
 
-    CLAWDET_ALERT_URLS holds URLs with white space between them, CLAWDET_DEAD_MAN_URL the one to fetch after each round;
-    they are added to what the file says, which is the one that CLAWDET_ALERTS names, else `default`.  Where the default
-    file is missing, there are no channels in it.  Raises ChannelsError.
+    CLAWDET_ALERT_URLS holds URLs with white space between them, CLAWDET_HEARTBEAT_URL the one to fetch after each check
+    cycle; they are added to what the file says, which is the one that CLAWDET_ALERTS names, else `default`.  If the
+    default file is missing, there are no channels in it.  Raises ChannelsError.
     """
     named = environment.get(FILE_VARIABLE)
     file = Path(named) if named else default
@@ -63,10 +68,13 @@ def load_channels(environment: Mapping[str, str], default: Path) -> Channels:
                 f"{file}: the channel `{channel.name}` has a name that {URLS_VARIABLE} takes; rename it"
             )
         added.append(channel)
-    dead_man = environment.get(DEAD_MAN_VARIABLE)
+    try:
+        heartbeat = read_variable(environment, HEARTBEAT_VARIABLE)
+    except VariableError as error:
+        raise ChannelsError(str(error)) from None
     return Channels(
         channels=(*listed.channels, *added),
-        dead_man=_web(dead_man, DEAD_MAN_VARIABLE) if dead_man else listed.dead_man,
+        heartbeat=_web(heartbeat, HEARTBEAT_VARIABLE) if heartbeat else listed.heartbeat,
     )
 
 
@@ -100,7 +108,7 @@ def _check_private(file: Path, status: os.stat_result) -> None:
 
 
 def _parse(file: Path, document: Any) -> Channels:
-    if not isinstance(document, dict) or not set(document) <= set(_KEYS):
+    if not isinstance(document, dict) or not set(document) <= {*_KEYS, _OLD_HEARTBEAT}:
         raise ChannelsError(f"{file} may have these keys and no others: {', '.join(_KEYS)}")
     entries = document.get("channels") or []
     if not isinstance(entries, list):
@@ -110,8 +118,18 @@ def _parse(file: Path, document: Any) -> Channels:
     for name in names:
         if names.count(name) > 1:
             raise ChannelsError(f"{file}: two channels are called `{name}`; name them apart")
-    dead_man = document.get("deadMan")
-    return Channels(channels, _web(dead_man, f"{file}: deadMan") if dead_man else None)
+    key = "heartbeat"
+    if _OLD_HEARTBEAT in document:
+        if key in document:
+            raise ChannelsError(
+                f"{file}: {_OLD_HEARTBEAT} is the old name of {key}, which is set too; remove {_OLD_HEARTBEAT}"
+            )
+        _LOG.warning(
+            "%s: %s is now %s; the old name works in this version for the last time", file, _OLD_HEARTBEAT, key
+        )
+        key = _OLD_HEARTBEAT
+    url = document.get(key)
+    return Channels(channels, _web(url, f"{file}: {key}") if url else None)
 
 
 def _entry(entry: Any, where: str, number: int) -> Channel:

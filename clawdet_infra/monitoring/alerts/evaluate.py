@@ -137,7 +137,7 @@ class _Round:
     def _calm_looks(self, key: str) -> int:
         alert = self._open.get(key)
         flapping = alert is not None and self._is_flapping(alert)
-        return self._policy.flap_calm_looks if flapping else self._policy.resolve_looks
+        return self._policy.flap_success_threshold if flapping else self._policy.success_threshold
 
     def _is_flapping(self, alert: Alert) -> bool:
         """Whether people had been told shortly before that the same trouble was over.

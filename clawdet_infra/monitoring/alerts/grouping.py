@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from clawdet_infra.inventory.observation import Alert, Cause, Condition
 from clawdet_infra.monitoring.alerts.policy import AlertPolicy
@@ -69,18 +69,18 @@ def group(
 def is_ripe(now: datetime, one: Subject, policy: AlertPolicy) -> bool:
     """Whether people are to be told of an instance that they were not told of yet."""
     if one.state.condition is Condition.SLOW:
-        return one.looks >= policy.slow_looks
-    if not one.down or one.state.failures < policy.raise_failures:
+        return one.looks >= policy.slow_threshold
+    if not one.down or one.state.failures < policy.failure_threshold:
         return False
-    waited = now - one.state.since >= policy.raise_after or one.state.failures >= policy.raise_after_failures
+    waited = now - one.state.since >= policy.max_delay or one.state.failures >= policy.max_delay_failures
     return waited or not one.healing
 
 
 def _is_almost_ripe(one: Subject, policy: AlertPolicy) -> bool:
     """Whether an instance is as far as its neighbours, or one look behind: it then shares their alert."""
     if one.state.condition is Condition.SLOW:
-        return one.looks >= policy.slow_looks - 1
-    return one.down and one.state.failures >= policy.raise_failures - 1
+        return one.looks >= policy.slow_threshold - 1
+    return one.down and one.state.failures >= policy.failure_threshold - 1
 
 
 def _on_server(
@@ -114,13 +114,13 @@ def _is_fleet_wide(
     servers = {one.server for one in awake}
     if is_open:
         # It takes fewer to keep the alert than to raise it, so that it does not come and go at the border.
-        return len({one.server for one in members}) > policy.fleet_share / 2 * len(servers)
+        return len({one.server for one in members}) > policy.fleet_outage.max_down_ratio / 2 * len(servers)
     sick = [one for one in awake if one.id in ripe or _is_almost_ripe(one, policy)]
     count = len({one.server for one in sick})
     return (
         any(one.id in ripe for one in sick)
-        and count >= policy.fleet_servers
-        and count > policy.fleet_share * len(servers)
+        and count >= policy.fleet_outage.min_servers
+        and count > policy.fleet_outage.max_down_ratio * len(servers)
     )
 
 
@@ -128,14 +128,14 @@ def _expires(one: Subject, alert: Alert | None, policy: AlertPolicy) -> bool:
     if one.certificate_days is None:
         # Not known in this round, such as while nothing listens: what was told of it still holds.
         return alert is not None and one.id in alert.instances
-    return one.certificate_days < policy.certificate_days
+    return one.certificate_days < policy.certificate_expiry / timedelta(days=1)
 
 
 def _lacks_channels(one: Subject, alert: Alert | None, policy: AlertPolicy) -> bool:
     if alert is not None and one.id in alert.instances:
         # What was told of it still holds while nobody knows of its channels, such as while it is down.
         return one.not_ready is None or bool(one.not_ready)
-    return one.not_ready_looks >= policy.channel_looks and bool(one.not_ready)
+    return one.not_ready_looks >= policy.channel_threshold and bool(one.not_ready)
 
 
 def _by_server(subjects: Iterable[Subject]) -> dict[str, list[Subject]]:

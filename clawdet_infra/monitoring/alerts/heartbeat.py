@@ -1,4 +1,4 @@
-"""Tells another service after each round that rounds are being made, so that a checker that fell silent is noticed."""
+"""Heartbeat: tells another service after each check cycle that the daemon works, so that its silence is noticed."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class DeadMan:
             ):
                 if response.ok:
                     return None
-                return f"the dead-man service {host} answered HTTP {response.status}"
+                return f"the heartbeat service {host} answered HTTP {response.status}"
         except TimeoutError:
-            return f"the dead-man service {host} did not answer within {self._seconds:g} s"
+            return f"the heartbeat service {host} did not answer within {self._seconds:g} s"
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # The words of the error may hold the URL, whose path is the credential.
-            return f"the dead-man service {host} cannot be reached ({type(error).__name__})"
+            return f"the heartbeat service {host} cannot be reached ({type(error).__name__})"
 
 
 def _failing(url: str) -> str:

@@ -153,7 +153,7 @@ def _next(alert: Alert, members: Sequence[Subject]) -> str:
         return "look at the network and the DNS of the machine that checks, then run: clawdet health --all"
     if len(members) > 1:
         return f"run: clawdet health {' '.join(one.id for one in members[:LISTED])}"
-    return f"run: clawdet details {members[0].id}"
+    return f"run: clawdet show {members[0].id} --live"
 
 
 def _listed(names: Sequence[str], most: int = LISTED) -> str:

@@ -1,56 +1,65 @@
-"""When people are told, how often they are reminded, and when they are told that it is over."""
+"""When people are alerted, how often they are reminded, and when an alert is resolved."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 
 @dataclass(frozen=True, kw_only=True)
-class AlertPolicy:
-    """The tunables of alerts.  A look is one probe of one instance.
+class FleetOutage:
+    """When the fleet has one alert: more than `max_down_ratio` of all servers, and at least `min_servers`, are down."""
 
-    `raise_failures`: failed looks in a row before an alert, once no repair is under way that may heal the instance.
-    `raise_after`, `raise_after_failures`: while repairs are under way an alert waits for them at most this long, and at
-    most this many failed looks; whichever comes first.
-    `slow_looks`: slow looks in a row before an alert.
-    `resolve_looks`: healthy looks in a row until an alert is resolved.
-    `reminders`: the time from one notice to the next reminder; the last one repeats.
-    `fleet_share`, `fleet_servers`: where more than this share of all servers, and at least this many of them, are down
-    at once, the fleet has one alert.
-    `channel_looks`: looks in a row that found a channel of an instance not ready before people are told, by a notice of
-    low urgency; all instances share it.
-    `certificate_days`: certificates with fewer days left are told of.
+    max_down_ratio: float = 0.5
+    min_servers: int = 3
+
+    def __post_init__(self) -> None:
+        if not 0 < self.max_down_ratio <= 1:
+            raise ValueError(f"max_down_ratio must be above 0 and at most 1, not {self.max_down_ratio:g}")
+        if self.min_servers < 1:
+            raise ValueError(f"min_servers must be at least 1, not {self.min_servers}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlertPolicy:
+    """The settings of alerts.
+
+    `failure_threshold`: failed probes in a row before an alert, once no repair is under way that may help.
+    `max_delay`, `max_delay_failures`: while repairs are under way an alert waits for them at most this long, and at
+    most this many failed probes; whichever comes first.
+    `slow_threshold`: slow probes in a row before an alert.
+    `success_threshold`: healthy probes in a row until an alert is resolved.
+    `reminders`: the time from one notification to the next reminder; the last one repeats.
+    `channel_threshold`: probes in a row that found a channel of an instance not ready before people are notified, with
+    low urgency; all instances share that alert.
+    `certificate_expiry`: certificates that end sooner than this have an alert.
     `flap_window`: an alert that is raised again within this time of its end is flapping; it is resolved only after
-    `flap_calm_looks` healthy looks in a row.
+    `flap_success_threshold` healthy probes in a row.
     """
 
-    raise_failures: int = 3
-    raise_after: timedelta = timedelta(minutes=20)
-    raise_after_failures: int = 20
-    slow_looks: int = 10
-    resolve_looks: int = 2
+    failure_threshold: int = 3
+    max_delay: timedelta = timedelta(minutes=20)
+    max_delay_failures: int = 20
+    slow_threshold: int = 10
+    success_threshold: int = 2
     reminders: tuple[timedelta, ...] = (timedelta(hours=1), timedelta(hours=4), timedelta(days=1))
-    fleet_share: float = 0.5
-    fleet_servers: int = 3
-    channel_looks: int = 60
-    certificate_days: float = 14
+    fleet_outage: FleetOutage = field(default_factory=FleetOutage)
+    channel_threshold: int = 60
+    certificate_expiry: timedelta = timedelta(days=14)
     flap_window: timedelta = timedelta(hours=1)
-    flap_calm_looks: int = 30
+    flap_success_threshold: int = 30
 
     def __post_init__(self) -> None:
         counts = (
-            "raise_failures",
-            "raise_after_failures",
-            "slow_looks",
-            "resolve_looks",
-            "fleet_servers",
-            "channel_looks",
+            "failure_threshold",
+            "max_delay_failures",
+            "slow_threshold",
+            "success_threshold",
+            "channel_threshold",
+            "flap_success_threshold",
         )
-        for name in (*counts, "flap_calm_looks"):
+        for name in counts:
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, and has to be at least 1")
-        if not 0 < self.fleet_share <= 1:
-            raise ValueError(f"fleet_share is {self.fleet_share}, and has to be above 0 and at most 1")
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
         if not self.reminders or min(self.reminders) <= timedelta(0):
-            raise ValueError("reminders has to name at least one time, and all of them above zero")
+            raise ValueError("reminders must name at least one time, and all of them above zero")

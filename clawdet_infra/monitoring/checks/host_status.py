@@ -43,16 +43,16 @@ async def ask_servers(
     by_server: dict[str, list[Instance]] = {}
     for instance in instances:
         by_server.setdefault(instance.server.name, []).append(instance)
-    turns = asyncio.Semaphore(policy.hosts_at_once)
+    turns = asyncio.Semaphore(policy.host_concurrency)
 
     async def look(tenants: Sequence[Instance]) -> None:
         if host_look is not None:
             async with turns:
-                asked.hosts.update(await _look(host_look, tenants[0].server, tenants, policy.host_seconds))
+                asked.hosts.update(await _look(host_look, tenants[0].server, tenants, policy.host_timeout_seconds))
 
     async def status(servers: Sequence[Server]) -> None:
         if server_status is not None and servers:
-            asked.statuses.update(await _statuses(server_status, servers, policy.host_seconds))
+            asked.statuses.update(await _statuses(server_status, servers, policy.host_timeout_seconds))
 
     groups = list(by_server.values())
     silent = [group[0].server for group in groups if not unreached.isdisjoint(one.id for one in group)]

@@ -13,16 +13,16 @@ _BUSY_SECONDS = 0.02
 class Crowd:
     """Lets so many in at a time, and more where those inside merely wait.
 
-    Whoever is inside for longer than `working_seconds` waits for somebody else, and its place goes to the next; but
-    never more than `most` are inside, and nobody's place is given away while this machine itself is what is slow.  So
-    gateways that hang, or are far away, do not hold the others up, while this machine never has more work at once than
-    it can do in time: that would make instances look slow that are not.
+    Whoever is inside for longer than `slot_timeout_seconds` waits for somebody else, and its place goes to the next;
+    but never more than `most` are inside, and nobody's place is given away while this machine itself is what is slow.
+    So gateways that hang, or are far away, do not hold the others up, while this machine never has more work at once
+    than it can do in time: that would make instances look slow that are not.
     """
 
-    def __init__(self, at_once: int, most: int, working_seconds: float) -> None:
-        self._working = asyncio.Semaphore(at_once)
+    def __init__(self, concurrency: int, most: int, slot_timeout_seconds: float) -> None:
+        self._working = asyncio.Semaphore(concurrency)
         self._inside = asyncio.Semaphore(most)
-        self._seconds = working_seconds
+        self._seconds = slot_timeout_seconds
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:

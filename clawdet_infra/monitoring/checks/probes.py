@@ -29,7 +29,7 @@ def condition_of(verdict: Verdict, policy: RoundPolicy) -> Condition:
     """Say in one word how an instance is that was seen so."""
     if not verdict.healthy:
         return Condition.DOWN
-    return Condition.SLOW if verdict.total_seconds > policy.slow_seconds else Condition.HEALTHY
+    return Condition.SLOW if verdict.total_seconds > policy.latency_threshold_seconds else Condition.HEALTHY
 
 
 async def look_from_outside(targets: Mapping[str, Target], policy: RoundPolicy, seen: dict[str, Seen]) -> None:
@@ -41,7 +41,7 @@ async def look_from_outside(targets: Mapping[str, Target], policy: RoundPolicy, 
     """
     # Reading a bundle takes tens of milliseconds, so one context serves all that trust the same authorities.
     contexts = {bundle: trust(bundle) for bundle in {target.ca_bundle for target in targets.values()}}
-    crowd = Crowd(policy.at_once, policy.open_at_once, policy.working_seconds)
+    crowd = Crowd(policy.concurrency, policy.max_in_flight, policy.slot_timeout_seconds)
 
     async def look(identity: str, target: Target, pause: float) -> None:
         await asyncio.sleep(pause)
@@ -49,9 +49,9 @@ async def look_from_outside(targets: Mapping[str, Target], policy: RoundPolicy, 
             seen[identity] = await _look(target, contexts[target.ca_bundle], policy)
 
     async def look_and_confirm(identity: str, target: Target) -> None:
-        await look(identity, target, random.uniform(0, policy.spread_seconds))  # noqa: S311
+        await look(identity, target, random.uniform(0, policy.jitter_seconds))  # noqa: S311
         if policy.confirm and seen[identity].condition is not Condition.HEALTHY:
-            await look(identity, target, policy.confirm_pause_seconds * random.uniform(0.8, 1.2))  # noqa: S311
+            await look(identity, target, policy.confirm_delay_seconds * random.uniform(0.8, 1.2))  # noqa: S311
 
     # In another order each time, so that where time runs out it is not always the same ones that were not looked at.
     shuffled = random.sample(sorted(targets), len(targets))
@@ -63,7 +63,7 @@ async def look_from_outside(targets: Mapping[str, Target], policy: RoundPolicy, 
 async def _look(target: Target, context: ssl.SSLContext, policy: RoundPolicy) -> Seen:
     at = datetime.now(UTC)
     try:
-        verdict = await probe_once(target, context, within=policy.look_seconds)
+        verdict = await probe_once(target, context, within=policy.probe_timeout_seconds)
     except Exception as error:
         # It raises nothing for what the other side does.  Should it, the looks at all others go on.
         failure = Failure("dns", f"the look broke off: {located(error)}", "none")

@@ -51,7 +51,7 @@ async def look_round(
     also: Collection[str] = (),
     overdue: Collection[str] = (),
 ) -> Round:
-    """Look at all instances at once, for `deadline_seconds` of the policy at most.
+    """Look at all instances at once, for `cycle_timeout_seconds` of the policy at most.
 
     `clouds` has the cloud of each stack that the instances are of.  Where `host_look` is given, servers are asked about
     instances that are down and those of `also`, or about all; an instance that answers from a server whose disk is full
@@ -62,10 +62,14 @@ async def look_round(
     policy = policy or RoundPolicy()
     begun = time.monotonic()
     known = {one.id: one for one in instances}
-    targets = {one.id: one.target(clouds[one.stack], request_seconds=policy.request_seconds) for one in known.values()}
+    targets = {
+        one.id: one.target(clouds[one.stack], request_seconds=policy.request_timeout_seconds) for one in known.values()
+    }
     seen: dict[str, Seen] = {}
     asks = host_look is not None or server_status is not None
-    left = policy.deadline_seconds - (min(policy.host_seconds, policy.deadline_seconds / 2) if asks else 0)
+    left = policy.cycle_timeout_seconds - (
+        min(policy.host_timeout_seconds, policy.cycle_timeout_seconds / 2) if asks else 0
+    )
     await _until(begun + left, look_from_outside(targets, policy, seen))
     asked = Asked()
     if asks:
@@ -74,7 +78,7 @@ async def look_round(
         chosen = {one.id for one in down} | known.keys() & set(also)
         whom = [known[one] for one in sorted(known.keys() if ask == "all" else chosen)]
         asking = ask_servers(whom, asked, policy, host_look, server_status, unreached)
-        await _until(begun + policy.deadline_seconds, asking)
+        await _until(begun + policy.cycle_timeout_seconds, asking)
         if host_look is not None:
             for one in whom:
                 asked.hosts.setdefault(one.id, HostFailure(f"the round ended before {one.server.name} had answered"))

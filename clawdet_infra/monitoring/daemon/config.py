@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -12,9 +12,11 @@ from typing import Any
 
 import yaml
 
+from clawdet_infra.formatting.durations import Seconds
 from clawdet_infra.monitoring.alerts.policy import AlertPolicy
 from clawdet_infra.monitoring.checks.policy import RoundPolicy
 from clawdet_infra.monitoring.daemon.document import DocumentError, parse
+from clawdet_infra.monitoring.daemon.old_keys import origin, with_new_keys
 from clawdet_infra.monitoring.history.policy import Retention
 from clawdet_infra.monitoring.remediation.policy import HealingPolicy
 
@@ -22,15 +24,6 @@ log = logging.getLogger(__name__)
 
 VARIABLE = "CLAWDET_OPERATIONS"
 """Names the file where no option does."""
-
-_RENAMED = {
-    ("retention", "looks"): "samples",
-    ("retention", "days"): "aggregates",
-    # What was kept for so long is not kept at all any more.
-    ("retention", "fiveMinutes"): None,
-    ("retention", "hours"): None,
-}
-"""Keys of the version before, each with its name of now; None for one without effect."""
 
 
 class OperationsError(ValueError):
@@ -41,26 +34,28 @@ class OperationsError(ValueError):
 class Operations:
     """Everything that can be set about looking after a fleet.
 
-    A round begins every `interval_seconds`, or where one takes longer, at the next multiple of that.  The inventory is
-    read again every `inventory_seconds`, and the history is aggregated and pruned every `upkeep_seconds`.  On a signal
-    to stop, repairs under way get `stop_seconds` to end.
+    A check cycle begins every `interval_seconds`, or if one takes longer, at the next multiple of that.  The inventory
+    is read again every `inventory_interval_seconds`, the history is aggregated every `aggregation_interval_seconds`.
+    On a signal to stop, repairs under way get `shutdown_timeout_seconds` to end.
     """
 
-    interval_seconds: float = 60
-    inventory_seconds: float = 300
-    upkeep_seconds: float = 300
-    stop_seconds: float = 20
-    rounds: RoundPolicy = field(default_factory=RoundPolicy)
-    healing: HealingPolicy = field(default_factory=HealingPolicy)
+    interval_seconds: Seconds = 60
+    inventory_interval_seconds: Seconds = 300
+    aggregation_interval_seconds: Seconds = 300
+    shutdown_timeout_seconds: Seconds = 20
+    checks: RoundPolicy = field(default_factory=RoundPolicy)
+    remediation: HealingPolicy = field(default_factory=HealingPolicy)
     alerts: AlertPolicy = field(default_factory=AlertPolicy)
     retention: Retention = field(default_factory=Retention)
 
     def __post_init__(self) -> None:
-        for name in ("interval_seconds", "inventory_seconds", "upkeep_seconds"):
+        for name in ("interval_seconds", "inventory_interval_seconds", "aggregation_interval_seconds"):
             if not getattr(self, name) >= 1 or math.isinf(getattr(self, name)):
-                raise ValueError(f"{name} has to be at least 1, not {getattr(self, name):g}")
-        if self.stop_seconds < 0:
-            raise ValueError(f"stop_seconds must not be less than 0, not {self.stop_seconds:g}")
+                raise ValueError(f"{name} must be at least 1 s, not {getattr(self, name):g} s")
+        if self.shutdown_timeout_seconds < 0:
+            raise ValueError(
+                f"shutdown_timeout_seconds must not be less than 0 s, not {self.shutdown_timeout_seconds:g} s"
+            )
 
     @property
     def longest_gap(self) -> timedelta:
@@ -90,29 +85,17 @@ def load_operations(file: Path, *, required: bool = True, warn: Callable[[str], 
         mark = getattr(error, "problem_mark", None)
         where = f":{mark.line + 1}" if mark else ""
         raise OperationsError(f"{file}{where}: this is not YAML") from None
+    lines = _lines(text)
+    origins: dict[tuple[str, ...], tuple[str, ...]] = {}
     try:
-        return parse(Operations, _with_new_keys(document or {}, lambda text: warn(f"{file}: {text}")))
+        document, origins = with_new_keys(
+            document or {}, lambda place, what: warn(f"{file}:{_line(lines, place)}: {what}")
+        )
+        return parse(Operations, document)
     except DocumentError as error:
-        lines = _lines(text)
-        raise OperationsError(
-            "\n".join(f"{file}:{_line(lines, place)}: {'.'.join(place)}: {what}" for place, what in error.problems)
-        ) from None
-
-
-def _with_new_keys(document: Any, warn: Callable[[str], None]) -> Any:
-    """Return a document with the keys of now.  A key that is there by its new name too keeps that value."""
-    for (section, old), new in _RENAMED.items():
-        values = document.get(section) if isinstance(document, Mapping) else None
-        if not isinstance(values, Mapping) or old not in values:
-            continue
-        rest = {key: value for key, value in values.items() if key != old}
-        if new is None:
-            warn(f"{section}.{old} has no effect any more; remove it")
-        else:
-            warn(f"{section}.{old} is now called {section}.{new}; the old name works in this version for the last time")
-            rest.setdefault(new, values[old])
-        document = {**document, section: rest}
-    return document
+        problems = [(origin(place, origins), what) for place, what in error.problems]
+        found = sorted((_line(lines, place), f"{'.'.join(place)}: {what}") for place, what in problems)
+        raise OperationsError("\n".join(f"{file}:{line}: {what}" for line, what in found)) from None
 
 
 def _lines(text: str) -> dict[tuple[str, ...], int]:

@@ -68,7 +68,7 @@ class Settling(Protocol):
 
 
 class Ping(Protocol):
-    """The dead-man service."""
+    """The heartbeat service."""
 
     async def ping(self, *, failed: bool = False) -> str | None:
         """Tell it that a round was made, and return what went wrong."""
@@ -77,7 +77,7 @@ class Ping(Protocol):
 class Daemon:
     """Looks after a fleet until it is told to stop.
 
-    `used` is told each new inventory before it is used; `dead_man` may be None.
+    `used` is told each new inventory before it is used; `heartbeat` may be None.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Daemon:
         *,
         clock: Callable[[], datetime],
         used: Callable[[Inventory], None],
-        dead_man: Ping | None = None,
+        heartbeat: Ping | None = None,
         notifier: Notifier | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -105,7 +105,7 @@ class Daemon:
         self._alerts = alerts
         self._clock = clock
         self._used = used
-        self._dead_man = dead_man
+        self._heartbeat = heartbeat
         self._notifier = notifier or Notifier({})
         self._monotonic = monotonic
         self._beat = Beat(operations.interval_seconds, monotonic)
@@ -158,7 +158,7 @@ class Daemon:
                     if self._beat.missed:
                         self._say("beat", "rounds take longer than their interval, so some are left out", news="late")
         finally:
-            await self._healer.settle(self._operations.stop_seconds)
+            await self._healer.settle(self._operations.shutdown_timeout_seconds)
             await self._finish()
 
     async def _is_on_duty(self) -> bool:
@@ -231,7 +231,7 @@ class Daemon:
 
     def _plan_upkeep(self) -> None:
         now = self._monotonic()
-        if self._upkeep_at is not None and now - self._upkeep_at < self._operations.upkeep_seconds:
+        if self._upkeep_at is not None and now - self._upkeep_at < self._operations.aggregation_interval_seconds:
             return
         prune = self._prune_at is None or now - self._prune_at >= _PRUNE_SECONDS
         if self._aside("upkeep", self._keep_up(prune=prune)):
@@ -249,13 +249,13 @@ class Daemon:
             self._say("upkeep", f"the history was not aggregated: {error}")
 
     async def _ping(self, *, failed: bool) -> None:
-        if self._dead_man is not None:
-            self._say("ping", await self._dead_man.ping(failed=failed) or "")
+        if self._heartbeat is not None:
+            self._say("ping", await self._heartbeat.ping(failed=failed) or "")
 
     async def _refresh(self) -> None:
         """Read the inventory again and again; a round takes the newest one and waits for none."""
         while True:
-            await asyncio.sleep(self._operations.inventory_seconds)
+            await asyncio.sleep(self._operations.inventory_interval_seconds)
             try:
                 await asyncio.to_thread(self._fleet.refresh)
             except FleetError:
@@ -270,7 +270,7 @@ class Daemon:
         """Tell systemd that all is well as long as rounds go on."""
         if (patience := self._notifier.watchdog_seconds) is None:
             return
-        longest = 3 * self._operations.interval_seconds + self._operations.rounds.deadline_seconds
+        longest = 3 * self._operations.interval_seconds + self._operations.checks.cycle_timeout_seconds
         while True:
             if self._monotonic() - self._progress <= longest:
                 self._notifier.alive()

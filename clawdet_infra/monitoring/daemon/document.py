@@ -1,6 +1,7 @@
 """From a YAML document to dataclasses: every problem at once, and for a key that is misspelt the nearest known one.
 
-Keys are camelCase in the document and snake_case here.  The dataclasses say by themselves what is allowed: their types,
+Keys are camelCase in the document and snake_case here; a field of `Seconds` is a duration there, without that word in
+its key.  The dataclasses say by themselves what is allowed: their types,
 and what their `__post_init__` refuses.
 """
 
@@ -17,6 +18,7 @@ from pydantic.alias_generators import to_camel
 
 from clawdet_infra.config.problems import did_you_mean, listed, shown
 from clawdet_infra.formatting import durations
+from clawdet_infra.formatting.durations import Seconds
 
 T = TypeVar("T")
 
@@ -59,8 +61,12 @@ def parse(kind: type[T], document: Any, place: tuple[str, ...] = ()) -> T:
 
 def known_keys(kind: Any) -> dict[str, tuple[str, Any]]:
     """Return the keys that a dataclass has in a document, each with the name and type of its field."""
-    hints = get_type_hints(kind)
-    return {to_camel(field.name): (field.name, hints[field.name]) for field in fields(kind)}
+    hints = get_type_hints(kind, include_extras=True)
+    return {_key(field.name, hints[field.name]): (field.name, hints[field.name]) for field in fields(kind)}
+
+
+def _key(name: str, wanted: Any) -> str:
+    return to_camel(name.removesuffix("_seconds") if wanted == Seconds else name)
 
 
 def leaves(kind: Any, place: str = "") -> Iterator[tuple[str, Any, Any]]:
@@ -70,7 +76,8 @@ def leaves(kind: Any, place: str = "") -> Iterator[tuple[str, Any, Any]]:
         if is_dataclass(wanted):
             yield from leaves(wanted, f"{place}{key}.")
         else:
-            yield f"{place}{key}", wanted, getattr(default, name)
+            value = getattr(default, name)
+            yield f"{place}{key}", wanted, timedelta(seconds=value) if wanted == Seconds else value
 
 
 def duration(value: Any) -> timedelta:
@@ -89,7 +96,9 @@ def written(value: Any) -> str:
     """Return a default as it is written in a document."""
     match value:
         case timedelta():
-            return durations.compact(value)
+            part = value % timedelta(seconds=1)
+            whole = durations.compact(value - part) if value != part else ""
+            return f"{whole}{part // timedelta(milliseconds=1)}ms" if part else whole or "0s"
         case tuple():
             return f"[{', '.join(written(one) for one in value)}]"
         case bool():
@@ -104,6 +113,8 @@ def _value(wanted: Any, value: Any, here: tuple[str, ...]) -> Any:
         return parse(wanted if isinstance(wanted, type) else type(wanted), value, here)
     if wanted is timedelta:
         return duration(value)
+    if wanted == Seconds:
+        return duration(value).total_seconds()
     if get_origin(wanted) is tuple:
         if not isinstance(value, list):
             raise _wrong("a list", value)

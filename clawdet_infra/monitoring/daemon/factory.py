@@ -35,7 +35,7 @@ async def daemon(
     history_url: str,
     courier: Courier,
     *,
-    dead_man: SecretStr | None = None,
+    heartbeat: SecretStr | None = None,
     dry_run: bool = False,
     notifier: Notifier | None = None,
     used: Callable[[Inventory], None] = lambda inventory: None,
@@ -48,9 +48,9 @@ async def daemon(
     repairs = Tally()
     healer = Healer(
         keeper,
-        FleetHands(reach, operations.rounds.request_seconds),
+        FleetHands(reach, operations.checks.request_timeout_seconds),
         owner,
-        operations.healing,
+        operations.remediation,
         clock=_now,
         ended=repairs,
         dry_run=dry_run,
@@ -61,7 +61,7 @@ async def daemon(
         used(inventory)
 
     desk = Desk(keeper, courier, operations.alerts, _now)
-    look = Looker(operations.rounds, reach.hosts.look, reach.providers.statuses, fleet.updating)
+    look = Looker(operations.checks, reach.hosts.look, reach.providers.statuses, fleet.updating)
     checker = Checker(look, keeper, healer, desk, repairs, _now)
     made = Daemon(
         operations,
@@ -73,7 +73,7 @@ async def daemon(
         desk,
         clock=_now,
         used=use,
-        dead_man=DeadMan(dead_man) if dead_man else None,
+        heartbeat=DeadMan(heartbeat) if heartbeat else None,
         notifier=notifier,
     )
     try:

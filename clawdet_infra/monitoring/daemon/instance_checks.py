@@ -57,7 +57,7 @@ class Looker:
             self._policy,
             host_look=self._host_look,
             server_status=self._server_status,
-            ask="down" if again is not None or self._number % self._policy.all_hosts_every else "all",
+            ask="down" if again is not None or self._number % self._policy.full_host_check_every else "all",
             also=self._down,
             overdue=overdue,
         )

@@ -47,15 +47,15 @@ class RoundReport:
     def facts(self) -> dict[str, Any]:
         """Return the round as plain values, for JSON."""
         return {
-            "round": self.number,
+            "cycle": self.number,
             "seconds": self.round.seconds,
             "conditions": {one.instance: one.condition.value for one in self.round.observations},
             "down": {one.instance: _cause(one) for one in self.down},
             "notReady": {one.instance: list(one.not_ready) for one in self.round.observations if one.not_ready},
-            "unseen": self.round.unseen,
+            "notChecked": self.round.unseen,
             "decisions": {one: _decision(decision) for one, decision in self.plan.decisions.items()},
-            "braked": self.plan.braked,
-            "notices": list(self.notices),
+            "remediationSuspended": self.plan.braked,
+            "notifications": list(self.notices),
             "problems": list(self.problems),
         }
 
@@ -66,6 +66,6 @@ def _cause(one: Observation) -> str:
 
 def _decision(decision: Any) -> Mapping[str, str]:
     if isinstance(decision, Take):
-        return {"do": decision.step.value, "why": decision.why}
-    word = {"Wait": "wait", "GiveUp": "give-up"}[type(decision).__name__]
-    return {"do": word, "why": decision.why}
+        return {"action": decision.step.value, "reason": decision.why}
+    word = {"Wait": "wait", "GiveUp": "escalate"}[type(decision).__name__]
+    return {"action": word, "reason": decision.why}

@@ -212,7 +212,7 @@ windows = Table(
 leases = lease_table("history_lease", metadata)
 
 FORM = Form(
-    head="0002", migrations=Path(__file__).parent / "migrations", version_table=VERSION_TABLE, metadata=metadata
+    head="0003", migrations=Path(__file__).parent / "migrations", version_table=VERSION_TABLE, metadata=metadata
 )
 """The form of these tables; a test compares it with the migrations."""
 

@@ -1,4 +1,8 @@
-"""Readings in Prometheus' text form."""
+"""Readings in Prometheus' text form.
+
+Metrics that have another name now are exported by the old one too, until the next release: an alert rule about a metric
+that is gone would never fire.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,20 @@ CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
 WHO = ("instance_id", "server", "stack", "plan")
 """The labels of an instance.  Prometheus itself calls what it scrapes `instance`, so ours is `instance_id`."""
+
+_OLD_NAMES = {
+    "clawdet_instance_consecutive_failures": ("clawdet_instance_failures", 1.0),
+    "clawdet_instance_certificate_remaining_seconds": ("clawdet_instance_certificate_days", 1 / 86_400),
+    "clawdet_remediation_suspended": ("clawdet_healing_braked", 1.0),
+    "clawdet_history_size_bytes": ("clawdet_history_bytes", 1.0),
+    "clawdet_check_cycles": ("clawdet_rounds", 1.0),
+    "clawdet_check_cycle_duration_seconds": ("clawdet_round_duration_seconds", 1.0),
+    "clawdet_check_cycle_timestamp_seconds": ("clawdet_round_timestamp_seconds", 1.0),
+    "clawdet_check_cycle_unchecked_instances": ("clawdet_round_unseen_instances", 1.0),
+}
+"""Metrics, each with its name of before, and what its value is multiplied by there."""
+OLD_NAMES = {old for old, _ in _OLD_NAMES.values()}
+"""The names of before."""
 
 
 def text(readings: Readings) -> str:
@@ -40,16 +58,25 @@ class _Readings(Collector):
         self._readings = readings
 
     def collect(self) -> Iterable[Metric]:
-        yield from _instances(self._readings.instances)
-        yield from _checker(self._readings)
-        yield from _work(self._readings)
+        for metric in (*_instances(self._readings.instances), *_checker(self._readings), *_work(self._readings)):
+            yield metric
+            if metric.name in _OLD_NAMES and metric.samples:
+                yield _by_old_name(metric)
+
+
+def _by_old_name(metric: Metric) -> Metric:
+    name, factor = _OLD_NAMES[metric.name]
+    old = Metric(name, f"Deprecated: {metric.name} replaces it.", metric.type)
+    for sample in metric.samples:
+        old.add_sample(sample.name.replace(metric.name, name, 1), sample.labels, sample.value * factor)
+    return old
 
 
 def _instances(instances: tuple[InstanceReading, ...]) -> Iterator[Metric]:
     up = GaugeMetricFamily("clawdet_instance_up", "1 where an instance answers, be it late; else 0.", labels=WHO)
     slow = GaugeMetricFamily("clawdet_instance_slow", "1 where an instance answers, but late; else 0.", labels=WHO)
     failures = GaugeMetricFamily(
-        "clawdet_instance_failures", "How many looks in a row found an instance down.", labels=WHO
+        "clawdet_instance_consecutive_failures", "How many probes in a row found an instance down.", labels=WHO
     )
     since = GaugeMetricFamily(
         "clawdet_instance_condition_since_timestamp_seconds",
@@ -57,10 +84,12 @@ def _instances(instances: tuple[InstanceReading, ...]) -> Iterator[Metric]:
         labels=WHO,
     )
     latency = GaugeMetricFamily(
-        "clawdet_instance_latency_seconds", "How long all stages of the last look took together.", labels=WHO
+        "clawdet_instance_latency_seconds", "How long all stages of the last probe took together.", labels=WHO
     )
-    days = GaugeMetricFamily(
-        "clawdet_instance_certificate_days", "What is left of the life of an instance's certificate.", labels=WHO
+    certificate = GaugeMetricFamily(
+        "clawdet_instance_certificate_remaining_seconds",
+        "How long an instance's certificate is still valid.",
+        labels=WHO,
     )
     channels = GaugeMetricFamily(
         "clawdet_instance_channels_not_ready",
@@ -68,7 +97,7 @@ def _instances(instances: tuple[InstanceReading, ...]) -> Iterator[Metric]:
         labels=WHO,
     )
     stages = GaugeMetricFamily(
-        "clawdet_instance_stage_seconds", "How long a stage of the last look took.", labels=(*WHO, "stage")
+        "clawdet_instance_stage_seconds", "How long a stage of the last probe took.", labels=(*WHO, "stage")
     )
     totals = dict.fromkeys(Condition, 0)
     for one in instances:
@@ -82,7 +111,7 @@ def _instances(instances: tuple[InstanceReading, ...]) -> Iterator[Metric]:
         if one.latency_seconds is not None:
             latency.add_metric(who, one.latency_seconds)
         if one.certificate_days is not None:
-            days.add_metric(who, one.certificate_days)
+            certificate.add_metric(who, one.certificate_days * 86_400)
         if one.not_ready is not None:
             channels.add_metric(who, one.not_ready)
         for stage, seconds in one.stage_seconds.items():
@@ -90,7 +119,7 @@ def _instances(instances: tuple[InstanceReading, ...]) -> Iterator[Metric]:
     total = GaugeMetricFamily("clawdet_instances", "How many instances are in each condition.", labels=("condition",))
     for condition, count in totals.items():
         total.add_metric((condition.value,), count)
-    yield from (total, up, slow, failures, since, latency, days, channels, stages)
+    yield from (total, up, slow, failures, since, latency, certificate, channels, stages)
 
 
 def _work(readings: Readings) -> Iterator[Metric]:
@@ -101,7 +130,7 @@ def _work(readings: Readings) -> Iterator[Metric]:
         repairs.add_metric((step.value, outcome), count)
     yield repairs
     stages = HistogramMetricFamily(
-        "clawdet_probe_stage_seconds", "How long stages of looks took, over all instances.", labels=("stage",)
+        "clawdet_probe_stage_seconds", "How long stages of probes took, over all instances.", labels=("stage",)
     )
     for stage, (counts, total) in sorted(readings.stages.items()):
         seen = 0
@@ -116,23 +145,29 @@ def _work(readings: Readings) -> Iterator[Metric]:
 def _checker(readings: Readings) -> Iterator[Metric]:
     gauges = {
         "clawdet_repairs_running": ("Repairs under way.", readings.repairs_running),
-        "clawdet_healing_braked": ("1 where so much is down at once that nothing is repaired.", readings.braked),
+        "clawdet_remediation_suspended": (
+            "1 if so much is down at once that the circuit breaker stops repairs.",
+            readings.braked,
+        ),
         "clawdet_alerts_open": ("Alerts that are open.", readings.alerts_open),
-        "clawdet_history_available": ("1 where the history takes what it is told; else 0.", readings.history_available),
-        "clawdet_history_bytes": ("The size of the history.", readings.history_bytes),
+        "clawdet_history_available": ("1 if the history can be written; else 0.", readings.history_available),
+        "clawdet_history_size_bytes": ("The size of the history.", readings.history_bytes),
         "clawdet_inventory_age_seconds": (
             "How long ago the list of instances was read.",
             readings.inventory_age_seconds,
         ),
-        "clawdet_round_duration_seconds": ("How long the last round took.", readings.round_seconds),
-        "clawdet_round_timestamp_seconds": (
-            "When the last round ended (seconds since 1970).",
+        "clawdet_check_cycle_duration_seconds": ("How long the last check cycle took.", readings.round_seconds),
+        "clawdet_check_cycle_timestamp_seconds": (
+            "When the last check cycle ended (seconds since 1970).",
             readings.round_at.timestamp() if readings.round_at else None,
         ),
-        "clawdet_round_unseen_instances": ("Instances that the last round did not come to.", readings.unseen),
+        "clawdet_check_cycle_unchecked_instances": (
+            "Instances that the last check cycle did not reach.",
+            readings.unseen,
+        ),
     }
     for name, (meaning, value) in gauges.items():
         if value is not None:
             yield GaugeMetricFamily(name, meaning, value=float(value))
     if readings.rounds is not None:
-        yield CounterMetricFamily("clawdet_rounds", "Rounds since the checker began.", value=readings.rounds)
+        yield CounterMetricFamily("clawdet_check_cycles", "Check cycles since the daemon began.", value=readings.rounds)

@@ -8,11 +8,12 @@ from clawdet_infra.monitoring.remediation.actions import Hands, NotNowError, Rep
 from clawdet_infra.monitoring.remediation.circuit_breaker import brake
 from clawdet_infra.monitoring.remediation.decisions import Case, Decision, GiveUp, Take, Wait
 from clawdet_infra.monitoring.remediation.ladder import next_step
-from clawdet_infra.monitoring.remediation.policy import HealingPolicy
+from clawdet_infra.monitoring.remediation.policy import CircuitBreaker, HealingPolicy
 from clawdet_infra.monitoring.remediation.remediator import Healer, Plan
 
 __all__ = [
     "Case",
+    "CircuitBreaker",
     "Decision",
     "GiveUp",
     "Hands",

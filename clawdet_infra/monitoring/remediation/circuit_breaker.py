@@ -23,9 +23,10 @@ def brake(states: Iterable[State], windows: Iterable[Window], now: datetime, pol
         if window_over(windows, state.instance, state.server, now) is None:
             answers[state.server].append(state.condition is not Condition.DOWN or state.cause is Cause.DEPLOYING)
     down = sum(not any(tenants) for tenants in answers.values())
-    if down < policy.brake_least or down <= policy.brake_share * len(answers):
+    breaker = policy.circuit_breaker
+    if down < breaker.min_servers or down <= breaker.max_down_ratio * len(answers):
         return None
     return (
-        f"{down} of {len(answers)} servers are down at once, more than {policy.brake_share:.0%}: nothing is repaired, "
-        "because the checker's own network is the likely cause"
+        f"{down} of {len(answers)} servers are down at once, more than {breaker.max_down_ratio:.0%}: nothing is "
+        "repaired, because the checker's own network is the likely cause"
     )

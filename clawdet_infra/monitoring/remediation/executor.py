@@ -130,7 +130,7 @@ class Executor:
         begun = loop.time()
         docker = False
         try:
-            async with asyncio.timeout(self._policy.step_seconds):
+            async with asyncio.timeout(self._policy.step_timeout_seconds):
                 match take.step:
                     case Step.RESTART:
                         docker = await self._hands.restart(instance, take.service, seen)
@@ -142,7 +142,7 @@ class Executor:
             raise
         except TimeoutError:
             return "failed", messages.impossible(
-                take, name, server, f"it was not done within {self._policy.step_seconds:.0f} s"
+                take, name, server, f"it was not done within {self._policy.step_timeout_seconds:.0f} s"
             )
         except StepError as error:
             return "failed", messages.impossible(take, name, server, str(error))
@@ -151,7 +151,7 @@ class Executor:
             log.error("%s: an error that should not happen: %s", name, located(error))
             return "failed", messages.impossible(take, name, server, f"an unexpected {type(error).__name__}")
         try:
-            trouble = await self._hands.trouble(instance, self._policy.settle_seconds)
+            trouble = await self._hands.trouble(instance, self._policy.recovery_timeout_seconds)
         except Exception as error:
             log.error("%s: an error that should not happen: %s", name, located(error))
             trouble = f"it could not be looked at afterwards, for an unexpected {type(error).__name__}"

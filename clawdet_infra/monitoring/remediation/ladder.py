@@ -52,9 +52,9 @@ def next_step(case: Case, now: datetime, policy: HealingPolicy) -> Decision:
     if isinstance(wanted, GiveUp):
         return wanted
     own = [one for one in case.repairs if one.instance == case.state.instance]
-    if len(within(own, now, policy.window_seconds)) >= policy.repairs:
-        window = describe(timedelta(seconds=policy.window_seconds))
-        return GiveUp(f"{policy.repairs} repairs within {window} are the most, and all were made")
+    if len(within(own, now, policy.repair_window_seconds)) >= policy.max_repairs:
+        window = describe(timedelta(seconds=policy.repair_window_seconds))
+        return GiveUp(f"{policy.max_repairs} repairs within {window} are the most, and all were made")
     if wanted.step in ON_SERVER and (refused := _server_refuses(case, now, policy)):
         return refused
     return _cooled(case, now, policy) or wanted
@@ -78,8 +78,8 @@ def _not_yet(case: Case, now: datetime, policy: HealingPolicy) -> Wait | None:
         return Wait(None, "its gateway is starting")
     if any(one.finished is None for one in case.repairs):
         return Wait(None, "a repair of it or of its server is under way")
-    if state.failures < policy.failures:
-        return Wait(None, f"{state.failures} of {policy.failures} looks in a row failed")
+    if state.failures < policy.failure_threshold:
+        return Wait(None, f"{state.failures} of {policy.failure_threshold} looks in a row failed")
     if window := window_over(case.windows, state.instance, state.server, now):
         return Wait(window.ends, "it is in a maintenance window")
     return None
@@ -135,14 +135,14 @@ def _server_refuses(case: Case, now: datetime, policy: HealingPolicy) -> Wait | 
         return Wait(None, "another tenant of its server is being deployed")
     if alive := sum(one.condition is not Condition.DOWN for one in known):
         return GiveUp(f"the server is not rebooted, because {alive} of its other tenants answer")
-    if any(one.failures < policy.failures for one in known):
+    if any(one.failures < policy.failure_threshold for one in known):
         return Wait(None, "other tenants of the server have only just stopped answering")
     for one in known:
         if window := window_over(case.windows, one.instance, one.server, now):
             return Wait(window.ends, "a tenant of its server is in a maintenance window")
-    reboots = within((one for one in case.repairs if one.step in ON_SERVER), now, policy.reboot_seconds)
-    if len(reboots) >= policy.reboots:
-        last = describe(timedelta(seconds=policy.reboot_seconds))
+    reboots = within((one for one in case.repairs if one.step in ON_SERVER), now, policy.reboot_window_seconds)
+    if len(reboots) >= policy.max_reboots:
+        last = describe(timedelta(seconds=policy.reboot_window_seconds))
         return GiveUp(f"the server was rebooted or powered on within the last {last}")
     return None
 

@@ -306,7 +306,7 @@ class Healer:
 
     async def _close(self, repair: Repair, instance: Instance | None) -> None:
         trouble = await self._hands.trouble(instance, 0) if instance else "it is no longer in the fleet"
-        if instance and trouble and self._age(repair) < timedelta(seconds=self._policy.settle_seconds):
+        if instance and trouble and self._age(repair) < timedelta(seconds=self._policy.recovery_timeout_seconds):
             # What the other checker did may still help: it gets as long as after any step.
             return
         outcome: Outcome = "abandoned" if trouble else "healed"
@@ -320,7 +320,7 @@ class Healer:
             return repair.instance not in self._running
         alive = self._alive(repair.owner)
         if alive is None:
-            longest = self._policy.step_seconds + self._policy.settle_seconds
+            longest = self._policy.step_timeout_seconds + self._policy.recovery_timeout_seconds
             return self._age(repair) > timedelta(seconds=_STRANGER_FACTOR * longest)
         return not alive
 

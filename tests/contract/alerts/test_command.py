@@ -25,7 +25,7 @@ NOW = datetime.now(UTC)
 def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     url = f"sqlite:///{tmp_path}/history.db"
     monkeypatch.setenv("CLAWDET_HISTORY", url)
-    for name in ("CLAWDET_ALERT_URLS", "CLAWDET_DEAD_MAN_URL"):
+    for name in ("CLAWDET_ALERT_URLS", "CLAWDET_HEARTBEAT_URL"):
         monkeypatch.delenv(name, raising=False)
     return url
 
@@ -96,7 +96,7 @@ def test_no_channel_is_an_error_that_says_where_to_list_them(channels: Path) -> 
 def test_windows_are_made_listed_and_removed(url: str) -> None:
     window = answer("mute", "server:shared-1", "--for", "1h30m", "--reason", "new kernel")
     assert window["scope"] == "server:shared-1"
-    length = datetime.fromisoformat(window["ends"]) - datetime.fromisoformat(window["begins"])
+    length = datetime.fromisoformat(window["endsAt"]) - datetime.fromisoformat(window["startsAt"])
     assert length == timedelta(hours=1, minutes=30)
     later = answer("mute", "all", "--for", "2h", "--from", f"{NOW + timedelta(days=1):%Y-%m-%dT%H:%M}Z")
     assert [(one["id"], one["open"], one["reason"]) for one in answer("windows")] == [
@@ -170,6 +170,18 @@ def test_open_alerts_are_listed_before_those_that_are_over(url: str) -> None:
         history.save_alert(new)
     assert [(one["key"], one["open"]) for one in answer("list")] == [("server:shared-1", True), ("instance:ada", False)]
     assert [one["key"] for one in answer("list", "--since", "1h")] == ["server:shared-1"]
+    shown = {key: one for key, one in answer("list")[1].items() if not key.endswith("At")}
+    assert shown == {
+        "key": "instance:ada",
+        "cause": "gateway-hangs",
+        "server": "ada",
+        "customers": ["ada"],
+        "message": "The gateway hangs.",
+        "actions": ["Restarted the containers."],
+        "notifications": 2,
+        "open": False,
+    }
+    assert {key for key in answer("list")[1] if key.endswith("At")} == {"raisedAt", "notifiedAt", "resolvedAt"}
     rows = run("list").stdout.splitlines()
     assert rows[1].split()[0] == "open"
     assert "nobody  The server is off." in rows[1]

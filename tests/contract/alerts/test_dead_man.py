@@ -33,12 +33,12 @@ async def test_what_goes_wrong_is_a_sentence_without_the_address(
     receiver.status = status
     problem = await dead_man(receiver.port, seconds=0.3).ping()
     expected = "did not answer within 0.3 s" if status is None else f"answered HTTP {status}"
-    assert problem == f"the dead-man service 127.0.0.1 {expected}"
+    assert problem == f"the heartbeat service 127.0.0.1 {expected}"
     assert CANARY not in caplog.text
 
 
 async def test_a_service_that_is_not_there_is_a_sentence_too(closed_port: int) -> None:
     problem = await dead_man(closed_port).ping()
     assert problem is not None
-    assert problem.startswith("the dead-man service 127.0.0.1 cannot be reached")
+    assert problem.startswith("the heartbeat service 127.0.0.1 cannot be reached")
     assert CANARY not in problem

@@ -81,7 +81,13 @@ async def test_a_dead_gateway_is_told_once_everywhere_and_its_end_once(
     assert titles(receiver) == expected
     assert [message["subject"] for message in mail.taken] == expected
     body = receiver.taken[0][1]["message"]
-    for part in ("https://jürgen.clawdet.test", "Server: jürgen", "HTTP 502", "Restarted the containers.", "details"):
+    for part in (
+        "https://jürgen.clawdet.test",
+        "Server: jürgen",
+        "HTTP 502",
+        "Restarted the containers.",
+        "clawdet show",
+    ):
         assert part in body
     [alert] = history.alerts(START)
     assert alert.resolved is not None

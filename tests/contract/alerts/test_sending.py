@@ -24,7 +24,7 @@ QUICK = SenderPolicy(attempt_seconds=1, attempts=3, pause_seconds=0.05)
 NOTICE = Notice(
     kind="raised",
     title="[clawdet] jürgen-日本 is down",
-    body="Customer: jürgen-日本 (https://ada.clawdet.test)\nSeen: it hangs & <waits>\nNext: run: clawdet details ada",
+    body="Customer: jürgen-日本 (https://ada.clawdet.test)\nSeen: it hangs & <waits>\nRun: clawdet show ada --live",
     key="instance:ada",
 )
 
@@ -82,7 +82,7 @@ async def test_a_mail_arrives_with_its_subject_and_every_line(mail: Mail) -> Non
     part = message.get_body(("html", "plain"))
     assert part is not None
     text = part.get_content()
-    for word in ("jürgen-日本", "it hangs", "clawdet details ada", "https://ada.clawdet.test"):
+    for word in ("jürgen-日本", "it hangs", "clawdet show ada --live", "https://ada.clawdet.test"):
         assert word in text.replace("&nbsp;", " ")
     assert "<waits>" not in text or part.get_content_type() == "text/plain", "what a server said is no markup"
 

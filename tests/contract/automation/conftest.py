@@ -56,7 +56,7 @@ def over_base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OverBase]:
     home: Path = tmp_path_factory.mktemp("automation")
     example = yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text())["config"]
     with running_cloud(home) as cloud, idle_commands() as idle, pytest.MonkeyPatch.context() as patch:
-        stack = Stack(home / "stack", name="base", extra_env={**idle, "CLAWDET_REGISTRY": f"sqlite:///{home}/r.db"})
+        stack = Stack(home / "stack", name="base", extra_env={**idle, "CLAWDET_CATALOG": f"sqlite:///{home}/r.db"})
         for name, value in stack.env.items():
             patch.setenv(name, value)
         # Nothing answers at the addresses of this cloud.

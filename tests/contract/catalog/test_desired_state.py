@@ -25,7 +25,7 @@ def test_a_new_customer_waits_in_the_first_cell(registry: Registry) -> None:
     assert (wanted.created, wanted.changed, wanted.revision, wanted.before) == (True, True, 1, None)
     row = wanted.instance
     assert (row.cell, row.subdomain, row.plan, row.host) == ("prod-cell-1", "lovelace", "pro", "shared-1")
-    assert (row.wanted, row.phase, row.applied) == (Wish.PRESENT, Phase.WAITING, 0)
+    assert (row.desired, row.phase, row.applied) == (Wish.PRESENT, Phase.WAITING, 0)
     assert row.created_at == row.changed_at == NOON
     assert registry.instance("ada") == row
     assert registry.record("ada", SEAL) == signup("ada", subdomain="lovelace", host="shared-1")
@@ -117,7 +117,7 @@ def test_each_base_has_cells_and_names_of_its_own(registry: Registry) -> None:
     assert registry.withdraw("ada", "local") is not None
     found = registry.instance("ada", "prod")
     assert found is not None
-    assert found.wanted is Wish.PRESENT
+    assert found.desired is Wish.PRESENT
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_the_database_itself_holds_names_apart(registry: Registry) -> None:
     want(registry, signup("grace"))
     for column in ("subdomain_slug", "id_slug"):
         with pytest.raises(RegistryError), registry._database.write() as connection:
-            connection.exec_driver_sql(f"UPDATE registry_instance SET {column} = 'ada' WHERE id = 'grace'")
+            connection.exec_driver_sql(f"UPDATE catalog_instance SET {column} = 'ada' WHERE id = 'grace'")
 
 
 @pytest.mark.parametrize("name", ["", "a\0b", "ä", "a\ud800", "x" * 300, None, 7, True])
@@ -262,7 +262,7 @@ def test_one_who_is_being_removed_can_be_wanted_again_afterwards(registry: Regis
     removed = registry.withdraw("ada")
     assert removed is not None
     assert (removed.changed, removed.revision) == (True, 2)
-    assert (removed.instance.wanted, removed.instance.phase) == (Wish.ABSENT, Phase.WAITING)
+    assert (removed.instance.desired, removed.instance.phase) == (Wish.ABSENT, Phase.WAITING)
     with pytest.raises(BeingRemovedError, match="ada is being removed"):
         want(registry, signup("ada"))
     [desired] = registry.desired("prod-cell-1", SEAL)

@@ -27,7 +27,7 @@ def fill(registry: Registry) -> None:
         new = new_columns(BASE, record["id"], cell_name(BASE, number // SIZE + 1), NOON)
         rows.append({**new, **columns_of(Claim.of(record), record, SEAL)})
     stacks = sorted({row["cell"] for row in rows})
-    empty = dict.fromkeys(("seen", "fingerprint", "version", "outcome", "error"), "")
+    empty = dict.fromkeys(("synced_version", "fingerprint", "version", "outcome", "error"), "")
     with registry._database.write() as connection:
         connection.execute(insert(instances), rows)
         numbered = [
@@ -77,7 +77,7 @@ def test_lookups_go_by_indexes(registry: Registry) -> None:
     asked = "EXPLAIN " if not registry._database.is_sqlite else "EXPLAIN QUERY PLAN "
 
     def explain(connection: object, cursor: object, statement: str, parameters: object, *_: object) -> None:
-        if statement.startswith("SELECT") and "registry_instance" in statement:
+        if statement.startswith("SELECT") and "catalog_instance" in statement:
             look = cursor.connection.cursor()  # type: ignore[attr-defined]
             look.execute(asked + statement, parameters)
             plans.append(f"{statement}\n" + "\n".join(str(row[-1]) for row in look.fetchall()))
@@ -89,6 +89,6 @@ def test_lookups_go_by_indexes(registry: Registry) -> None:
     counting = [plan for plan in plans if "count(" in plan]
     for plan in plans:
         if plan not in counting:
-            assert "Seq Scan on registry_instance" not in plan, plan
-            assert "SCAN registry_instance" not in plan, plan
+            assert "Seq Scan on catalog_instance" not in plan, plan
+            assert "SCAN catalog_instance" not in plan, plan
     assert len(counting) == 1, "customers are counted by cell, once"

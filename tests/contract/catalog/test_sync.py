@@ -28,7 +28,7 @@ def test_the_customers_of_a_base_stack_are_known_as_its_outputs_have_them(regist
     assert registry.record("acme", SEAL) is None
     assert registry.desired(BASE, SEAL) == []
     [cell] = registry.cells()
-    assert (cell.stack, cell.number, cell.customers, cell.seen) == (BASE, None, 2, "7")
+    assert (cell.stack, cell.number, cell.customers, cell.synced_version) == (BASE, None, 2, "7")
     clock.pass_seconds(60)
     registry.mirror(BASE, BASE, "8", {"acme": ACME, "zoe": {**ACME, "host": "shared-1", "server": "clawdet-shared-1"}})
     acme, zoe = registry.instances()
@@ -91,9 +91,9 @@ def test_the_other_way_round_it_is_told_and_nothing_is_lost(registry: Registry) 
     [told] = registry.mirror(BASE, BASE, "2", {"acme": ACME, "a-da": {}, "a.da": {}})
     assert "a.da" in told
     assert {"acme", "a-da", "ada"} == {row.id for row in registry.instances()}
-    assert [cell.seen for cell in registry.cells()] == ["1", ""], "it is read again until nobody clashes"
+    assert [cell.synced_version for cell in registry.cells()] == ["1", ""], "it is read again until nobody clashes"
     assert registry.mirror(BASE, BASE, "2", {"acme": ACME}) == []
-    assert [cell.seen for cell in registry.cells()] == ["2", ""]
+    assert [cell.synced_version for cell in registry.cells()] == ["2", ""]
 
 
 def test_a_mirrored_cell_changes_only_what_is_known(registry: Registry) -> None:
@@ -107,7 +107,9 @@ def test_a_mirrored_cell_changes_only_what_is_known(registry: Registry) -> None:
     assert (bob.phase, bob.url) == (Phase.WAITING, "")
     assert registry.desired(CELL, SEAL) == before
     [cell] = registry.cells()
-    assert (cell.seen, cell.version) == ("4", "3"), "a fingerprint stays that of the version that it was taken of"
+    assert (cell.synced_version, cell.version) == ("4", "3"), (
+        "a fingerprint stays that of the version that it was taken of"
+    )
 
 
 def test_a_customer_of_a_cell_that_has_no_entry_is_told_until_there_is_one(registry: Registry) -> None:
@@ -116,7 +118,7 @@ def test_a_customer_of_a_cell_that_has_no_entry_is_told_until_there_is_one(regis
         [told] = registry.mirror(BASE, CELL, "4", {"ada": ACME, "stranger": ACME})
         assert "stranger runs in prod-cell-1" in told
         assert f"clawdet list --rebuild -s {BASE}" in told
-        assert registry.cells()[0].seen != "4"
+        assert registry.cells()[0].synced_version != "4"
     assert [row.id for row in registry.instances()] == ["ada"]
 
 
@@ -145,7 +147,7 @@ def test_what_is_newer_than_the_stack_is_kept(registry: Registry) -> None:
     registry.applied(CELL, {"kim": Applied(revision=failed.revision, ok=False, error="no capacity")})
     stack = {name: signup(name) for name in ("ada", "bob")} | {"eve": signup("eve", tokenVersion=2)}
     registry.restore(BASE, CELL, stack, SEAL)
-    found = {row.id: (row.wanted, row.phase, row.revision, row.applied) for row in registry.instances()}
+    found = {row.id: (row.desired, row.phase, row.revision, row.applied) for row in registry.instances()}
     assert found == {
         "ada": ("present", "waiting", 2, 1),
         "bob": ("absent", "waiting", 2, 1),

@@ -112,7 +112,7 @@ def test_an_update_of_before_the_removal_removes_nobody(registry: Registry) -> N
     registry.applied(CELL, {"ada": Applied(revision=1, ok=True)})
     row = registry.instance("ada")
     assert row is not None
-    assert (row.wanted, row.phase, row.applied) == (Wish.ABSENT, Phase.WAITING, 1)
+    assert (row.desired, row.phase, row.applied) == (Wish.ABSENT, Phase.WAITING, 1)
 
 
 def test_a_cell_is_told_all_that_it_is_to_have(registry: Registry) -> None:

@@ -7,5 +7,5 @@ from tests.contract.database.stores import STORES, Store
 
 @pytest.fixture(params=STORES)
 def store(request: pytest.FixtureRequest) -> Store:
-    """The history, and the registry."""
+    """The history, and the catalog."""
     return STORES[request.param]

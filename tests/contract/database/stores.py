@@ -28,6 +28,7 @@ class Store(ABC):
     """
 
     name: str
+    version_table: str
     error: type[Exception]
     refusals: tuple[str, str]
     held: str
@@ -59,6 +60,7 @@ class Store(ABC):
 
 class _History(Store):
     name = "history"
+    version_table = "history_version"
     error = HistoryError
     refusals = (r"server refuses: .*database \"nowhere\" does not exist", r"lacks a right")
     held, lost, least = "process {pid} on ", "holds it now", 4
@@ -86,11 +88,12 @@ class _History(Store):
 
 
 class _Registry(Store):
-    name = "registry"
+    name = "catalog"
+    version_table = "registry_version"
     error = RegistryError
     refusals = (
-        r"the registry at .*server refuses: .*database \"nowhere\" does not exist",
-        r"It has to own the registry's tables, or be allowed to create some",
+        r"the catalog at .*server refuses: .*database \"nowhere\" does not exist",
+        r"It has to own the catalog's tables, or be allowed to create some",
     )
     held, lost, least = "one is held by process {pid} on ", "the lease one was lost: process", 21
     Lease, LeaseHeld, LeaseLostError = Lease, LeaseHeld, LeaseLostError
@@ -114,4 +117,4 @@ class _Registry(Store):
         return signup(f"c{number}", note="x" * 5000)
 
 
-STORES: dict[str, Store] = {"history": _History(), "registry": _Registry()}
+STORES: dict[str, Store] = {"history": _History(), "catalog": _Registry()}

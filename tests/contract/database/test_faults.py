@@ -56,7 +56,7 @@ def test_a_disk_that_fills_up_loses_nothing_that_was_kept(store: Store, disk: Pa
 def test_what_was_kept_can_be_read_while_the_disk_is_full(store: Store, disk: Path) -> None:
     with store.open(f"sqlite:///{disk}/it.db") as opened:
         kept = fill(store, opened)
-        if store is STORES["registry"]:
+        if store is STORES["catalog"]:
             store.holds(opened, kept)
         else:
             assert set(opened.states()) == {f"c{number}" for number in range(1000)}
@@ -111,7 +111,7 @@ def test_what_the_server_refuses_is_told_in_words(store: Store, server: Server) 
 
 def test_a_form_that_is_newer_than_the_program_is_left_alone(store: Store, url: str) -> None:
     with store.open(url) as opened, store.database(opened).write() as connection:
-        connection.exec_driver_sql(f"UPDATE {store.name}_version SET version_num = '9999'")
+        connection.exec_driver_sql(f"UPDATE {store.version_table} SET version_num = '9999'")
     with pytest.raises(store.error, match=rf"the {store.name} at .* was written by a newer clawdet"):
         store.open(url)
 

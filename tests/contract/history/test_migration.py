@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import MetaData, insert, text
 from sqlalchemy.engine import make_url
 
+from clawdet_infra.database import LeaseHeld
 from clawdet_infra.database.engine import connect
 from clawdet_infra.database.migrations import migrate
 from clawdet_infra.monitoring.history import Availability, History, Retention
@@ -58,6 +59,10 @@ def _copy(source: str, url: str) -> None:
             rows = reading.execute(text(f"SELECT * FROM {table.name}")).mappings().all()
             if rows and table.name != FORM.version_table:
                 writing.execute(insert(table), [dict(row) for row in rows])
+            # What is inserted with a number of its own does not count the sequence on.
+            if rows and "id" in table.c:
+                last = max(row["id"] for row in rows)
+                writing.execute(text(f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), {last})"))
     old.close()
     new.close()
 
@@ -99,6 +104,24 @@ def test_uptime_and_latencies_stay_what_they_were(old_url: str) -> None:
         is_as_before(history)
         history.prune(NOW, Retention())
         is_as_before(history)
+
+
+@differs
+def test_a_lease_of_another_machine_is_held_on(old_url: str) -> None:
+    old = connect(PURPOSE, old_url, 10)
+    with old.write() as connection:
+        values = {"name": "checker", "owner": "elsewhere", "token": "t", "boot": "elsewhere", "until_boottime": 1}
+        # Until the year 2100.
+        values["until"] = 4_102_444_800_000
+        names = ", ".join(f'"{name}"' for name in values)
+        connection.execute(
+            text(f"INSERT INTO history_lease ({names}) VALUES ({', '.join(f':{name}' for name in values)})"), values
+        )
+    old.close()
+    with History.open(old_url) as history:
+        held = history.acquire_lease("checker", "here", 60)
+    assert isinstance(held, LeaseHeld)
+    assert (held.owner, held.until.year) == ("elsewhere", 2100)
 
 
 @differs

@@ -11,10 +11,13 @@ from ipaddress import IPv4Address
 from pydantic import SecretStr
 
 from clawdet_infra import inventory
+from clawdet_infra.catalog import InstanceRow
+from clawdet_infra.cli import show
 from clawdet_infra.cli.main import app
 from clawdet_infra.config import CloudAccess
 from clawdet_infra.hosts import HostPolicy, connection, pool
 from clawdet_infra.inventory.instance import Instance, Inventory, Server
+from tests.unit.automation.rows import row
 
 PLACE = json.loads(os.environ["TESTS_PLACE"])
 
@@ -46,8 +49,16 @@ def load(stacks: Sequence[str] | None = None, *, cells: bool = True) -> Inventor
     )
 
 
+def customers(stacks: Sequence[str] | None) -> list[InstanceRow]:
+    return [
+        row(id=one.id, base="local", cell="local", plan=one.plan, url=one.url, server=one.server.name, user=one.user)
+        for one in load().instances.values()
+    ]
+
+
 if __name__ == "__main__":
     inventory.load = load
+    show.read_customers = customers  # type: ignore[assignment]
     # All servers of these tests are this machine, whose folders are not theirs.
     Instance.directory = property(lambda one: f"{PLACE['root']}/{one.project}")  # type: ignore[assignment]
     here = functools.partial(

@@ -249,15 +249,31 @@ def test_a_server_that_cannot_be_reached_is_one_line(clawdet: Clawdet) -> None:
         assert "user123 (127.0.0.1) takes no SSH connection" in done.stderr
 
 
-def test_details_say_what_could_not_be_asked_and_show_the_rest(clawdet: Clawdet) -> None:
+def test_show_says_what_could_not_be_asked_and_shows_the_rest(clawdet: Clawdet) -> None:
+    done = clawdet("show", "user123", "--live", "--json")
+    assert done.returncode == 0, done.stderr
+    [known] = json.loads(done.stdout)
+    assert (known["customer"], known["phase"]) == ("user123", "healthy")
+    live = known["live"]
+    assert live["server"]["status"] is None
+    assert "cannot be reached" in live["server"]["error"]
+    assert live["health"]["healthy"] is False
+    assert live["server"]["name"] == "user123"
+    assert "cannot be reached" in clawdet("show", "user123", "--live").stdout
+    assert "cannot be reached" not in clawdet("show", "user123").stdout
+
+
+def test_details_print_what_they_did_and_name_their_successor(clawdet: Clawdet) -> None:
     done = clawdet("details", "user123", "--json")
     assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("warning: `clawdet details` is now `clawdet show --live`")
     [known] = json.loads(done.stdout)
     assert known["server"]["status"] is None
     assert "cannot be reached" in known["server"]["error"]
     assert known["health"]["healthy"] is False
     assert known["server"]["name"] == "user123"
-    assert "user123" in clawdet("details", "user123").stdout
+    assert list(known) == ["customer", "stack", "plan", "url", "user", "image", "server", "health", "host"]
+    assert "user123 (pro, stack local)" in clawdet("details", "user123").stdout
 
 
 def test_secrets_are_shown_to_whoever_asks_for_them(clawdet: Clawdet) -> None:

@@ -70,8 +70,8 @@ def test_the_report_tells_of_the_agent_and_of_no_loss(former: Fleet) -> None:
     report = former.report("--no-policy")
     assert report["code"] == 0, report
     [stack] = report["stacks"]
-    assert not stack["objections"], stack["objections"]
-    assert {one["verdict"] for one in stack["subjects"]} == {"changed"}
+    assert not stack["violations"], stack["violations"]
+    assert {one["changeKind"] for one in stack["subjects"]} == {"changed"}
 
 
 def test_a_customer_who_is_left_aside_is_not_touched(former: Fleet) -> None:

@@ -24,7 +24,7 @@ def lasting(text: str) -> str:
 
 
 def status(fleet: Fleet, identity: str) -> Result:
-    return fleet.stack.run("clawdet", "status", identity, "-s", fleet.stack.name)
+    return fleet.stack.run("clawdet", "show", identity, "-s", fleet.stack.name)
 
 
 def token(fleet: Fleet, identity: str) -> str:

@@ -79,9 +79,9 @@ def test_what_is_protected_stays_also_where_it_is_named(fleet: Fleet) -> None:
     told = fleet.report("--allow-loss", "user123")
     assert told["code"] == 5
     [stack] = told["stacks"]
-    assert [one["rule"] for one in stack["objections"]] == ["protected"]
-    assert stack["objections"][0]["about"] == ["customer user123"]
-    assert [(one["customer"], one["verdict"]) for one in stack["subjects"]] == [("user123", "removed")]
+    assert [one["rule"] for one in stack["violations"]] == ["protected"]
+    assert stack["violations"][0]["about"] == ["customer user123"]
+    assert [(one["customer"], one["changeKind"]) for one in stack["subjects"]] == [("user123", "removed")]
 
 
 def _drift(fleet: Fleet) -> None:
@@ -154,7 +154,7 @@ def test_policies_judge_a_preview_of_an_empty_state(fleet: Fleet) -> None:
     report = fleet.report("--empty-state")
     loose = fleet.report("--empty-state", "--no-policy")
     assert report["code"] == 5
-    rules = {one["rule"] for one in report["stacks"][0]["objections"]}
+    rules = {one["rule"] for one in report["stacks"][0]["violations"]}
     assert {"services-hardened", "ssh-not-open-to-the-world", "inbound-ports"} <= rules, rules
     assert CANARY_API_KEY not in str(report)
     assert loose["code"] == 0
@@ -215,7 +215,7 @@ def test_a_free_customer_who_becomes_a_paying_one_is_named_and_leaves_nothing_be
     fleet.want([customer("alice", "pro"), USER123, ACME])
     told = fleet.report()
     assert told["code"] == 5
-    assert [(one["rule"], one["about"]) for one in told["stacks"][0]["objections"]] == [
+    assert [(one["rule"], one["about"]) for one in told["stacks"][0]["violations"]] == [
         ("data_loss", ["customer alice"])
     ]
     fleet.up("--allow-loss", "alice").ok()
@@ -268,7 +268,7 @@ def test_what_an_older_release_deployed_is_adopted_and_then_moved(fleet: Fleet) 
     fleet.want([customer("alice", "pro"), USER123, ACME])
     told = fleet.report("--allow-loss", "alice")
     assert told["code"] == 5
-    assert [one["rule"] for one in told["stacks"][0]["objections"]] == ["left_behind"]
+    assert [one["rule"] for one in told["stacks"][0]["violations"]] == ["left_behind"]
     fleet.want()
     assert fleet.report("--full")["stacks"][0]["subjects"] == [], "another name changes nothing on the server"
     fleet.up().ok()

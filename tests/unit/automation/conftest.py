@@ -32,4 +32,4 @@ def url(tmp_path: Path) -> str:
 
 @pytest.fixture
 def fleet(world: World, url: str, tmp_path: Path) -> Provisioner:
-    return Provisioner("prod", registry=url, root=tmp_path, cell_size=3)
+    return Provisioner("prod", catalog=url, root=tmp_path, cell_size=3)

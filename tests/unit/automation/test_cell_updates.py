@@ -25,7 +25,7 @@ def test_a_signup_costs_no_neighbour_its_data(fleet: Provisioner, world: World) 
     for call in (lambda: fleet.provision(signup()), lambda: fleet.update(CELL)):
         with pytest.raises(LossError, match="ada-server would be replaced") as caught:
             call()
-        assert caught.value.action == "call"
+        assert caught.value.action == "escalate"
     assert len(world.updates) == 1, "it is refused before the update"
     fleet.update(CELL, allow_loss=["ada"])
     assert fleet.provision(signup()).success, "what was allowed once is done, and hinders nobody after it"

@@ -1,4 +1,4 @@
-"""What the registry knows of cells is read once, and tells without the engine which of them have nothing to do."""
+"""What the catalog knows of cells is read once, and tells without the engine which of them have nothing to do."""
 
 from __future__ import annotations
 
@@ -76,7 +76,8 @@ class World:
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     made = World(tmp_path)
     monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path}/state")
-    monkeypatch.delenv("CLAWDET_REGISTRY", raising=False)
+    for name in ("CLAWDET_CATALOG", "CLAWDET_REGISTRY"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(sources, "digests", made.digests)
 
     return made
@@ -189,11 +190,17 @@ def test_to_look_for_a_registry_does_not_make_one(world: World) -> None:
     assert not (world.root / ".clawdet").exists()
 
 
+def test_two_addresses_of_a_catalog_are_told_and_not_chosen_from(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLAWDET_CATALOG", "sqlite:///one.db")
+    monkeypatch.setenv("CLAWDET_REGISTRY", "sqlite:///another.db")
+    assert "unset CLAWDET_REGISTRY" in Known(world.root).error
+
+
 def test_a_registry_that_cannot_be_read_knows_nothing_and_says_why(world: World) -> None:
     world.sign_up(f"{TAG}@{OLD}")
-    (world.root / ".clawdet" / "registry.db").write_bytes(b"no database, but long enough to be looked at" * 200)
+    (world.root / ".clawdet" / "catalog.db").write_bytes(b"no database, but long enough to be looked at" * 200)
     known = Known(world.root)
-    assert "registry" in known.error
+    assert "the catalog" in known.error
     assert known.cells([BASE]) == {}
     assert known.rows(CELLS[0]) is None
     assert world.unchanged() == []

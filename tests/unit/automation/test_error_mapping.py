@@ -63,7 +63,7 @@ def test_a_customer_whose_update_failed_has_the_error_of_the_code(code: str, kin
     error = error_of(row(error="sold out, and the passphrase is wrong (forbidden)", error_code=code))
     assert type(error) is kind
     assert error.customer == "bob"
-    assert error.action == ("call" if kind is SetupError else "retry")
+    assert error.action == ("escalate" if kind is SetupError else "retry")
 
 
 def test_an_error_code_of_the_provider_means_the_same_wherever_it_is_met() -> None:

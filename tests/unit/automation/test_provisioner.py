@@ -354,7 +354,7 @@ def test_an_update_that_lost_its_lease_notes_nothing(fleet: Provisioner, world: 
 
     def during(stop: threading.Event, tell: Any) -> None:
         with sqlite3.connect(tmp_path / "registry.db") as database:
-            database.execute("UPDATE registry_lease SET token = 'another', until_boottime = 0, until = 0")
+            database.execute("UPDATE catalog_lease SET token = 'another', expires_at_boottime = 0, expires_at = 0")
         world.broken["bob"] = "the first update failed"
         world.during = lambda stop, tell: world.broken.clear()
 
@@ -423,7 +423,7 @@ def test_a_new_registry_reads_the_stacks_before_it_says_that_nobody_is_there(
     outputs[CELL]["customers"] = {"lost": listed}
     monkeypatch.setattr("clawdet_infra.automation.sync.versions", lambda root: dict.fromkeys(outputs, 2))
     for _ in range(2):
-        with pytest.raises(SetupError, match="lost runs in prod-cell-1, and the registry does not know it"):
+        with pytest.raises(SetupError, match="lost runs in prod-cell-1, and the catalog does not know it"):
             fleet.deprovision("lost")
 
 
@@ -453,3 +453,12 @@ def test_a_callers_secrets_are_in_no_column_in_plain_text(fleet: Provisioner, tm
     fleet.provision(signup())
     assert fleet._registry.record("bob", Seal("5e" * 32), "prod") == signup().record()
     assert not [one for one in tmp_path.glob("registry.db*") if CANARY.encode() in one.read_bytes()]
+
+
+def test_the_catalog_is_named_by_its_old_argument_too(
+    world: World, url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Provisioner("prod", registry=url, root=tmp_path):
+        assert "the argument `registry` is now `catalog`" in caplog.text
+    with pytest.raises(SetupError, match="`registry` is the old name of `catalog`"):
+        Provisioner("prod", catalog=url, registry=url, root=tmp_path)

@@ -135,7 +135,7 @@ def test_what_keeps_the_server_can_change() -> None:
 
 def test_a_field_of_the_wrong_shape_is_a_mistake_and_no_crash() -> None:
     error = refused(customer("bob", server="cx43", existingServer="192.0.2.7"), among(before=customer("bob")))
-    assert error.action == "fix"
+    assert error.action == "fix_input"
 
 
 # --- who has what -------------------------------------------------------------------------------------------------
@@ -199,7 +199,7 @@ def test_what_others_do_wrong_is_not_blamed_on_the_newcomer() -> None:
     over = base(sharedHosts=hosts(shared_1=3))
     with pytest.raises(SetupError) as caught:
         checked(free("bob", "shared-1"), among(free("ada", "shared-9")), over)
-    assert caught.value.action == "call", "the caller has nothing to mend"
+    assert caught.value.action == "escalate", "the caller has nothing to mend"
     assert "do not fit those who signed up before" in str(caught.value)
     assert "ada's host 'shared-9' is not a shared host" in str(caught.value)
 

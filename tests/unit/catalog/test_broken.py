@@ -23,11 +23,12 @@ def opened(file: Path) -> Registry:
 
 def test_it_is_in_the_project_unless_something_else_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CLAWDET_REGISTRY", raising=False)
+    monkeypatch.delenv("CLAWDET_CATALOG", raising=False)
     with Registry.open(root=tmp_path) as registry:
         want(registry, signup("ada"))
-    file = tmp_path / ".clawdet" / "registry.db"
+    file = tmp_path / ".clawdet" / "catalog.db"
     assert file.stat().st_mode & 0o777 == 0o600
-    monkeypatch.setenv("CLAWDET_REGISTRY", f"sqlite:///{tmp_path}/other.db")
+    monkeypatch.setenv("CLAWDET_CATALOG", f"sqlite:///{tmp_path}/other.db")
     assert registry_url(tmp_path) == f"sqlite:///{tmp_path}/other.db"
     with Registry.open(root=tmp_path) as registry:
         assert registry.instances() == []
@@ -35,10 +36,36 @@ def test_it_is_in_the_project_unless_something_else_is_said(tmp_path: Path, monk
         assert len(registry.instances()) == 1
 
 
+def test_a_checkout_goes_on_with_the_file_that_it_has_from_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("CLAWDET_CATALOG", "CLAWDET_REGISTRY"):
+        monkeypatch.delenv(name, raising=False)
+    former = tmp_path / ".clawdet" / "registry.db"
+    with Registry.open(f"sqlite:///{former}") as registry:
+        want(registry, signup("ada"))
+    with Registry.open(root=tmp_path) as registry:
+        assert [one.id for one in registry.instances()] == ["ada"]
+    assert [one.name for one in former.parent.glob("*.db")] == ["registry.db"]
+    with Registry.open(f"sqlite:///{tmp_path}/.clawdet/catalog.db"):
+        assert registry_url(tmp_path) == f"sqlite:///{tmp_path}/.clawdet/catalog.db", "the new one, once there is one"
+
+
+def test_the_old_variable_works_and_two_different_ones_are_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CLAWDET_CATALOG", raising=False)
+    monkeypatch.setenv("CLAWDET_REGISTRY", f"sqlite:///{tmp_path}/other.db")
+    assert registry_url(tmp_path) == f"sqlite:///{tmp_path}/other.db"
+    monkeypatch.setenv("CLAWDET_CATALOG", f"sqlite:///{tmp_path}/another.db")
+    with pytest.raises(RegistryError, match="are set to different values: unset CLAWDET_REGISTRY"):
+        Registry.open(root=tmp_path)
+
+
 def test_a_lock_of_another_process_is_waited_for_and_then_told(file: Path) -> None:
     with opened(file) as registry, sqlite3.connect(file, isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(RegistryError, match=r"the registry at .*another process holds it locked.*nothing was"):
+        with pytest.raises(RegistryError, match=r"the catalog at .*another process holds it locked.*nothing was"):
             want(registry, signup("ada"))
         assert registry.instances() == [], "reading does not wait for writers"
         other.execute("ROLLBACK")
@@ -74,7 +101,7 @@ def test_a_form_that_is_newer_than_the_program_is_left_alone(file: Path) -> None
         connection.execute("UPDATE registry_version SET version_num = '9999'")
     connection.close()
     content = file.read_bytes()
-    with pytest.raises(RegistryError, match=r"the registry at .* was written by a newer clawdet \(its form is 9999"):
+    with pytest.raises(RegistryError, match=r"the catalog at .* was written by a newer clawdet \(its form is 9999"):
         opened(file)
     assert file.read_bytes() == content
 
@@ -82,7 +109,7 @@ def test_a_form_that_is_newer_than_the_program_is_left_alone(file: Path) -> None
 def test_a_file_that_is_no_database_is_left_alone(file: Path) -> None:
     file.write_text("These are notes of somebody's, and no database at all. " * 100)
     content = file.read_bytes()
-    with pytest.raises(RegistryError, match=r"no SQLite database\. Name another one with CLAWDET_REGISTRY"):
+    with pytest.raises(RegistryError, match=r"no SQLite database\. Name another one with CLAWDET_CATALOG"):
         opened(file)
     assert file.read_bytes() == content
 
@@ -108,9 +135,9 @@ def test_a_record_that_was_swapped_or_cut_is_told_by_name(file: Path) -> None:
         want(registry, signup("ada"))
         want(registry, signup("grace"))
     with sqlite3.connect(file) as connection:
-        swap = "UPDATE registry_instance SET record = (SELECT record FROM registry_instance WHERE id = 'ada')"
+        swap = "UPDATE catalog_instance SET record = (SELECT record FROM catalog_instance WHERE id = 'ada')"
         connection.execute(f"{swap} WHERE id = 'grace'")
-        connection.execute("UPDATE registry_instance SET record = substr(record, 1, 40) WHERE id = 'ada'")
+        connection.execute("UPDATE catalog_instance SET record = substr(record, 1, 40) WHERE id = 'ada'")
     connection.close()
     with opened(file) as registry:
         for identity in ("ada", "grace"):
@@ -122,11 +149,11 @@ def test_a_record_that_was_swapped_or_cut_is_told_by_name(file: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("mysql://ada:{}@db.example/registry", "The registry's address has to be .* This one begins with mysql"),
+        ("mysql://ada:{}@db.example/registry", "The catalog's address has to be .* This one begins with mysql"),
         ("registry.db?{}", "cannot be read as an address"),
         (
             "sqlite://",
-            "The registry has to be kept in a file: name one, such as sqlite:////var/lib/clawdet/registry.db",
+            "The catalog has to be kept in a file: name one, such as sqlite:////var/lib/clawdet/catalog.db",
         ),
     ],
 )

@@ -28,10 +28,10 @@ def test_the_migrations_make_the_tables_of_the_schema(tmp_path: Path) -> None:
         options = {"version_table": FORM.version_table, "compare_type": True}
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, FORM.metadata) == []
-        indexes = {row["name"]: row for row in inspect(connection).get_indexes("registry_instance")}
-        assert indexes["registry_instance_one_an_id"]["unique"] == 1
-        assert indexes["registry_instance_one_a_subdomain"]["unique"] == 1
-        assert str(indexes["registry_instance_host"]["dialect_options"]["sqlite_where"]) == "host <> ''"
+        indexes = {row["name"]: row for row in inspect(connection).get_indexes("catalog_instance")}
+        assert indexes["catalog_instance_one_an_id"]["unique"] == 1
+        assert indexes["catalog_instance_one_a_subdomain"]["unique"] == 1
+        assert str(indexes["catalog_instance_host"]["dialect_options"]["sqlite_where"]) == "host <> ''"
 
 
 def test_a_failure_of_before_there_were_codes_stays_as_it_was_told(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def test_other_stacks_are_no_cells(stack: str) -> None:
 def test_a_claim_is_what_others_may_not_have() -> None:
     claim = Claim.of({"id": "a.b", "plan": "free", "subdomain": "x.y.z", "host": "shared-1", "gatewayToken": "g" * 64})
     assert (claim.id, claim.name, claim.plan, claim.host) == ("a.b", "x.y.z", "free", "shared-1")
-    assert (claim.slugs, claim.above, claim.top) == (("a-b", "x-y-z"), ["y.z", "z"], "z")
+    assert (claim.slugs, claim.above, claim.apex) == (("a-b", "x-y-z"), ["y.z", "z"], "z")
     assert "ggg" not in repr(claim)
     assert Claim.of({"id": "ada"}).name == "ada"
     odd = Claim.of(

@@ -110,7 +110,7 @@ class Wishes(RuleBasedStateMachine):
         for identity, known in self.known.items():
             row = rows[identity]
             assert (row.cell, row.revision, row.applied) == (known.cell, known.revision, known.applied)
-            assert (row.wanted == "absent") == known.absent
+            assert (row.desired == "absent") == known.absent
             assert (row.phase is Phase.HEALTHY) == (known.ok and known.applied == known.revision)
             assert bool(row.error) == (known.applied > 0 and not known.ok)
         found = {

@@ -77,7 +77,7 @@ def test_no_secret_is_in_any_column_or_in_the_file(signups: list[dict[str, Any]]
                     said.append(str(error).encode())
             columns = [
                 str(value).encode()
-                for table in ("registry_instance", "registry_cell", "registry_lease")
+                for table in ("catalog_instance", "catalog_cell", "catalog_lease")
                 for row in rows(Path(folder) / "registry.db", table)
                 for value in row
             ]

@@ -37,7 +37,8 @@ def removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(project, "run", lambda argv: 0)
     monkeypatch.setattr(process, "output", output)
     monkeypatch.setattr(demo, "ROOT", tmp_path)
-    monkeypatch.delenv("CLAWDET_REGISTRY", raising=False)
+    for name in ("CLAWDET_CATALOG", "CLAWDET_REGISTRY"):
+        monkeypatch.delenv(name, raising=False)
     return found
 
 

@@ -50,6 +50,7 @@ NEEDED: dict[str, list[str]] = {
 }
 """What a command cannot do without; others take an id, or nothing."""
 WITH_AN_ID = (
+    "show",
     "status",
     "details",
     "logs",
@@ -91,6 +92,8 @@ def test_the_help_has_an_example_and_names_every_option(path: str) -> None:
     assert result.exit_code == 0
     assert f"Example: clawdet {path}" in result.stdout
     for parameter in COMMANDS[path].params:
+        if getattr(parameter, "hidden", False):
+            continue
         for option in parameter.opts:
             if option.startswith("--"):
                 assert option in result.stdout, f"{option} is cut off or missing"

@@ -84,7 +84,9 @@ def world(monkeypatch: pytest.MonkeyPatch, fleet: Simulated) -> None:
     monkeypatch.setattr(health_round, "Loader", Loader)
     monkeypatch.setattr(health_round, "Hosts", Hosts)
     monkeypatch.setattr(
-        health_round, "RoundPolicy", lambda deadline_seconds: RoundPolicy(confirm_pause_seconds=0.1, spread_seconds=0)
+        health_round,
+        "RoundPolicy",
+        lambda cycle_timeout_seconds: RoundPolicy(confirm_delay_seconds=0.1, jitter_seconds=0),
     )
 
 
@@ -124,7 +126,7 @@ def test_a_round_is_told_as_json_without_secrets() -> None:
     assert seen[DEAD]["diagnosis"]["cause"] == "gateway-stopped"
     assert seen[WELL]["diagnosis"] is None
     assert set(seen[WELL]["stageSeconds"]) == {"dns", "tcp", "tls", "healthz", "startupz", "auth", "api", "readyz"}
-    assert told["notLookedAt"] == []
+    assert told["notChecked"] == []
     assert PASSWORD not in result.stdout
     assert TOKEN not in result.stdout
 
@@ -179,8 +181,8 @@ def test_watching_looks_again_until_it_is_interrupted(monkeypatch: pytest.Monkey
 def test_what_was_not_looked_at_in_time_is_told_and_is_an_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    hurried = RoundPolicy(deadline_seconds=0.4, confirm=False, spread_seconds=0)
-    monkeypatch.setattr(health_round, "RoundPolicy", lambda deadline_seconds: hurried)
+    hurried = RoundPolicy(cycle_timeout_seconds=0.4, confirm=False, jitter_seconds=0)
+    monkeypatch.setattr(health_round, "RoundPolicy", lambda cycle_timeout_seconds: hurried)
     result = runner.invoke(app, ["health", LATE])
     assert result.exit_code == 1
     assert "not looked at" in result.stdout
@@ -203,7 +205,7 @@ def test_an_answer_with_brackets_is_not_taken_for_colours(fleet: Simulated) -> N
     assert "it said [bold]loud[/bold] [link=x]" in shown
     assert shown.index("not looked at") < shown.index("healthy"), "the worst comes first"
     assert as_text(Round([replace(slow, host=None)], [], 0.1), instances).startswith("CUSTOMER")
-    assert facts(Round([slow], [DEAD], 0.1), instances)["notLookedAt"] == [DEAD]
+    assert facts(Round([slow], [DEAD], 0.1), instances)["notChecked"] == [DEAD]
 
 
 def test_a_channel_that_is_not_ready_is_shown_beside_a_healthy_instance(fleet: Simulated) -> None:

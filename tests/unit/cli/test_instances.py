@@ -41,17 +41,33 @@ def test_ids_are_completed_from_the_disk() -> None:
 
 @pytest.mark.usefixtures("kept")
 def test_the_kept_list_is_shown_without_an_engine_and_says_how_old_it_is() -> None:
-    result = runner.invoke(app, ["ps", "--cached"])
+    result = runner.invoke(app, ["list", "--cached"])
     assert result.exit_code == 0, result.output
     header, *lines = result.stdout.splitlines()
-    assert header.split() == ["CUSTOMER", "PLAN", "SERVER", "ADDRESS", "URL", "IMAGE", "STACK"]
+    assert header.split() == ["CUSTOMER", "PLAN", "STACK", "SERVER", "ADDRESS", "URL", "IMAGE"]
     assert lines[0].split() == [
-        *("ada", "pro", "ada", "10.0.0.1", "https://ada.clawdet.test", "2026.9.6@0123456789ab", "prod"),
+        *("ada", "pro", "prod", "ada", "10.0.0.1", "https://ada.clawdet.test", "2026.9.6@0123456789ab"),
     ]
     assert "as of" in result.stderr
     assert not [one for one in CANARIES if one in result.output]
-    chosen = json.loads(runner.invoke(app, ["ps", "--cached", "-s", "prod-cell-1", "--json"]).stdout)
+    chosen = json.loads(runner.invoke(app, ["list", "--cached", "-s", "prod-cell-1", "--json"]).stdout)
     assert [one["customer"] for one in chosen] == ["eve"]
+
+
+@pytest.mark.usefixtures("kept")
+def test_ps_prints_what_it_did_and_names_its_successor() -> None:
+    result = runner.invoke(app, ["ps", "--cached"])
+    header, first, *_ = result.stdout.splitlines()
+    assert header.split() == ["CUSTOMER", "PLAN", "SERVER", "ADDRESS", "URL", "IMAGE", "STACK"]
+    assert first.split()[2:] == ["ada", "10.0.0.1", "https://ada.clawdet.test", "2026.9.6@0123456789ab", "prod"]
+    assert result.stderr.startswith("warning: `clawdet ps` is now `clawdet list`")
+    one, *_ = json.loads(runner.invoke(app, ["ps", "--cached", "--json"]).stdout)
+    assert list(one) == ["customer", "stack", "plan", "server", "ipv4", "url", "user", "image"]
+
+
+@pytest.mark.usefixtures("kept")
+def test_the_kept_list_and_one_made_anew_are_two_wishes() -> None:
+    assert runner.invoke(app, ["list", "--cached", "--rebuild"]).exit_code == 2
 
 
 @pytest.mark.usefixtures("kept")
@@ -63,9 +79,9 @@ def test_an_address_is_known_without_an_engine() -> None:
 
 def test_without_a_kept_list_the_command_says_what_makes_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("clawdet_infra.inventory.read_listing", lambda: None)
-    result = runner.invoke(app, ["ps", "--cached"])
+    result = runner.invoke(app, ["list", "--cached"])
     assert result.exit_code == 1
-    assert "run `clawdet ps`" in result.stderr
+    assert "run `clawdet list`" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -104,7 +120,7 @@ def test_nothing_heavy_is_loaded_before_it_is_needed() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["ps", "details", "logs", "exec", "restart", "ssh", "open", "token show", "token rotate"],
+    ["list", "show", "logs", "exec", "restart", "ssh", "open", "token show", "token rotate"],
 )
 def test_every_command_on_instances_has_an_example_and_speaks_json(command: str) -> None:
     result = runner.invoke(app, [*command.split(), "--help"], env={"COLUMNS": "200"})

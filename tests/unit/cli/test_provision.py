@@ -1,11 +1,12 @@
-"""`clawdet provision`, `deprovision`, `status` and `list`, over a provisioner that does what it is told to."""
+"""`clawdet provision`, `deprovision`, `list` and `show`, over a provisioner that does what it is told to."""
 
 from __future__ import annotations
 
 import json
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -33,10 +34,13 @@ from clawdet_infra.automation.results import OnStage
 from clawdet_infra.catalog import InstanceRow, Phase
 from clawdet_infra.cli.main import app
 from clawdet_infra.cli.project import ROOT
+from clawdet_infra.formatting.json_format import camel
+from clawdet_infra.inventory import Entry
 from tests.unit.automation.rows import row
 
 KEY, OTHER_KEY = "sk-ant-canary-one", "sk-ant-canary-two"
 TOKEN, BOT = "canary0123456789" * 4, "123456789:canary"
+KNOWN = ("prod", "prod-cell-1", "local")
 NEW = ("provision", "--customer-id", "bob", "--plan", "pro")
 DONE = Provisioned(
     success=True,
@@ -78,6 +82,7 @@ class Fake:
         self.result = DONE
         self.removed = Removed(success=True, customer="bob", existed=True, remove_time=5.0)
         self.rows = [row(id="ada", cell="prod"), row()]
+        self.kept: list[tuple[Sequence[Entry], bool, Callable[[str], bool]]] = []
         self.meanwhile: Callable[[threading.Event], None] = lambda cancelled: None
 
     def __call__(self, base: str, **options: Any) -> Fake:
@@ -89,6 +94,9 @@ class Fake:
 
     def __exit__(self, *_: object) -> None:
         self.closed += 1
+
+    def keep(self, entries: Sequence[Entry], *, complete: bool, covers: Callable[[str], bool]) -> None:
+        self.kept.append((entries, complete, covers))
 
     def provision(
         self, customer: Signup, on_stage: OnStage, *, deadline: float, cancelled: threading.Event
@@ -133,6 +141,7 @@ class Fake:
 def fleet(monkeypatch: pytest.MonkeyPatch) -> Fake:
     made = Fake()
     monkeypatch.setattr(automation, "Provisioner", made)
+    monkeypatch.setattr("clawdet_infra.inventory.write_entries", made.keep)
     for name in ("ANTHROPIC_API_KEY", "OPENCLAW_GATEWAY_TOKEN", "TELEGRAM_BOT_TOKEN", "CLAWDET_CELL_SIZE"):
         monkeypatch.delenv(name, raising=False)
     return made
@@ -221,7 +230,7 @@ def test_the_help_says_where_secrets_are_given_better() -> None:
     assert "visible to others" in shown
 
 
-@pytest.mark.parametrize("command", ["provision", "deprovision", "status", "list"])
+@pytest.mark.parametrize("command", ["provision", "deprovision", "list", "show"])
 def test_the_help_has_an_example(command: str) -> None:
     shown = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).output
     assert f"Example: clawdet {command}" in shown
@@ -230,8 +239,9 @@ def test_the_help_has_an_example(command: str) -> None:
 # --- what is asked for, and what is told --------------------------------------------------------------------------
 
 
-def test_the_old_scripts_flags_ask_for_a_customer(fleet: Fake) -> None:
-    more = ("--subdomain", "robert", "--vps-ip", "192.0.2.7", "--host-key", "ssh-ed25519 AAAA")
+@pytest.mark.parametrize("server", ["--vps-ip", "--existing-server"])
+def test_the_old_scripts_flags_ask_for_a_customer(fleet: Fake, server: str) -> None:
+    more = ("--subdomain", "robert", server, "192.0.2.7", "--host-key", "ssh-ed25519 AAAA")
     options = ("-s", "local", "--cell-size", "7", "--deadline", "60")
     assert run(*NEW, *more, *options, ANTHROPIC_API_KEY=KEY).exit_code == 0
     assert fleet.opened == [{"base": "local", "cell_size": 7, "root": ROOT}]
@@ -240,6 +250,12 @@ def test_the_old_scripts_flags_ask_for_a_customer(fleet: Fake) -> None:
     assert (asked.id, asked.plan, asked.subdomain) == ("bob", "pro", "robert")
     assert (asked.server_ipv4, asked.server_host_key) == ("192.0.2.7", "ssh-ed25519 AAAA")
     assert fleet.closed == 1
+
+
+def test_the_server_is_named_once(fleet: Fake) -> None:
+    both = ("--vps-ip", "192.0.2.7", "--existing-server", "192.0.2.8")
+    assert run(*NEW, *both, ANTHROPIC_API_KEY=KEY).exit_code == 2
+    assert fleet.signups == []
 
 
 def test_the_cell_size_is_a_setting_of_the_environment_too(fleet: Fake) -> None:
@@ -278,7 +294,7 @@ def test_an_error_ends_with_the_code_for_what_can_be_done(fleet: Fake, kind: typ
         "exitCode": code,
     }
     assert result.stderr.endswith("error: customer bob: it cannot be.\n")
-    for command in (("deprovision", "bob", "--yes"), ("status", "bob"), ("list",)):
+    for command in (("deprovision", "bob", "--yes"), ("show", "bob"), ("list",), ("status", "bob")):
         assert run(*command).exit_code == code
 
 
@@ -316,25 +332,85 @@ def test_who_is_removed_is_told(fleet: Fake) -> None:
     assert run("deprovision", "bob", "--yes").stdout.endswith("there is no customer bob\n")
 
 
-def test_the_status_says_in_its_code_whether_the_last_update_failed(fleet: Fake) -> None:
+def test_show_ends_with_4_where_the_last_update_failed(fleet: Fake) -> None:
+    assert run("show", "bob").exit_code == 0
+    fleet.rows = [row(id="ada"), row(phase=Phase.FAILED, error="the disk is full")]
+    result = run("show", "bob")
+    assert result.exit_code == 4
+    assert "error          the disk is full" in result.stdout.splitlines()
+    [told] = json.loads(run("show", "bob", "--json").stdout)
+    assert (told["phase"], told["error"], told["live"]) == ("failed", "the disk is full", None)
+    assert run("show", "ada").exit_code == 0
+    assert [one["customer"] for one in json.loads(run("show", "bob", "ada", "--json").stdout)] == ["bob", "ada"]
+
+
+def test_an_unknown_customer_is_said_with_the_nearest_id(fleet: Fake) -> None:
+    result = run("show", "bobb", "--json")
+    assert result.exit_code == 2
+    told = json.loads(result.stdout)
+    assert told["code"] == "unknown-customer"
+    assert "Did you mean `bob`" in told["error"]
+
+
+def test_of_who_is_not_deployed_nothing_is_asked(fleet: Fake) -> None:
+    fleet.rows = [row(url="", phase=Phase.WAITING)]
+    assert json.loads(run("show", "bob", "--live", "--json").stdout)[0]["live"] is None
+    assert "not deployed" in run("show", "bob", "--live").stdout
+
+
+def test_status_prints_what_it_did_and_names_its_successor(fleet: Fake) -> None:
     assert run("status", "bob").exit_code == 0
     fleet.rows = [row(phase=Phase.FAILED, error="the disk is full")]
     result = run("status", "bob")
     assert result.exit_code == 4
+    assert result.stderr.startswith("warning: `clawdet status` is now `clawdet show`")
     assert "error          the disk is full" in result.stdout.splitlines()
     told = json.loads(run("status", "bob", "--json").stdout)
     assert (told["phase"], told["error"]) == ("failed", "the disk is full")
+    names = {camel(one.name) for one in fields(InstanceRow)}
+    assert set(told) == {*(names - {"id", "desired"}), "customer", "wanted"}
 
 
 def test_the_list_has_who_is_listed_and_who_signed_up(fleet: Fake) -> None:
-    assert [(one["customer"], one["cell"]) for one in json.loads(run("list", "--json").stdout)] == [
-        ("ada", "prod"),
-        ("bob", "prod-cell-1"),
+    assert [(one["customer"], one["cell"], one["stack"]) for one in json.loads(run("list", "--json").stdout)] == [
+        ("ada", "prod", "prod"),
+        ("bob", "prod-cell-1", "prod-cell-1"),
     ]
     shown = run("list", COLUMNS="200").stdout
     assert "ada" in shown
     assert "prod-cell-1" in shown
     assert fleet.asked == [("list",), ("list",)]
+
+
+def test_a_cell_alone_and_all_stacks_can_be_listed(fleet: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clawdet_infra.engine.versions.versions", lambda root: dict.fromkeys(KNOWN))
+    assert [one["customer"] for one in json.loads(run("list", "-s", "prod-cell-1", "--json").stdout)] == ["bob"]
+    assert fleet.opened == [{"base": "prod", "cell_size": 50, "root": ROOT}]
+    fleet.opened.clear()
+    run("list", "--all-stacks")
+    assert [one["base"] for one in fleet.opened] == ["local", "prod"]
+    assert run("list", "-s", "prod-cell-1", "--rebuild").exit_code == 2
+
+
+def test_a_stack_that_was_never_brought_up_is_an_error(fleet: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet.rows = []
+    monkeypatch.setattr("clawdet_infra.engine.versions.versions", lambda root: {})
+    assert "stack prod was never brought up" in run("list").stderr
+    monkeypatch.setattr("clawdet_infra.engine.versions.versions", lambda root: dict.fromkeys(KNOWN))
+    result = run("list")
+    assert (result.exit_code, result.stdout) == (0, "there are no customers\n")
+
+
+def test_what_was_listed_is_kept_for_those_who_do_not_ask_the_stacks(fleet: Fake) -> None:
+    fleet.rows = [row(id="ada", cell="prod"), row(), row(id="new", url="", phase=Phase.WAITING)]
+    run("list")
+    [(kept, complete, covers)] = fleet.kept
+    assert [(one.id, one.stack, one.url) for one in kept] == [
+        ("ada", "prod", "https://bob.clawdet.com"),
+        ("bob", "prod-cell-1", "https://bob.clawdet.com"),
+    ]
+    assert not complete
+    assert (covers("prod-cell-7"), covers("local")) == (True, False)
 
 
 def test_the_registry_is_made_anew_only_where_that_is_said(fleet: Fake) -> None:

@@ -35,7 +35,7 @@ jump = st.tuples(st.just("jump"), st.integers(-300_000, 300_000))
 
 
 def make(policy: AlertPolicy | None = None) -> Ward:
-    policy = policy or AlertPolicy(channel_looks=20)
+    policy = policy or AlertPolicy(channel_threshold=20)
     return Ward(*(Patient(name, SERVERS[name]) for name in NAMES), policy=policy)
 
 
@@ -113,7 +113,7 @@ def recover(ward: Ward) -> None:
     ward.reachable = True
     for one in ward.patients.values():
         one.not_ready = ()
-    ward.rounds(ward.policy.flap_calm_looks + 5)
+    ward.rounds(ward.policy.flap_success_threshold + 5)
 
 
 @settings(max_examples=examples(300))

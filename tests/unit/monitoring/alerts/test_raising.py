@@ -6,6 +6,7 @@ import pytest
 
 from clawdet_infra.inventory.observation import Cause
 from clawdet_infra.monitoring.alerts import AlertPolicy
+from clawdet_infra.monitoring.alerts.policy import FleetOutage
 from tests.unit.monitoring.alerts.world import MINUTE, Patient, Ward
 
 
@@ -91,8 +92,8 @@ def test_what_was_done_is_said_anew_in_each_round_and_kept_to_the_end() -> None:
 @pytest.mark.parametrize(
     ("policy", "expected"),
     [
-        (AlertPolicy(raise_after=timedelta(minutes=7), raise_after_failures=1000), 8),
-        (AlertPolicy(raise_after=timedelta(days=7), raise_after_failures=6), 6),
+        (AlertPolicy(max_delay=timedelta(minutes=7), max_delay_failures=1000), 8),
+        (AlertPolicy(max_delay=timedelta(days=7), max_delay_failures=6), 6),
     ],
     ids=["time", "looks"],
 )
@@ -251,8 +252,7 @@ def test_a_clock_that_jumps_is_neither_a_storm_nor_a_silence(jump: timedelta) ->
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"raise_failures": 0}, "raise_failures is 0"),
-        ({"fleet_share": 0}, "fleet_share is 0"),
+        ({"failure_threshold": 0}, "failure_threshold must be"),
         ({"reminders": ()}, "reminders"),
         ({"reminders": (MINUTE * 0,)}, "reminders"),
     ],
@@ -260,3 +260,9 @@ def test_a_clock_that_jumps_is_neither_a_storm_nor_a_silence(jump: timedelta) ->
 def test_a_policy_that_makes_no_sense_is_refused(fields: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         AlertPolicy(**fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("ratio", "servers"), [(0, 3), (1.1, 3), (0.5, 0)])
+def test_an_outage_of_the_fleet_that_makes_no_sense_is_refused(ratio: float, servers: int) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        FleetOutage(max_down_ratio=ratio, min_servers=servers)

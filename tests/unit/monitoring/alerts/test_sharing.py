@@ -102,7 +102,7 @@ def test_a_server_of_one_that_is_off_is_named_as_a_server() -> None:
     notice = only(ward.rounds(5))
     assert notice.key == "server:ada"
     assert notice.title == "[clawdet] server ada: 1 customer down (ada)"
-    assert notice.body.endswith("Next: run: clawdet details ada")
+    assert notice.body.endswith("Next: run: clawdet show ada --live")
 
 
 def test_a_cause_that_turns_out_to_be_the_servers_makes_no_second_alert() -> None:
@@ -221,7 +221,7 @@ def test_an_alert_names_customer_server_address_sight_time_deed_and_next_step() 
         "Last answer: HTTP 502",
         "Since: 2026-03-01 12:01 UTC (2 min)",
         "Done: Restarted the containers.",
-        "Next: run: clawdet details ada",
+        "Next: run: clawdet show ada --live",
     ]
     ada.well()
     end = only(ward.rounds(5))

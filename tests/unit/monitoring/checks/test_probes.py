@@ -16,7 +16,7 @@ from clawdet_infra.monitoring.checks.limiter import Crowd
 from clawdet_infra.monitoring.checks.probes import Seen, look_from_outside
 from clawdet_infra.probe import Failure, Target, Verdict
 
-POLICY = RoundPolicy(spread_seconds=0, confirm_pause_seconds=0.01)
+POLICY = RoundPolicy(jitter_seconds=0, confirm_delay_seconds=0.01)
 WELL = Verdict("ada", None, {"dns": 0.1})
 LATE = Verdict("ada", None, {"dns": 0.1, "healthz": 2.0})
 DOWN = Verdict("ada", Failure("tcp", "no connection", "Connection refused", "refused"), {"dns": 0.1, "tcp": 0.1})
@@ -87,7 +87,7 @@ async def test_looks_do_not_begin_all_in_the_same_moment_nor_in_the_same_order(a
     for _ in range(2):
         looks = answers(WELL)
         begun = time.monotonic()
-        await seen_by(50, replace(POLICY, spread_seconds=0.2))
+        await seen_by(50, replace(POLICY, jitter_seconds=0.2))
         assert time.monotonic() - begun > 0.1
         orders.add(tuple(looks))
     assert len(orders) == 2
@@ -98,7 +98,7 @@ async def test_the_first_look_counts_where_there_was_no_time_for_a_second(answer
     seen: dict[str, Seen] = {}
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.3):
-            await look_from_outside(targets(1), replace(POLICY, confirm_pause_seconds=5), seen)
+            await look_from_outside(targets(1), replace(POLICY, confirm_delay_seconds=5), seen)
     assert seen["c0"].condition is Condition.DOWN
 
 
@@ -119,13 +119,13 @@ class Guests:
 
 
 async def test_no_more_than_so_many_work_at_once() -> None:
-    guests = Guests(Crowd(3, 100, working_seconds=10))
+    guests = Guests(Crowd(3, 100, slot_timeout_seconds=10))
     await asyncio.gather(*(guests(0.01) for _ in range(20)))
     assert guests.most == 3
 
 
 async def test_those_who_wait_give_their_place_to_the_next() -> None:
-    guests = Guests(Crowd(2, 8, working_seconds=0.05))
+    guests = Guests(Crowd(2, 8, slot_timeout_seconds=0.05))
     begun = time.monotonic()
     await asyncio.gather(*(guests(1) for _ in range(8)))
     assert guests.most == 8
@@ -133,13 +133,13 @@ async def test_those_who_wait_give_their_place_to_the_next() -> None:
 
 
 async def test_never_more_than_the_most_are_inside() -> None:
-    guests = Guests(Crowd(2, 4, working_seconds=0.01))
+    guests = Guests(Crowd(2, 4, slot_timeout_seconds=0.01))
     await asyncio.gather(*(guests(0.2) for _ in range(8)))
     assert guests.most == 4
 
 
 async def test_no_place_is_given_away_while_this_machine_is_what_is_slow() -> None:
-    guests = Guests(Crowd(1, 10, working_seconds=0.1))
+    guests = Guests(Crowd(1, 10, slot_timeout_seconds=0.1))
 
     async def be_busy() -> None:
         end = time.monotonic() + 1
@@ -156,7 +156,7 @@ async def test_no_place_is_given_away_while_this_machine_is_what_is_slow() -> No
 
 
 async def test_a_place_is_given_back_once_even_where_both_its_timer_and_its_owner_do_so() -> None:
-    crowd = Crowd(1, 10, working_seconds=0.01)
+    crowd = Crowd(1, 10, slot_timeout_seconds=0.01)
     for _ in range(5):
         async with crowd.place():
             await asyncio.sleep(0.03)

@@ -19,7 +19,7 @@ from clawdet_infra.probe import probe_once
 from tests.support.simulated.fleet import Simulated
 from tests.unit.monitoring.checks.samples import container, host
 
-QUICK = RoundPolicy(request_seconds=1.5, confirm_pause_seconds=0.1, spread_seconds=0.1, host_seconds=1)
+QUICK = RoundPolicy(request_timeout_seconds=1.5, confirm_delay_seconds=0.1, jitter_seconds=0.1, host_timeout_seconds=1)
 STOPPED = host(container("gateway", "exited", None), container("proxy"))
 
 
@@ -78,7 +78,7 @@ async def test_servers_of_what_is_down_are_asked_and_the_provider_about_those_th
 ) -> None:
     servers = Servers()
     chosen = of(fleet, "healthy", "late", "dead", "refused", "unnamed")
-    policy = replace(QUICK, request_seconds=5)
+    policy = replace(QUICK, request_timeout_seconds=5)
     done = await look_round(
         chosen, fleet.clouds, policy, host_look=servers.host_look, server_status=servers.server_status
     )
@@ -185,7 +185,9 @@ async def test_a_server_that_hangs_is_given_up_in_time(fleet: Simulated) -> None
 
 
 async def test_what_was_not_looked_at_in_time_is_not_called_down(fleet: Simulated) -> None:
-    patient = replace(QUICK, request_seconds=30, look_seconds=30, deadline_seconds=2, confirm=False)
+    patient = replace(
+        QUICK, request_timeout_seconds=30, probe_timeout_seconds=30, cycle_timeout_seconds=2, confirm=False
+    )
     begun = time.monotonic()
     done = await look_round(of(fleet, "healthy", "hanging", "silent"), fleet.clouds, patient)
     assert time.monotonic() - begun < 4
@@ -196,7 +198,7 @@ async def test_what_was_not_looked_at_in_time_is_not_called_down(fleet: Simulate
 async def test_a_server_that_had_no_time_to_answer_is_told_so(fleet: Simulated) -> None:
     servers = Servers()
     servers.delay = 30
-    hurried = replace(QUICK, host_seconds=30, deadline_seconds=4)
+    hurried = replace(QUICK, host_timeout_seconds=30, cycle_timeout_seconds=4)
     done = await look_round(of(fleet, "dead"), fleet.clouds, hurried, host_look=servers.host_look)
     (one,) = done.observations
     assert isinstance(one.host, HostFailure)
@@ -204,7 +206,7 @@ async def test_a_server_that_had_no_time_to_answer_is_told_so(fleet: Simulated) 
 
 
 async def test_a_look_that_takes_too_long_in_all_has_failed(fleet: Simulated) -> None:
-    policy = replace(QUICK, request_seconds=5, look_seconds=2.1, confirm=False)
+    policy = replace(QUICK, request_timeout_seconds=5, probe_timeout_seconds=2.1, confirm=False)
     (one,) = (await look_round(of(fleet, "late"), fleet.clouds, policy)).observations
     assert (one.condition, one.stage) == (Condition.DOWN, "auth")
     assert one.diagnosis is not None
@@ -218,12 +220,12 @@ async def test_nobody_looks_at_nobody(fleet: Simulated) -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("slow_seconds", 0),
-        ("deadline_seconds", -1),
-        ("at_once", 0),
-        ("spread_seconds", -0.1),
-        ("request_seconds", 61),
-        ("open_at_once", 1),
+        ("latency_threshold_seconds", 0),
+        ("cycle_timeout_seconds", -1),
+        ("concurrency", 0),
+        ("jitter_seconds", -0.1),
+        ("request_timeout_seconds", 61),
+        ("max_in_flight", 1),
     ],
 )
 def test_a_policy_that_makes_no_sense_is_refused_by_name(field: str, value: float) -> None:

@@ -35,7 +35,7 @@ async def test_the_newest_readings_are_served_as_prometheus_reads_them() -> None
             async with session.get(url) as response:
                 assert response.status == 200
                 assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
-                assert f"clawdet_rounds_total {number}.0" in await response.text()
+                assert f"clawdet_check_cycles_total {number}.0" in await response.text()
         async with session.get(url.removesuffix("/metrics")) as response:
             assert response.status == 404
 

@@ -97,7 +97,7 @@ class People:
 
 @dataclass
 class Pings:
-    """The dead-man service."""
+    """The heartbeat service."""
 
     failed: list[bool] = field(default_factory=list)
     came: asyncio.Event = field(default_factory=asyncio.Event)
@@ -131,7 +131,7 @@ class World:
         self.keeper = Keeper(lambda: History.open(self.url, policy), rest_seconds=0)
         owner = owner or this_process()
         repairs = Tally()
-        self.healer = Healer(self.keeper, self.hands, owner, self.operations.healing, clock=self.now, ended=repairs)
+        self.healer = Healer(self.keeper, self.hands, owner, self.operations.remediation, clock=self.now, ended=repairs)
         self.checker = Checker(self._look, self.keeper, self.healer, self.people, repairs, self.now)
         self.duty = Duty(self.keeper, owner)
         self.daemon = self.make({})
@@ -147,7 +147,7 @@ class World:
             self.people,
             clock=self.now,
             used=self.used.append,
-            dead_man=self.pings,
+            heartbeat=self.pings,
             notifier=Notifier(environment),
         )
 

@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from clawdet_infra.inventory.observation import Condition, Observation, State, Step
 from clawdet_infra.monitoring.metrics import InstanceReading, Readings, StageTimes, from_history, samples, text
+from clawdet_infra.monitoring.metrics.exporter import OLD_NAMES
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 REFERENCE = Path(__file__).resolve().parents[4] / "docs" / "reference" / "metrics.md"
@@ -86,7 +87,7 @@ def test_an_instance_that_answers_late_is_up_and_slow() -> None:
     ada, bob = who("ada", "s1", "free"), who("bob", "s2", "pro")
     assert values(everything(), "clawdet_instance_up") == {ada: 1, bob: 0}
     assert values(everything(), "clawdet_instance_slow") == {ada: 1, bob: 0}
-    assert values(everything(), "clawdet_instance_failures") == {ada: 0, bob: 4}
+    assert values(everything(), "clawdet_instance_consecutive_failures") == {ada: 0, bob: 4}
 
 
 def test_instances_are_counted_by_condition() -> None:
@@ -98,7 +99,8 @@ def test_instances_are_counted_by_condition() -> None:
 
 
 def test_what_is_not_known_is_left_out() -> None:
-    assert list(values(everything(), "clawdet_instance_certificate_days")) == [who("ada", "s1", "free")]
+    certificates = values(everything(), "clawdet_instance_certificate_remaining_seconds")
+    assert certificates == {who("ada", "s1", "free"): 30 * 86_400}
     assert values(Readings(), "clawdet_alerts_open") == {}
 
 
@@ -120,13 +122,31 @@ def test_a_histogram_counts_each_time_in_its_bucket_and_all_above() -> None:
     assert values(everything(), "clawdet_probe_stage_seconds_count") == {(("stage", "dns"),): 4}
 
 
+def reference(part: int) -> list[list[str]]:
+    """The rows of the metrics of now (0), or of the old names (1)."""
+    text = REFERENCE.read_text().split("\n## Old names\n")[part]
+    return [line.split("|") for line in text.splitlines() if line.startswith("| `clawdet_")]
+
+
 def test_every_metric_is_documented_and_every_documented_one_exists() -> None:
-    rows = [line.split("|") for line in REFERENCE.read_text().splitlines() if line.startswith("| `clawdet_")]
-    documented = {row[1].strip().strip("`"): row[4].strip() for row in rows}
-    assert documented.keys() == families(everything())
+    documented = {row[1].strip().strip("`"): row[4].strip() for row in reference(0)}
+    assert documented.keys() == {
+        name for name in families(everything()) if name.removesuffix("_total") not in OLD_NAMES
+    }
     state = State(instance="ada", server="s", condition=Condition.DOWN, since=NOON, failures=1, observed_at=NOON)
-    known = {one["name"] for one in samples(from_history([state], 0, 1))}
+    known = {one["name"] for one in samples(from_history([state], 0, 1))} - OLD_NAMES
     assert {name for name, kept in documented.items() if kept == "yes"} == known
+
+
+def test_old_names_are_exported_and_documented_with_those_of_now() -> None:
+    old = {tuple(cell.strip().split("`")[1] for cell in row[1:3]) for row in reference(1)}
+    assert {name.removesuffix("_total") for name, _ in old} == OLD_NAMES
+    for before, now in old:
+        values_before, values_now = values(everything(), before), values(everything(), now)
+        factor = 86_400 if before.endswith("_days") else 1
+        assert {labels: value * factor for labels, value in values_before.items()} == values_now != {}
+    assert "# HELP clawdet_healing_braked Deprecated: clawdet_remediation_suspended replaces it." in text(everything())
+    assert values(Readings(), "clawdet_healing_braked") == {}
 
 
 def test_from_the_history_alone_only_those_that_there_are_get_counted() -> None:

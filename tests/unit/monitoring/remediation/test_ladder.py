@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from clawdet_infra.inventory.observation import Cause, Condition, Diagnosis, Outcome, Repair, Step, Window
-from clawdet_infra.monitoring.remediation import Case, GiveUp, HealingPolicy, Take, Wait, circuit_breaker, next_step
+from clawdet_infra.monitoring.remediation import (
+    Case,
+    CircuitBreaker,
+    GiveUp,
+    HealingPolicy,
+    Take,
+    Wait,
+    circuit_breaker,
+    next_step,
+)
 from tests.unit.monitoring.remediation.world import NOON, POLICY, down, instance, up
 
 ADA = instance("ada")
@@ -196,7 +205,9 @@ class TestTheBrake:
         assert circuit_breaker(self.states(4, 8), [window], NOON, POLICY) is None, "3 of 11 are left"
 
     def test_it_names_the_numbers(self) -> None:
-        why = circuit_breaker(self.states(4, 6), [], NOON, HealingPolicy(brake_share=0.25))
+        why = circuit_breaker(
+            self.states(4, 6), [], NOON, HealingPolicy(circuit_breaker=CircuitBreaker(max_down_ratio=0.25))
+        )
         assert why is not None
         assert why.startswith("4 of 10 servers are down at once, more than 25%")
 

@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clawdet_infra.inventory.observation import Cause, Condition, State, Step
-from clawdet_infra.monitoring.remediation import Healer, HealingPolicy
+from clawdet_infra.monitoring.remediation import CircuitBreaker, Healer, HealingPolicy
 from tests.support.examples import examples
 from tests.unit.monitoring.remediation.world import ME, Clocks, Doing, Record, diagnoses, down, fleet, instance, up
 
 TENANTS = [instance("a", on="s"), instance("b", on="s")]
 ALONE = [instance("c"), instance("d")]
 EVERYBODY = TENANTS + ALONE
-POLICY = HealingPolicy(brake_share=1.0)
+POLICY = HealingPolicy(circuit_breaker=CircuitBreaker(max_down_ratio=1.0))
 
 
 @dataclass(frozen=True)
@@ -90,16 +90,16 @@ def test_steps_are_bounded_and_never_for_what_is_well(story: list[Seen]) -> None
                     concerned = [one for one in concerned if one.id == whom]
                 for one in concerned:
                     assert world.states[one.id].condition is Condition.DOWN, "what answers is never touched"
-                    assert world.states[one.id].failures >= POLICY.failures
+                    assert world.states[one.id].failures >= POLICY.failure_threshold
         lived = sum(seen.seconds for seen in story)
         for one in EVERYBODY:
             steps = [repair for repair in world.record.kept if repair.instance == one.id]
-            assert len(steps) <= budget(lived, POLICY.repairs, POLICY.window_seconds)
+            assert len(steps) <= budget(lived, POLICY.max_repairs, POLICY.repair_window_seconds)
         for name in {one.server.name for one in EVERYBODY}:
             reboots = [
                 repair for repair in world.record.kept if repair.server == name and repair.step is not Step.RESTART
             ]
-            assert len(reboots) <= budget(lived, POLICY.reboots, POLICY.reboot_seconds)
+            assert len(reboots) <= budget(lived, POLICY.max_reboots, POLICY.reboot_window_seconds)
         assert all(repair.finished for repair in world.record.kept)
 
     asyncio.run(live())

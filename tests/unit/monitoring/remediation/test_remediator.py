@@ -9,7 +9,17 @@ import pytest
 from clawdet_infra.inventory.instance import Instance, Inventory
 from clawdet_infra.inventory.observation import Cause, Diagnosis, HostLook, Repair, State, Step, Window
 from clawdet_infra.monitoring.history import HistoryError
-from clawdet_infra.monitoring.remediation import GiveUp, Healer, HealingPolicy, NotNowError, Plan, Take, Wait, executor
+from clawdet_infra.monitoring.remediation import (
+    CircuitBreaker,
+    GiveUp,
+    Healer,
+    HealingPolicy,
+    NotNowError,
+    Plan,
+    Take,
+    Wait,
+    executor,
+)
 from tests.unit.monitoring.checks.samples import container, host
 from tests.unit.monitoring.remediation.world import (
     ALIVE,
@@ -126,7 +136,7 @@ async def test_an_error_nobody_thought_of_leaves_no_repair_open_and_no_secret_in
 
 
 async def test_a_step_that_takes_too_long_has_failed() -> None:
-    world = World(policy=HealingPolicy(step_seconds=0.01))
+    world = World(policy=HealingPolicy(step_timeout_seconds=0.01))
 
     async def hang(instance: Instance, service: str | None, seen: float) -> None:
         await asyncio.sleep(60)
@@ -166,7 +176,7 @@ async def test_tenants_that_share_a_fault_are_healed_by_one_step() -> None:
 
 async def test_no_more_steps_run_at_once_than_are_allowed() -> None:
     many = [instance(f"i{n}") for n in range(20)]
-    world = World(*many, policy=HealingPolicy(brake_share=1, concurrency=3))
+    world = World(*many, policy=HealingPolicy(circuit_breaker=CircuitBreaker(max_down_ratio=1), concurrency=3))
     await world.round(*(down(one) for one in many), settle=False)
     assert world.healer.running == 3
     await world.healer.settle(5)

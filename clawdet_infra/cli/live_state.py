@@ -1,4 +1,4 @@
-"""`clawdet details`: all that is known of instances, secrets excepted."""
+"""What is true of instances right now, as the probe, their servers and the provider say: asked, and printed."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from clawdet_infra.agent.readiness import sentence
-from clawdet_infra.cli.instances import Ids, Json, find, run, short_image
-from clawdet_infra.cli.output import echo, print_json, print_table
-from clawdet_infra.cli.stack import Stacks
+from clawdet_infra.cli.output import echo, print_table
 from clawdet_infra.formatting.durations import describe
 from clawdet_infra.formatting.json_format import camel_keys, fields_of
 
@@ -18,32 +16,15 @@ if TYPE_CHECKING:
     from clawdet_infra.inventory.instance import Instance, Inventory
 
 
-def details(customers: Ids, stacks: Stacks = None, json_output: Json = False) -> None:
-    """Tell all that is known of instances: server, containers, disk, release, certificate, the server's own guard.
-
-    What cannot be asked is said in its place, so that one thing that is down does not hide the rest.
-
-    Example: clawdet details user123
-    """
-    inventory, instances = find(customers, stacks)
-    known = run(_ask_all(inventory, instances))
-    if json_output:
-        print_json(known)
-        return
-    for number, one in enumerate(known):
-        if number:
-            echo("")
-        _show(one)
-
-
-async def _ask_all(inventory: Inventory, instances: list[Instance]) -> list[dict[str, Any]]:
+async def ask(inventory: Inventory, instances: list[Instance]) -> list[dict[str, Any]]:
+    """Return what is true right now of instances, as JSON: `server`, `health` and `host`."""
     from clawdet_infra.hosts import Hosts
 
     async with Hosts(inventory.login_keys) as hosts:
-        return list(await asyncio.gather(*(_ask(inventory, hosts, one) for one in instances)))
+        return list(await asyncio.gather(*(_ask_one(inventory, hosts, one) for one in instances)))
 
 
-async def _ask(inventory: Inventory, hosts: Hosts, instance: Instance) -> dict[str, Any]:
+async def _ask_one(inventory: Inventory, hosts: Hosts, instance: Instance) -> dict[str, Any]:
     from clawdet_infra.probe import probe_once
 
     server, host, verdict = await asyncio.gather(
@@ -52,12 +33,6 @@ async def _ask(inventory: Inventory, hosts: Hosts, instance: Instance) -> dict[s
         probe_once(instance.target(inventory.clouds[instance.stack])),
     )
     return {
-        "customer": instance.id,
-        "stack": instance.stack,
-        "plan": instance.plan,
-        "url": instance.url,
-        "user": instance.user,
-        "image": instance.image,
         "server": {
             "name": instance.server.name,
             "ipv4": str(instance.server.ipv4),
@@ -98,26 +73,41 @@ async def _host(hosts: Hosts, instance: Instance) -> dict[str, Any]:
     for container in look["containers"]:
         container["startedAt"] = report.started.get(container["service"])
     del facts["started"]
-    facts["guard"] = camel_keys(facts["guard"])
+    facts["watchdog"] = camel_keys(facts.pop("guard"))
+    facts["watchdogCheckedAt"] = facts.pop("guardCheckedAt")
     return {**look, **facts}
 
 
-def _show(known: dict[str, Any]) -> None:
-    server, health, host = known["server"], known["health"], known["host"]
-    others = f", shared with {len(server['sharedWith'])} others" if server["sharedWith"] else ""
-    status = server["status"] or server["error"]
+def print_state(state: dict[str, Any] | None) -> None:
+    """Print what is true right now of a customer, None for one who is not deployed."""
+    if state is None:
+        print_table([("health", "not deployed")], header=False)
+        return
+    print_table([*health_rows(state), server_row(state), *host_rows(state["host"])], header=False)
+    print_containers(state["host"])
+
+
+def health_rows(state: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what the probe found."""
+    health = state["health"]
     days = health["certificateDays"]
-    rows = [
-        ("customer", f"{known['customer']} ({known['plan']}, stack {known['stack']})"),
-        ("url", known["url"]),
+    return [
         ("health", f"healthy, {health['seconds']:.2f} s" if health["healthy"] else health["failure"]),
         *([("channels", sentence(tuple(health["notReady"])))] if health["notReady"] else []),
         ("certificate", "not seen" if days is None else f"{days:.0f} days left"),
-        ("image", short_image(known["image"])),
-        ("server", f"{server['name']}, {server['ipv4']}, {status}{others}"),
     ]
+
+
+def server_row(state: dict[str, Any]) -> tuple[str, str]:
+    """Return what the provider says of the server."""
+    server = state["server"]
+    others = f", shared with {len(server['sharedWith'])} others" if server["sharedWith"] else ""
+    return ("server", f"{server['name']}, {server['ipv4']}, {server['status'] or server['error']}{others}")
+
+
+def print_containers(host: dict[str, Any]) -> None:
+    """Print the containers of an instance, unless its server could not be asked."""
     if "error" in host:
-        print_table([*rows, ("host", host["error"])], header=False)
         return
     containers = [("CONTAINER", "STATE", "HEALTH", "RESTARTS", "MEMORY", "SINCE")]
     containers += [
@@ -131,12 +121,14 @@ def _show(known: dict[str, Any]) -> None:
         )
         for one in host["containers"]
     ]
-    print_table([*rows, *_host_rows(host)], header=False)
     echo("")
     print_table(containers)
 
 
-def _host_rows(host: dict[str, Any]) -> list[tuple[str, str]]:
+def host_rows(host: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what the server says, or why it could not be asked."""
+    if "error" in host:
+        return [("host", host["error"])]
     good, now = host["goodRelease"], host["release"]
     release = f"{now}, {(host['digest'] or '')[:12]}" if now else "none"
     rows = [
@@ -149,15 +141,15 @@ def _host_rows(host: dict[str, Any]) -> list[tuple[str, str]]:
         ("memory", f"{host['memoryAvailableMib']:.0f} of {host['memoryTotalMib']:.0f} MiB available"),
         ("load", f"{host['load']:.2f}; up for {describe(timedelta(seconds=host['uptimeSeconds']))}"),
     ]
-    if host["guardCheckedAt"]:
-        rows.append(("guard", f"{_guarded(host['guard'] or {})}; last look {host['guardCheckedAt']}"))
+    if host["watchdogCheckedAt"]:
+        rows.append(("watchdog", f"{_watchdog(host['watchdog'] or {})}; last check {host['watchdogCheckedAt']}"))
     if host["overruled"]:
         rows.append(("settings", f"the deployment overruled {', '.join(host['overruled'])}"))
     return rows
 
 
-def _guarded(noted: dict[str, Any]) -> str:
-    """Say what the guard found, and which containers it had to repair."""
+def _watchdog(noted: dict[str, Any]) -> str:
+    """Return what the watchdog found, and which containers it had to repair."""
     told = [str(noted.get("found", "not known to it"))]
     for service, record in (noted.get("containers") or {}).items():
         count = len(record.get("repairs", ()))
