@@ -28,7 +28,7 @@ from bench.machine import facts, spread
 from bench.processes import ProcessorByProgram
 from bench.terraform import Terraform
 from clawdet_infra.automation.cells import CellSource
-from clawdet_infra.catalog import Applied, Registry
+from clawdet_infra.catalog import Applied, Catalog
 from clawdet_infra.engine.state_files import checkpoint
 from clawdet_infra.preview.sources import CheckoutSource
 from tests.contract.hcloud_api.running import CONFIG, TOKEN, running_cloud
@@ -72,7 +72,7 @@ def sign_up(base: Stack, cells: int, customers: int) -> None:
     states = states_of(base)
     image = base.config()["clawdet:release"]["gateway"]
     source = CheckoutSource(base.name, base.folder)
-    with Registry.open(root=base.folder) as registry:
+    with Catalog.open(root=base.folder) as registry:
         for number in range(cells * customers):
             want(registry, signup(f"signup-{number}"), base=base.name, cell_size=customers)
         for cell in (one.stack for one in registry.cells(base.name) if one.number is not None):

@@ -154,7 +154,7 @@ def deployed_customer(name: str) -> str | None:
     return deployment.removesuffix(DEPLOYMENT_ENDING) if deployment.endswith(DEPLOYMENT_ENDING) else None
 
 
-def lay_out(fleet: Fleet, *, label: str | None = None, cell: str | None = None) -> Layout:
+def plan_layout(fleet: Fleet, *, label: str | None = None, cell: str | None = None) -> Layout:
     """Return the layout of each customer and each shared host of a fleet.
 
     `label` is for a second fleet of the same domain; by default the domain distinguishes fleets.  `cell` is the stack

@@ -12,18 +12,18 @@ import pulumi_hcloud as hcloud
 
 from clawdet_infra.components.base import Base, BaseArgs
 from clawdet_infra.components.customer import Customer, CustomerArgs
-from clawdet_infra.components.foundation import Foundation, Place, connection
+from clawdet_infra.components.foundation import HostTarget, SharedInfra, connection
 from clawdet_infra.components.images import ImagePins
 from clawdet_infra.components.shared_host import SharedHost, SharedHostArgs
 from clawdet_infra.components.stack_traces import shorten_stack_traces
 from clawdet_infra.config import Fleet
 from clawdet_infra.error_line import FailureCode, marked
-from clawdet_infra.layout import RECORD_TTL_SECONDS, HostLayout, Layout, lay_out
+from clawdet_infra.layout import RECORD_TTL_SECONDS, HostLayout, Layout, plan_layout
 from clawdet_infra.resources import FLEET_LABEL
 
 
 @dataclass(frozen=True)
-class Declared:
+class StackOutputs:
     """The outputs of a stack.
 
     `customers` is {id: {url, ipv4, plan, host, image, user}}, where `host` is the server's name and `user` the name for
@@ -63,12 +63,12 @@ async def _settled() -> None:
             return
 
 
-def declare(fleet: Fleet, *, label: str | None = None) -> Declared:
+def declare(fleet: Fleet, *, label: str | None = None) -> StackOutputs:
     """Declare a fleet: the base, the shared hosts, then the customers wave by wave.
 
-    `label` is for a second fleet of the same domain; see `lay_out`.
+    `label` is for a second fleet of the same domain; see `plan_layout`.
     """
-    layout = lay_out(fleet, label=label)
+    layout = plan_layout(fleet, label=label)
     cloud = _provider(fleet)
     images = ImagePins()
     base = Base("base", _base_args(layout), pulumi.ResourceOptions(providers=[cloud]))
@@ -83,7 +83,7 @@ def declare(fleet: Fleet, *, label: str | None = None) -> Declared:
     places = {name: host.place for name, host in hosts.items()}
     customers = _customers(layout, base.foundation, places, images, cloud)
     shared = {host.server_name: {"ipv4": host.server.ipv4, "host_key": host.server.host_key} for host in hosts.values()}
-    return Declared(
+    return StackOutputs(
         customers=_facts(customers),
         tokens=_secrets(customers),
         servers=shared | _servers(customers),
@@ -108,7 +108,7 @@ def declare(fleet: Fleet, *, label: str | None = None) -> Declared:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shared:
+class BaseOutputs:
     """The outputs of a base stack that its cells need: its output `base`, and its login key."""
 
     base: Mapping[str, Any]
@@ -116,23 +116,23 @@ class Shared:
 
 
 def declare_cell(
-    fleet: Fleet, *, cell: str, base: str, records: Mapping[str, Mapping[str, Any]], shared: Shared | None = None
-) -> Declared:
+    fleet: Fleet, *, cell: str, base: str, records: Mapping[str, Mapping[str, Any]], shared: BaseOutputs | None = None
+) -> StackOutputs:
     """Declare a cell: customers that share the zone, firewall, login key and shared hosts of another stack.
 
     `fleet` has the settings of the stack `base`, and only the customers of this cell.  `records` are their raw
     configurations by id, from which the catalog can be rebuilt.  Pass `shared` if the backend has no stack `base`: in
     the preview of a cell without a stack.
     """
-    layout = lay_out(fleet, cell=cell)
+    layout = plan_layout(fleet, cell=cell)
     cloud = _provider(fleet)
     images = ImagePins()
     outputs, login_key = _shared(base) if shared is None else _given(shared)
     zone = outputs.apply(lambda found: zone_behind_firewall(found, layout.server_selector, base))
-    foundation = Foundation(zone=zone, ssh_key=outputs.apply(lambda found: found["ssh_key"]), login_key=login_key)
+    foundation = SharedInfra(zone=zone, ssh_key=outputs.apply(lambda found: found["ssh_key"]), login_key=login_key)
     hosts = {host.id: _host_of(outputs, host, login_key) for host in layout.shared_hosts}
     customers = _customers(layout, foundation, hosts, images, cloud)
-    return Declared(
+    return StackOutputs(
         customers=_facts(customers),
         tokens=_secrets(customers),
         servers=_servers(customers),
@@ -146,12 +146,12 @@ def _shared(base: str) -> tuple[pulumi.Output[Any], pulumi.Output[str]]:
     return reference.require_output("base"), pulumi.Output.secret(reference.require_output("login_key"))
 
 
-def _given(shared: Shared) -> tuple[pulumi.Output[Any], pulumi.Output[str]]:
+def _given(shared: BaseOutputs) -> tuple[pulumi.Output[Any], pulumi.Output[str]]:
     return pulumi.Output.from_input(shared.base), pulumi.Output.secret(shared.login_key)
 
 
 def _customers(
-    layout: Layout, foundation: Foundation, hosts: Mapping[str, Place], images: ImagePins, cloud: hcloud.Provider
+    layout: Layout, foundation: SharedInfra, hosts: Mapping[str, HostTarget], images: ImagePins, cloud: hcloud.Provider
 ) -> dict[str, Customer]:
     """Declare the customers, each wave after the one before."""
     customers: dict[str, Customer] = {}
@@ -200,7 +200,7 @@ def zone_behind_firewall(shared: Mapping[str, Any], selector: str, base: str) ->
     return str(shared["zone"])
 
 
-def _host_of(shared: pulumi.Output[Any], host: HostLayout, login_key: pulumi.Output[str]) -> Place:
+def _host_of(shared: pulumi.Output[Any], host: HostLayout, login_key: pulumi.Output[str]) -> HostTarget:
     """Return a shared host of the base as the server of this cell's free customers."""
 
     def fact(name: str, otherwise: str = "") -> pulumi.Output[str]:
@@ -210,7 +210,7 @@ def _host_of(shared: pulumi.Output[Any], host: HostLayout, login_key: pulumi.Out
 
         return shared.apply(of)
 
-    return Place(
+    return HostTarget(
         identity=fact("id", "ipv4"), ipv4=fact("ipv4"), connection=connection(fact("ipv4"), fact("host_key"), login_key)
     )
 

@@ -13,7 +13,7 @@ _KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "DOCKER_HOST", "DOCKER_CONFIG")
 
 
 @dataclass(frozen=True)
-class Answer:
+class CommandResult:
     """What a program said: its exit code, output and errors."""
 
     code: int
@@ -31,7 +31,7 @@ class Answer:
         return self.errors.strip() or self.output.strip() or f"exit code {self.code}"
 
 
-def run(command: list[str], *, seconds: float) -> Answer:
+def run(command: list[str], *, seconds: float) -> CommandResult:
     """Run a program and return its answer; one that takes too long is killed and answers with code 124."""
     environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
     environment.setdefault("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
@@ -45,10 +45,10 @@ def run(command: list[str], *, seconds: float) -> Answer:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return Answer(124, "", f"it took longer than {seconds:.0f} s")
+        return CommandResult(124, "", f"it took longer than {seconds:.0f} s")
     except OSError as error:
-        return Answer(127, "", f"it could not be started: {error.strerror}")
-    return Answer(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+        return CommandResult(127, "", f"it could not be started: {error.strerror}")
+    return CommandResult(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
 
 
 def must(command: list[str], *, seconds: float, doing: str) -> str:

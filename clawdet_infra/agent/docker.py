@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from clawdet_infra.agent.commands import Answer, must, run
+from clawdet_infra.agent.commands import CommandResult, must, run
 
 PROJECT = "com.docker.compose.project"
 SERVICE = "com.docker.compose.service"
@@ -149,7 +149,7 @@ def containers(labels: Mapping[str, str | None], *, seconds: float = _LIST_SECON
         return []
 
 
-def act(step: str, container: Container) -> Answer:
+def act(step: str, container: Container) -> CommandResult:
     """Let Docker `start` or `restart` a container."""
     return run(["docker", step, container.id], seconds=_ACT_SECONDS)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from clawdet_infra.automation.errors import SetupError
-from clawdet_infra.catalog import Record, Seal
+from clawdet_infra.catalog import Record, RecordCipher
 from clawdet_infra.config import Fleet, dump_fleet, load_fleet
 from clawdet_infra.config.passphrase import refusal
 from clawdet_infra.engine.versions import versions
@@ -28,9 +28,9 @@ class Base:
     version: str
 
     @property
-    def seal(self) -> Seal:
+    def seal(self) -> RecordCipher:
         """The key by which the catalog encrypts the records of this base's cells."""
-        return Seal(self.outputs["registry_key"])
+        return RecordCipher(self.outputs["registry_key"])
 
     def refuse_public_passphrase(self, stack: str, folder: Path) -> None:
         """Raise SetupError where the secrets of a stack of this base, whose file is in a folder, are open to all."""
@@ -51,7 +51,7 @@ class Base:
         return load_fleet({**raw, **rollout, "customers": [*before, *own]})
 
 
-class Bases:
+class BaseCache:
     """Reads a base, and again only when it has changed: its configuration or its state."""
 
     def __init__(self, name: str, root: Path) -> None:

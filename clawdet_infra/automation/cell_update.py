@@ -20,8 +20,8 @@ from clawdet_infra.automation.base import Base
 from clawdet_infra.automation.error_mapping import code_of
 from clawdet_infra.automation.errors import SetupError
 from clawdet_infra.automation.exclusions import aside
-from clawdet_infra.automation.progress import Follower
-from clawdet_infra.catalog import Applied, Desired, Wish
+from clawdet_infra.automation.progress import UpdateProgress
+from clawdet_infra.catalog import Applied, Desired, DesiredState
 from clawdet_infra.config import ConfigurationError, Encrypted, Fleet, slug_of
 from clawdet_infra.engine.deleted_servers import forget, gone_servers
 from clawdet_infra.engine.engine import Command, Engine
@@ -35,14 +35,14 @@ from clawdet_infra.engine.temporary import private_folder
 from clawdet_infra.error_line import FailureCode
 from clawdet_infra.hosts import HostError
 from clawdet_infra.hosts.hetzner import Provider, ProviderError
-from clawdet_infra.layout import Layout, lay_out
+from clawdet_infra.layout import Layout, plan_layout
 from clawdet_infra.preview.engine_plan import Previewed
-from clawdet_infra.program import Shared, declare_cell
+from clawdet_infra.program import BaseOutputs, declare_cell
 from clawdet_infra.redaction import Redactor
 from clawdet_infra.resources import CELL_LABEL
 
 
-class HeldError(Exception):
+class UpdateInProgressError(Exception):
     """Another update of the cell runs; with backends whose locks are no files, this is how that is known."""
 
 
@@ -84,8 +84,8 @@ class CellUpdate:
         self._cell = cell
         self._desired = desired
         self._root = root
-        self._present = [one for one in desired if one.wanted == Wish.PRESENT]
-        self._absent = [one for one in desired if one.wanted == Wish.ABSENT]
+        self._present = [one for one in desired if one.wanted == DesiredState.PRESENT]
+        self._absent = [one for one in desired if one.wanted == DesiredState.ABSENT]
         self._everybody = everybody
         self._stuck: dict[str, Failure] = {}
         """Who is to go and could not be made ready for that, and why."""
@@ -93,7 +93,7 @@ class CellUpdate:
         """Who is left as it is, and the URNs of what the engine is not to touch for that."""
         base.refuse_public_passphrase(cell, folder_of(root, cell))
         self._fleet = self._make_fleet()
-        self._layout: Layout = lay_out(self._fleet, cell=cell)
+        self._layout: Layout = plan_layout(self._fleet, cell=cell)
         self._redact = Redactor(_secrets(desired))
         self._command = Command(stop=stop)
         self._tell = tell
@@ -122,7 +122,7 @@ class CellUpdate:
     def preview(self, **options: Any) -> None:
         """Preview the cell as one that has no stack yet, and make none: the engine gets a backend for this once."""
         outputs = self._base.outputs
-        shared = Shared(base=outputs["base"], login_key=outputs["login_key"])
+        shared = BaseOutputs(base=outputs["base"], login_key=outputs["login_key"])
         with private_folder() as folder:
             alone = Engine.alone(folder, self._cell, partial(self._declare, shared), cloud=self._fleet.cloud)
             alone.preview(**options)
@@ -131,7 +131,7 @@ class CellUpdate:
     def _with(self) -> dict[str, Any]:
         return {"cloud": self._base.fleet.cloud, "command": self._command}
 
-    def _declare(self, shared: Shared | None = None) -> None:
+    def _declare(self, shared: BaseOutputs | None = None) -> None:
         declare_cell(self._fleet, cell=self._cell, base=self._base.name, records=self._records, shared=shared).export()
 
     def recover(self) -> None:
@@ -196,11 +196,11 @@ class CellUpdate:
 
         There is no result for those who are left as they are.
 
-        Raises the engine's Stopped where it was stopped, HeldError where the backend says that another update runs, and
-        SetupError where the whole cell could not be updated.
+        Raises the engine's Stopped if it was stopped, UpdateInProgressError if the backend says that another update
+        runs, and SetupError if the whole cell could not be updated.
         """
         addresses = {one.id: str(self._hosts[one.server_name]["ipv4"]) for one in self._layout.customers if one.host_id}
-        follower = Follower(
+        follower = UpdateProgress(
             self._layout.customers, self._tell, addresses=addresses, ca_bundle=self._fleet.cloud.ca_bundle
         )
         follower.begin(one.id for one in self._desired if one.revision != one.applied)
@@ -215,7 +215,7 @@ class CellUpdate:
                 suppress_progress=True,
             )
         except ConcurrentUpdateError:
-            raise HeldError(f"{self._cell} is being updated by somebody else") from None
+            raise UpdateInProgressError(f"{self._cell} is being updated by somebody else") from None
         except CommandError as error:
             failure = self._explain(follower, error)
         finally:
@@ -248,7 +248,7 @@ class CellUpdate:
         except ConfigurationError:
             # The fleet no longer has the shared host, or the address is refused.
             return
-        [layout] = lay_out(gone, cell=self._cell).customers
+        [layout] = plan_layout(gone, cell=self._cell).customers
         existing = layout.customer.existing_server
         if layout.host_id is not None:
             if layout.server_name not in self._hosts:
@@ -281,7 +281,7 @@ class CellUpdate:
         exported: Mapping[str, Any] = json.loads(self._pulumi(["stack", "export", "--stack", self._cell]))
         return exported
 
-    def _explain(self, follower: Follower, error: CommandError) -> Failure:
+    def _explain(self, follower: UpdateProgress, error: CommandError) -> Failure:
         if follower.general:
             return follower.general[0]
         said = str(error)
@@ -306,7 +306,9 @@ class CellUpdate:
             return ()
         return found.values()
 
-    def _results(self, follower: Follower, failure: Failure | None, off: Collection[str] = ()) -> dict[str, Applied]:
+    def _results(
+        self, follower: UpdateProgress, failure: Failure | None, off: Collection[str] = ()
+    ) -> dict[str, Applied]:
         exported = self._exported()
         seconds = round(time.monotonic() - self._begun, 1)
         facts = facts_of(exported)
@@ -325,7 +327,7 @@ class CellUpdate:
             if one.id in self._aside:
                 continue
             stages = [{"stage": p.stage, "seconds": p.seconds, "note": p.note} for p in follower.passed(one.id)]
-            if one.wanted == Wish.ABSENT:
+            if one.wanted == DesiredState.ABSENT:
                 left = resources_of(exported, one.id)
                 why = self._stuck.get(one.id)
                 if left and why is None:

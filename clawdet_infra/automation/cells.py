@@ -9,7 +9,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clawdet_infra.catalog import Cell, InstanceRow, Mark, Registry, RegistryError, Wish, is_there, registry_url
+from clawdet_infra.catalog import (
+    Catalog,
+    CatalogError,
+    Cell,
+    DeploymentFingerprint,
+    DesiredState,
+    InstanceRow,
+    catalog_url,
+    is_there,
+)
 from clawdet_infra.paths import ROOT
 from clawdet_infra.preview.costs import Prices
 from clawdet_infra.preview.sources import CheckoutSource, checkpoint_version
@@ -18,7 +27,7 @@ if TYPE_CHECKING:
     from clawdet_infra.preview.engine_plan import Previewed
 
 
-class Known:
+class CatalogSnapshot:
     """What the catalog knows of stacks and their customers, read once for all who look at it together.
 
     Where there is no catalog yet it knows nothing; so it does where that cannot be read, and `error` says why.
@@ -29,11 +38,11 @@ class Known:
         self._cells: dict[str, Cell] = {}
         self._rows: dict[str, list[InstanceRow]] = {}
         try:
-            if not is_there(registry_url(root)):
+            if not is_there(catalog_url(root)):
                 return
-            with Registry.open(root=root) as registry:
+            with Catalog.open(root=root) as registry:
                 cells, rows = registry.everything()
-        except RegistryError as error:
+        except CatalogError as error:
             self.error = str(error)
             return
         self._cells = {one.stack: one for one in cells}
@@ -49,7 +58,7 @@ class Known:
         """Return the customers of a cell; None where they are not known."""
         return None if self.error else self._rows.get(cell, [])
 
-    def mark(self, stack: str) -> Mark | None:
+    def mark(self, stack: str) -> DeploymentFingerprint | None:
         """Return the mark of a stack's last update."""
         one = self._cells.get(stack)
         return one.mark if one else None
@@ -63,7 +72,7 @@ class CellSource:
     `known` is what the catalog knows, where it has been read for several cells; by default it is read when needed.
     """
 
-    def __init__(self, name: str, base: CheckoutSource, known: Known | None = None) -> None:
+    def __init__(self, name: str, base: CheckoutSource, known: CatalogSnapshot | None = None) -> None:
         self._name = name
         self._base = base
         self._root = base.root
@@ -82,7 +91,7 @@ class CellSource:
         """Return the cell's stack for the engine.  Raises SourceError."""
         from pulumi.automation import CommandError
 
-        from clawdet_infra.automation.base import Bases
+        from clawdet_infra.automation.base import BaseCache
         from clawdet_infra.automation.cell_update import CellUpdate
         from clawdet_infra.automation.errors import AutomationError
         from clawdet_infra.engine.errors import explain
@@ -90,14 +99,14 @@ class CellSource:
         from clawdet_infra.preview.run import SourceError
 
         try:
-            base = Bases(self._base.name, self._root).get()
-            with Registry.open(root=self._root) as registry:
+            base = BaseCache(self._base.name, self._root).get()
+            with Catalog.open(root=self._root) as registry:
                 desired = registry.desired(self._name, base.seal)
             update = CellUpdate(
                 base, self._name, desired, self._root, stop=threading.Event(), tell=lambda name, passed: None
             )
             return update.previewed
-        except (AutomationError, RegistryError) as error:
+        except (AutomationError, CatalogError) as error:
             raise SourceError(str(error)) from None
         except CommandError as error:
             raise SourceError(explain(self._name, str(error))) from None
@@ -106,7 +115,7 @@ class CellSource:
 
     def going(self) -> Sequence[str]:
         """Return the customers who were asked to be removed."""
-        return [one.id for one in self._rows or () if one.desired == Wish.ABSENT]
+        return [one.id for one in self._rows or () if one.desired == DesiredState.ABSENT]
 
     def prices(self) -> Prices:
         """Ask the cloud for its prices."""
@@ -115,7 +124,7 @@ class CellSource:
     def fingerprint(self, *, policies: bool) -> str | None:
         """Return a digest of all that decides; None where not all is known, or where a wish was not brought about."""
         rows = self._rows
-        if rows is None or any(one.phase != "healthy" or one.desired != Wish.PRESENT for one in rows):
+        if rows is None or any(one.phase != "healthy" or one.desired != DesiredState.PRESENT for one in rows):
             return None
         shared = self._base.shared
         if shared is None:
@@ -135,4 +144,4 @@ class CellSource:
 
     @cached_property
     def _rows(self) -> list[InstanceRow] | None:
-        return (self._known or Known(self._root)).rows(self._name)
+        return (self._known or CatalogSnapshot(self._root)).rows(self._name)

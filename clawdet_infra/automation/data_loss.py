@@ -11,8 +11,8 @@ import json
 from collections.abc import Collection, Sequence
 
 from clawdet_infra.automation.base import Base
-from clawdet_infra.automation.errors import LossError, SetupError
-from clawdet_infra.catalog import Desired, Registry, Wish
+from clawdet_infra.automation.errors import DataLossError, SetupError
+from clawdet_infra.catalog import Catalog, Desired, DesiredState
 from clawdet_infra.preview.conflicts import refusals
 from clawdet_infra.preview.data_loss import guard
 from clawdet_infra.preview.engine_plan import Previewed, ask
@@ -30,7 +30,7 @@ def settings_of(base: Base, made_from: str | None) -> str | None:
 
 
 def refuse_losses(
-    registry: Registry,
+    registry: Catalog,
     stack: Previewed,
     cell: str,
     base: Base,
@@ -38,7 +38,7 @@ def refuse_losses(
     settings: str | None,
     allowed: Collection[str],
 ) -> None:
-    """Raise LossError where an update of a cell would take data from somebody who is not `allowed` to lose it.
+    """Raise DataLossError where an update of a cell would take data from somebody who is not `allowed` to lose it.
 
     Who is being removed may, and who never came up.  Where the settings are those of the last time, nobody is asked.
     Raises SetupError where the provider would refuse it.
@@ -46,7 +46,7 @@ def refuse_losses(
     """
     if settings is not None and registry.loss_checked(cell) == settings:
         return
-    free = {one.id for one in desired if one.wanted == Wish.ABSENT or not one.has_data}
+    free = {one.id for one in desired if one.wanted == DesiredState.ABSENT or not one.has_data}
     if len(free) < len(desired):
         # Where the engine cannot say, the update itself says why.
         steps = ask(stack).steps
@@ -58,7 +58,7 @@ def refuse_losses(
         findings = guard(steps, named={*free, *allowed})
         if findings:
             more = f", and {len(findings) - 1} more" if len(findings) > 1 else ""
-            raise LossError(
+            raise DataLossError(
                 f"with the present settings of {base.name}, {findings[0].message.rstrip('.')}{more}. The cell "
                 f"was not updated. Look with `clawdet preview -s {cell}`; if it is meant, `clawdet up -s {cell}` with "
                 "`--allow-loss` does it, else take the settings back."

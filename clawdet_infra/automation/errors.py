@@ -112,7 +112,7 @@ class DeploymentError(AutomationError):
     action = "retry"
 
 
-class LossError(AutomationError):
+class DataLossError(AutomationError):
     """The base's settings would cost customers their data, and nobody has said that it may; a person has to look."""
 
     code = Code.DATA_LOSS

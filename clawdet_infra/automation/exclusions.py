@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from clawdet_infra.catalog import Desired, Wish
+from clawdet_infra.catalog import Desired, DesiredState
 from clawdet_infra.engine.state_export import deployment_of, facts_of, present_urn, record_of, resources_of
 from clawdet_infra.layout import CustomerLayout
 from clawdet_infra.resources import SERVER
@@ -27,7 +27,7 @@ def aside(
     placed = facts_of(exported)
     found = {}
     for one in desired:
-        if one.wanted != Wish.PRESENT or not one.failed or one.id not in placed:
+        if one.wanted != DesiredState.PRESENT or not one.failed or one.id not in placed:
             continue
         layout, resources = layouts.get(one.id), resources_of(exported, one.id)
         if layout is None or (

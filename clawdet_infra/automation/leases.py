@@ -11,7 +11,16 @@ from pathlib import Path
 
 from clawdet_infra.automation.base import Base
 from clawdet_infra.automation.cells import CellSource
-from clawdet_infra.catalog import Applied, Desired, Lease, LeaseLostError, Mark, Record, Registry, RegistryError
+from clawdet_infra.catalog import (
+    Applied,
+    Catalog,
+    CatalogError,
+    DeploymentFingerprint,
+    Desired,
+    Lease,
+    LeaseLostError,
+    Record,
+)
 from clawdet_infra.config import parse_image
 from clawdet_infra.engine.engine import LONGEST_STOP_SECONDS
 from clawdet_infra.preview.fingerprint import UPDATED
@@ -27,7 +36,7 @@ _JOIN_SECONDS = 5.0
 
 
 @contextmanager
-def kept(registry: Registry, lease: Lease) -> Iterator[threading.Event]:
+def keepalive(registry: Catalog, lease: Lease) -> Iterator[threading.Event]:
     """Renew a lease in a thread, and give it back at the end.
 
     The event is set where the lease was lost, and also where it was not renewed until shortly before its end: the
@@ -42,7 +51,7 @@ def kept(registry: Registry, lease: Lease) -> Iterator[threading.Event]:
                 held[0] = registry.renew(lease, LEASE_SECONDS)
             except LeaseLostError:
                 lost.set()
-            except RegistryError:
+            except CatalogError:
                 # The database is away for a moment; if it stays away, `watch` says so in time.
                 continue
 
@@ -64,12 +73,12 @@ def kept(registry: Registry, lease: Lease) -> Iterator[threading.Event]:
         renewing.join(_JOIN_SECONDS)
         # Else it runs out by itself.
         if not renewing.is_alive():
-            with suppress(RegistryError):
+            with suppress(CatalogError):
                 registry.release(lease)
 
 
 @contextmanager
-def stopper(until: float, *events: threading.Event) -> Iterator[threading.Event]:
+def cancel_on(until: float, *events: threading.Event) -> Iterator[threading.Event]:
     """An event that is set when a time (of `time.monotonic`) has come, or one of others is set."""
     stop, over = threading.Event(), threading.Event()
 
@@ -88,13 +97,13 @@ def stopper(until: float, *events: threading.Event) -> Iterator[threading.Event]
         thread.join()
 
 
-def basis(base: str, root: Path) -> str | None:
+def input_fingerprint(base: str, root: Path) -> str | None:
     """Return what tells the settings, the program and the images that a cell of a base is made from."""
     return CheckoutSource(base, root).fingerprint(policies=True)
 
 
-def mark(
-    registry: Registry,
+def save_fingerprint(
+    registry: Catalog,
     base: Base,
     cell: str,
     root: Path,
@@ -107,16 +116,17 @@ def mark(
 
     Raises LeaseLostError where another process has taken the cell's lease.
 
-    `made_from` is the `basis` of before the update: where that has changed meanwhile, it is not known what went in.
+    `made_from` is the `input_fingerprint` of before the update.  If that has changed meanwhile, the inputs of the update
+    are not known.
     """
     failed = sorted(name for name, one in results.items() if not one.ok)
     source = CellSource(cell, CheckoutSource(base.name, root))
     told = not failed and not any(has_tags_untold(one.record) for one in desired)
-    certain = told and made_from is not None and made_from == basis(base.name, root)
+    certain = told and made_from is not None and made_from == input_fingerprint(base.name, root)
     registry.set_mark(
         cell,
         base.name,
-        Mark(
+        DeploymentFingerprint(
             fingerprint=(source.fingerprint(policies=True) if certain else None) or "",
             version=source.version() or "",
             outcome="failed" if failed else UPDATED,

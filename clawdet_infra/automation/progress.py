@@ -21,7 +21,7 @@ _MANDATORY = ("mandatory", "remediate")
 _DONE = ("create", "update", "same", "replace", "create-replacement", "refresh")
 
 
-class Follower:
+class UpdateProgress:
     """Takes the events of an update of a cell, and tells each customer's stages as they are passed."""
 
     def __init__(

@@ -16,8 +16,8 @@ from typing import Any, Self
 from pulumi.automation import CommandError
 
 from clawdet_infra.automation import data_loss, existing_server, leases
-from clawdet_infra.automation.base import Base, Bases
-from clawdet_infra.automation.cell_update import CellUpdate, HeldError
+from clawdet_infra.automation.base import Base, BaseCache
+from clawdet_infra.automation.cell_update import CellUpdate, UpdateInProgressError
 from clawdet_infra.automation.error_mapping import error_of
 from clawdet_infra.automation.errors import (
     BusyError,
@@ -36,17 +36,17 @@ from clawdet_infra.automation.signup import Signup
 from clawdet_infra.automation.validation import check_of
 from clawdet_infra.catalog import (
     BeingRemovedError,
-    ClashError,
+    Catalog,
+    CatalogError,
+    ConflictError,
     InstanceRow,
     LeaseHeld,
     LeaseLostError,
     Phase,
     Record,
     RefusedError,
-    Registry,
-    RegistryError,
     Related,
-    Wanted,
+    UpsertResult,
 )
 from clawdet_infra.engine.engine import Stopped
 from clawdet_infra.engine.errors import explain
@@ -123,9 +123,9 @@ class Provisioner:
         self._deadline = deadline
         self._parallel = parallel
         self._root = root
-        self._bases = Bases(base, root)
+        self._bases = BaseCache(base, root)
         with _explained():
-            self._registry = Registry.open(_address(catalog, registry), root=root)
+            self._registry = Catalog.open(_address(catalog, registry), root=root)
 
     def close(self) -> None:
         """Close the connections to the catalog."""
@@ -363,7 +363,10 @@ class Provisioner:
             lease = self._registry.acquire(f"cell:{cell}", leases.LEASE_SECONDS)
         if isinstance(lease, LeaseHeld):
             return False
-        with leases.kept(self._registry, lease) as lost, leases.stopper(call.until, call.cancelled, lost) as stop:
+        with (
+            leases.keepalive(self._registry, lease) as lost,
+            leases.cancel_on(call.until, call.cancelled, lost) as stop,
+        ):
             try:
                 with _explained(call.customer):
                     row = None if done is None else self._registry.instance(call.customer, self.base)
@@ -372,7 +375,7 @@ class Provisioner:
                 base = self._bases.get()
                 with _explained(call.customer):
                     desired = self._registry.desired(cell, base.seal)
-                made_from = leases.basis(base.name, self._root)
+                made_from = leases.input_fingerprint(base.name, self._root)
                 update = CellUpdate(base, cell, desired, self._root, stop=stop, tell=tell, everybody=done is None)
                 update.recover()
                 revisions = update.prepare()
@@ -384,8 +387,8 @@ class Provisioner:
                 results = update.run(self._parallel)
                 with _explained(call.customer):
                     self._registry.applied(cell, results, lease)
-                leases.mark(self._registry, base, cell, self._root, results, desired, made_from, lease)
-            except (LockedError, HeldError, LeaseLostError):
+                leases.save_fingerprint(self._registry, base, cell, self._root, results, desired, made_from, lease)
+            except (LockedError, UpdateInProgressError, LeaseLostError):
                 # The other update ends by itself, also if its caller was killed.  The holder of the lease records the
                 # results.
                 return False
@@ -416,7 +419,7 @@ def _hear(on_stage: OnStage | None, event: StageEvent) -> None:
         _LOG.warning("on_stage failed for %s of %s: %s", event.stage, event.customer, type(error).__name__)
 
 
-def _done_after(wanted: Wanted) -> Callable[[InstanceRow], bool]:
+def _done_after(wanted: UpsertResult) -> Callable[[InstanceRow], bool]:
     """Return what says whether a customer is what was asked for.
 
     An update that another customer caused may be running on the whole cell, or may have been killed.  Then an unchanged
@@ -439,7 +442,7 @@ def _explained(customer: str = "") -> Iterator[None]:
     """Turn errors of the catalog into those that callers know."""
     try:
         yield
-    except ClashError as error:
+    except ConflictError as error:
         raise TakenError(f"customer {customer}: {error}.", customer) from None
     except BeingRemovedError as error:
         raise BusyError(f"{error}.", customer) from None
@@ -447,7 +450,7 @@ def _explained(customer: str = "") -> Iterator[None]:
         raise
     except RefusedError as error:
         raise InputError(f"{error}.", customer) from None
-    except RegistryError as error:
+    except CatalogError as error:
         raise SetupError(f"{error}.", customer) from None
 
 

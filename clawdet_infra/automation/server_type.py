@@ -9,7 +9,7 @@ from clawdet_infra.automation.errors import ImmutableError, SetupError
 from clawdet_infra.catalog import Record
 from clawdet_infra.config import ConfigurationError, misfit_of_type
 from clawdet_infra.hosts.hetzner import Provider, ProviderError
-from clawdet_infra.layout import CustomerLayout, lay_out
+from clawdet_infra.layout import CustomerLayout, plan_layout
 
 
 def refuse_type(base: Base, before: Record | None, record: Record) -> None:
@@ -39,6 +39,6 @@ def _layout(base: Base, record: Record | None) -> CustomerLayout | None:
     if record is None:
         return None
     try:
-        return lay_out(base.fleet_with([record], listed=False)).customers[0]
+        return plan_layout(base.fleet_with([record], listed=False)).customers[0]
     except ConfigurationError:
         return None

@@ -9,7 +9,7 @@ from typing import Any
 
 from clawdet_infra.automation.base import Base
 from clawdet_infra.automation.errors import SetupError
-from clawdet_infra.catalog import Phase, Registry, cell_number
+from clawdet_infra.catalog import Catalog, Phase, cell_number
 from clawdet_infra.engine.versions import versions
 from clawdet_infra.inventory import InventoryError, last_update_succeeded, outputs_of
 
@@ -17,7 +17,7 @@ from clawdet_infra.inventory import InventoryError, last_update_succeeded, outpu
 _MOST_ENGINES = 4
 
 
-def refresh(registry: Registry, base: str, root: Path) -> list[str]:
+def refresh(registry: Catalog, base: str, root: Path) -> list[str]:
     """Read those stacks again that have changed since they were read last; return the clashes between stacks."""
     found = {stack: str(version) for stack, version in _stacks(base, root).items()}
     known = {one.stack: one.synced_version for one in registry.cells(base)}
@@ -34,7 +34,7 @@ def refresh(registry: Registry, base: str, root: Path) -> list[str]:
 
 
 def note_update(
-    registry: Registry, base: str, root: Path, failed: Mapping[str, Mapping[str, str]], untouched: Collection[str]
+    registry: Catalog, base: str, root: Path, failed: Mapping[str, Mapping[str, str]], untouched: Collection[str]
 ) -> list[str]:
     """Keep whose update of a base stack has failed: `error`, `plan` and `subdomain` by id; return the clashes.
 
@@ -47,7 +47,7 @@ def note_update(
     return registry.mirror(base, base, version, facts_of(outputs), {**kept, **failed})
 
 
-def _failed(registry: Registry, base: str) -> dict[str, dict[str, str]]:
+def _failed(registry: Catalog, base: str) -> dict[str, dict[str, str]]:
     """Return the customers of a base stack's file whose last update failed."""
     rows = (one for one in registry.instances(base) if one.cell == base and one.phase == Phase.FAILED)
     return {one.id: {"error": one.error, "plan": one.plan, "subdomain": one.subdomain} for one in rows}
@@ -60,7 +60,7 @@ def _succeeded(stack: str, root: Path) -> bool:
         raise SetupError(f"{error}.") from None
 
 
-def rebuild(registry: Registry, base: Base, root: Path) -> list[str]:
+def rebuild(registry: Catalog, base: Base, root: Path) -> list[str]:
     """Rebuild the entries of all cells from their exports, mirror all stacks, and return the clashes."""
     clashes: list[str] = []
     found = {stack: str(version) for stack, version in _stacks(base.name, root).items()}

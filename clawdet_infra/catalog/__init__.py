@@ -2,46 +2,46 @@
 
 from __future__ import annotations
 
-from clawdet_infra.catalog.encryption import Seal
-from clawdet_infra.catalog.errors import BeingRemovedError, ClashError, LeaseLostError, RefusedError, RegistryError
+from clawdet_infra.catalog.encryption import RecordCipher
+from clawdet_infra.catalog.errors import BeingRemovedError, CatalogError, ConflictError, LeaseLostError, RefusedError
 from clawdet_infra.catalog.names import cell_name, cell_number
 from clawdet_infra.catalog.records import (
     Applied,
     Cell,
+    DeploymentFingerprint,
     Desired,
+    DesiredState,
     InstanceRow,
-    Mark,
     Phase,
     Record,
     Related,
-    Wanted,
-    Wish,
+    UpsertResult,
 )
-from clawdet_infra.catalog.store import Registry, is_there, registry_url
+from clawdet_infra.catalog.store import Catalog, catalog_url, is_there
 from clawdet_infra.database import Lease, LeaseHeld
 
 __all__ = [
     "Applied",
     "BeingRemovedError",
+    "Catalog",
+    "CatalogError",
     "Cell",
-    "ClashError",
+    "ConflictError",
+    "DeploymentFingerprint",
     "Desired",
+    "DesiredState",
     "InstanceRow",
     "Lease",
     "LeaseHeld",
     "LeaseLostError",
-    "Mark",
     "Phase",
     "Record",
+    "RecordCipher",
     "RefusedError",
-    "Registry",
-    "RegistryError",
     "Related",
-    "Seal",
-    "Wanted",
-    "Wish",
+    "UpsertResult",
+    "catalog_url",
     "cell_name",
     "cell_number",
     "is_there",
-    "registry_url",
 ]

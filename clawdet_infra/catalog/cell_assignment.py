@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from clawdet_infra.catalog.errors import RegistryError
+from clawdet_infra.catalog.errors import CatalogError
 from clawdet_infra.catalog.names import cell_name, cell_number
-from clawdet_infra.catalog.records import Mark
+from clawdet_infra.catalog.records import DeploymentFingerprint
 from clawdet_infra.catalog.schema import cells, instances
 from clawdet_infra.database.timestamps import bounded, milliseconds
 
 
-def place(connection: Connection, base: str, size: int) -> str:
+def assign_cell(connection: Connection, base: str, size: int) -> str:
     """Return the lowest-numbered cell of a base that has room, a new one where none has.
 
     Whoever is still being removed takes up room.
@@ -30,19 +30,19 @@ def place(connection: Connection, base: str, size: int) -> str:
 
 
 def ensure(connection: Connection, base: str, stack: str) -> None:
-    """Make sure that a stack is known: the base stack itself or one of its cells.  Raises RegistryError for another."""
+    """Make sure that a stack is known: the base stack itself or one of its cells.  Raises CatalogError for another."""
     number = cell_number(base, stack)
     if stack != base and number is None:
-        raise RegistryError(f"{stack} is no cell of {base}: those are called {cell_name(base, 1)} and so on")
+        raise CatalogError(f"{stack} is no cell of {base}: those are called {cell_name(base, 1)} and so on")
     row = connection.execute(select(cells.c.base).where(cells.c.stack == stack)).first()
     if row is None:
         empty = dict.fromkeys(("synced_version", "fingerprint", "version", "outcome", "error"), "")
         connection.execute(insert(cells).values(stack=stack, base=base, number=number, **empty))
     elif row.base != base:
-        raise RegistryError(f"the stack {stack} belongs to {row.base}, not to {base}")
+        raise CatalogError(f"the stack {stack} belongs to {row.base}, not to {base}")
 
 
-def set_mark(connection: Connection, stack: str, base: str, mark: Mark) -> None:
+def set_mark(connection: Connection, stack: str, base: str, mark: DeploymentFingerprint) -> None:
     """Keep a stack's mark in place of the one of before."""
     ensure(connection, base, stack)
     values = {
@@ -67,11 +67,11 @@ def see(connection: Connection, stack: str, version: str) -> None:
 
 
 def forget(connection: Connection, stack: str) -> None:
-    """Forget a stack.  Raises RegistryError for a cell that has customers."""
+    """Forget a stack.  Raises CatalogError for a cell that has customers."""
     within = instances.c.cell == stack
     signed_up = connection.execute(select(func.count()).where(within, instances.c.record.is_not(None))).scalar_one()
     if signed_up:
-        raise RegistryError(f"the cell {stack} still has {signed_up} customers; deprovision them first")
+        raise CatalogError(f"the cell {stack} still has {signed_up} customers; deprovision them first")
     connection.execute(delete(instances).where(within))
     connection.execute(delete(cells).where(cells.c.stack == stack))
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, select, union
 
-from clawdet_infra.catalog.encryption import Seal
-from clawdet_infra.catalog.errors import ClashError, RegistryError
-from clawdet_infra.catalog.names import Claim
+from clawdet_infra.catalog.encryption import RecordCipher
+from clawdet_infra.catalog.errors import CatalogError, ConflictError
+from clawdet_infra.catalog.names import NameClaim
 from clawdet_infra.catalog.records import Record
 from clawdet_infra.catalog.schema import ON_A_HOST, instances
 from clawdet_infra.config.secrets import bot_of
@@ -18,7 +18,7 @@ _ROW = instances.c
 _SHARING = "free"
 
 
-def related(connection: Connection, base: str, claim: Claim, seal: Seal) -> list[Record]:
+def related(connection: Connection, base: str, claim: NameClaim, seal: RecordCipher) -> list[Record]:
     """Return the records of the other customers of a base that have to do with a claim, by id.
 
     These are customers with the same id or subdomain, or one that differs in dots and hyphens only; with a subdomain
@@ -49,8 +49,8 @@ def related(connection: Connection, base: str, claim: Claim, seal: Seal) -> list
     return [seal.open(row.record, row.id) for row in connection.execute(wanted.order_by(_ROW.id))]
 
 
-def refuse_clash(connection: Connection, base: str, claim: Claim, *, named: bool = True) -> None:
-    """Raise ClashError where another customer of the base has the id or the subdomain, or one that looks like it.
+def refuse_conflict(connection: Connection, base: str, claim: NameClaim, *, named: bool = True) -> None:
+    """Raise ConflictError where another customer of the base has the id or the subdomain, or one that looks like it.
 
     Where the customer's subdomain is not known, it is not `named`.
     """
@@ -58,41 +58,43 @@ def refuse_clash(connection: Connection, base: str, claim: Claim, *, named: bool
     others = _ROW.base == base, _ROW.id != claim.id
     row = _first(connection, *others, _ROW.id_slug == identity)
     if row is not None:
-        raise ClashError(
+        raise ConflictError(
             f"the id {claim.id} collides with that of customer {row.id}: they differ in dots and hyphens only, which "
             "are the same in the names of servers. Choose another id",
             row.id,
         )
     row = _first(connection, *others, _ROW.subdomain_slug == name) if named else None
     if row is not None and row.subdomain == claim.name:
-        raise ClashError(f"the subdomain {claim.name} is that of customer {row.id} already. Choose another one", row.id)
+        raise ConflictError(
+            f"the subdomain {claim.name} is that of customer {row.id} already. Choose another one", row.id
+        )
     if row is not None:
-        raise ClashError(
+        raise ConflictError(
             f"the subdomain {claim.name} collides with {row.subdomain} of customer {row.id}: they differ in dots and "
             "hyphens only. Choose another one",
             row.id,
         )
 
 
-def refuse_used_server(connection: Connection, base: str, claim: Claim) -> None:
-    """Raise ClashError where a customer brings a server that another customer of any base is on."""
+def refuse_used_server(connection: Connection, base: str, claim: NameClaim) -> None:
+    """Raise ConflictError where a customer brings a server that another customer of any base is on."""
     if claim.existing_ipv4 is None:
         return
     mine = (_ROW.base == base) & (_ROW.id == claim.id)
     row = _first(connection, _ROW.ipv4 == claim.existing_ipv4, ~mine)
     if row is not None:
-        raise ClashError(
+        raise ConflictError(
             f"the server {claim.existing_ipv4} is one of this fleet: customer {row.id} of {row.base} is on it. "
             "Name a server of the customer's own",
             row.id,
         )
 
 
-def refuse_other_key(connection: Connection, base: str, seal: Seal) -> None:
-    """Raise RegistryError where the records of a base were encrypted with another key: none is added with this one."""
+def refuse_other_key(connection: Connection, base: str, seal: RecordCipher) -> None:
+    """Raise CatalogError where the records of a base were encrypted with another key: none is added with this one."""
     row = _first(connection, _ROW.base == base, _ROW.record.is_not(None))
     if row is not None and not seal.opens(row.record):
-        raise RegistryError(
+        raise CatalogError(
             f"the catalog's records of {base} were encrypted with another key than that of this base stack. "
             "Use the catalog that belongs to this backend, or rebuild it: clawdet list --rebuild"
         )

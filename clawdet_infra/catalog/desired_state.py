@@ -10,13 +10,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, update
 
-from clawdet_infra.catalog.cell_assignment import place
-from clawdet_infra.catalog.conflicts import refuse_clash, refuse_other_key, refuse_used_server, related
-from clawdet_infra.catalog.encryption import Seal
-from clawdet_infra.catalog.errors import BeingRemovedError, ClashError, RefusedError
-from clawdet_infra.catalog.names import Claim
+from clawdet_infra.catalog.cell_assignment import assign_cell
+from clawdet_infra.catalog.conflicts import refuse_conflict, refuse_other_key, refuse_used_server, related
+from clawdet_infra.catalog.encryption import RecordCipher
+from clawdet_infra.catalog.errors import BeingRemovedError, ConflictError, RefusedError
+from clawdet_infra.catalog.names import NameClaim
 from clawdet_infra.catalog.queries import as_instance, only_row, record_of, row_of
-from clawdet_infra.catalog.records import Phase, Record, Related, Wanted, Wish
+from clawdet_infra.catalog.records import DesiredState, Phase, Record, Related, UpsertResult
 from clawdet_infra.catalog.schema import instances
 from clawdet_infra.config.secrets import bot_of
 from clawdet_infra.database.timestamps import milliseconds
@@ -30,30 +30,30 @@ class Wishing:
     """What a wish is made with: the base it concerns, the base's key, how many customers a cell has, and the time."""
 
     base: str
-    seal: Seal
+    seal: RecordCipher
     cell_size: int
     now: datetime
 
 
-def want(connection: Connection, wishing: Wishing, record: Record, check: Check) -> Wanted:
-    """Store what a customer is to be like, unless `check` refuses it.  See `Registry.want`."""
+def upsert(connection: Connection, wishing: Wishing, record: Record, check: Check) -> UpsertResult:
+    """Store what a customer is to be like, unless `check` refuses it.  See `Catalog.want`."""
     base, seal = wishing.base, wishing.seal
-    asked = Claim.of(record)
+    asked = NameClaim.of(record)
     row = row_of(connection, base, asked.id)
     if row is not None and row.record is None:
-        raise ClashError(f"the id {asked.id} is that of a customer whom Pulumi.{base}.yaml lists", asked.id)
-    if row is not None and row.desired == Wish.ABSENT:
+        raise ConflictError(f"the id {asked.id} is that of a customer whom Pulumi.{base}.yaml lists", asked.id)
+    if row is not None and row.desired == DesiredState.ABSENT:
         raise BeingRemovedError(f"the customer {asked.id} is being removed. Try again when that is done")
     refuse_other_key(connection, base, seal)
     refuse_used_server(connection, base, asked)
     before = record_of(row, seal)
     stored = _plain(check(Related(related(connection, base, asked, seal), before)))
-    claim = Claim.of(stored)
+    claim = NameClaim.of(stored)
     if (claim.id, claim.name) != (asked.id, asked.name):
         raise ValueError(f"the check of {asked.id} changed its id or subdomain, which it was not made for")
-    refuse_clash(connection, base, claim)
+    refuse_conflict(connection, base, claim)
     if row is None:
-        cell = place(connection, base, wishing.cell_size)
+        cell = assign_cell(connection, base, wishing.cell_size)
         _insert(connection, claim, stored, wishing, cell)
     elif stored != before or row.phase == Phase.FAILED:
         values = {**columns_of(claim, stored, seal), "revision": row.revision + 1, "phase": Phase.WAITING.value}
@@ -62,13 +62,13 @@ def want(connection: Connection, wishing: Wishing, record: Record, check: Check)
     assert after is not None
     # What was asked for already, and is not there yet, needs no update but the one that it waits for.
     changed = row is None or after.revision != row.revision or row.phase != Phase.HEALTHY
-    return Wanted(
+    return UpsertResult(
         instance=as_instance(after), revision=after.revision, created=row is None, changed=changed, before=before
     )
 
 
-def withdraw(connection: Connection, identity: str, base: str | None, now: datetime) -> Wanted | None:
-    """Store that a customer is to be there no more.  See `Registry.withdraw`."""
+def mark_absent(connection: Connection, identity: str, base: str | None, now: datetime) -> UpsertResult | None:
+    """Store that a customer is to be there no more.  See `Catalog.withdraw`."""
     row = only_row(connection, identity, base)
     if row is None:
         return None
@@ -77,15 +77,15 @@ def withdraw(connection: Connection, identity: str, base: str | None, now: datet
             f"the customer {identity} did not sign up, but is listed in Pulumi.{row.base}.yaml. "
             f"Take it out of that list, and run: pulumi up -s {row.base}"
         )
-    if row.desired != Wish.ABSENT or row.phase == Phase.FAILED:
-        values = {"desired": Wish.ABSENT.value, "phase": Phase.WAITING.value, "revision": row.revision + 1}
+    if row.desired != DesiredState.ABSENT or row.phase == Phase.FAILED:
+        values = {"desired": DesiredState.ABSENT.value, "phase": Phase.WAITING.value, "revision": row.revision + 1}
         _change(connection, row, values, now)
     after = row_of(connection, row.base, identity)
     assert after is not None
-    return Wanted(instance=as_instance(after), revision=after.revision, created=False, changed=True)
+    return UpsertResult(instance=as_instance(after), revision=after.revision, created=False, changed=True)
 
 
-def columns_of(claim: Claim, record: Record, seal: Seal) -> dict[str, Any]:
+def columns_of(claim: NameClaim, record: Record, seal: RecordCipher) -> dict[str, Any]:
     """Return the columns that a record decides."""
     id_slug, subdomain_slug = claim.slugs
     return {
@@ -112,7 +112,7 @@ def new_columns(base: str, identity: str, cell: str, now: datetime) -> dict[str,
         "base": base,
         "id": identity,
         "cell": cell,
-        "desired": Wish.PRESENT.value,
+        "desired": DesiredState.PRESENT.value,
         "phase": Phase.WAITING.value,
         "revision": 1,
         "applied": 0,
@@ -122,7 +122,7 @@ def new_columns(base: str, identity: str, cell: str, now: datetime) -> dict[str,
     }
 
 
-def _insert(connection: Connection, claim: Claim, record: Record, wishing: Wishing, cell: str) -> None:
+def _insert(connection: Connection, claim: NameClaim, record: Record, wishing: Wishing, cell: str) -> None:
     new = new_columns(wishing.base, claim.id, cell, wishing.now)
     connection.execute(insert(instances).values({**new, **columns_of(claim, record, wishing.seal)}))
 

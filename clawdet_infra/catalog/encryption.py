@@ -18,22 +18,22 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from clawdet_infra.catalog.errors import RegistryError
+from clawdet_infra.catalog.errors import CatalogError
 from clawdet_infra.catalog.records import Record
 
 _FORM = "v1"
 _NONCE_BYTES = 12
 
 
-class Seal:
+class RecordCipher:
     """A base's key.  It shows nothing of itself, and can be used by any number of threads."""
 
     __slots__ = ("_cipher", "_digest_key", "_name")
 
     def __init__(self, key: str) -> None:
-        """Take a key of 64 hexadecimal digits.  Raises RegistryError for anything else."""
+        """Take a key of 64 hexadecimal digits.  Raises CatalogError for anything else."""
         if not re.fullmatch(r"[0-9a-f]{64}", key):
-            raise RegistryError("the catalog's key has to be 64 lower-case hexadecimal digits (it is not shown)")
+            raise CatalogError("the catalog's key has to be 64 lower-case hexadecimal digits (it is not shown)")
         secret = bytes.fromhex(key)
         self._cipher = AESGCM(_derived(secret, "record"))
         self._digest_key = _derived(secret, "digest")
@@ -55,12 +55,12 @@ class Seal:
     def open(self, text: str, identity: str) -> dict[str, Any]:
         """Return the record that was sealed for a customer.
 
-        Raises RegistryError where it was sealed with another key or for another customer, or was altered.
+        Raises CatalogError where it was sealed with another key or for another customer, or was altered.
         """
         form, _, rest = text.partition(".")
         name, _, encoded = rest.partition(".")
         if form == _FORM and name != self._name:
-            raise RegistryError(
+            raise CatalogError(
                 f"the catalog's record of {identity} was encrypted with another key than that of this base stack. "
                 "Use the catalog that belongs to this backend, or rebuild it: clawdet list --rebuild"
             )
@@ -68,7 +68,7 @@ class Seal:
             sealed = urlsafe_b64decode(encoded)
             content = self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _bound(identity))
         except (InvalidTag, ValueError):
-            raise RegistryError(
+            raise CatalogError(
                 f"the catalog's record of {identity} is damaged, or another customer's. "
                 "Put a backup in the database's place, or rebuild it: clawdet list --rebuild"
             ) from None

@@ -5,15 +5,15 @@ from __future__ import annotations
 from clawdet_infra import database
 
 
-class RegistryError(database.DatabaseError):
+class CatalogError(database.DatabaseError):
     """The catalog cannot do what is asked; the text says why and what to do, and has no secret in it."""
 
 
-class RefusedError(RegistryError):
+class RefusedError(CatalogError):
     """The catalog refuses what is asked for; the caller has to ask for something else."""
 
 
-class ClashError(RegistryError):
+class ConflictError(CatalogError):
     """Another customer has the id or the subdomain; `holder` is that customer's id."""
 
     def __init__(self, message: str, holder: str) -> None:
@@ -21,19 +21,19 @@ class ClashError(RegistryError):
         self.holder = holder
 
 
-class BeingRemovedError(RegistryError):
+class BeingRemovedError(CatalogError):
     """The customer is being removed, and can be wanted again when that is done."""
 
 
-class LeaseLostError(RegistryError, database.LeaseLostError):
+class LeaseLostError(CatalogError, database.LeaseLostError):
     """The lease is another process's by now."""
 
 
-PURPOSE = database.Purpose(
+PURPOSE = database.DatabaseRole(
     name="the catalog",
     variable="CLAWDET_CATALOG",
     file="/var/lib/clawdet/catalog.db",
-    error=RegistryError,
+    error=CatalogError,
     # The beginning of a hash of "clawdet registry".
     lock=0x72656769,
 )

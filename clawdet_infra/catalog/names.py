@@ -27,7 +27,7 @@ def cell_number(base: str, stack: str) -> int | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Claim:
+class NameClaim:
     """What a record claims for itself alone."""
 
     id: str
@@ -40,7 +40,7 @@ class Claim:
     telegram_token: str | None = field(repr=False)
 
     @classmethod
-    def of(cls, record: Record) -> Claim:
+    def of(cls, record: Record) -> NameClaim:
         """Return the claim of a record.  Raises RefusedError where its id or subdomain is no name at all."""
         identity = _name(record.get("id"), "id")
         subdomain, existing = record.get("subdomain"), record.get("existingServer")

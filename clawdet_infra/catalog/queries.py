@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
-from clawdet_infra.catalog.encryption import Seal
-from clawdet_infra.catalog.errors import RegistryError
-from clawdet_infra.catalog.records import Cell, Desired, InstanceRow, Mark, Phase, Record, Wish
+from clawdet_infra.catalog.encryption import RecordCipher
+from clawdet_infra.catalog.errors import CatalogError
+from clawdet_infra.catalog.records import Cell, DeploymentFingerprint, Desired, DesiredState, InstanceRow, Phase, Record
 from clawdet_infra.catalog.schema import cells, instances
 from clawdet_infra.database.timestamps import maybe_moment, moment
 
@@ -20,14 +20,14 @@ def row_of(connection: Connection, base: str, identity: str) -> Row[Any] | None:
 
 
 def only_row(connection: Connection, identity: str, base: str | None) -> Row[Any] | None:
-    """Return the row of a customer.  Raises RegistryError where several bases have one of this id."""
+    """Return the row of a customer.  Raises CatalogError where several bases have one of this id."""
     wanted = select(instances).where(instances.c.id == identity).order_by(instances.c.base)
     if base is not None:
         wanted = wanted.where(instances.c.base == base)
     found = connection.execute(wanted).all()
     if len(found) > 1:
         bases = " and ".join(row.base for row in found)
-        raise RegistryError(f"there is a customer {identity} in {bases}. Say which one: name the stack")
+        raise CatalogError(f"there is a customer {identity} in {bases}. Say which one: name the stack")
     return found[0] if found else None
 
 
@@ -39,13 +39,13 @@ def instances_of(connection: Connection, base: str | None) -> list[InstanceRow]:
     return [as_instance(row) for row in connection.execute(wanted)]
 
 
-def desired(connection: Connection, cell: str, seal: Seal) -> list[Desired]:
+def desired(connection: Connection, cell: str, seal: RecordCipher) -> list[Desired]:
     """Return what a cell is to have, by id."""
     wanted = select(instances).where(instances.c.cell == cell, instances.c.record.is_not(None))
     return [
         Desired(
             id=row.id,
-            wanted=Wish(row.desired),
+            wanted=DesiredState(row.desired),
             revision=row.revision,
             applied=row.applied,
             has_data=row.applied > 0 and not (row.phase == Phase.FAILED and row.deployed_at is None),
@@ -56,7 +56,7 @@ def desired(connection: Connection, cell: str, seal: Seal) -> list[Desired]:
     ]
 
 
-def record_of(row: Row[Any] | None, seal: Seal) -> Record | None:
+def record_of(row: Row[Any] | None, seal: RecordCipher) -> Record | None:
     """Return the record that a row has."""
     return None if row is None or row.record is None else seal.open(row.record, row.id)
 
@@ -85,12 +85,12 @@ def cells_of(connection: Connection, base: str | None) -> list[Cell]:
     ]
 
 
-def mark_of(connection: Connection, stack: str) -> Mark | None:
+def mark_of(connection: Connection, stack: str) -> DeploymentFingerprint | None:
     """Return a stack's mark."""
     row = connection.execute(select(cells).where(cells.c.stack == stack)).first()
     if row is None or row.updated_at is None:
         return None
-    return Mark(
+    return DeploymentFingerprint(
         fingerprint=row.fingerprint,
         version=row.version,
         outcome=row.outcome,
@@ -113,7 +113,7 @@ def as_instance(row: Row[Any]) -> InstanceRow:
         subdomain=row.subdomain or "",
         plan=row.plan,
         host=row.host,
-        desired=Wish(row.desired),
+        desired=DesiredState(row.desired),
         phase=Phase(row.phase),
         revision=row.revision,
         applied=row.applied,

@@ -12,7 +12,7 @@ Record = Mapping[str, Any]
 """A customer's configuration, its keys as in YAML (`id`, `plan`, `anthropicApiKey`, …), with secrets in plain text."""
 
 
-class Wish(StrEnum):
+class DesiredState(StrEnum):
     """Whether a customer is to be there."""
 
     PRESENT = "present"
@@ -47,7 +47,7 @@ class InstanceRow:
     subdomain: str
     plan: str
     host: str
-    desired: Wish
+    desired: DesiredState
     phase: Phase
     revision: int
     applied: int
@@ -66,7 +66,7 @@ class InstanceRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class UpsertResult:
     """What became of a wish.
 
     `created` says that there was no such customer.  `changed` says that an update has to bring `revision` about; where
@@ -89,7 +89,7 @@ class Desired:
     """
 
     id: str
-    wanted: Wish
+    wanted: DesiredState
     revision: int
     applied: int
     has_data: bool
@@ -115,7 +115,7 @@ class Applied:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mark:
+class DeploymentFingerprint:
     """How the last update of a stack ended, and of what: `fingerprint` of all that went in, `version` that came out."""
 
     fingerprint: str
@@ -129,8 +129,9 @@ class Mark:
 class Cell:
     """A stack: a cell, by its number, or a base stack (`number` None).
 
-    `fingerprint`, `version`, `updated_at`, `outcome` and `error` are those of its `Mark`, empty where it has none.
-    `synced_version` is the version that the facts of its customers were last read from (see `Registry.mirror`).
+    `fingerprint`, `version`, `updated_at`, `outcome` and `error` are those of its `DeploymentFingerprint`, empty if it
+    has none.  `synced_version` is the version that the facts of its customers were last read from; see
+    `Catalog.mirror`.
     """
 
     stack: str
@@ -145,11 +146,11 @@ class Cell:
     synced_version: str
 
     @property
-    def mark(self) -> Mark | None:
+    def mark(self) -> DeploymentFingerprint | None:
         """How its last update ended; None where it had none."""
         if self.updated_at is None:
             return None
-        return Mark(
+        return DeploymentFingerprint(
             fingerprint=self.fingerprint,
             version=self.version,
             outcome=self.outcome,

@@ -23,7 +23,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-from clawdet_infra.database import Form, lease_table
+from clawdet_infra.database import SchemaSpec, lease_table
 
 metadata = MetaData()
 
@@ -100,7 +100,7 @@ cells = Table(
 leases = lease_table("catalog_lease", metadata)
 
 # The version's table keeps its name of before, as migration 0005 says.
-FORM = Form(
+FORM = SchemaSpec(
     head="0005", migrations=Path(__file__).parent / "migrations", version_table="registry_version", metadata=metadata
 )
 """The form of these tables; a test holds it against the migrations."""

@@ -13,10 +13,18 @@ from sqlalchemy import Connection
 
 from clawdet_infra.catalog import cell_assignment, conflicts, desired_state, queries, sync, update_results
 from clawdet_infra.catalog.desired_state import Check, Wishing
-from clawdet_infra.catalog.encryption import Seal
-from clawdet_infra.catalog.errors import PURPOSE, LeaseLostError, RegistryError
-from clawdet_infra.catalog.names import Claim
-from clawdet_infra.catalog.records import Applied, Cell, Desired, InstanceRow, Mark, Record, Wanted
+from clawdet_infra.catalog.encryption import RecordCipher
+from clawdet_infra.catalog.errors import PURPOSE, CatalogError, LeaseLostError
+from clawdet_infra.catalog.names import NameClaim
+from clawdet_infra.catalog.records import (
+    Applied,
+    Cell,
+    DeploymentFingerprint,
+    Desired,
+    InstanceRow,
+    Record,
+    UpsertResult,
+)
 from clawdet_infra.catalog.schema import FORM, leases
 from clawdet_infra.config.variables import VariableError, read_variable
 from clawdet_infra.database import Clock, Database, Lease, LeaseHeld, Leases, connect, migrate, this_process
@@ -28,16 +36,16 @@ _SQLITE = "sqlite:///"
 _LEASES = Leases(leases, LeaseLostError)
 
 
-def registry_url(root: Path = ROOT) -> str:
+def catalog_url(root: Path = ROOT) -> str:
     """Return where the catalog is: what CLAWDET_CATALOG says, else a file of the checkout.
 
     That is `.clawdet/catalog.db`, or `.clawdet/registry.db` in a checkout that has one from before.  Raises
-    RegistryError if the variable and its old name are set to different values.
+    CatalogError if the variable and its old name are set to different values.
     """
     try:
         named = read_variable(os.environ, PURPOSE.variable)
     except VariableError as error:
-        raise RegistryError(str(error)) from None
+        raise CatalogError(str(error)) from None
     if named:
         return named
     file, former = root / ".clawdet" / "catalog.db", root / ".clawdet" / "registry.db"
@@ -49,14 +57,14 @@ def is_there(url: str) -> bool:
     return not url.startswith(_SQLITE) or Path(url.removeprefix(_SQLITE)).exists()
 
 
-class Registry:
+class Catalog:
     """What is known of all customers and cells.  Any number of threads and processes may use one database at once.
 
-    Every method is one short transaction: it is done as a whole or not at all.  Each raises RegistryError, in a
+    Every method is one short transaction: it is done as a whole or not at all.  Each raises CatalogError, in a
     sentence for people, where the database cannot be used.
 
     A customer is told by its id within a base.  Methods that take an id look in all bases where none is named, and
-    raise RegistryError where several have one of that id.
+    raise CatalogError where several have one of that id.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -71,9 +79,9 @@ class Registry:
         root: Path = ROOT,
         clock: Clock | None = None,
         lock_seconds: float = LOCK_SECONDS,
-    ) -> Registry:
+    ) -> Catalog:
         """Open the catalog at `url` (by default `registry_url(root)`), and make or migrate its tables where needed."""
-        database = connect(PURPOSE, url or registry_url(root), lock_seconds)
+        database = connect(PURPOSE, url or catalog_url(root), lock_seconds)
         try:
             migrate(database, FORM)
         except BaseException:
@@ -95,7 +103,7 @@ class Registry:
 
     # What is wanted
 
-    def want(self, base: str, record: Record, *, seal: Seal, cell_size: int, check: Check) -> Wanted:
+    def want(self, base: str, record: Record, *, seal: RecordCipher, cell_size: int, check: Check) -> UpsertResult:
         """Store what a customer is to be like.
 
         `check` is called within the transaction, so nobody can come in between, with the records of those other
@@ -114,17 +122,17 @@ class Registry:
             raise ValueError(f"a cell has to take one customer at least, not {cell_size}")
         wishing = Wishing(base=base, seal=seal, cell_size=cell_size, now=self._clock.now())
         with self._database.write() as connection:
-            return desired_state.want(connection, wishing, record, check)
+            return desired_state.upsert(connection, wishing, record, check)
 
-    def withdraw(self, identity: str, base: str | None = None) -> Wanted | None:
+    def withdraw(self, identity: str, base: str | None = None) -> UpsertResult | None:
         """Store that a customer is to be there no more; None where there is no such customer.
 
         The entry goes when that was applied.  Raises RefusedError for a customer whom a stack file lists.
         """
         with self._database.write() as connection:
-            return desired_state.withdraw(connection, identity, base, self._clock.now())
+            return desired_state.mark_absent(connection, identity, base, self._clock.now())
 
-    def record(self, identity: str, seal: Seal, base: str | None = None) -> Record | None:
+    def record(self, identity: str, seal: RecordCipher, base: str | None = None) -> Record | None:
         """Return what is stored of a customer, with its secrets; None where nothing is."""
         with self._database.read() as connection:
             row = queries.only_row(connection, identity, base)
@@ -133,14 +141,14 @@ class Registry:
     def refuse_used_server(self, base: str, record: Record) -> None:
         """Raise ClashError where a record names an existing server that another customer of any base is on.
 
-        `want` does it too; this is for who wants to know before a first connection to that server.
+        `upsert` does it too; this is for who wants to know before a first connection to that server.
         """
         with self._database.read() as connection:
-            conflicts.refuse_used_server(connection, base, Claim.of(record))
+            conflicts.refuse_used_server(connection, base, NameClaim.of(record))
 
     # What is done about it
 
-    def desired(self, cell: str, seal: Seal) -> list[Desired]:
+    def desired(self, cell: str, seal: RecordCipher) -> list[Desired]:
         """Return what a cell is to have and to have no more, by id."""
         with self._database.read() as connection:
             return queries.desired(connection, cell, seal)
@@ -208,7 +216,7 @@ class Registry:
         with self._database.write() as connection:
             return sync.mirror(connection, base, stack, version, facts, self._clock.now(), failed)
 
-    def restore(self, base: str, stack: str, records: Mapping[str, Record], seal: Seal) -> list[str]:
+    def restore(self, base: str, stack: str, records: Mapping[str, Record], seal: RecordCipher) -> list[str]:
         """Make the entries of a cell anew from the records that its stack has, by id.
 
         Entries that want something which was not applied with success are kept as they are; others that the stack does
@@ -220,12 +228,12 @@ class Registry:
         with self._database.write() as connection:
             return sync.restore(connection, base, stack, records, seal, self._clock.now())
 
-    def mark(self, stack: str) -> Mark | None:
+    def mark(self, stack: str) -> DeploymentFingerprint | None:
         """Return how the last update of a stack ended; None where that is not known."""
         with self._database.read() as connection:
             return queries.mark_of(connection, stack)
 
-    def set_mark(self, stack: str, base: str, mark: Mark, lease: Lease | None = None) -> None:
+    def set_mark(self, stack: str, base: str, mark: DeploymentFingerprint, lease: Lease | None = None) -> None:
         """Keep how an update of a base stack (`stack` is `base`) or of a cell ended."""
         with self._write_under(lease) as connection:
             cell_assignment.set_mark(connection, stack, base, mark)
@@ -241,7 +249,7 @@ class Registry:
             cell_assignment.set_loss_checked(connection, stack, base, settings)
 
     def forget_cell(self, stack: str) -> None:
-        """Forget a stack that is gone, with what was mirrored of it.  Raises RegistryError while it has customers."""
+        """Forget a stack that is gone, with what was mirrored of it.  Raises CatalogError while it has customers."""
         with self._database.write() as connection:
             cell_assignment.forget(connection, stack)
 

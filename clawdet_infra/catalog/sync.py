@@ -9,13 +9,13 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from clawdet_infra.catalog.cell_assignment import ensure, see
-from clawdet_infra.catalog.conflicts import refuse_clash
+from clawdet_infra.catalog.conflicts import refuse_conflict
 from clawdet_infra.catalog.desired_state import columns_of, new_columns
-from clawdet_infra.catalog.encryption import Seal
-from clawdet_infra.catalog.errors import ClashError
-from clawdet_infra.catalog.names import Claim, apex_of
+from clawdet_infra.catalog.encryption import RecordCipher
+from clawdet_infra.catalog.errors import ConflictError
+from clawdet_infra.catalog.names import NameClaim, apex_of
 from clawdet_infra.catalog.queries import row_of
-from clawdet_infra.catalog.records import Phase, Record, Wish
+from clawdet_infra.catalog.records import DesiredState, Phase, Record
 from clawdet_infra.catalog.schema import instances
 from clawdet_infra.catalog.update_results import facts_of
 from clawdet_infra.config.names import slug_of
@@ -33,7 +33,7 @@ def mirror(
     now: datetime,
     failed: Facts | None = None,
 ) -> list[str]:
-    """Keep what a stack's outputs say of its customers.  See `Registry.mirror`."""
+    """Keep what a stack's outputs say of its customers.  See `Catalog.mirror`."""
     ensure(connection, base, stack)
     clashes: list[str] = []
     if stack == base:
@@ -63,7 +63,7 @@ def _mirror_base(connection: Connection, base: str, facts: Facts, failed: Facts 
     connection.execute(delete(instances).where(instances.c.cell == base))
     for identity, known in sorted(facts.items()):
         name, plan = known.get("subdomain"), bounded(str(known.get("plan") or ""), 32)
-        claim = Claim.of({"id": identity, "subdomain": name or None})
+        claim = NameClaim.of({"id": identity, "subdomain": name or None})
         row = row_of(connection, base, identity)
         if row is not None:
             clashes.append(_twice(identity, base, row.cell))
@@ -79,8 +79,8 @@ def _mirror_base(connection: Connection, base: str, facts: Facts, failed: Facts 
             "applied": 1,
         }
         try:
-            refuse_clash(connection, base, claim, named=bool(name))
-        except ClashError as error:
+            refuse_conflict(connection, base, claim, named=bool(name))
+        except ConflictError as error:
             clashes.append(f"the customer {identity} of the stack {base} is left out: {error}")
             continue
         if name:
@@ -111,9 +111,9 @@ def _unknown(identity: str, base: str, cell: str) -> str:
 
 
 def restore(
-    connection: Connection, base: str, stack: str, records: Mapping[str, Record], seal: Seal, now: datetime
+    connection: Connection, base: str, stack: str, records: Mapping[str, Record], seal: RecordCipher, now: datetime
 ) -> list[str]:
-    """Make the entries of a cell anew from what its stack has.  See `Registry.restore`."""
+    """Make the entries of a cell anew from what its stack has.  See `Catalog.restore`."""
     ensure(connection, base, stack)
     before = _rows(connection, stack)
     kept = {identity for identity, row in before.items() if _is_newer(row) and seal.opens(row.record or "")}
@@ -122,7 +122,7 @@ def restore(
     for identity, record in sorted(records.items()):
         if identity in kept:
             continue
-        claim = Claim.of({**record, "id": identity})
+        claim = NameClaim.of({**record, "id": identity})
         other = row_of(connection, base, identity)
         if other is not None and other.cell == base:
             # The base says again what was mirrored of it; the cell's record is kept nowhere else.
@@ -132,8 +132,8 @@ def restore(
             clashes.append(f"the customer {identity} is both in the stack {stack} and in {other.cell}")
             continue
         try:
-            refuse_clash(connection, base, claim)
-        except ClashError as error:
+            refuse_conflict(connection, base, claim)
+        except ConflictError as error:
             clashes.append(f"the customer {identity} of the stack {stack} is left out: {error}")
             continue
         old = before.get(identity)
@@ -144,7 +144,7 @@ def restore(
             columns |= {"record": old.record}
         elif old is not None:
             columns |= {"revision": old.revision + 1}
-        columns |= {"desired": Wish.PRESENT.value, "phase": Phase.HEALTHY.value, "error": "", "error_code": ""}
+        columns |= {"desired": DesiredState.PRESENT.value, "phase": Phase.HEALTHY.value, "error": "", "error_code": ""}
         columns |= {"applied": columns["revision"]}
         connection.execute(insert(instances).values(columns))
     return clashes

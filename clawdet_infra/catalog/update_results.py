@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, case, delete, select, update
 
-from clawdet_infra.catalog.records import Applied, Phase, Wish
+from clawdet_infra.catalog.records import Applied, DesiredState, Phase
 from clawdet_infra.catalog.schema import instances
 from clawdet_infra.database.timestamps import bounded, milliseconds, to_json
 
@@ -18,21 +18,21 @@ _NO_REASON = "it failed, and no reason was given"
 
 def updating(connection: Connection, cell: str, revisions: Mapping[str, int]) -> None:
     """Say that an update works on these revisions; one that has been superseded goes on waiting."""
-    begun = case((instances.c.desired == Wish.ABSENT.value, Phase.REMOVING.value), else_=Phase.UPDATING.value)
+    begun = case((instances.c.desired == DesiredState.ABSENT.value, Phase.REMOVING.value), else_=Phase.UPDATING.value)
     for identity, revision in revisions.items():
         this = instances.c.cell == cell, instances.c.id == identity, instances.c.revision == revision
         connection.execute(update(instances).where(*this).values(phase=begun))
 
 
 def applied(connection: Connection, cell: str, results: Mapping[str, Applied], now: datetime) -> None:
-    """Keep what an update of a cell came to.  See `Registry.applied`."""
+    """Keep what an update of a cell came to.  See `Catalog.applied`."""
     for identity, result in results.items():
         this = instances.c.cell == cell, instances.c.id == identity
         row = connection.execute(select(instances).where(*this)).first()
         # An entry that is gone, or was removed and made anew since, is none of this update's business.
         if row is None or not row.applied <= result.revision <= row.revision:
             continue
-        if row.desired == Wish.ABSENT and result.ok and result.revision == row.revision:
+        if row.desired == DesiredState.ABSENT and result.ok and result.revision == row.revision:
             connection.execute(delete(instances).where(*this))
         else:
             connection.execute(update(instances).where(*this).values(_outcome(row, result, now)))

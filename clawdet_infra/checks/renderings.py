@@ -11,7 +11,7 @@ from clawdet_infra.checks import origin
 from clawdet_infra.checks.finding import Finding
 from clawdet_infra.checks.samples import sample
 from clawdet_infra.config import Fleet, Limits
-from clawdet_infra.layout import CustomerLayout, Layout, lay_out
+from clawdet_infra.layout import CustomerLayout, Layout, plan_layout
 
 COMPOSE_FILE = "compose.yaml"
 _EDGE = "edge.compose.yaml.j2"
@@ -56,7 +56,7 @@ def of_fleet(fleet: Fleet) -> Iterator[Rendering | Finding]:
 
     Among customers that differ only in limits, those with the minimum and the maximum of each limit are rendered.
     """
-    layout = lay_out(fleet)
+    layout = plan_layout(fleet)
     for customer in _distinct(layout.customers):
         yield _customer(layout, customer, f"customer {customer.id}", offline=bool(fleet.cloud.image_prefix))
     yield from _hosts(layout, "shared host")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from clawdet_infra.config import PLANS, load_fleet
-from clawdet_infra.layout import Layout, lay_out
+from clawdet_infra.layout import Layout, plan_layout
 
 _KEY = "sk-ant-sample-0123456789-abcdefghijklmnop"
 _ACME = {"directory": "https://acme.example:14000/dir"}
@@ -34,4 +34,4 @@ def sample(*, everything: bool) -> Layout:
             for number, plan in enumerate(PLANS, start=1)
         ],
     }
-    return lay_out(load_fleet(raw))
+    return plan_layout(load_fleet(raw))

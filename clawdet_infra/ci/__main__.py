@@ -11,11 +11,11 @@ from pathlib import Path
 from clawdet_infra.ci import comments, deploy, drift, preview, report
 from clawdet_infra.ci.commands import CheckoutCommands, inert_log
 from clawdet_infra.ci.errors import ReviewError, SettingsError
-from clawdet_infra.ci.markdown import harmless, paragraphs
+from clawdet_infra.ci.markdown import paragraphs, sanitize
 from clawdet_infra.ci.report import Report
 from clawdet_infra.ci.run import Run, read_run, stacks_of
 from clawdet_infra.ci.secrecy import redactor
-from clawdet_infra.ci.vcs import desk_of
+from clawdet_infra.ci.vcs import client_for
 from clawdet_infra.redaction import Redactor
 
 _ERROR, _CONFIGURATION = 1, 2
@@ -72,7 +72,7 @@ def _find(step: str, run: Run, environment: Mapping[str, str], root: Path, redac
     except ReviewError as error:
         # Reviewers shall read it where they read everything else.
         code = _CONFIGURATION if isinstance(error, SettingsError) else _ERROR
-        return Report(kind=step, code=code, commit=run.commit, text=paragraphs(["**Error.** " + harmless(str(error))]))
+        return Report(kind=step, code=code, commit=run.commit, text=paragraphs(["**Error.** " + sanitize(str(error))]))
 
 
 def _comment(run: Run, environment: Mapping[str, str], root: Path) -> int:
@@ -83,7 +83,7 @@ def _comment(run: Run, environment: Mapping[str, str], root: Path) -> int:
         print("The change comes from a fork, whose jobs may write nothing. The report is in the job's summary.")
         return 0
     found = report.load(preview.KIND, run.commit, root)
-    print(comments.comment(found, run, run.change, desk_of(run, environment), sleep=comments.pause))
+    print(comments.comment(found, run, run.change, client_for(run, environment), sleep=comments.pause))
     return 0
 
 
@@ -92,7 +92,7 @@ def _issue(run: Run, environment: Mapping[str, str], root: Path) -> int:
     if found is None:
         print("The check has left no report, so nothing is known about drift; the issue stays as it is.")
         return 0
-    print(comments.issue(found, run, desk_of(run, environment), sleep=comments.pause))
+    print(comments.issue(found, run, client_for(run, environment), sleep=comments.pause))
     return 0
 
 

@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable
 
 from clawdet_infra.ci.drift import DRIFTED, NONE
-from clawdet_infra.ci.errors import PassingForgeError
+from clawdet_infra.ci.errors import TransientVcsError
 from clawdet_infra.ci.report import Report
 from clawdet_infra.ci.run import Change, Run
-from clawdet_infra.ci.vcs import Desk
+from clawdet_infra.ci.vcs import VcsClient
 
 ISSUE_TITLE = "The fleet differs from what the main branch declares"
 
@@ -23,7 +23,7 @@ _ATTEMPTS = 4
 _LONGEST_WAIT = 60.0
 
 
-def comment(report: Report | None, run: Run, change: Change, desk: Desk, *, sleep: Callable[[float], None]) -> str:
+def comment(report: Report | None, run: Run, change: Change, desk: VcsClient, *, sleep: Callable[[float], None]) -> str:
     """Write the report of a preview into the one comment on a change, and say in words what was done.
 
     Without a report the job ended before it had one; the comment then says so, as the last one is about other code.
@@ -34,7 +34,7 @@ def comment(report: Report | None, run: Run, change: Change, desk: Desk, *, slee
     return _persistently(lambda: _comment(text, run, change, desk), sleep)
 
 
-def issue(report: Report, run: Run, desk: Desk, *, sleep: Callable[[float], None]) -> str:
+def issue(report: Report, run: Run, desk: VcsClient, *, sleep: Callable[[float], None]) -> str:
     """Open an issue where there is drift, bring it up to date while it lasts, close it afterwards; say what was done.
 
     A check that could not be made says nothing about drift, and changes nothing here.
@@ -45,7 +45,7 @@ def issue(report: Report, run: Run, desk: Desk, *, sleep: Callable[[float], None
     return _persistently(lambda: _issue(report, text, run, desk), sleep)
 
 
-def _comment(text: str, run: Run, change: Change, desk: Desk) -> str:
+def _comment(text: str, run: Run, change: Change, desk: VcsClient) -> str:
     found = {
         note.number: number
         for note in desk.comments(change.number)
@@ -63,7 +63,7 @@ def _comment(text: str, run: Run, change: Change, desk: Desk) -> str:
     return "Brought the comment up to date."
 
 
-def _issue(report: Report, text: str, run: Run, desk: Desk) -> str:
+def _issue(report: Report, text: str, run: Run, desk: VcsClient) -> str:
     found = sorted(note.number for note in desk.issues() if note.own and _run(note.text, "drift"))
     if report.code == NONE:
         for number in found:
@@ -81,7 +81,7 @@ def _persistently(act: Callable[[], str], sleep: Callable[[float], None]) -> str
     for attempt in range(1, _ATTEMPTS):
         try:
             return act()
-        except PassingForgeError as error:
+        except TransientVcsError as error:
             sleep(min(error.wait if error.wait is not None else 2.0**attempt, _LONGEST_WAIT))
     return act()
 
@@ -96,7 +96,7 @@ def _run(text: str, kind: str) -> int | None:
     return int(match["run"]) if match and match["kind"] == kind else None
 
 
-def _fitting(text: str, run: Run, desk: Desk) -> str:
+def _fitting(text: str, run: Run, desk: VcsClient) -> str:
     if len(text) <= desk.longest:
         return text
     mark, _, body = text.partition("\n")

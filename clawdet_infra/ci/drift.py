@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from clawdet_infra.ci.commands import Commands, Done
 from clawdet_infra.ci.data_loss import NamedLosses
 from clawdet_infra.ci.errors import SettingsError
-from clawdet_infra.ci.markdown import harmless, listed, paragraphs
+from clawdet_infra.ci.markdown import listed, paragraphs, sanitize
 from clawdet_infra.ci.preview import preview_command, told
 from clawdet_infra.ci.report import Report
 from clawdet_infra.ci.run import Run
@@ -66,7 +66,7 @@ def strays_told(done: Done) -> list[str]:
         unasked = listed(sorted(found["failures"]))
     except (ValueError, KeyError, TypeError):
         return [f"Servers were not asked for strays: `clawdet strays` ended with {done.code}."]
-    parts = ["On servers, and declared by no stack:", harmless("\n".join(strays))] if strays else []
+    parts = ["On servers, and declared by no stack:", sanitize("\n".join(strays))] if strays else []
     if unasked:
         parts.append(f"These servers could not be asked for strays: {unasked}. `clawdet strays` says why.")
     return parts

@@ -15,11 +15,11 @@ class GitError(ReviewError):
     """The clone does not have what has to be read from it."""
 
 
-class ForgeError(ReviewError):
+class VcsError(ReviewError):
     """GitHub or GitLab refused a request, or could not be reached."""
 
 
-class PassingForgeError(ForgeError):
+class TransientVcsError(VcsError):
     """The same, where a second attempt may succeed; `wait` is how many seconds to wait before it, where it said so."""
 
     def __init__(self, message: str, wait: float | None = None) -> None:

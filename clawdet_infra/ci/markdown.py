@@ -20,7 +20,7 @@ _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 """Characters that let a text be read in another order than it is written."""
 
 
-def harmless(text: str) -> str:
+def sanitize(text: str) -> str:
     """Return Markdown that calls nobody, loads nothing, hides nothing and gives the forge no order.
 
     Headings, tables, code and `<details>` stay.  GitLab takes a line that begins with `/` as an order, such as

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from clawdet_infra.ci.commands import Commands, Done
 from clawdet_infra.ci.data_loss import TRAILER, NamedLosses, has_commit, named_losses
-from clawdet_infra.ci.markdown import block, harmless, listed, paragraphs
+from clawdet_infra.ci.markdown import block, listed, paragraphs, sanitize
 from clawdet_infra.ci.report import Report
 from clawdet_infra.ci.run import Change, Run
 from clawdet_infra.ci.secrecy import has_secrets, with_secrets, without_secrets
@@ -66,7 +66,7 @@ def losses_of(change: Change, root: Path) -> NamedLosses:
 def told(done: Done) -> str:
     """Return what a preview says as Markdown; where it said nothing, the end of its messages."""
     if done.output.strip():
-        return harmless(_MARK.sub("", done.output))
+        return sanitize(_MARK.sub("", done.output))
     return paragraphs(
         [f"**No preview** (exit code {done.code}).", block(done.messages) if done.messages.strip() else ""]
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from email.message import Message
 from typing import IO, Any
 
-from clawdet_infra.ci.errors import ForgeError, PassingForgeError, SettingsError
+from clawdet_infra.ci.errors import SettingsError, TransientVcsError, VcsError
 
 _SECONDS = 30
 _NEXT = re.compile(r'<([^<>]+)>\s*;\s*rel="next"')
@@ -36,7 +36,7 @@ class Rest:
     def send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """Make one request, and return the answer.
 
-        Raises PassingForgeError where the forge is busy or cannot be reached, and ForgeError where it says no.
+        Raises TransientVcsError where the forge is busy or cannot be reached, and VcsError where it says no.
         """
         return self._call(method, self.base.rstrip("/") + path, body)[0]
 
@@ -49,7 +49,7 @@ class Rest:
             found = _NEXT.search(headers.get("Link", ""))
             url = found[1] if found else None
             if url is not None and urllib.parse.urlsplit(url)[:2] != urllib.parse.urlsplit(self.base)[:2]:
-                raise ForgeError(f"{self.name} names a next page on another host, which does not get the token.")
+                raise VcsError(f"{self.name} names a next page on another host, which does not get the token.")
 
     def _call(self, method: str, url: str, body: Mapping[str, Any] | None) -> tuple[Any, Message]:
         headers = {"User-Agent": "clawdet-reviews", **self.headers}
@@ -68,21 +68,21 @@ class Rest:
                 raise self._refusal(error, f"{method} {path}") from None
         except (OSError, http.client.HTTPException) as error:
             # URLError is an OSError; its text has the reason, and no header.
-            raise PassingForgeError(f"{self.name} cannot be reached for {method} {path}: {error}") from None
+            raise TransientVcsError(f"{self.name} cannot be reached for {method} {path}: {error}") from None
         except ValueError:
-            raise PassingForgeError(f"{self.name} answered {method} {path} with something that is no JSON.") from None
+            raise TransientVcsError(f"{self.name} answered {method} {path} with something that is no JSON.") from None
 
-    def _refusal(self, error: urllib.error.HTTPError, call: str) -> ForgeError:
+    def _refusal(self, error: urllib.error.HTTPError, call: str) -> VcsError:
         said = f"{self.name} answered {call} with {error.code}: {_reason(error)}"
         wait = _seconds(error.headers.get("Retry-After"))
         limited = error.code == 403 and (wait is not None or error.headers.get("X-RateLimit-Remaining") == "0")
         # What was listed a moment ago was removed or changed by another job meanwhile.
         overtaken = error.code in _GONE and not call.startswith("GET ")
         if error.code == _TOO_MANY or error.code >= _SERVER_ERROR or limited or overtaken:
-            return PassingForgeError(said, wait)
+            return TransientVcsError(said, wait)
         if error.code in (401, 403):
             said += " The token is wrong, has expired, or lacks a permission; see docs/how-to/review-pull-requests.md."
-        return ForgeError(said)
+        return VcsError(said)
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

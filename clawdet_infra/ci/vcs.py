@@ -23,7 +23,7 @@ class Note:
     own: bool
 
 
-class Desk(Protocol):
+class VcsClient(Protocol):
     """Where results are told.  All raise ForgeError, and PassingForgeError where a second attempt may succeed."""
 
     @property
@@ -64,7 +64,7 @@ class Desk(Protocol):
         ...
 
 
-def desk_of(run: Run, environment: Mapping[str, str]) -> Desk:
+def client_for(run: Run, environment: Mapping[str, str]) -> VcsClient:
     """Return the desk of the forge that runs this job.  Raises SettingsError where a variable is missing."""
     return GitHub.of(environment) if run.forge is Forge.GITHUB else GitLab.of(environment)
 

@@ -55,7 +55,7 @@ def try_channels(json_output: Json = False) -> None:
     import asyncio
 
     from clawdet_infra.monitoring.alerts.channels import FILE_VARIABLE, ChannelsError, load_channels
-    from clawdet_infra.monitoring.alerts.notification import trial
+    from clawdet_infra.monitoring.alerts.notification import sample_notification
     from clawdet_infra.monitoring.alerts.sender import Sender, SenderPolicy
 
     file = Path(os.environ.get(FILE_VARIABLE) or ROOT / ".clawdet" / "alerts.yaml")
@@ -66,7 +66,7 @@ def try_channels(json_output: Json = False) -> None:
         fail(str(error), Exit.CONFIGURATION)
     if not channels:
         _refuse(f"no channel is set up: list some in {file} (see docs/how-to/alerts.md)")
-    deliveries = asyncio.run(sender.send(trial(datetime.now(UTC), socket.gethostname())))
+    deliveries = asyncio.run(sender.send(sample_notification(datetime.now(UTC), socket.gethostname())))
     if json_output:
         print_json(deliveries)
     else:

@@ -255,9 +255,9 @@ def _has_key(file: EditableStackFile, customer: str, key: str, encryption: Any) 
 def _removal(file: EditableStackFile, customer: str) -> Removal | None:
     """Return what is lost with a customer; None if the file is not valid, so that nothing is laid out."""
     from clawdet_infra.config import read_fleet
-    from clawdet_infra.layout import lay_out
+    from clawdet_infra.layout import plan_layout
     from clawdet_infra.preview.removal import removal_of
 
     fleet, _ = read_fleet(file.file)
-    layouts = lay_out(fleet).customers if fleet else ()
+    layouts = plan_layout(fleet).customers if fleet else ()
     return next((removal_of(one) for one in layouts if one.id == customer), None)

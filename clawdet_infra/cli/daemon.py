@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from clawdet_infra.cli.daemon_fleet import StackFleet
     from clawdet_infra.monitoring.alerts.channels import Channels
-    from clawdet_infra.monitoring.daemon.config import Operations
+    from clawdet_infra.monitoring.daemon.config import DaemonConfig
     from clawdet_infra.monitoring.daemon.daemon import Daemon
     from clawdet_infra.monitoring.metrics import Readings
 
@@ -56,7 +56,7 @@ def daemon(
 
     from clawdet_infra.cli.daemon_fleet import StackFleet
     from clawdet_infra.monitoring.alerts.channels import ChannelsError, load_channels
-    from clawdet_infra.monitoring.daemon.config import OperationsError
+    from clawdet_infra.monitoring.daemon.config import DaemonConfigError
     from clawdet_infra.monitoring.daemon.metrics_server import parse_address
 
     try:
@@ -65,7 +65,7 @@ def daemon(
         if interval is not None:
             operations = replace(operations, interval_seconds=interval)
         channels = load_channels(os.environ, ROOT / ".clawdet" / "alerts.yaml")
-    except (OperationsError, ChannelsError, ValueError) as wrong:
+    except (DaemonConfigError, ChannelsError, ValueError) as wrong:
         fail(str(wrong), Exit.CONFIGURATION)
     chosen = choose_stacks(stacks, every=every_stack, hint=ALL_STACKS_HINT)
     fleet = StackFleet(chosen, operations.inventory_interval_seconds)
@@ -74,16 +74,16 @@ def daemon(
     )
 
 
-def _operations(config: Path | None) -> Operations:
-    from clawdet_infra.monitoring.daemon.config import VARIABLE, load_operations
+def _operations(config: Path | None) -> DaemonConfig:
+    from clawdet_infra.monitoring.daemon.config import VARIABLE, load_config
 
     named = os.environ.get(VARIABLE)
     file = config or (Path(named) if named else ROOT / ".clawdet" / "operations.yaml")
-    return load_operations(file, required=bool(config or named), warn=warn)
+    return load_config(file, required=bool(config or named), warn=warn)
 
 
 async def _look_after(
-    operations: Operations,
+    operations: DaemonConfig,
     fleet: StackFleet,
     channels: Channels,
     address: tuple[str, int] | None,
@@ -97,7 +97,7 @@ async def _look_after(
     from clawdet_infra.monitoring.alerts.sender import Sender
     from clawdet_infra.monitoring.daemon import factory, logging
     from clawdet_infra.monitoring.daemon.secrets import FleetRedactor
-    from clawdet_infra.monitoring.daemon.systemd import Notifier
+    from clawdet_infra.monitoring.daemon.systemd import SystemdNotifier
 
     redact = FleetRedactor()
     logging.install(logging.Journal(redact, as_json=as_json, in_systemd="JOURNAL_STREAM" in os.environ))
@@ -113,7 +113,7 @@ async def _look_after(
         sender,
         heartbeat=channels.heartbeat,
         dry_run=dry_run,
-        notifier=Notifier(os.environ),
+        notifier=SystemdNotifier(os.environ),
         used=redact.use,
     ) as (made, readings):
         return await _once(made) if once else await _run(made, readings, address)

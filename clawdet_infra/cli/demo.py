@@ -52,7 +52,7 @@ def down() -> None:
     Example: clawdet demo down
     """
     # Imported where it is needed: a database takes time that no other command should wait for.
-    from clawdet_infra.catalog import Registry, RegistryError, cell_number, is_there, registry_url
+    from clawdet_infra.catalog import Catalog, CatalogError, catalog_url, cell_number, is_there
     from clawdet_infra.inventory.listing import forget_stacks
 
     code = project.run([sys.executable, "-m", "localcloud", "destroy"])
@@ -66,10 +66,10 @@ def down() -> None:
             # The servers went with their cloud, so there is nothing left to destroy one by one.
             process.output(["stack", "rm", STACK, "--force", "--yes", "--preserve-config"])
         forget_stacks(lambda name: name == STACK or cell_number(STACK, name) is not None, root=ROOT)
-        if is_there(registry_url(ROOT)):
-            with Registry.open(root=ROOT) as registry:
+        if is_there(catalog_url(ROOT)):
+            with Catalog.open(root=ROOT) as registry:
                 registry.forget_base(STACK)
-    except (process.EngineError, RegistryError) as failed:
+    except (process.EngineError, CatalogError) as failed:
         error(str(failed))
         code = code or Exit.ERROR
     raise typer.Exit(code)

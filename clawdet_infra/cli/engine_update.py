@@ -52,7 +52,7 @@ class UpdateResult:
         # Imported where it is needed: a database takes time that no update that goes well should wait for.
         from clawdet_infra.automation import AutomationError
         from clawdet_infra.automation.sync import note_update
-        from clawdet_infra.catalog import Registry, RegistryError
+        from clawdet_infra.catalog import Catalog, CatalogError
         from clawdet_infra.config import read_fleet
 
         fleet, _ = read_fleet(ROOT / f"Pulumi.{self.stack}.yaml")
@@ -63,9 +63,9 @@ class UpdateResult:
             failed[identity] |= {"plan": customer.plan, "subdomain": customer.subdomain or customer.id}
         untouched = listed.keys() - {one.owner.id for one in owners}
         try:
-            with Registry.open(root=ROOT) as registry:
+            with Catalog.open(root=ROOT) as registry:
                 note_update(registry, self.stack, ROOT, failed, untouched)
-        except (RegistryError, AutomationError) as failure:
+        except (CatalogError, AutomationError) as failure:
             warn(f"`clawdet show` does not know which customers failed: {failure}")
 
 

@@ -12,7 +12,7 @@ from clawdet_infra.cli.output import ErrorCode, Exit, fail, print_json
 from clawdet_infra.cli.stack import Stacks
 
 if TYPE_CHECKING:
-    from clawdet_infra.hosts import Answer
+    from clawdet_infra.hosts import CommandResult
     from clawdet_infra.inventory.instance import Instance, Inventory
 
 CONTEXT = {"ignore_unknown_options": True}
@@ -54,7 +54,7 @@ async def _attached(inventory: Inventory, instance: Instance, service: str, comm
         )
 
 
-async def _captured(inventory: Inventory, instance: Instance, service: str, command: Sequence[str]) -> Answer:
+async def _captured(inventory: Inventory, instance: Instance, service: str, command: Sequence[str]) -> CommandResult:
     from clawdet_infra.hosts import Login, commands, connect
 
     async with connect(instance.server, Login(inventory.login_keys[instance.stack])) as host:

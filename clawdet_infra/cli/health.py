@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from clawdet_infra.cli.health_round import Checker
-    from clawdet_infra.monitoring.checks import Round
+    from clawdet_infra.monitoring.checks import CheckCycle
 
 Ids = Annotated[
     list[str] | None,
@@ -72,14 +72,14 @@ def health(
     raise typer.Exit(exit_code(done))
 
 
-def exit_code(done: Round) -> Exit:
+def exit_code(done: CheckCycle) -> Exit:
     """Say what a round ends with: worst is what is down, then what nobody knows."""
     if any(one.condition == "down" for one in done.observations):
         return Exit.RESOURCE
     return Exit.ERROR if done.unseen else Exit.OK
 
 
-def _once(checker: Checker, host: bool, json_output: bool) -> Round:
+def _once(checker: Checker, host: bool, json_output: bool) -> CheckCycle:
     from clawdet_infra.cli.console import Console
     from clawdet_infra.cli.health_table import as_table, as_text, facts
 
@@ -95,7 +95,7 @@ def _once(checker: Checker, host: bool, json_output: bool) -> Round:
     return done
 
 
-def _watch(checker: Checker, interval: float, host: bool, json_output: bool) -> Round:
+def _watch(checker: Checker, interval: float, host: bool, json_output: bool) -> CheckCycle:
     from rich.live import Live
 
     from clawdet_infra.cli.console import Console
@@ -124,9 +124,9 @@ def _watch(checker: Checker, interval: float, host: bool, json_output: bool) -> 
         )
 
 
-def _again(checker: Checker, interval: float, show: Callable[[Round], None]) -> Round:
+def _again(checker: Checker, interval: float, show: Callable[[CheckCycle], None]) -> CheckCycle:
     """Do rounds until somebody interrupts, and return the last one."""
-    done: Round | None = None
+    done: CheckCycle | None = None
     while True:
         begun = time.monotonic()
         try:

@@ -10,7 +10,7 @@ from clawdet_infra.hosts.hetzner import Providers
 from clawdet_infra.hosts.strays import StrayReport, find_strays
 from clawdet_infra.inventory import Cached, Loader
 from clawdet_infra.inventory.instance import Instance, Inventory
-from clawdet_infra.monitoring.checks import Round, RoundPolicy, look_round
+from clawdet_infra.monitoring.checks import CheckCycle, CheckPolicy, run_checks
 
 
 class Checker:
@@ -27,7 +27,7 @@ class Checker:
         self._inventory = Cached(Loader(stacks).load, max_age=1)
         self._ids = list(ids)
         self._ask_hosts = ask_hosts
-        self._policy = RoundPolicy(cycle_timeout_seconds=deadline)
+        self._policy = CheckPolicy(cycle_timeout_seconds=deadline)
         # Customers of several stacks share servers, so only all stacks together say what is a stray.
         self._asks_for_strays = ask_hosts and not stacks and not self._ids
         self.instances: dict[str, Instance] = {}
@@ -39,15 +39,15 @@ class Checker:
         self.instances = {one.id: one for one in inventory.choose(self._ids)}
         return inventory
 
-    def look(self) -> Round:
+    def look(self) -> CheckCycle:
         """Do a round.  Raises what `choose` does, and OSError where a CA bundle cannot be read."""
         return asyncio.run(self._look(self.choose()))
 
-    async def _look(self, inventory: Inventory) -> Round:
+    async def _look(self, inventory: Inventory) -> CheckCycle:
         async with Hosts(inventory.login_keys) as hosts:
             if self._asks_for_strays:
                 self.strays = await find_strays(inventory, hosts)
-            return await look_round(
+            return await run_checks(
                 list(self.instances.values()),
                 inventory.clouds,
                 self._policy,

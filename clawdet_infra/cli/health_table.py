@@ -14,7 +14,7 @@ from clawdet_infra.formatting.json_format import fields_of
 from clawdet_infra.hosts.strays import StrayReport
 from clawdet_infra.inventory.instance import Instance
 from clawdet_infra.inventory.observation import HostFailure, HostLook, Observation
-from clawdet_infra.monitoring.checks import Round
+from clawdet_infra.monitoring.checks import CheckCycle
 
 _COLOURS = {"healthy": "green", "slow": "yellow", "down": "bold red", "not looked at": "magenta"}
 _HEAD = ("CUSTOMER", "PLAN", "SERVER", "CONDITION", "SECONDS", "CERTIFICATE")
@@ -25,7 +25,7 @@ _WORST_FIRST = ("down", _UNSEEN, "slow", "healthy")
 
 
 def as_text(
-    done: Round, instances: Mapping[str, Instance], *, host: bool = False, strays: StrayReport | None = None
+    done: CheckCycle, instances: Mapping[str, Instance], *, host: bool = False, strays: StrayReport | None = None
 ) -> str:
     """The round in columns, one line an instance, then a line for each stray, and a line that sums it up."""
     head, *rows = _rows(done, instances, host)
@@ -34,7 +34,7 @@ def as_text(
 
 
 def as_table(
-    done: Round,
+    done: CheckCycle,
     instances: Mapping[str, Instance],
     *,
     host: bool = False,
@@ -53,7 +53,7 @@ def as_table(
     return Group(table, *sentences, Text(_summary(done)))
 
 
-def facts(done: Round, instances: Mapping[str, Instance], strays: StrayReport | None = None) -> dict[str, Any]:
+def facts(done: CheckCycle, instances: Mapping[str, Instance], strays: StrayReport | None = None) -> dict[str, Any]:
     """The round as plain values, for JSON; no secret is in it."""
     return {
         "seconds": done.seconds,
@@ -71,7 +71,7 @@ def facts(done: Round, instances: Mapping[str, Instance], strays: StrayReport | 
     }
 
 
-def _rows(done: Round, instances: Mapping[str, Instance], host: bool) -> list[tuple[str, ...]]:
+def _rows(done: CheckCycle, instances: Mapping[str, Instance], host: bool) -> list[tuple[str, ...]]:
     seen = {one.instance: one for one in done.observations}
     rows: list[tuple[str, ...]] = [(*_HEAD, *(_HOST_HEAD if host else ()), "WHY")]
     for identity in sorted({*seen, *done.unseen}):
@@ -115,14 +115,14 @@ def _host(look: HostLook | HostFailure | None) -> tuple[str, ...]:
     )
 
 
-def _counts(done: Round) -> dict[str, int]:
+def _counts(done: CheckCycle) -> dict[str, int]:
     counts = dict.fromkeys(("healthy", "slow", "down"), 0)
     for one in done.observations:
         counts[one.condition.value] += 1
     return counts
 
 
-def _summary(done: Round) -> str:
+def _summary(done: CheckCycle) -> str:
     counts = {name: count for name, count in {**_counts(done), _UNSEEN: len(done.unseen)}.items() if count}
     said = ", ".join(f"{count} {name}" for name, count in counts.items()) or "no instances"
     return f"{said}; the round took {done.seconds:.1f} s"

@@ -14,7 +14,7 @@ from clawdet_infra.cli.stack import ALL_STACKS_HINT, AllStacks, EachStack, choos
 from clawdet_infra.cli.up import ALLOWED_VARIABLE, POLICY_PACK, allowed, exit_code
 
 if TYPE_CHECKING:
-    from clawdet_infra.automation.cells import Known
+    from clawdet_infra.automation.cells import CatalogSnapshot
     from clawdet_infra.preview.report import Report
     from clawdet_infra.preview.run import Source
 
@@ -61,17 +61,17 @@ def preview(
         )
     chosen = choose_stacks(stacks, every=every_stack, hint=ALL_STACKS_HINT)
     # Imported where it is needed: the report's parts take time that no other command should wait for.
-    from clawdet_infra.automation.cells import Known
+    from clawdet_infra.automation.cells import CatalogSnapshot
 
     # A pull request that must not see any secret sees nothing of those who signed up.
-    known = None if empty_state else Known(ROOT)
+    known = None if empty_state else CatalogSnapshot(ROOT)
     if known is not None and known.error:
         warn(f"cells are left out, and the engine is asked about all stacks, since {known.error}")
     sources = _sources(chosen, known)
-    from clawdet_infra.preview.run import Wish
+    from clawdet_infra.preview.run import PreviewOptions
     from clawdet_infra.preview.run import preview as do_preview
 
-    wish = Wish(
+    wish = PreviewOptions(
         policy_pack=None if no_policy else str(POLICY_PACK),
         named=allowed(allow_loss or []),
         full=full,
@@ -83,7 +83,7 @@ def preview(
     raise typer.Exit(_code(report, expect_no_changes))
 
 
-def _sources(names: Sequence[str] | None, known: Known | None) -> list[Source]:
+def _sources(names: Sequence[str] | None, known: CatalogSnapshot | None) -> list[Source]:
     """Return the named stacks, or all stacks and cells (None)."""
     from clawdet_infra.inventory.selection import configured_stacks
 
@@ -96,9 +96,9 @@ def _sources(names: Sequence[str] | None, known: Known | None) -> list[Source]:
         fail(f"the catalog has no cell {unknown[0]}; see: clawdet list", Exit.CONFIGURATION, ErrorCode.UNKNOWN_STACK)
     chosen = [*there, *cells] if names is None else names
     if known is None:
-        from clawdet_infra.preview.offline import EmptySource
+        from clawdet_infra.preview.offline import OfflineSource
 
-        return [EmptySource(name, ROOT) for name in chosen]
+        return [OfflineSource(name, ROOT) for name in chosen]
     from clawdet_infra.automation.cells import CellSource
     from clawdet_infra.preview.fingerprint import program_digest
     from clawdet_infra.preview.sources import CheckoutSource

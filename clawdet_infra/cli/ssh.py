@@ -11,7 +11,7 @@ from clawdet_infra.cli.output import echo, print_json
 from clawdet_infra.cli.stack import Stacks
 
 if TYPE_CHECKING:
-    from clawdet_infra.hosts import Answer
+    from clawdet_infra.hosts import CommandResult
     from clawdet_infra.inventory.instance import Instance, Inventory
 
 CONTEXT = {"ignore_unknown_options": True}
@@ -62,7 +62,7 @@ async def _attached(inventory: Inventory, instance: Instance, line: str | None) 
         return await attach(host, line, terminal=has_terminal())
 
 
-async def _captured(inventory: Inventory, instance: Instance, line: str) -> Answer:
+async def _captured(inventory: Inventory, instance: Instance, line: str) -> CommandResult:
     from clawdet_infra.hosts import Login, connect
 
     async with connect(instance.server, Login(inventory.login_keys[instance.stack])) as host:

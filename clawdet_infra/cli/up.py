@@ -99,12 +99,12 @@ def update(
     pack = str(POLICY_PACK) if policies else None
     # Imported where it is needed: it takes time that no other command should wait for.
     from clawdet_infra.cli import engine_update
-    from clawdet_infra.preview.run import Wish, preview
+    from clawdet_infra.preview.run import PreviewOptions, preview
     from clawdet_infra.preview.sources import CheckoutSource
 
     source = CheckoutSource(stack, ROOT, engine_options.for_preview(arguments))
     if source.problems():  # Recovery changes the state, and must not do so for a configuration that is refused.
-        report = preview([source], Wish())
+        report = preview([source], PreviewOptions())
         _show(report)
         return exit_code(report)
     recovered = recover.run(stack, waiting)
@@ -114,7 +114,7 @@ def update(
     while True:
         made_from = source.fingerprint(policies=policies)
         with _waiting_for(f"Previewing {stack}"):
-            report = preview([source], Wish(policy_pack=pack, named=named, full=True))
+            report = preview([source], PreviewOptions(policy_pack=pack, named=named, full=True))
         _show(report)
         if (code := exit_code(report)) != Exit.OK:
             return code
@@ -172,7 +172,7 @@ def _update_cell(
     cell: str, base: str, arguments: Sequence[str], waiting: recover.Wait, *, policies: bool, named: Collection[str]
 ) -> int:
     """Bring a cell to its base's present settings, and not where that would lose data that nobody has named."""
-    from clawdet_infra.automation import AutomationError, LossError, Provisioner
+    from clawdet_infra.automation import AutomationError, DataLossError, Provisioner
 
     if unknown := [one for one in arguments if one not in _OF_CELLS]:
         error(f"{cell} is a cell, whose update takes no {unknown[0]}", ErrorCode.USAGE)
@@ -181,13 +181,13 @@ def _update_cell(
         error(f"{cell} is a cell, which is never updated without the policies", ErrorCode.USAGE)
         return Exit.CONFIGURATION
     from clawdet_infra.automation.cells import CellSource
-    from clawdet_infra.preview.run import Wish, preview
+    from clawdet_infra.preview.run import PreviewOptions, preview
     from clawdet_infra.preview.sources import CheckoutSource
 
     waiting.until_unlocked(cell)
     source = CellSource(cell, CheckoutSource(base, ROOT))
     # Who was deprovisioned is meant to go.
-    wish = Wish(policy_pack=str(POLICY_PACK), named={*named, *source.going()}, full=True)
+    wish = PreviewOptions(policy_pack=str(POLICY_PACK), named={*named, *source.going()}, full=True)
     with _waiting_for(f"Previewing {cell}"):
         report = preview([source], wish)
     _show(report)
@@ -205,7 +205,7 @@ def _update_cell(
     try:
         with Provisioner(base, root=ROOT) as fleet:
             rows = fleet.update(cell, tell, allow_loss=named)
-    except LossError as failure:
+    except DataLossError as failure:
         error(str(failure), failure.code)
         return Exit.POLICY
     except AutomationError as failure:
@@ -267,11 +267,11 @@ def _show(report: Report) -> None:
 
 def _keep(stack: str, made_from: str, *, policies: bool) -> None:
     """Note what the stack was made from, if nobody has changed that meanwhile."""
-    from clawdet_infra.preview.saved_fingerprint import keep_mark
+    from clawdet_infra.preview.saved_fingerprint import save_fingerprint
     from clawdet_infra.preview.sources import CheckoutSource
 
     source = CheckoutSource(stack, ROOT)
     if source.fingerprint(policies=policies) != made_from:
         return
-    if why := keep_mark(source, made_from, ROOT):
+    if why := save_fingerprint(source, made_from, ROOT):
         warn(f"the next preview will ask the engine, since this update could not be noted: {why}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_hcloud as hcloud
 
-from clawdet_infra.components.foundation import Foundation
+from clawdet_infra.components.foundation import SharedInfra
 from clawdet_infra.components.key import KeyPair, key_pair
 from clawdet_infra.components.random_hex import random_hex
 from clawdet_infra.resources import BASE
@@ -79,9 +79,9 @@ class Base(pulumi.ComponentResource):
         self.register_outputs({"zone": self.zone, "loginKey": self.login.public})
 
     @property
-    def foundation(self) -> Foundation:
+    def foundation(self) -> SharedInfra:
         """The outputs that customers' servers and deployments need."""
-        return Foundation(zone=self.zone, ssh_key=self.ssh_key, login_key=self.login.private)
+        return SharedInfra(zone=self.zone, ssh_key=self.ssh_key, login_key=self.login.private)
 
     def _zone(self, name: str, args: BaseArgs) -> pulumi.Output[str]:
         if not args.manage_zone:

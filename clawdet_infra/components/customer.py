@@ -12,7 +12,7 @@ from pulumi_command.remote import Command
 from clawdet_infra import render
 from clawdet_infra.components.deployment import DeploymentArgs, deployment
 from clawdet_infra.components.dns import DnsRecordArgs, dns_record
-from clawdet_infra.components.foundation import Foundation, Place, connection
+from clawdet_infra.components.foundation import HostTarget, SharedInfra, connection
 from clawdet_infra.components.health import HealthCheck, HealthCheckArgs
 from clawdet_infra.components.images import ImagePins
 from clawdet_infra.components.server import Server, ServerArgs, server
@@ -35,8 +35,8 @@ class CustomerArgs:
 
     layout: CustomerLayout
     fleet: Fleet
-    foundation: Foundation
-    host: Place | None
+    foundation: SharedInfra
+    host: HostTarget | None
     images: ImagePins
     after: Sequence[pulumi.Resource] = ()
 
@@ -130,7 +130,7 @@ class Customer(pulumi.ComponentResource):
         self,
         name: str,
         args: CustomerArgs,
-        place: Place,
+        place: HostTarget,
         own: Server | None,
         token: GatewayToken,
         images: dict[str, pulumi.Output[str]],
@@ -181,11 +181,11 @@ def _address(args: CustomerArgs) -> ExistingServer:
     return found
 
 
-def _existing(args: CustomerArgs) -> Place:
+def _existing(args: CustomerArgs) -> HostTarget:
     """Return the customer's existing server, which outlives the customer."""
     found = _address(args)
     ipv4 = pulumi.Output.from_input(str(found.ipv4))
-    return Place(
+    return HostTarget(
         identity=ipv4,
         ipv4=ipv4,
         connection=connection(ipv4, found.host_key, args.foundation.login_key),

@@ -13,7 +13,7 @@ from clawdet_infra import render
 from clawdet_infra.agent.files import write
 from clawdet_infra.agent.package import build
 from clawdet_infra.components.former import former_urns
-from clawdet_infra.components.foundation import Place
+from clawdet_infra.components.foundation import HostTarget
 from clawdet_infra.paths import ROOT
 from clawdet_infra.resources import FORMER_DEPLOYMENT, REMOTE_COMMAND
 
@@ -31,7 +31,7 @@ class DeploymentArgs:
     resource names, and `within` is the type of its parent.
     """
 
-    place: Place
+    place: HostTarget
     project: str
     agent: str
     summary: pulumi.Input[str]

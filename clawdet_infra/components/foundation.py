@@ -15,7 +15,7 @@ _DIAL_TIMEOUT_SECONDS = 15
 
 
 @dataclass(frozen=True)
-class Foundation:
+class SharedInfra:
     """The inputs of every customer's server and deployment: the zone's name, the SSH key's id at Hetzner, the key."""
 
     zone: pulumi.Output[str]
@@ -24,7 +24,7 @@ class Foundation:
 
 
 @dataclass(frozen=True)
-class Place:
+class HostTarget:
     """A server as the target of deployments.
 
     `identity` differs for each server.  A deployment on it waits for `ready`.

@@ -9,7 +9,7 @@ import pulumi_hcloud as hcloud
 
 from clawdet_infra import render
 from clawdet_infra.components.former import former_urns
-from clawdet_infra.components.foundation import Foundation, Place, connection
+from clawdet_infra.components.foundation import HostTarget, SharedInfra, connection
 from clawdet_infra.components.key import key_pair
 from clawdet_infra.resources import FORMER_SERVER, PROTECT_LABEL, SERVER
 
@@ -27,7 +27,7 @@ class ServerArgs:
     location: str
     image: str
     labels: dict[str, str]
-    foundation: Foundation
+    foundation: SharedInfra
     protect: bool
 
 
@@ -44,9 +44,9 @@ class Server:
         """The server's public IPv4 address."""
         return pulumi.Output.from_input(self.resource.ipv4_address)
 
-    def place(self, *ready: pulumi.Resource) -> Place:
+    def place(self, *ready: pulumi.Resource) -> HostTarget:
         """Return the server as the target of deployments, which wait for `ready`."""
-        return Place(
+        return HostTarget(
             identity=self.resource.id,
             ipv4=self.ipv4,
             connection=connection(self.ipv4, self.host_key, self.login_key),

@@ -8,7 +8,7 @@ import pulumi
 
 from clawdet_infra import render
 from clawdet_infra.components.deployment import DeploymentArgs, deployment
-from clawdet_infra.components.foundation import Foundation, Place
+from clawdet_infra.components.foundation import HostTarget, SharedInfra
 from clawdet_infra.components.images import ImagePins
 from clawdet_infra.components.server import Server, ServerArgs, server
 from clawdet_infra.config import Fleet
@@ -22,7 +22,7 @@ class SharedHostArgs:
 
     layout: HostLayout
     fleet: Fleet
-    foundation: Foundation
+    foundation: SharedInfra
     images: ImagePins
 
 
@@ -34,7 +34,7 @@ class SharedHost(pulumi.ComponentResource):
 
     server: Server
     server_name: str
-    place: Place
+    place: HostTarget
 
     def __init__(self, name: str, args: SharedHostArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(SHARED_HOST, name, {}, opts)

@@ -20,7 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from clawdet_infra.database.errors import Purpose, explained
+from clawdet_infra.database.errors import DatabaseRole, explained
 
 _WRITES = "clawdet_writes"
 
@@ -29,7 +29,7 @@ _WRITES = "clawdet_writes"
 class Database:
     """A database: what it is for, its address, and the engine that has its connections."""
 
-    purpose: Purpose
+    purpose: DatabaseRole
     url: URL
     engine: Engine
     lock_seconds: float
@@ -61,7 +61,7 @@ class Database:
         self.engine.dispose()
 
 
-def connect(purpose: Purpose, address: str, lock_seconds: float) -> Database:
+def connect(purpose: DatabaseRole, address: str, lock_seconds: float) -> Database:
     """Return the database of an address; nothing is opened yet.
 
     Raises the purpose's error for an address of another kind.
@@ -98,7 +98,7 @@ def upsert(
     connection.execute(statement.on_conflict_do_update(index_elements=names, set_=changed), [dict(row) for row in rows])
 
 
-def _sqlite(purpose: Purpose, url: URL, lock_seconds: float) -> Engine:
+def _sqlite(purpose: DatabaseRole, url: URL, lock_seconds: float) -> Engine:
     if not url.database or url.database == ":memory:":
         raise purpose.error(f"{purpose.title} has to be kept in a file: name one, such as sqlite:///{purpose.file}.")
     engine = create_engine(url, connect_args={"timeout": lock_seconds}, hide_parameters=True)
@@ -120,7 +120,7 @@ def _sqlite(purpose: Purpose, url: URL, lock_seconds: float) -> Engine:
     return engine
 
 
-def _postgresql(purpose: Purpose, url: URL, lock_seconds: float) -> Engine:
+def _postgresql(purpose: DatabaseRole, url: URL, lock_seconds: float) -> Engine:
     if "connect_timeout" not in url.query:
         url = url.update_query_dict({"connect_timeout": "10"})
     engine = create_engine(url, pool_pre_ping=True, hide_parameters=True, isolation_level="READ COMMITTED")

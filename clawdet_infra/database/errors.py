@@ -48,7 +48,7 @@ class LeaseLostError(DatabaseError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Purpose:
+class DatabaseRole:
     """What a database is for, which decides how it is spoken of.
 
     `name` is what people call it, such as `the history`; `variable` is the environment variable that names another
@@ -74,7 +74,7 @@ def shown(url: URL) -> str:
 
 
 @contextmanager
-def explained(purpose: Purpose, url: URL) -> Iterator[None]:
+def explained(purpose: DatabaseRole, url: URL) -> Iterator[None]:
     """Turn errors of the database into the purpose's own."""
     where = f"{purpose.name} at {shown(url)}"
     try:
@@ -86,7 +86,7 @@ def explained(purpose: Purpose, url: URL) -> Iterator[None]:
         raise purpose.error(f"{where} cannot be used: {type(error).__name__}") from None
 
 
-def _reason(error: DBAPIError, purpose: Purpose, url: URL) -> str:
+def _reason(error: DBAPIError, purpose: DatabaseRole, url: URL) -> str:
     original = error.orig
     code = getattr(original, "sqlite_errorcode", None)
     if code is not None and code & 0xFF in _SQLITE:

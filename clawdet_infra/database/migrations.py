@@ -12,7 +12,7 @@ from clawdet_infra.database.errors import shown
 
 
 @dataclass(frozen=True, kw_only=True)
-class Form:
+class SchemaSpec:
     """The form that a program's tables have: the newest migration (`head`), and the folder that has them all."""
 
     head: str
@@ -21,7 +21,7 @@ class Form:
     metadata: MetaData
 
 
-def migrate(database: Database, form: Form) -> None:
+def migrate(database: Database, form: SchemaSpec) -> None:
     """Make or change the tables as they have to be; quick where they are so already.
 
     Several processes may do it at once: one does it, the others wait and find it done.  A migration is done as a whole
@@ -52,7 +52,7 @@ def migrate(database: Database, form: Form) -> None:
         command.upgrade(config, form.head)
 
 
-def _version(connection: Connection, form: Form) -> str | None:
+def _version(connection: Connection, form: SchemaSpec) -> str | None:
     if not inspect(connection).has_table(form.version_table):
         return None
     number = column("version_num", String)
@@ -63,7 +63,7 @@ def run_migrations() -> None:
     """Run migrations on the connection and in the transaction that `migrate` hands over: for a folder's `env.py`."""
     from alembic import context
 
-    form: Form = context.config.attributes["form"]
+    form: SchemaSpec = context.config.attributes["form"]
     context.configure(
         connection=context.config.attributes["connection"],
         target_metadata=form.metadata,

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Answer:
+class CommandResult:
     """What a command said: its exit code, output and errors; `cut` where there was more than is kept."""
 
     code: int
@@ -68,7 +68,7 @@ class Host:
                 return
         self._connection.abort()
 
-    async def run(self, argv: Sequence[str] | str, *, seconds: float | None = None, stdin: str = "") -> Answer:
+    async def run(self, argv: Sequence[str] | str, *, seconds: float | None = None, stdin: str = "") -> CommandResult:
         """Run a command, or a line for the login shell (a text), and return its answer, whatever its exit code.
 
         Raises UnreachableError where the connection is lost, and HostError where the command takes too long.
@@ -82,7 +82,7 @@ class Host:
                 called = argv if isinstance(argv, str) else argv[0]
                 raise HostError(f"{self.server.name} did not finish `{called}` within {bound:.0f} s") from None
 
-    async def agent(self, *arguments: str, seconds: float, stdin: str = "") -> Answer:
+    async def agent(self, *arguments: str, seconds: float, stdin: str = "") -> CommandResult:
         """Run a subcommand of the agent of this checkout, which is brought first where the server does not have it.
 
         So what a server answers never depends on the release that was deployed there last.  Raises like `run`.
@@ -181,7 +181,7 @@ class Host:
         except Exception:
             raise HostError(f"{self.server.name} answered something else than was asked") from None
 
-    async def _collect(self, process: SSHClientProcess[bytes], stdin: str) -> Answer:
+    async def _collect(self, process: SSHClientProcess[bytes], stdin: str) -> CommandResult:
         async def write() -> None:
             # A command that ends without having read all of it is not wrong.
             with contextlib.suppress(BrokenPipeError, ConnectionError):
@@ -195,7 +195,7 @@ class Host:
         if process.exit_status is None and process.exit_signal is None:
             raise UnreachableError(f"the connection to {self.server.name} was lost in the middle of a command")
         text, cut = output
-        return Answer(exit_code(process), text.decode(errors="replace"), errors[0].decode(errors="replace"), cut)
+        return CommandResult(exit_code(process), text.decode(errors="replace"), errors[0].decode(errors="replace"), cut)
 
     def _lost(self, error: Exception) -> HostError:
         if isinstance(error, asyncssh.ChannelOpenError) and self.connected:
@@ -221,7 +221,7 @@ async def _kept(stream: SSHReader[bytes], limit: int) -> tuple[bytes, bool]:
     return bytes(kept), cut
 
 
-def _said(answer: Answer) -> str:
+def _said(answer: CommandResult) -> str:
     lines = (answer.errors.strip() or answer.output.strip()).splitlines()
     if answer.code == 124:
         return "it took too long"

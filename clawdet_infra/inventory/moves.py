@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from clawdet_infra.config import Fleet, Problem
 from clawdet_infra.inventory.listing import Entry
-from clawdet_infra.layout import lay_out
+from clawdet_infra.layout import plan_layout
 
 
 def moves(fleet: Fleet, stack: str, entries: Iterable[Entry]) -> Iterator[Problem]:
@@ -15,7 +15,7 @@ def moves(fleet: Fleet, stack: str, entries: Iterable[Entry]) -> Iterator[Proble
     Entries are as they were read last, so this is a warning; `clawdet preview` and `clawdet up` refuse the change.
     """
     was = {one.id: one for one in entries if one.stack == stack and one.plan == "free"}
-    for customer in lay_out(fleet).customers:
+    for customer in plan_layout(fleet).customers:
         before = was.get(customer.id)
         if before is not None and before.server != customer.server_name:
             yield Problem(

@@ -15,14 +15,14 @@ from clawdet_infra.preview.engine_plan import Planned, Step, is_off
 from clawdet_infra.preview.field_changes import changes_of, inputs, summary_of, taken_over
 from clawdet_infra.preview.interruptions import interruptions
 from clawdet_infra.preview.report import (
-    Bill,
+    AffectedOwner,
+    Blocker,
     Change,
     ChangeKind,
+    CostDelta,
     LostData,
-    Objection,
     StackReport,
     State,
-    Subject,
     Verdict,
     order,
 )
@@ -36,7 +36,7 @@ _STOPPED = "The engine stopped at what is protected, so this need not be all tha
 _TENANT = "all data of the customer on the shared host"
 
 
-def tell(
+def stack_report(
     stack: str,
     planned: Planned,
     *,
@@ -78,7 +78,7 @@ def tell(
             *_refused(steps),
             *_protected(planned, owners),
         ),
-        bill=None if unknown or stopped else sum(bills.values(), Bill()),
+        bill=None if unknown or stopped else sum(bills.values(), CostDelta()),
         bill_unknown=unknown or ("the engine has no whole answer" if stopped else ""),
         currency=prices.currency if isinstance(prices, Prices) else "",
         drifted=_drifted(planned, owners),
@@ -108,7 +108,9 @@ def _once(steps: Sequence[Step]) -> list[Step]:
     return list(found.values())
 
 
-def _subject(owner: Owner, steps: Sequence[Step], lost: tuple[LostData, ...], bill: Bill | None) -> Subject | None:
+def _subject(
+    owner: Owner, steps: Sequence[Step], lost: tuple[LostData, ...], bill: CostDelta | None
+) -> AffectedOwner | None:
     """Return what becomes of an owner; None where nothing does."""
     touched = [step for step in steps if step["op"] not in _SAME]
     real = [step for step in touched if _custom(step)]
@@ -129,7 +131,7 @@ def _subject(owner: Owner, steps: Sequence[Step], lost: tuple[LostData, ...], bi
     else:
         changes = [change for step in real for change in changes_of(step)]
         changes = _without_repetition(changes) or [Change(what=_fallback(real))]
-    return Subject(
+    return AffectedOwner(
         kind=owner.kind,
         id=owner.id,
         verdict=verdict,
@@ -229,39 +231,39 @@ def _sentence(loss: Loss, data: str) -> str:
     return f"{loss.name} is deleted and made anew{why}; lost with the old one: {data}"
 
 
-def _bills(by_owner: Mapping[Owner, Sequence[Step]], prices: Prices | str) -> tuple[dict[Owner, Bill], str]:
+def _bills(by_owner: Mapping[Owner, Sequence[Step]], prices: Prices | str) -> tuple[dict[Owner, CostDelta], str]:
     """Return the costs of each owner, and a sentence where not all of them are known."""
     if isinstance(prices, str):
         return {}, prices
-    bills: dict[Owner, Bill] = {}
+    bills: dict[Owner, CostDelta] = {}
     try:
         for owner, steps in by_owner.items():
-            bills[owner] = sum((_bill(step, prices) for step in steps), Bill())
+            bills[owner] = sum((_bill(step, prices) for step in steps), CostDelta())
     except PricesUnknownError as error:
         return {}, str(error)
     return bills, ""
 
 
-def _bill(step: Step, prices: Prices) -> Bill:
+def _bill(step: Step, prices: Prices) -> CostDelta:
     before, after = (
         prices.monthly(step["urn"], inputs(step, which)) if inputs(step, which) else Decimal(0)
         for which in ("oldState", "newState")
     )
-    return Bill(before=before, after=Decimal(0) if step["op"] == "delete" else after)
+    return CostDelta(before=before, after=Decimal(0) if step["op"] == "delete" else after)
 
 
-def _violations(planned: Planned, owners: Owners) -> list[Objection]:
+def _violations(planned: Planned, owners: Owners) -> list[Blocker]:
     found = []
     for one in planned.violations:
         known = one.resource is not None and type_of(one.resource) != STACK and owners.state(one.resource)
         about = (str(owners.of(str(one.resource))),) if known else ()
-        found.append(Objection(rule=one.policy, message=one.message, about=about, mandatory=one.mandatory))
+        found.append(Blocker(rule=one.policy, message=one.message, about=about, mandatory=one.mandatory))
     return found
 
 
-def _protected(planned: Planned, owners: Owners) -> list[Objection]:
+def _protected(planned: Planned, owners: Owners) -> list[Blocker]:
     return [
-        Objection(
+        Blocker(
             rule="protected",
             message=f"{name_of(urn)} is protected, so it is neither deleted nor replaced.",
             hint="If that is meant, first set `protect: false` for it and deploy that; then make this change.",
@@ -271,15 +273,15 @@ def _protected(planned: Planned, owners: Owners) -> list[Objection]:
     ]
 
 
-def _guarded(steps: Sequence[Step], named: Collection[str], most: int) -> list[Objection]:
+def _guarded(steps: Sequence[Step], named: Collection[str], most: int) -> list[Blocker]:
     return [
-        Objection(rule=one.rule, message=one.message, hint=one.hint, about=one.concerns)
+        Blocker(rule=one.rule, message=one.message, hint=one.hint, about=one.concerns)
         for one in guard(steps, named=named, most=most)
     ]
 
 
-def _refused(steps: Sequence[Step]) -> list[Objection]:
-    return [Objection(rule=one.rule, message=one.message, hint=one.hint, about=one.concerns) for one in refusals(steps)]
+def _refused(steps: Sequence[Step]) -> list[Blocker]:
+    return [Blocker(rule=one.rule, message=one.message, hint=one.hint, about=one.concerns) for one in refusals(steps)]
 
 
 def _drifted(planned: Planned, owners: Owners) -> tuple[tuple[str, tuple[str, ...]], ...]:

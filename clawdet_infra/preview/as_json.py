@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from clawdet_infra.formatting.json_format import plain_json
-from clawdet_infra.preview.report import Bill, Change, Report, StackReport, Subject
+from clawdet_infra.preview.report import AffectedOwner, Change, CostDelta, Report, StackReport
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def _stack(one: StackReport) -> dict[str, Any]:
     }
 
 
-def _subject(one: Subject) -> dict[str, Any]:
+def _subject(one: AffectedOwner) -> dict[str, Any]:
     return {
         "kind": one.kind,
         "customer" if one.kind == "customer" else "id": one.id,
@@ -56,7 +56,7 @@ def _change(one: Change) -> dict[str, str | None]:
     return {"field": one.what, "before": one.before, "after": one.after, "sentence": str(one)}
 
 
-def _bill(bill: Bill) -> dict[str, str]:
+def _bill(bill: CostDelta) -> dict[str, str]:
     # Text, since money is no binary fraction.
     return {
         "before": f"{bill.before:.2f}",

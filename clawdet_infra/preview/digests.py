@@ -31,14 +31,14 @@ _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 
 
 @dataclass(frozen=True)
-class Answer:
+class DigestAnswer:
     """What a registry says of a tag: its digest, or that there is none of this name, or (neither) nothing."""
 
     digest: str | None = None
     missing: bool = False
 
 
-def digests(references: Iterable[str], ca_directory: str | None = None) -> dict[str, Answer]:
+def digests(references: Iterable[str], ca_directory: str | None = None) -> dict[str, DigestAnswer]:
     """Ask for the digests of image references, each of which has a tag.
 
     Only `https` is spoken; `ca_directory` has certificates to trust beside the system's own.
@@ -54,32 +54,32 @@ def digests(references: Iterable[str], ca_directory: str | None = None) -> dict[
         return dict(zip(wanted, pool.map(lambda one: _ask(one, context), wanted), strict=True))
 
 
-def known(answers: Mapping[str, Answer]) -> dict[str, str] | None:
+def known(answers: Mapping[str, DigestAnswer]) -> dict[str, str] | None:
     """Return the digests by reference; None where one of them is not known."""
     found = {name: answer.digest for name, answer in answers.items() if answer.digest is not None}
     return found if len(found) == len(answers) else None
 
 
-def _ask(reference: str, context: ssl.SSLContext) -> Answer:
+def _ask(reference: str, context: ssl.SSLContext) -> DigestAnswer:
     image = parse_image(reference)
     host = _HUB.get(image.registry, image.registry)
     url = f"https://{host}/v2/{image.repository}/manifests/{image.tag}"
     try:
-        return Answer(_head(url, context, None))
+        return DigestAnswer(_head(url, context, None))
     except urllib.error.HTTPError as error:
         if error.code == 404:
-            return Answer(missing=True)
+            return DigestAnswer(missing=True)
         if error.code != 401:
-            return Answer()
+            return DigestAnswer()
         challenge = error.headers.get("WWW-Authenticate", "")
     except (OSError, ValueError):
-        return Answer()
+        return DigestAnswer()
     try:
-        return Answer(_head(url, context, _token(challenge, context)))
+        return DigestAnswer(_head(url, context, _token(challenge, context)))
     except urllib.error.HTTPError as error:
-        return Answer(missing=error.code == 404)
+        return DigestAnswer(missing=error.code == 404)
     except (OSError, ValueError, KeyError):
-        return Answer()
+        return DigestAnswer()
 
 
 def _head(url: str, context: ssl.SSLContext, token: str | None) -> str | None:

@@ -36,7 +36,7 @@ _DECIDING = ("PULUMI_BACKEND_URL", "PULUMI_CONFIG", "HCLOUD_TOKEN", "HCLOUD_ENDP
 _IGNORED = frozenset({"__pycache__"})
 
 
-class MarkLike(Protocol):
+class FingerprintLike(Protocol):
     """What is kept of a stack's last update."""
 
     @property
@@ -60,15 +60,15 @@ class MarkLike(Protocol):
         ...
 
 
-class Marks(Protocol):
+class Fingerprints(Protocol):
     """Where marks are kept, such as the catalog."""
 
-    def mark(self, stack: str) -> MarkLike | None:
+    def mark(self, stack: str) -> FingerprintLike | None:
         """Return the mark of a stack's last update."""
         ...
 
 
-class Marked(Protocol):
+class Fingerprinted(Protocol):
     """A stack as far as its fingerprint goes."""
 
     @property
@@ -85,7 +85,7 @@ class Marked(Protocol):
         ...
 
 
-def is_unchanged(stack: Marked, marks: Marks, policy_pack: str | None) -> bool:
+def is_unchanged(stack: Fingerprinted, marks: Fingerprints, policy_pack: str | None) -> bool:
     """Say whether nothing that decides about a stack has changed since its last successful update."""
     mark = marks.mark(stack.name)
     if mark is None or mark.outcome != UPDATED or not mark.fingerprint or not mark.version:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from clawdet_infra.engine.owners import Kind
-from clawdet_infra.preview.report import Subject, Verdict, order
+from clawdet_infra.preview.report import AffectedOwner, Verdict, order
 
 
 @dataclass(frozen=True)
@@ -16,19 +16,19 @@ class Group:
 
     verdict: Verdict
     what: str
-    members: tuple[tuple[str, Subject], ...]
+    members: tuple[tuple[str, AffectedOwner], ...]
 
 
-def grouped(subjects: Iterable[tuple[str, Subject]]) -> list[Group]:
+def grouped(subjects: Iterable[tuple[str, AffectedOwner]]) -> list[Group]:
     """Return subjects by what happens to them, in the order of reports."""
-    found: dict[tuple[Verdict, str], list[tuple[str, Subject]]] = {}
+    found: dict[tuple[Verdict, str], list[tuple[str, AffectedOwner]]] = {}
     for stack, subject in subjects:
         found.setdefault((subject.verdict, what_happens(subject)), []).append((stack, subject))
     groups = [Group(verdict, what, tuple(members)) for (verdict, what), members in found.items()]
     return sorted(groups, key=lambda group: (order(group.members[0][1]), -len(group.members)))
 
 
-def what_happens(subject: Subject) -> str:
+def what_happens(subject: AffectedOwner) -> str:
     """Return what happens to a subject without its own name, so that others can have the same."""
     changes = "; ".join(subject.lines)
     return changes.replace(f"//{subject.id}.", "//NAME.").replace(f"{subject.id}-", "ID-")

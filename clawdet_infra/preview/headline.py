@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from clawdet_infra.config.problems import listed
 from clawdet_infra.preview.groups import counted, shared_parts
-from clawdet_infra.preview.report import Bill, Report, Verdict
+from clawdet_infra.preview.report import CostDelta, Report, Verdict
 
 _VERDICTS: Sequence[Verdict] = ("replaced", "removed", "new", "changed")
 
@@ -52,7 +52,7 @@ def costs(report: Report) -> list[str]:
     return lines
 
 
-def money(bill: Bill) -> str:
+def money(bill: CostDelta) -> str:
     """Return a bill as text: what it was, what it becomes, the difference."""
     if not bill.difference:
         return f"{bill.after:,.2f} as before"

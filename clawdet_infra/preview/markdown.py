@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from clawdet_infra.preview.groups import counted, grouped
 from clawdet_infra.preview.headline import costs, headline, money
-from clawdet_infra.preview.report import Report, StackReport, Subject
+from clawdet_infra.preview.report import AffectedOwner, Report, StackReport
 
 MARK = "<!-- clawdet preview -->"
 """The first line, by which the comment is found again when there is a newer report."""
@@ -79,7 +79,7 @@ def _shared(report: Report) -> Iterator[str]:
     yield from _table("Shared by several", [pair for pair in report.subjects if pair[1].kind != "customer"])
 
 
-def _table(title: str, subjects: Sequence[tuple[str, Subject]]) -> Iterator[str]:
+def _table(title: str, subjects: Sequence[tuple[str, AffectedOwner]]) -> Iterator[str]:
     if not subjects:
         return
     yield f"#### {title}"
@@ -96,7 +96,7 @@ def _table(title: str, subjects: Sequence[tuple[str, Subject]]) -> Iterator[str]
         yield f"| {who} | {escaped(stack)} | **{one.verdict}** | {what} | {cost} |"
 
 
-def _groups(subjects: Sequence[tuple[str, Subject]]) -> Iterator[str]:
+def _groups(subjects: Sequence[tuple[str, AffectedOwner]]) -> Iterator[str]:
     groups = grouped(subjects)
     yield "| how many | | what | such as |"
     yield "|---|---|---|---|"

@@ -33,7 +33,7 @@ _STAND_IN_DIGEST = f"sha256:{'0' * 64}"
 _EVERYTHING = "This is against an empty state: all that the stack would have is told as new."
 
 
-class EmptySource:
+class OfflineSource:
     """A stack of the checkout as if it had never been brought up; see `previewing.Source`."""
 
     def __init__(self, name: str, root: Path = ROOT) -> None:

@@ -82,7 +82,7 @@ class Interruption:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bill:
+class CostDelta:
     """What something costs a month, net, before and after the change."""
 
     before: Decimal = Decimal(0)
@@ -93,12 +93,12 @@ class Bill:
         """How much more it costs afterwards."""
         return self.after - self.before
 
-    def __add__(self, other: Bill) -> Bill:
-        return Bill(before=self.before + other.before, after=self.after + other.after)
+    def __add__(self, other: CostDelta) -> CostDelta:
+        return CostDelta(before=self.before + other.before, after=self.after + other.after)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Subject:
+class AffectedOwner:
     """A customer, a shared host or something that all share, with what becomes of it.
 
     `bill` is None where the costs are not known.
@@ -110,7 +110,7 @@ class Subject:
     changes: tuple[Change, ...] = ()
     interruptions: tuple[Interruption, ...] = ()
     lost: tuple[LostData, ...] = ()
-    bill: Bill | None = None
+    bill: CostDelta | None = None
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -119,7 +119,7 @@ class Subject:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Objection:
+class Blocker:
     """Why the update must not happen: what a policy or the guard found, or what is wrong with the configuration.
 
     One that is no `mandatory` one stops nothing.
@@ -149,10 +149,10 @@ class StackReport:
     stack: str
     state: State
     asked: bool = True
-    subjects: tuple[Subject, ...] = ()
+    subjects: tuple[AffectedOwner, ...] = ()
     policies: bool = False
-    objections: tuple[Objection, ...] = ()
-    bill: Bill | None = None
+    objections: tuple[Blocker, ...] = ()
+    bill: CostDelta | None = None
     bill_unknown: str = ""
     currency: str = ""
     drifted: tuple[tuple[str, tuple[str, ...]], ...] = ()
@@ -194,24 +194,24 @@ class Report:
         return any(one.state != "unchanged" or one.drifted for one in self.stacks)
 
     @property
-    def subjects(self) -> list[tuple[str, Subject]]:
+    def subjects(self) -> list[tuple[str, AffectedOwner]]:
         """All that is touched, with the stack that it is in; what loses data first."""
         found = [(one.stack, subject) for one in self.stacks for subject in one.subjects]
         return sorted(found, key=lambda pair: (order(pair[1]), pair[0], pair[1].id))
 
-    def bills(self) -> dict[str, Bill]:
+    def bills(self) -> dict[str, CostDelta]:
         """Return the costs by currency, of the stacks whose costs are known."""
-        found: dict[str, Bill] = {}
+        found: dict[str, CostDelta] = {}
         for one in self.stacks:
             if one.bill is not None:
-                found[one.currency] = found.get(one.currency, Bill()) + one.bill
+                found[one.currency] = found.get(one.currency, CostDelta()) + one.bill
         return found
 
 
 _ORDER: Sequence[Verdict] = ("replaced", "removed", "new", "changed")
 
 
-def order(subject: Subject) -> tuple[int, ...]:
+def order(subject: AffectedOwner) -> tuple[int, ...]:
     """Return where a subject stands among others: what loses data without leave, what loses data, then by verdict."""
     unnamed = any(not one.allowed for one in subject.lost)
     return (not unnamed, not subject.lost, _ORDER.index(subject.verdict))

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from clawdet_infra.preview.costs import Prices, PricesUnknownError
 from clawdet_infra.preview.engine_plan import Previewed, ask
-from clawdet_infra.preview.fingerprint import Marks, is_unchanged
+from clawdet_infra.preview.fingerprint import Fingerprints, is_unchanged
 from clawdet_infra.preview.report import Report, StackReport
 from clawdet_infra.secret_shapes import redacted
 
@@ -60,7 +60,7 @@ class SourceError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
+class PreviewOptions:
     """How to preview.
 
     `named` has what may be lost.  `full` asks the engine also where nothing can have changed.  `refresh` looks at the
@@ -75,7 +75,11 @@ class Wish:
 
 
 def preview(
-    sources: Iterable[Source], wish: Wish, *, marks: Marks | None = None, told: Callable[[str], object] | None = None
+    sources: Iterable[Source],
+    wish: PreviewOptions,
+    *,
+    marks: Fingerprints | None = None,
+    told: Callable[[str], object] | None = None,
 ) -> Report:
     """Preview stacks and return what would happen; `told` hears the name of each that is done."""
     told = told or (lambda name: None)
@@ -95,21 +99,21 @@ def preview(
     return Report(stacks=tuple(found[source.name] for source in sources))
 
 
-def _one(source: Source, wish: Wish, lists: _PriceLists) -> StackReport:
+def _one(source: Source, wish: PreviewOptions, lists: _PriceLists) -> StackReport:
     begun = time.perf_counter()
     problems = tuple(redacted(one) for one in source.problems())
     if problems:
         seconds = time.perf_counter() - begun
         return StackReport(stack=source.name, state="misconfigured", asked=False, problems=problems, seconds=seconds)
     # Imported where it is needed: who is told that nothing changes should not wait for it.
-    from clawdet_infra.preview.analyze import tell
+    from clawdet_infra.preview.analyze import stack_report
 
     prices = lists.begin(source)
     try:
         planned = ask(source.open(), policy_pack=wish.policy_pack, refresh=wish.refresh)
     except SourceError as error:
         return StackReport(stack=source.name, state="failed", errors=(redacted(str(error)),))
-    return tell(source.name, planned, prices=prices(), named=wish.named, notes=source.notes())
+    return stack_report(source.name, planned, prices=prices(), named=wish.named, notes=source.notes())
 
 
 class _PriceLists:

@@ -6,23 +6,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from clawdet_infra.paths import ROOT
-from clawdet_infra.preview.fingerprint import UPDATED, Marked
+from clawdet_infra.preview.fingerprint import UPDATED, Fingerprinted
 
 
-def keep_mark(stack: Marked, fingerprint: str, root: Path = ROOT) -> str:
+def save_fingerprint(stack: Fingerprinted, fingerprint: str, root: Path = ROOT) -> str:
     """Note that a stack was just brought up from what has this fingerprint; return why it was not, or nothing.
 
     Nothing is noted where the state's version is not known: then the engine is asked the next time.
     """
-    from clawdet_infra.catalog import Mark, Registry, RegistryError
+    from clawdet_infra.catalog import Catalog, CatalogError, DeploymentFingerprint
 
     version = stack.version()
     if version is None:
         return ""
-    mark = Mark(fingerprint=fingerprint, version=version, outcome=UPDATED, at=datetime.now(UTC))
+    mark = DeploymentFingerprint(fingerprint=fingerprint, version=version, outcome=UPDATED, at=datetime.now(UTC))
     try:
-        with Registry.open(root=root) as registry:
+        with Catalog.open(root=root) as registry:
             registry.set_mark(stack.name, stack.name, mark)
-    except RegistryError as error:
+    except CatalogError as error:
         return str(error)
     return ""

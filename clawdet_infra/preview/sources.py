@@ -14,7 +14,7 @@ from clawdet_infra.config.stackfile import read_stack_file
 from clawdet_infra.engine.state_files import checkpoint
 from clawdet_infra.paths import ROOT
 from clawdet_infra.preview.costs import Prices, PricesUnknownError, ask_prices
-from clawdet_infra.preview.digests import Answer, digests, known
+from clawdet_infra.preview.digests import DigestAnswer, digests, known
 from clawdet_infra.preview.engine_plan import Previewed
 from clawdet_infra.preview.fingerprint import (
     CODE,
@@ -51,7 +51,7 @@ class CheckoutSource:
         self._arguments = arguments
         self._code = code
         self._digest = digest
-        self._answers: dict[str, Answer] = {}
+        self._answers: dict[str, DigestAnswer] = {}
 
     @property
     def name(self) -> str:

@@ -11,7 +11,7 @@ from clawdet_infra.formatting.columns import columns
 from clawdet_infra.preview.groups import grouped
 from clawdet_infra.preview.headline import costs, headline, money
 from clawdet_infra.preview.markdown import about
-from clawdet_infra.preview.report import Report, Subject
+from clawdet_infra.preview.report import AffectedOwner, Report
 
 _MOST_ROWS = 60
 _STYLES = {"replaced": "bold red", "removed": "red", "new": "green", "changed": "yellow"}
@@ -62,7 +62,7 @@ class _Table:
         yield text
 
 
-def _table(title: str, subjects: list[tuple[str, Subject]]) -> _Table:
+def _table(title: str, subjects: list[tuple[str, AffectedOwner]]) -> _Table:
     rows = [(title, "STACK", "", "WHAT", "A MONTH")]
     if len(subjects) > _MOST_ROWS:
         for group in grouped(subjects):

@@ -19,7 +19,7 @@ from clawdet_infra.probe.connection import Line, StageError
 from clawdet_infra.probe.dns import Address, resolve
 from clawdet_infra.probe.faults import located
 from clawdet_infra.probe.published import probe_ipv6_records
-from clawdet_infra.probe.result import Failure, Sign, Stage, Verdict
+from clawdet_infra.probe.result import Failure, ProbeResult, Sign, Stage
 from clawdet_infra.probe.target import Target
 
 _ANSWER_BYTES = 64 * 1024
@@ -76,7 +76,9 @@ def trust(ca_bundle: str | None) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=ca_bundle)
 
 
-async def probe_once(target: Target, context: ssl.SSLContext | None = None, *, within: float | None = None) -> Verdict:
+async def probe_once(
+    target: Target, context: ssl.SSLContext | None = None, *, within: float | None = None
+) -> ProbeResult:
     """Look at a gateway once, for `within` seconds at most where that is given.
 
     Never raises for what the other side does; raises OSError where `ca_bundle` cannot be read.
@@ -97,7 +99,7 @@ async def probe_once(target: Target, context: ssl.SSLContext | None = None, *, w
         # Whatever an answer was made of to bring this about: it says something of this instance, and of no other.
         what = f"the look broke off: {located(error)}"
         failure = None if look.serves else Failure(look.current, what, "none that can be read")
-    return Verdict(
+    return ProbeResult(
         customer=target.customer,
         failure=failure,
         seconds=look.seconds,

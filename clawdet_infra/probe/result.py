@@ -56,7 +56,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ProbeResult:
     """The result of one look at a customer.
 
     `seconds` is the time that each stage took, `certificate_days` what is left of the certificate's life, `address`

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 
 from clawdet_infra.probe.probe import probe_once, trust
-from clawdet_infra.probe.result import Verdict
+from clawdet_infra.probe.result import ProbeResult
 from clawdet_infra.probe.target import Target
 
 _FIRST_PAUSE_SECONDS = 0.3
@@ -16,15 +16,15 @@ _LONGEST_PAUSE_SECONDS = 4.0
 
 
 @dataclass(frozen=True)
-class Outcome:
+class WaitResult:
     """The last verdict, after how many looks, and how long all of it took."""
 
-    verdict: Verdict
+    verdict: ProbeResult
     looks: int
     seconds: float
 
 
-async def probe_until_healthy(target: Target) -> Outcome:
+async def probe_until_healthy(target: Target) -> WaitResult:
     """Probe until all stages pass or `deadline_seconds` are over; a look in progress is given up at the deadline.
 
     While the name has another address, the deadline is `stale_dns_seconds` at least, and it begins again when the
@@ -47,7 +47,7 @@ async def probe_until_healthy(target: Target) -> Outcome:
             right_since = now if looks > 1 else begun
             end = right_since + target.deadline_seconds
         if verdict.healthy or now + pause >= end:
-            return Outcome(verdict, looks, round(now - begun, 2))
+            return WaitResult(verdict, looks, round(now - begun, 2))
         # Jitter, so that the probes of many customers do not move in step.
         await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311
         pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)

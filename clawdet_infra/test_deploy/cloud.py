@@ -13,7 +13,7 @@ from clawdet_infra.config import CloudAccess, Fleet, PlanName
 from clawdet_infra.engine.engine import Engine
 from clawdet_infra.engine.process import EngineError
 from clawdet_infra.engine.stages import Events, Passed, Stages, Watch
-from clawdet_infra.layout import lay_out
+from clawdet_infra.layout import plan_layout
 from clawdet_infra.probe import Target, probe_once
 from clawdet_infra.program import declare
 from clawdet_infra.redaction import Redactor
@@ -42,7 +42,7 @@ def run(record: Record, settings: Fleet, plan: PlanName, *, keep: bool, tell: Ca
     fleet = trial_fleet(settings, plan, record.name, own_domain=settings.cloud.endpoint is not None)
     record.facts = {**record.facts, "domain": fleet.domain}
     record.save()
-    layout = lay_out(fleet, label=record.name).customers[0]
+    layout = plan_layout(fleet, label=record.name).customers[0]
     stages, seen = Stages(tell), _Seen()
     watch = Watch(stages, layout.fqdn, fleet.cloud.ca_bundle)
     secrets = [layout.customer.anthropic_api_key.get_secret_value(), fleet.cloud.token.get_secret_value()]

@@ -18,7 +18,7 @@ from clawdet_infra.config import Fleet, PlanName
 from clawdet_infra.config.secrets import TOKEN_BYTES, derived_password
 from clawdet_infra.config.servers import EDGE_PROJECT, SERVER_ROOT
 from clawdet_infra.engine.stages import Passed, Stages
-from clawdet_infra.layout import CustomerLayout, Layout, lay_out
+from clawdet_infra.layout import CustomerLayout, Layout, plan_layout
 from clawdet_infra.probe import Target, probe_until_healthy
 from clawdet_infra.redaction import Redactor
 from clawdet_infra.test_deploy.customer import trial_fleet
@@ -88,7 +88,7 @@ def run(
 ) -> Outcome:
     """Deploy a customer of a plan onto a server, probe it by its address, and remove it unless it shall be kept."""
     fleet = trial_fleet(settings, plan, record.name, own_domain=True)
-    planned = _plan(lay_out(fleet, label=record.name))
+    planned = _plan(plan_layout(fleet, label=record.name))
     stages = Stages(tell)
     failure = interrupted = remains = ""
     probe = {}

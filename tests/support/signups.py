@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from clawdet_infra.automation.cells import CellSource
-from clawdet_infra.catalog import Applied, Mark, Record, Registry, Related, Seal, Wanted
+from clawdet_infra.catalog import Applied, Catalog, DeploymentFingerprint, Record, RecordCipher, Related, UpsertResult
 from clawdet_infra.preview.fingerprint import UPDATED
 from clawdet_infra.preview.sources import CheckoutSource
 
-SEAL = Seal("5e" * 32)
-OTHER_SEAL = Seal("a1" * 32)
+SEAL = RecordCipher("5e" * 32)
+OTHER_SEAL = RecordCipher("a1" * 32)
 BASE = "prod"
 
 
@@ -39,12 +39,12 @@ class Asked:
 
 
 def want(
-    registry: Registry, record: Mapping[str, Any], *, base: str = BASE, cell_size: int = 3, seal: Seal = SEAL
-) -> Wanted:
+    registry: Catalog, record: Mapping[str, Any], *, base: str = BASE, cell_size: int = 3, seal: RecordCipher = SEAL
+) -> UpsertResult:
     return registry.want(base, record, seal=seal, cell_size=cell_size, check=lambda _: record)
 
 
-def related_to(registry: Registry, record: Mapping[str, Any], base: str = BASE) -> list[str]:
+def related_to(registry: Catalog, record: Mapping[str, Any], base: str = BASE) -> list[str]:
     """The ids of the customers that a new one is checked against; it is refused in the end."""
     asked = Asked(record)
 
@@ -59,7 +59,7 @@ def related_to(registry: Registry, record: Mapping[str, Any], base: str = BASE) 
     raise AssertionError("the check was not asked")
 
 
-def healthy(registry: Registry, record: Mapping[str, Any], *, base: str = BASE, cell_size: int = 3) -> Wanted:
+def healthy(registry: Catalog, record: Mapping[str, Any], *, base: str = BASE, cell_size: int = 3) -> UpsertResult:
     """A customer who is wanted, and whose cell was updated with success."""
     wanted = want(registry, record, base=base, cell_size=cell_size)
     done = Applied(revision=wanted.revision, ok=True, facts={"url": f"https://{record['id']}.example.com"})
@@ -67,9 +67,9 @@ def healthy(registry: Registry, record: Mapping[str, Any], *, base: str = BASE, 
     return wanted
 
 
-def marked(source: CheckoutSource | CellSource, *, policies: bool = True) -> Mark:
+def marked(source: CheckoutSource | CellSource, *, policies: bool = True) -> DeploymentFingerprint:
     """The mark of an update of a stack that has just gone well."""
     made_from, version = source.fingerprint(policies=policies), source.version()
     assert made_from
     assert version
-    return Mark(fingerprint=made_from, version=version, outcome=UPDATED, at=datetime.now(UTC))
+    return DeploymentFingerprint(fingerprint=made_from, version=version, outcome=UPDATED, at=datetime.now(UTC))

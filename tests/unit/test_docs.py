@@ -25,7 +25,7 @@ from clawdet_infra.cli.main import app
 from clawdet_infra.cli.output import ErrorCode, action_for
 from clawdet_infra.config import PLANS, Fleet
 from clawdet_infra.config import plan as bounds
-from clawdet_infra.program import Declared
+from clawdet_infra.program import StackOutputs
 from localcloud.__main__ import parser as cloud_parser
 from localcloud.info import Info
 
@@ -248,7 +248,7 @@ def outputs_of_some() -> set[str]:
 
 def test_every_output_is_documented() -> None:
     documented = {row[0].strip("`") for row in table_rows(REFERENCE / "outputs.md")} - {"output"}
-    everywhere = {field.name for field in fields(Declared)} - {"more"}
+    everywhere = {field.name for field in fields(StackOutputs)} - {"more"}
     assert documented == everywhere | outputs_of_some()
 
 

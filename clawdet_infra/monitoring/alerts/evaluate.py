@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from clawdet_infra.inventory.observation import Alert, Cause, Condition, Window
 from clawdet_infra.monitoring.alerts import messages
 from clawdet_infra.monitoring.alerts.grouping import CERTIFICATES, CHANNELS, FLEET, OF_THE_HEALTHY, Groups, group
-from clawdet_infra.monitoring.alerts.notification import Kind, Notice
+from clawdet_infra.monitoring.alerts.notification import Kind, Notification
 from clawdet_infra.monitoring.alerts.policy import AlertPolicy
-from clawdet_infra.monitoring.alerts.target import Subject
+from clawdet_infra.monitoring.alerts.target import AlertTarget
 
 
 @dataclass(frozen=True)
@@ -21,13 +21,13 @@ class Decision:
     A notice does not count until somebody took it: `after` says what becomes of its alert then.
     """
 
-    notices: tuple[Notice, ...] = ()
+    notices: tuple[Notification, ...] = ()
     changed: tuple[Alert, ...] = ()
 
 
 def decide(
     now: datetime,
-    subjects: Sequence[Subject],
+    subjects: Sequence[AlertTarget],
     alerts: Iterable[Alert],
     windows: Iterable[Window],
     policy: AlertPolicy,
@@ -38,10 +38,10 @@ def decide(
     those that ended within `policy.flap_window` of now, or of the beginning of an open one.  An alert that people
     are still to be told of, or told is over, yields its notice in every round until `after` was applied.
     """
-    return _Round(now, subjects, tuple(alerts), Quiet(now, windows), policy).decide()
+    return _Round(now, subjects, tuple(alerts), Silences(now, windows), policy).decide()
 
 
-def after(notice: Notice, alert: Alert, now: datetime) -> Alert:
+def after(notice: Notification, alert: Alert, now: datetime) -> Alert:
     """Return an alert after somebody took a notice about it."""
     taken = replace(alert, told=_kept(now), notices=alert.notices + 1)
     return replace(taken, resolved=taken.told) if notice.kind == "resolved" else taken
@@ -56,9 +56,9 @@ class _Round:
     def __init__(
         self,
         now: datetime,
-        subjects: Sequence[Subject],
+        subjects: Sequence[AlertTarget],
         alerts: tuple[Alert, ...],
-        quiet: Quiet,
+        quiet: Silences,
         policy: AlertPolicy,
     ) -> None:
         self._now = _kept(now)
@@ -68,7 +68,7 @@ class _Round:
         self._open = {alert.key: alert for alert in alerts if alert.resolved is None}
         self._held = {key for key, alert in self._open.items() if quiet.holds(alert, self._known)}
         self._awake = [one for one in subjects if not quiet.covers(one)]
-        self._notices: list[Notice] = []
+        self._notices: list[Notification] = []
         self._changed: list[Alert] = []
 
     def decide(self) -> Decision:
@@ -80,7 +80,7 @@ class _Round:
             self._go_on(key, members)
         return Decision(tuple(self._notices), tuple(self._changed))
 
-    def _go_on(self, key: str, members: Sequence[Subject]) -> None:
+    def _go_on(self, key: str, members: Sequence[AlertTarget]) -> None:
         """Raise an alert, or carry an open one on."""
         before = self._open.get(key)
         suffering = key in OF_THE_HEALTHY or any(one.sick for one in members)
@@ -159,17 +159,17 @@ class _Round:
         return moment
 
 
-class Quiet:
+class Silences:
     """The maintenance windows that are open at one moment."""
 
     def __init__(self, now: datetime, windows: Iterable[Window]) -> None:
         self._scopes = {window.scope for window in windows if window.begins <= now < window.ends}
 
-    def covers(self, subject: Subject) -> bool:
+    def covers(self, subject: AlertTarget) -> bool:
         """Whether an instance is being maintained."""
         return self._names(subject.id, subject.server)
 
-    def holds(self, alert: Alert, known: Mapping[str, Subject]) -> bool:
+    def holds(self, alert: Alert, known: Mapping[str, AlertTarget]) -> bool:
         """Whether all that an alert concerns is being maintained, so that it stays as it is until that is over.
 
         `known` has all instances by id; those of the alert that are not there count as its server does.
@@ -183,7 +183,7 @@ class Quiet:
         return not self._scopes.isdisjoint({"all", f"server:{server}", f"instance:{instance}"})
 
 
-class Looks:
+class Streaks:
     """Counts the looks in a row that found an instance in its present condition, from round to round.
 
     What was before its first round is not known and not counted.
@@ -192,7 +192,7 @@ class Looks:
     def __init__(self) -> None:
         self._counts: dict[str, tuple[Condition, datetime, int, int]] = {}
 
-    def count(self, subjects: Sequence[Subject]) -> list[Subject]:
+    def count(self, subjects: Sequence[AlertTarget]) -> list[AlertTarget]:
         """Return the subjects with their looks counted; one that was not looked at since then keeps its count."""
         counted = [replace(one, looks=self._looks(one), not_ready_looks=self._not_ready_looks(one)) for one in subjects]
         self._counts = {
@@ -200,13 +200,13 @@ class Looks:
         }
         return counted
 
-    def _looks(self, one: Subject) -> int:
+    def _looks(self, one: AlertTarget) -> int:
         condition, at, looks, _ = self._counts.get(one.id, (None, None, 0, 0))
         if condition is not one.state.condition:
             return 1
         return looks if at == one.state.observed_at else looks + 1
 
-    def _not_ready_looks(self, one: Subject) -> int:
+    def _not_ready_looks(self, one: AlertTarget) -> int:
         _, at, _, looks = self._counts.get(one.id, (None, None, 0, 0))
         if one.not_ready is None or at == one.state.observed_at:
             return looks

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from clawdet_infra.inventory.observation import Alert, Cause, Condition
 from clawdet_infra.monitoring.alerts.policy import AlertPolicy
-from clawdet_infra.monitoring.alerts.target import Subject
+from clawdet_infra.monitoring.alerts.target import AlertTarget
 
 FLEET = "fleet"
 CERTIFICATES = "certificates"
@@ -15,7 +15,7 @@ CHANNELS = "channels"
 OF_THE_HEALTHY = frozenset({CERTIFICATES, CHANNELS})
 """The alerts about instances that may do their work."""
 
-Groups = dict[str, list[Subject]]
+Groups = dict[str, list[AlertTarget]]
 
 
 def instance_key(instance: str) -> str:
@@ -30,7 +30,7 @@ def server_key(server: str) -> str:
 
 def group(
     now: datetime,
-    awake: Sequence[Subject],
+    awake: Sequence[AlertTarget],
     open_alerts: Mapping[str, Alert],
     calm_looks: Callable[[str], int],
     policy: AlertPolicy,
@@ -42,12 +42,12 @@ def group(
     """
     ripe = {one.id for one in awake if is_ripe(now, one, policy)}
 
-    def kept(key: str, one: Subject) -> bool:
+    def kept(key: str, one: AlertTarget) -> bool:
         """Whether an open alert goes on for one of its instances."""
         alert = open_alerts.get(key)
         return alert is not None and one.id in alert.instances and (one.sick or one.looks < calm_looks(key))
 
-    def concerns(keys: Iterable[str], one: Subject) -> bool:
+    def concerns(keys: Iterable[str], one: AlertTarget) -> bool:
         """Whether an instance is in trouble, or was and has not been well for long enough."""
         return one.down or one.id in ripe or any(kept(key, one) for key in keys)
 
@@ -66,7 +66,7 @@ def group(
     return groups | {key: found for key, found in ((CERTIFICATES, expiring), (CHANNELS, channels)) if found}
 
 
-def is_ripe(now: datetime, one: Subject, policy: AlertPolicy) -> bool:
+def is_ripe(now: datetime, one: AlertTarget, policy: AlertPolicy) -> bool:
     """Whether people are to be told of an instance that they were not told of yet."""
     if one.state.condition is Condition.SLOW:
         return one.looks >= policy.slow_threshold
@@ -76,7 +76,7 @@ def is_ripe(now: datetime, one: Subject, policy: AlertPolicy) -> bool:
     return waited or not one.healing
 
 
-def _is_almost_ripe(one: Subject, policy: AlertPolicy) -> bool:
+def _is_almost_ripe(one: AlertTarget, policy: AlertPolicy) -> bool:
     """Whether an instance is as far as its neighbours, or one look behind: it then shares their alert."""
     if one.state.condition is Condition.SLOW:
         return one.looks >= policy.slow_threshold - 1
@@ -85,10 +85,10 @@ def _is_almost_ripe(one: Subject, policy: AlertPolicy) -> bool:
 
 def _on_server(
     server: str,
-    tenants: Sequence[Subject],
+    tenants: Sequence[AlertTarget],
     ripe: set[str],
     open_alerts: Mapping[str, Alert],
-    kept: Callable[[str, Subject], bool],
+    kept: Callable[[str, AlertTarget], bool],
     policy: AlertPolicy,
 ) -> Groups:
     shared = server_key(server)
@@ -109,7 +109,7 @@ def _on_server(
 
 
 def _is_fleet_wide(
-    awake: Sequence[Subject], members: Sequence[Subject], ripe: set[str], is_open: bool, policy: AlertPolicy
+    awake: Sequence[AlertTarget], members: Sequence[AlertTarget], ripe: set[str], is_open: bool, policy: AlertPolicy
 ) -> bool:
     servers = {one.server for one in awake}
     if is_open:
@@ -124,22 +124,22 @@ def _is_fleet_wide(
     )
 
 
-def _expires(one: Subject, alert: Alert | None, policy: AlertPolicy) -> bool:
+def _expires(one: AlertTarget, alert: Alert | None, policy: AlertPolicy) -> bool:
     if one.certificate_days is None:
         # Not known in this round, such as while nothing listens: what was told of it still holds.
         return alert is not None and one.id in alert.instances
     return one.certificate_days < policy.certificate_expiry / timedelta(days=1)
 
 
-def _lacks_channels(one: Subject, alert: Alert | None, policy: AlertPolicy) -> bool:
+def _lacks_channels(one: AlertTarget, alert: Alert | None, policy: AlertPolicy) -> bool:
     if alert is not None and one.id in alert.instances:
         # What was told of it still holds while nobody knows of its channels, such as while it is down.
         return one.not_ready is None or bool(one.not_ready)
     return one.not_ready_looks >= policy.channel_threshold and bool(one.not_ready)
 
 
-def _by_server(subjects: Iterable[Subject]) -> dict[str, list[Subject]]:
-    found: dict[str, list[Subject]] = {}
+def _by_server(subjects: Iterable[AlertTarget]) -> dict[str, list[AlertTarget]]:
+    found: dict[str, list[AlertTarget]] = {}
     for one in subjects:
         found.setdefault(one.server, []).append(one)
     return found

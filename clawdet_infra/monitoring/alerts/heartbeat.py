@@ -8,7 +8,7 @@ import aiohttp
 from pydantic import SecretStr
 
 
-class DeadMan:
+class Heartbeat:
     """A URL in the style of healthchecks.io, which is fetched after each round.
 
     For a round that failed, `/fail` is put at the end of its path.  The service behind it alerts by itself when nothing

@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from clawdet_infra.inventory.observation import Alert, Event, Window
-from clawdet_infra.monitoring.alerts.evaluate import Looks, after, decide
-from clawdet_infra.monitoring.alerts.notification import Delivery, Notice
+from clawdet_infra.monitoring.alerts.evaluate import Streaks, after, decide
+from clawdet_infra.monitoring.alerts.notification import Delivery, Notification
 from clawdet_infra.monitoring.alerts.policy import AlertPolicy
-from clawdet_infra.monitoring.alerts.target import Subject
+from clawdet_infra.monitoring.alerts.target import AlertTarget
 from clawdet_infra.probe.faults import located
 
 log = logging.getLogger(__name__)
@@ -38,14 +38,14 @@ class Store(Protocol):
         """Keep an event."""
 
 
-class Courier(Protocol):
+class Notifier(Protocol):
     """Who brings a notice to people: `Sender`."""
 
     @property
     def channels(self) -> tuple[str, ...]:
         """The names of the channels."""
 
-    async def send(self, notice: Notice, only: Collection[str] | None = None) -> tuple[Delivery, ...]:
+    async def send(self, notice: Notification, only: Collection[str] | None = None) -> tuple[Delivery, ...]:
         """Send a notice to all channels, or to those named, and return what became of it at each."""
 
 
@@ -53,12 +53,12 @@ class Courier(Protocol):
 class _Owed:
     """A notice that arrived at some channels, and the names of those at which it has not yet."""
 
-    notice: Notice
+    notice: Notification
     channels: frozenset[str]
     since: datetime
 
 
-class Desk:
+class AlertManager:
     """Where the alerts of one checker are kept and told.
 
     A notice that no channel took is told again in the next round.  One that some channels took counts as told; the
@@ -67,18 +67,18 @@ class Desk:
     kept all the same.
     """
 
-    def __init__(self, store: Store, courier: Courier, policy: AlertPolicy, clock: Callable[[], datetime]) -> None:
+    def __init__(self, store: Store, courier: Notifier, policy: AlertPolicy, clock: Callable[[], datetime]) -> None:
         self._store = store
         self._courier = courier
         self._policy = policy
         self._clock = clock
-        self._looks = Looks()
+        self._looks = Streaks()
         self._sending: dict[str, asyncio.Task[None]] = {}
         self._saving = asyncio.Lock()
         self._failing: set[str] = set()
         self._owed: dict[str, _Owed] = {}
 
-    async def round(self, subjects: Sequence[Subject]) -> tuple[Notice, ...]:
+    async def round(self, subjects: Sequence[AlertTarget]) -> tuple[Notification, ...]:
         """Decide after a round what to tell people, begin to tell it, and return it.
 
         `subjects` are all instances of the fleet; their `looks` are counted here.  Does not wait for channels: a notice
@@ -122,7 +122,7 @@ class Desk:
         oldest = min((one.raised for one in recent if one.resolved is None), default=now)
         return self._store.alerts(oldest - window) if oldest < now else recent
 
-    async def _tell(self, notice: Notice, now: datetime) -> None:
+    async def _tell(self, notice: Notification, now: datetime) -> None:
         try:
             deliveries = await self._courier.send(notice)
             for one in deliveries:
@@ -156,7 +156,7 @@ class Desk:
         finally:
             self._sending.pop(key, None)
 
-    def _note(self, notice: Notice, deliveries: Sequence[Delivery], now: datetime) -> None:
+    def _note(self, notice: Notification, deliveries: Sequence[Delivery], now: datetime) -> None:
         arrived = [one.channel for one in deliveries if one.arrived]
         if arrived or not deliveries:
             # The alert may have changed since, such as by instances that joined it.
@@ -174,7 +174,7 @@ class Desk:
         self._store.add(_event(notice, deliveries, now))
 
 
-def _event(notice: Notice, deliveries: Sequence[Delivery], now: datetime) -> Event:
+def _event(notice: Notification, deliveries: Sequence[Delivery], now: datetime) -> Event:
     """Return the event that people were told; that an alert was raised or resolved, the history notes by itself."""
     _, _, instance = notice.key.partition("instance:")
     arrived = [one.channel for one in deliveries if one.arrived]

@@ -10,15 +10,15 @@ from clawdet_infra.agent.readiness import sentence
 from clawdet_infra.formatting.durations import describe
 from clawdet_infra.inventory.observation import Alert, Cause, Condition
 from clawdet_infra.monitoring.alerts.grouping import CERTIFICATES, CHANNELS, FLEET, OF_THE_HEALTHY
-from clawdet_infra.monitoring.alerts.notification import Kind, Notice, moment, plain
-from clawdet_infra.monitoring.alerts.target import Subject
+from clawdet_infra.monitoring.alerts.notification import Kind, Notification, moment, plain
+from clawdet_infra.monitoring.alerts.target import AlertTarget
 from clawdet_infra.monitoring.alerts.truncation import ENTRY
 
 LISTED = 20
 """How many instances a notice names at most."""
 
 
-def cause_of(key: str, members: Sequence[Subject]) -> Cause:
+def cause_of(key: str, members: Sequence[AlertTarget]) -> Cause:
     """Return the cause that an alert names: one that concerns a whole server first, else the most frequent."""
     if key == CERTIFICATES:
         return Cause.CERTIFICATE
@@ -29,7 +29,7 @@ def cause_of(key: str, members: Sequence[Subject]) -> Cause:
     return Counter(whole or [one.cause for one in sick]).most_common(1)[0][0]
 
 
-def seen_of(key: str, members: Sequence[Subject]) -> str:
+def seen_of(key: str, members: Sequence[AlertTarget]) -> str:
     """Return what was seen, in a sentence."""
     if key == CERTIFICATES:
         days = min((one.certificate_days for one in members if one.certificate_days is not None), default=None)
@@ -49,13 +49,13 @@ def seen_of(key: str, members: Sequence[Subject]) -> str:
     return plain(first.state.sentence) or f"It is {first.state.condition.value}."
 
 
-def done_of(before: Sequence[str], members: Sequence[Subject]) -> tuple[str, ...]:
+def done_of(before: Sequence[str], members: Sequence[AlertTarget]) -> tuple[str, ...]:
     """Return what was done, each sentence once; what was known before where nothing is said now."""
     now = dict.fromkeys(plain(what) for one in members for what in one.done)
     return tuple(now)[-10:] if now else tuple(before)
 
 
-def told(kind: Kind, now: datetime, alert: Alert, members: Sequence[Subject], *, flapping: bool) -> Notice:
+def told(kind: Kind, now: datetime, alert: Alert, members: Sequence[AlertTarget], *, flapping: bool) -> Notification:
     """Return the notice of an alert that is raised, or that people are reminded of."""
     still = "Still: " if kind == "reminder" else ""
     again = ", and not for the first time within the hour (flapping)" if flapping else ""
@@ -69,10 +69,10 @@ def told(kind: Kind, now: datetime, alert: Alert, members: Sequence[Subject], *,
     if flapping:
         lines.append("It comes and goes: this alert stays open until it has been healthy for a while.")
     title = f"[clawdet] {still}{_headline(alert, members)}{again}"
-    return Notice(kind=kind, title=title, body="\n".join(lines), key=alert.key, can_wait=alert.key == CHANNELS)
+    return Notification(kind=kind, title=title, body="\n".join(lines), key=alert.key, can_wait=alert.key == CHANNELS)
 
 
-def resolved(now: datetime, alert: Alert, remaining: Sequence[Subject], *, removed: bool) -> Notice:
+def resolved(now: datetime, alert: Alert, remaining: Sequence[AlertTarget], *, removed: bool) -> Notification:
     """Return the notice that an alert is over.  `remaining` are those that it concerned and that are still not well."""
     lasted = describe(now - alert.raised, smallest="min")
     what = _over(alert, removed=removed)
@@ -86,10 +86,12 @@ def resolved(now: datetime, alert: Alert, remaining: Sequence[Subject], *, remov
     if remaining:
         lines.append(f"Still not well: {_listed([one.id for one in remaining])}; these get alerts of their own.")
     title = f"[clawdet] Resolved: {what} after {lasted}"
-    return Notice(kind="resolved", title=title, body="\n".join(lines), key=alert.key, can_wait=alert.key == CHANNELS)
+    return Notification(
+        kind="resolved", title=title, body="\n".join(lines), key=alert.key, can_wait=alert.key == CHANNELS
+    )
 
 
-def _headline(alert: Alert, members: Sequence[Subject]) -> str:
+def _headline(alert: Alert, members: Sequence[AlertTarget]) -> str:
     if alert.key == CERTIFICATES:
         return f"certificates of {_count(len(members), 'customer')} expire soon"
     if alert.key == CHANNELS:
@@ -105,7 +107,7 @@ def _headline(alert: Alert, members: Sequence[Subject]) -> str:
     return f"{members[0].id} is {word}"
 
 
-def _word(sick: Sequence[Subject]) -> str:
+def _word(sick: Sequence[AlertTarget]) -> str:
     if not sick:
         return "recovering"
     return "down" if any(one.state.condition is Condition.DOWN for one in sick) else "slow"
@@ -122,7 +124,7 @@ def _over(alert: Alert, *, removed: bool) -> str:
     return f"{subject} is no longer in the fleet" if removed else f"{subject} is healthy again"
 
 
-def _whom(alert: Alert, members: Sequence[Subject]) -> list[str]:
+def _whom(alert: Alert, members: Sequence[AlertTarget]) -> list[str]:
     if alert.key.startswith("instance:"):
         [one] = members
         return [f"Customer: {one.id} ({one.url})", f"Server: {plain(one.server)}"]
@@ -136,7 +138,7 @@ def _whom(alert: Alert, members: Sequence[Subject]) -> list[str]:
     return lines
 
 
-def _state(alert: Alert, one: Subject) -> str:
+def _state(alert: Alert, one: AlertTarget) -> str:
     if alert.key == CERTIFICATES:
         return "not known" if one.certificate_days is None else f"{max(0, int(one.certificate_days))} days left"
     if alert.key == CHANNELS:
@@ -146,7 +148,7 @@ def _state(alert: Alert, one: Subject) -> str:
     return f"{one.state.condition.value} since {moment(one.state.since)}"
 
 
-def _next(alert: Alert, members: Sequence[Subject]) -> str:
+def _next(alert: Alert, members: Sequence[AlertTarget]) -> str:
     if alert.key == CHANNELS:
         return "ask the customers whether their channels' tokens are right; many at once point to the service itself"
     if alert.key == FLEET:

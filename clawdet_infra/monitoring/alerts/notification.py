@@ -18,7 +18,7 @@ _ENTITY = re.compile(r"&(?=#?\w+;)")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Notice:
+class Notification:
     """One message to people.  `key` is the alert's that it is about, and empty for a test.
 
     One that `can_wait` is sent as information, whatever its kind.
@@ -57,9 +57,9 @@ def moment(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M} UTC"
 
 
-def trial(now: datetime, sender: str) -> Notice:
+def sample_notification(now: datetime, sender: str) -> Notification:
     """Return the notice that shows whether a channel works; `sender` says which machine it comes from."""
-    return Notice(
+    return Notification(
         kind="test",
         title="[clawdet] Test: alerts arrive here",
         body=f"This is a test from {plain(sender)} at {moment(now)}. Nothing is wrong.\n"

@@ -17,7 +17,7 @@ from typing import Any
 import apprise
 
 from clawdet_infra.monitoring.alerts.channels import Channel, ChannelsError
-from clawdet_infra.monitoring.alerts.notification import Delivery, Kind, Notice, plain
+from clawdet_infra.monitoring.alerts.notification import Delivery, Kind, Notification, plain
 from clawdet_infra.monitoring.alerts.redaction import hide, pieces, silence
 from clawdet_infra.monitoring.alerts.truncation import fitted
 from clawdet_infra.redaction import Redactor
@@ -91,7 +91,7 @@ class Sender:
         """The names of the channels."""
         return tuple(one.name for one in self._services)
 
-    async def send(self, notice: Notice, only: Collection[str] | None = None) -> tuple[Delivery, ...]:
+    async def send(self, notice: Notification, only: Collection[str] | None = None) -> tuple[Delivery, ...]:
         """Send a notice to every channel, or to those named, and return what became of it at each.
 
         Each gets it as long as its service takes it.  Raises nothing of theirs.
@@ -100,14 +100,14 @@ class Sender:
         chosen = [one for one in self._services if only is None or one.name in only]
         return tuple(await asyncio.gather(*(self._in_turn(one, safe) for one in chosen)))
 
-    async def _in_turn(self, one: _Service, notice: Notice) -> Delivery:
+    async def _in_turn(self, one: _Service, notice: Notification) -> Delivery:
         async with one.turn:
             fit = fitted(notice, one.service.title_maxlen, one.service.body_maxlen)
             delivery = await self._deliver(one, fit, 1 if one.failing else self._policy.attempts)
             one.failing = not delivery.arrived
             return delivery
 
-    async def _deliver(self, one: _Service, notice: Notice, attempts: int) -> Delivery:
+    async def _deliver(self, one: _Service, notice: Notification, attempts: int) -> Delivery:
         problem = ""
         for attempt in range(attempts):
             if attempt:
@@ -126,7 +126,7 @@ class Sender:
         return Delivery(one.name, False, f"{problem}{times}")
 
 
-def _attempt(one: _Service, notice: Notice) -> str | None:
+def _attempt(one: _Service, notice: Notification) -> str | None:
     """Send a notice once, and return why it did not arrive, if so."""
     try:
         caller = apprise.Apprise(asset=one.service.asset)
@@ -146,7 +146,7 @@ def _attempt(one: _Service, notice: Notice) -> str | None:
     return plain(one.redact.line(said[-1])) if said else "apprise could not deliver it and did not say why"
 
 
-async def _attempt_in_thread(one: _Service, notice: Notice) -> str | None:
+async def _attempt_in_thread(one: _Service, notice: Notification) -> str | None:
     """Do `_attempt` in a thread that neither a hanging channel nor the end of the program has to wait for."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[str | None] = loop.create_future()

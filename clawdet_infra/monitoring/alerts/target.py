@@ -8,7 +8,7 @@ from clawdet_infra.inventory.observation import Cause, Condition, State
 
 
 @dataclass(frozen=True, kw_only=True)
-class Subject:
+class AlertTarget:
     """One instance, how it is, and what was done about it.
 
     `looks` counts the looks in a row that found it in its present condition.  `whole_server` says that what is wrong

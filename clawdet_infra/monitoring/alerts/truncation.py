@@ -6,7 +6,7 @@ import html
 import string
 from dataclasses import replace
 
-from clawdet_infra.monitoring.alerts.notification import Notice
+from clawdet_infra.monitoring.alerts.notification import Notification
 
 ENTRY = "– "
 """What begins the line of one instance in a list of many; such lines are the first to go."""
@@ -17,7 +17,7 @@ _BREAK = 4
 _AROUND_TITLE = 8
 
 
-def fitted(notice: Notice, title_longest: int, body_longest: int) -> Notice:
+def fitted(notice: Notification, title_longest: int, body_longest: int) -> Notification:
     """Return a notice whose title and body together are not larger than `body_longest`, or 200 where that is less.
 
     Lines of the list of instances are left out first, and a line says so; then the longest lines are cut.  A service

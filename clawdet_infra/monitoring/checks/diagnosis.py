@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from clawdet_infra.inventory.observation import Cause, Diagnosis, HostFailure, HostLook, ServerStatus
 from clawdet_infra.monitoring.checks.evidence import EDGE, GATEWAY, PROXY, Evidence, full_disk
-from clawdet_infra.probe import Verdict
+from clawdet_infra.probe import ProbeResult
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class _Line:
 
 
 def diagnose(
-    verdict: Verdict, host: HostLook | HostFailure | None = None, server: ServerStatus | None = "unknown"
+    verdict: ProbeResult, host: HostLook | HostFailure | None = None, server: ServerStatus | None = "unknown"
 ) -> Diagnosis:
     """Say why a look failed, in a word and in a sentence.
 

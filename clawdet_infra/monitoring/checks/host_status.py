@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from clawdet_infra.inventory.instance import Instance, Server
 from clawdet_infra.inventory.observation import HostFailure, HostLook, ServerStatus
-from clawdet_infra.monitoring.checks.policy import RoundPolicy
+from clawdet_infra.monitoring.checks.policy import CheckPolicy
 
 Host = HostLook | HostFailure
 
@@ -20,17 +20,17 @@ StatusAsker = Callable[[Sequence[Server]], Awaitable[Mapping[str, ServerStatus |
 
 
 @dataclass(frozen=True)
-class Asked:
+class HostFacts:
     """What was learnt so far: of instances, by id, and of servers, by name.  Who is not in it was not asked."""
 
     hosts: dict[str, Host] = field(default_factory=dict)
     statuses: dict[str, ServerStatus | None] = field(default_factory=dict)
 
 
-async def ask_servers(
+async def query_servers(
     instances: Iterable[Instance],
-    asked: Asked,
-    policy: RoundPolicy,
+    asked: HostFacts,
+    policy: CheckPolicy,
     host_look: HostLooker | None,
     server_status: StatusAsker | None,
     unreached: frozenset[str],

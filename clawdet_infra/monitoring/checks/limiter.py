@@ -10,7 +10,7 @@ _BUSY_SECONDS = 0.02
 """A timer that comes later than this says that this machine is busy."""
 
 
-class Crowd:
+class AdaptiveLimiter:
     """Lets so many in at a time, and more where those inside merely wait.
 
     Whoever is inside for longer than `slot_timeout_seconds` waits for somebody else, and its place goes to the next;

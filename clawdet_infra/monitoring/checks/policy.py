@@ -8,7 +8,7 @@ from clawdet_infra.formatting.durations import Seconds
 
 
 @dataclass(frozen=True, kw_only=True)
-class RoundPolicy:
+class CheckPolicy:
     """The settings of a check cycle.
 
     An instance is slow if the stages of its probe together took longer than `latency_threshold_seconds`.  A probe fails

@@ -10,29 +10,29 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from clawdet_infra.inventory.observation import Condition
-from clawdet_infra.monitoring.checks.limiter import Crowd
-from clawdet_infra.monitoring.checks.policy import RoundPolicy
-from clawdet_infra.probe import Failure, Target, Verdict, probe_once, trust
+from clawdet_infra.monitoring.checks.limiter import AdaptiveLimiter
+from clawdet_infra.monitoring.checks.policy import CheckPolicy
+from clawdet_infra.probe import Failure, ProbeResult, Target, probe_once, trust
 from clawdet_infra.probe.faults import located
 
 
 @dataclass(frozen=True)
-class Seen:
+class ProbeOutcome:
     """What a look saw, and when it began."""
 
-    verdict: Verdict
+    verdict: ProbeResult
     at: datetime
     condition: Condition
 
 
-def condition_of(verdict: Verdict, policy: RoundPolicy) -> Condition:
+def condition_of(verdict: ProbeResult, policy: CheckPolicy) -> Condition:
     """Say in one word how an instance is that was seen so."""
     if not verdict.healthy:
         return Condition.DOWN
     return Condition.SLOW if verdict.total_seconds > policy.latency_threshold_seconds else Condition.HEALTHY
 
 
-async def look_from_outside(targets: Mapping[str, Target], policy: RoundPolicy, seen: dict[str, Seen]) -> None:
+async def probe_instances(targets: Mapping[str, Target], policy: CheckPolicy, seen: dict[str, ProbeOutcome]) -> None:
     """Look at all targets and put what is known of each into `seen`.
 
     What is not in `seen` when this is cancelled was not looked at to the end.  What was not well is looked at a second
@@ -41,7 +41,7 @@ async def look_from_outside(targets: Mapping[str, Target], policy: RoundPolicy, 
     """
     # Reading a bundle takes tens of milliseconds, so one context serves all that trust the same authorities.
     contexts = {bundle: trust(bundle) for bundle in {target.ca_bundle for target in targets.values()}}
-    crowd = Crowd(policy.concurrency, policy.max_in_flight, policy.slot_timeout_seconds)
+    crowd = AdaptiveLimiter(policy.concurrency, policy.max_in_flight, policy.slot_timeout_seconds)
 
     async def look(identity: str, target: Target, pause: float) -> None:
         await asyncio.sleep(pause)
@@ -60,12 +60,12 @@ async def look_from_outside(targets: Mapping[str, Target], policy: RoundPolicy, 
             group.create_task(look_and_confirm(identity, targets[identity]))
 
 
-async def _look(target: Target, context: ssl.SSLContext, policy: RoundPolicy) -> Seen:
+async def _look(target: Target, context: ssl.SSLContext, policy: CheckPolicy) -> ProbeOutcome:
     at = datetime.now(UTC)
     try:
         verdict = await probe_once(target, context, within=policy.probe_timeout_seconds)
     except Exception as error:
         # It raises nothing for what the other side does.  Should it, the looks at all others go on.
         failure = Failure("dns", f"the look broke off: {located(error)}", "none")
-        verdict = Verdict(target.customer, failure, {})
-    return Seen(verdict, at, condition_of(verdict, policy))
+        verdict = ProbeResult(target.customer, failure, {})
+    return ProbeOutcome(verdict, at, condition_of(verdict, policy))

@@ -21,10 +21,10 @@ from clawdet_infra.inventory.observation import (
     ServerStatus,
 )
 from clawdet_infra.monitoring.checks.diagnosis import diagnose, hidden_trouble
-from clawdet_infra.monitoring.checks.host_status import Asked, Host, HostLooker, StatusAsker, ask_servers
-from clawdet_infra.monitoring.checks.policy import RoundPolicy
-from clawdet_infra.monitoring.checks.probes import Seen, look_from_outside
-from clawdet_infra.probe import Verdict
+from clawdet_infra.monitoring.checks.host_status import Host, HostFacts, HostLooker, StatusAsker, query_servers
+from clawdet_infra.monitoring.checks.policy import CheckPolicy
+from clawdet_infra.monitoring.checks.probes import ProbeOutcome, probe_instances
+from clawdet_infra.probe import ProbeResult
 from clawdet_infra.probe.faults import located
 
 WhomToAsk = Literal["down", "all"]
@@ -32,7 +32,7 @@ WhomToAsk = Literal["down", "all"]
 
 
 @dataclass(frozen=True)
-class Round:
+class CheckCycle:
     """What a round saw, by id and in order; `unseen` are those whose look had not ended when the time was over."""
 
     observations: list[Observation]
@@ -40,17 +40,17 @@ class Round:
     seconds: float
 
 
-async def look_round(
+async def run_checks(
     instances: Sequence[Instance],
     clouds: Mapping[str, CloudAccess],
-    policy: RoundPolicy | None = None,
+    policy: CheckPolicy | None = None,
     *,
     host_look: HostLooker | None = None,
     server_status: StatusAsker | None = None,
     ask: WhomToAsk = "down",
     also: Collection[str] = (),
     overdue: Collection[str] = (),
-) -> Round:
+) -> CheckCycle:
     """Look at all instances at once, for `cycle_timeout_seconds` of the policy at most.
 
     `clouds` has the cloud of each stack that the instances are of.  Where `host_look` is given, servers are asked about
@@ -59,30 +59,30 @@ async def look_round(
     `server_status` is given, the provider is asked about servers that take no connections.  Raises OSError where a CA
     bundle cannot be read, and nothing for what instances, servers or the provider do.
     """
-    policy = policy or RoundPolicy()
+    policy = policy or CheckPolicy()
     begun = time.monotonic()
     known = {one.id: one for one in instances}
     targets = {
         one.id: one.target(clouds[one.stack], request_seconds=policy.request_timeout_seconds) for one in known.values()
     }
-    seen: dict[str, Seen] = {}
+    seen: dict[str, ProbeOutcome] = {}
     asks = host_look is not None or server_status is not None
     left = policy.cycle_timeout_seconds - (
         min(policy.host_timeout_seconds, policy.cycle_timeout_seconds / 2) if asks else 0
     )
-    await _until(begun + left, look_from_outside(targets, policy, seen))
-    asked = Asked()
+    await _until(begun + left, probe_instances(targets, policy, seen))
+    asked = HostFacts()
     if asks:
         down = [known[one] for one in sorted(seen) if seen[one].condition is Condition.DOWN]
         unreached = frozenset(one.id for one in down if _stage(seen[one.id]) in ("dns", "tcp"))
         chosen = {one.id for one in down} | known.keys() & set(also)
         whom = [known[one] for one in sorted(known.keys() if ask == "all" else chosen)]
-        asking = ask_servers(whom, asked, policy, host_look, server_status, unreached)
+        asking = query_servers(whom, asked, policy, host_look, server_status, unreached)
         await _until(begun + policy.cycle_timeout_seconds, asking)
         if host_look is not None:
             for one in whom:
                 asked.hosts.setdefault(one.id, HostFailure(f"the round ended before {one.server.name} had answered"))
-    return Round(
+    return CheckCycle(
         [_observation(known[one], seen[one], asked, overdue=one in overdue) for one in sorted(seen)],
         sorted(known.keys() - seen.keys()),
         round(time.monotonic() - begun, 3),
@@ -96,11 +96,11 @@ async def _until(end: float, work: Coroutine[Any, Any, None]) -> None:
             await work
 
 
-def _stage(seen: Seen) -> str | None:
+def _stage(seen: ProbeOutcome) -> str | None:
     return seen.verdict.failure.stage if seen.verdict.failure else None
 
 
-def _diagnosis(verdict: Verdict, host: Host | None, status: ServerStatus | None) -> Diagnosis:
+def _diagnosis(verdict: ProbeResult, host: Host | None, status: ServerStatus | None) -> Diagnosis:
     try:
         return diagnose(verdict, host, status)
     except Exception as error:
@@ -108,7 +108,7 @@ def _diagnosis(verdict: Verdict, host: Host | None, status: ServerStatus | None)
         return Diagnosis(Cause.UNKNOWN, f"The cause cannot be told: {located(error)}; {verdict.failure}")
 
 
-def _observation(instance: Instance, seen: Seen, asked: Asked, *, overdue: bool) -> Observation:
+def _observation(instance: Instance, seen: ProbeOutcome, asked: HostFacts, *, overdue: bool) -> Observation:
     verdict, failure = seen.verdict, seen.verdict.failure
     host = asked.hosts.get(instance.id)
     if overdue and isinstance(host, HostLook):

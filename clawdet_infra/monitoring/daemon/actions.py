@@ -6,15 +6,15 @@ from clawdet_infra.hosts import DOCKER, BusyError, ChangedError, HostError
 from clawdet_infra.hosts.hetzner import ProviderError
 from clawdet_infra.inventory.instance import Instance, Server
 from clawdet_infra.inventory.observation import HostLook
-from clawdet_infra.monitoring.daemon.clients import Reach
+from clawdet_infra.monitoring.daemon.clients import Clients
 from clawdet_infra.monitoring.remediation import NotNowError, StepError
 from clawdet_infra.probe import probe_once, probe_until_healthy
 
 
-class FleetHands:
+class FleetActions:
     """Restarts, reboots, powers on and looks, by the way that `reach` knows to each server."""
 
-    def __init__(self, reach: Reach, request_seconds: float) -> None:
+    def __init__(self, reach: Clients, request_seconds: float) -> None:
         self._reach = reach
         self._request_seconds = request_seconds
 

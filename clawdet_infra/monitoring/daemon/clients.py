@@ -7,7 +7,7 @@ from clawdet_infra.hosts.hetzner import Provider, Providers
 from clawdet_infra.inventory.instance import Inventory, Server
 
 
-class Reach:
+class Clients:
     """The ways to all servers of the newest inventory."""
 
     def __init__(self, inventory: Inventory) -> None:

@@ -14,11 +14,11 @@ import yaml
 
 from clawdet_infra.formatting.durations import Seconds
 from clawdet_infra.monitoring.alerts.policy import AlertPolicy
-from clawdet_infra.monitoring.checks.policy import RoundPolicy
+from clawdet_infra.monitoring.checks.policy import CheckPolicy
 from clawdet_infra.monitoring.daemon.document import DocumentError, parse
 from clawdet_infra.monitoring.daemon.old_keys import origin, with_new_keys
 from clawdet_infra.monitoring.history.policy import Retention
-from clawdet_infra.monitoring.remediation.policy import HealingPolicy
+from clawdet_infra.monitoring.remediation.policy import RemediationPolicy
 
 log = logging.getLogger(__name__)
 
@@ -26,12 +26,12 @@ VARIABLE = "CLAWDET_OPERATIONS"
 """Names the file where no option does."""
 
 
-class OperationsError(ValueError):
+class DaemonConfigError(ValueError):
     """The file cannot be used; the text has a line for everything that is wrong with it."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Operations:
+class DaemonConfig:
     """Everything that can be set about looking after a fleet.
 
     A check cycle begins every `interval_seconds`, or if one takes longer, at the next multiple of that.  The inventory
@@ -43,8 +43,8 @@ class Operations:
     inventory_interval_seconds: Seconds = 300
     aggregation_interval_seconds: Seconds = 300
     shutdown_timeout_seconds: Seconds = 20
-    checks: RoundPolicy = field(default_factory=RoundPolicy)
-    remediation: HealingPolicy = field(default_factory=HealingPolicy)
+    checks: CheckPolicy = field(default_factory=CheckPolicy)
+    remediation: RemediationPolicy = field(default_factory=RemediationPolicy)
     alerts: AlertPolicy = field(default_factory=AlertPolicy)
     retention: Retention = field(default_factory=Retention)
 
@@ -63,39 +63,39 @@ class Operations:
         return timedelta(seconds=max(150.0, 2.5 * self.interval_seconds))
 
 
-def load_operations(file: Path, *, required: bool = True, warn: Callable[[str], None] = log.warning) -> Operations:
+def load_config(file: Path, *, required: bool = True, warn: Callable[[str], None] = log.warning) -> DaemonConfig:
     """Return what a file says, with the defaults for what it leaves out.
 
     A file that is missing and not `required` stands for all defaults.  `warn` is called for each key that has another
-    name now.  Raises OperationsError.
+    name now.  Raises DaemonConfigError.
     """
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
         if not required:
-            return Operations()
-        raise OperationsError(f"there is no file {file}") from None
+            return DaemonConfig()
+        raise DaemonConfigError(f"there is no file {file}") from None
     except OSError as error:
-        raise OperationsError(f"{file} cannot be read: {error.strerror}") from None
+        raise DaemonConfigError(f"{file} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise OperationsError(f"{file} is not UTF-8 text") from None
+        raise DaemonConfigError(f"{file} is not UTF-8 text") from None
     try:
         document: Any = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError) as error:  # A ValueError is for a date or number that cannot be.
         mark = getattr(error, "problem_mark", None)
         where = f":{mark.line + 1}" if mark else ""
-        raise OperationsError(f"{file}{where}: this is not YAML") from None
+        raise DaemonConfigError(f"{file}{where}: this is not YAML") from None
     lines = _lines(text)
     origins: dict[tuple[str, ...], tuple[str, ...]] = {}
     try:
         document, origins = with_new_keys(
             document or {}, lambda place, what: warn(f"{file}:{_line(lines, place)}: {what}")
         )
-        return parse(Operations, document)
+        return parse(DaemonConfig, document)
     except DocumentError as error:
         problems = [(origin(place, origins), what) for place, what in error.problems]
         found = sorted((_line(lines, place), f"{'.'.join(place)}: {what}") for place, what in problems)
-        raise OperationsError("\n".join(f"{file}:{line}: {what}" for line, what in found)) from None
+        raise DaemonConfigError("\n".join(f"{file}:{line}: {what}" for line, what in found)) from None
 
 
 def _lines(text: str) -> dict[tuple[str, ...], int]:

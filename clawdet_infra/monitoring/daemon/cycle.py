@@ -22,13 +22,13 @@ from clawdet_infra.inventory.observation import (
     State,
     Step,
 )
-from clawdet_infra.monitoring.alerts import Notice, Subject
-from clawdet_infra.monitoring.checks import Round
-from clawdet_infra.monitoring.daemon.history_buffer import Keeper
-from clawdet_infra.monitoring.daemon.report import RoundReport
+from clawdet_infra.monitoring.alerts import AlertTarget, Notification
+from clawdet_infra.monitoring.checks import CheckCycle
+from clawdet_infra.monitoring.daemon.history_buffer import HistoryBuffer
+from clawdet_infra.monitoring.daemon.report import CycleReport
 from clawdet_infra.monitoring.history import HistoryError, LeaseLostError
 from clawdet_infra.monitoring.metrics import InstanceReading, Readings, StageTimes
-from clawdet_infra.monitoring.remediation import GiveUp, Healer, Plan
+from clawdet_infra.monitoring.remediation import Escalate, Plan, Remediator
 from clawdet_infra.probe.faults import located
 
 log = logging.getLogger(__name__)
@@ -40,14 +40,14 @@ _BY_AN_OLD_LIST = frozenset({Cause.DNS, Cause.PASSWORD, Cause.SERVER_GONE, Cause
 class Look(Protocol):
     """Who looks: `Looker`."""
 
-    async def __call__(self, inventory: Inventory, again: Collection[str] | None = None) -> Round:
+    async def __call__(self, inventory: Inventory, again: Collection[str] | None = None) -> CheckCycle:
         """Look at all instances once; with `again`, look at those of them a second time in the same round."""
 
 
 class Desk(Protocol):
     """Who tells people."""
 
-    async def round(self, subjects: Sequence[Subject]) -> tuple[Notice, ...]:
+    async def round(self, subjects: Sequence[AlertTarget]) -> tuple[Notification, ...]:
         """Decide after a round what to tell, and begin to tell it."""
 
 
@@ -66,7 +66,13 @@ class Checker:
     """Makes rounds, and keeps what was seen last for the metrics.  `clock` says the time of day."""
 
     def __init__(
-        self, look: Look, keeper: Keeper, healer: Healer, desk: Desk, repairs: Tally, clock: Callable[[], datetime]
+        self,
+        look: Look,
+        keeper: HistoryBuffer,
+        healer: Remediator,
+        desk: Desk,
+        repairs: Tally,
+        clock: Callable[[], datetime],
     ) -> None:
         self._look = look
         self._keeper = keeper
@@ -93,7 +99,7 @@ class Checker:
         inventory_age: float,
         again: Callable[[], Awaitable[Inventory]] | None = None,
         require_duty: Callable[[], None] = lambda: None,
-    ) -> RoundReport:
+    ) -> CycleReport:
         """Make a round.  Without `may_heal` nothing is repaired.
 
         `again` reads the list of instances again, at most once in a round: before a failure is kept that may come of
@@ -121,7 +127,7 @@ class Checker:
             problems.append("not all instances were looked at in time: give rounds more time (rounds.deadlineSeconds)")
         require_duty()
         notices, why = await self._tell(inventory, states, plan)
-        report = RoundReport(
+        report = CycleReport(
             number=self._number,
             round=seen,
             plan=plan,
@@ -131,7 +137,9 @@ class Checker:
         self.readings = await asyncio.to_thread(self._read, inventory, states, report, inventory_age)
         return report
 
-    async def _confirmed(self, seen: Round, suspects: frozenset[str], older: Inventory, newer: Inventory) -> Round:
+    async def _confirmed(
+        self, seen: CheckCycle, suspects: frozenset[str], older: Inventory, newer: Inventory
+    ) -> CheckCycle:
         """Return what was seen, without who has left, and with a new look at those suspects of which the list says
         something new."""
         changed = {one for one in suspects & newer.instances.keys() if _known_of(one, older) != _known_of(one, newer)}
@@ -141,7 +149,7 @@ class Checker:
             return replace(seen, observations=kept, unseen=unseen)
         second = await self._look(newer, changed)
         kept = [one for one in kept if one.instance not in changed] + second.observations
-        return Round(
+        return CheckCycle(
             sorted(kept, key=lambda one: one.instance),
             sorted({*unseen, *second.unseen}),
             round(seen.seconds + second.seconds, 3),
@@ -175,7 +183,7 @@ class Checker:
 
     async def _tell(
         self, inventory: Inventory, states: Mapping[str, State], plan: Plan
-    ) -> tuple[tuple[Notice, ...], list[str]]:
+    ) -> tuple[tuple[Notification, ...], list[str]]:
         subjects = [
             self._subject(states[one], instance.url, plan)
             for one, instance in sorted(inventory.instances.items())
@@ -193,15 +201,15 @@ class Checker:
     def _count_alerts(self) -> int:
         return sum(one.resolved is None for one in self._keeper.alerts(self._clock()))
 
-    def _subject(self, state: State, url: str, plan: Plan) -> Subject:
+    def _subject(self, state: State, url: str, plan: Plan) -> AlertTarget:
         last = self._last.get(state.instance)
         decision = plan.decisions.get(state.instance)
         done = list(plan.done.get(state.instance, ()))
-        if isinstance(decision, GiveUp):
+        if isinstance(decision, Escalate):
             done.append(f"No further repair: {decision.why}.")
         elif plan.braked and decision is not None:
             done.append(f"No repair: {plan.braked}.")
-        return Subject(
+        return AlertTarget(
             state=state,
             url=url,
             whole_server=bool(last and last.diagnosis and last.diagnosis.whole_server),
@@ -218,7 +226,7 @@ class Checker:
         self._last = {one: seen for one, seen in known.items() if one in inventory.instances}
 
     def _read(
-        self, inventory: Inventory, states: Mapping[str, State], report: RoundReport, inventory_age: float
+        self, inventory: Inventory, states: Mapping[str, State], report: CycleReport, inventory_age: float
     ) -> Readings:
         try:
             size = self._keeper.size()

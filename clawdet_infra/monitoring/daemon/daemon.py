@@ -12,15 +12,15 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from clawdet_infra.inventory.instance import Inventory
-from clawdet_infra.monitoring.daemon.config import Operations
+from clawdet_infra.monitoring.daemon.config import DaemonConfig
 from clawdet_infra.monitoring.daemon.cycle import Checker
-from clawdet_infra.monitoring.daemon.history_buffer import Keeper
-from clawdet_infra.monitoring.daemon.leader_election import Duty, OffDutyError
-from clawdet_infra.monitoring.daemon.report import RoundReport
-from clawdet_infra.monitoring.daemon.systemd import Notifier
-from clawdet_infra.monitoring.daemon.ticker import Beat
+from clawdet_infra.monitoring.daemon.history_buffer import HistoryBuffer
+from clawdet_infra.monitoring.daemon.leader_election import LeaderElection, NotLeaderError
+from clawdet_infra.monitoring.daemon.report import CycleReport
+from clawdet_infra.monitoring.daemon.systemd import SystemdNotifier
+from clawdet_infra.monitoring.daemon.ticker import Ticker
 from clawdet_infra.monitoring.history import HistoryError, LeaseLostError
-from clawdet_infra.monitoring.remediation import Healer
+from clawdet_infra.monitoring.remediation import Remediator
 from clawdet_infra.probe.faults import located
 
 log = logging.getLogger(__name__)
@@ -82,18 +82,18 @@ class Daemon:
 
     def __init__(
         self,
-        operations: Operations,
+        operations: DaemonConfig,
         fleet: Fleet,
         checker: Checker,
-        healer: Healer,
-        keeper: Keeper,
-        duty: Duty,
+        healer: Remediator,
+        keeper: HistoryBuffer,
+        duty: LeaderElection,
         alerts: Settling,
         *,
         clock: Callable[[], datetime],
         used: Callable[[Inventory], None],
         heartbeat: Ping | None = None,
-        notifier: Notifier | None = None,
+        notifier: SystemdNotifier | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._operations = operations
@@ -106,9 +106,9 @@ class Daemon:
         self._clock = clock
         self._used = used
         self._heartbeat = heartbeat
-        self._notifier = notifier or Notifier({})
+        self._notifier = notifier or SystemdNotifier({})
         self._monotonic = monotonic
-        self._beat = Beat(operations.interval_seconds, monotonic)
+        self._beat = Ticker(operations.interval_seconds, monotonic)
         self._stop = asyncio.Event()
         self._progress = monotonic()
         self._beside: dict[str, asyncio.Task[None]] = {}
@@ -125,7 +125,7 @@ class Daemon:
             self._notifier.stopping()
         self._stop.set()
 
-    async def once(self) -> RoundReport:
+    async def once(self) -> CycleReport:
         """Make one round, and wait for what follows from it.
 
         Raises HeldError where another process is the checker, FleetError where nobody knows who is in the fleet, and
@@ -136,7 +136,7 @@ class Daemon:
         try:
             try:
                 report = await self._round()
-            except (OffDutyError, LeaseLostError) as error:
+            except (NotLeaderError, LeaseLostError) as error:
                 raise HeldError(f"{error}; nothing was kept and nobody was told") from None
             await self._healer.settle(None)
             with contextlib.suppress(HistoryError):
@@ -180,7 +180,7 @@ class Daemon:
     async def _guarded_round(self) -> None:
         try:
             report = await self._round()
-        except (OffDutyError, LeaseLostError) as error:
+        except (NotLeaderError, LeaseLostError) as error:
             # The next beat asks who the checker is.
             await self._duty.hold()
             self._checker.stand_by()
@@ -196,7 +196,7 @@ class Daemon:
             return
         self._aside("ping", self._ping(failed=True))
 
-    async def _round(self) -> RoundReport:
+    async def _round(self) -> CycleReport:
         inventory = self._use(await asyncio.to_thread(self._fleet.get))
         self._say("fleet", f"the list of instances may be old: {self._fleet.problem}" if self._fleet.problem else "")
         confirmed = await self._duty.hold()

@@ -28,7 +28,7 @@ _MOST_LOOKS = 60_000
 _MOST_EVENTS = 10_000
 
 
-class Keeper:
+class HistoryBuffer:
     """One history, opened when it is needed and again when it was away.
 
     `open_history` may raise HistoryError.  After a failure the database is left alone for `rest_seconds`: waiting for

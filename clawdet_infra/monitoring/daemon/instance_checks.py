@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from clawdet_infra.inventory.instance import Inventory
 from clawdet_infra.inventory.observation import Cause, Condition, Diagnosis, Observation
-from clawdet_infra.monitoring.checks import HostLooker, Round, RoundPolicy, StatusAsker, look_round
+from clawdet_infra.monitoring.checks import CheckCycle, CheckPolicy, HostLooker, StatusAsker, run_checks
 from clawdet_infra.probe.result import Sign
 
 _DEPLOYING_SECONDS = 1800
@@ -30,7 +30,7 @@ class Looker:
 
     def __init__(
         self,
-        policy: RoundPolicy,
+        policy: CheckPolicy,
         host_look: HostLooker,
         server_status: StatusAsker,
         updating: Callable[[str], bool] = lambda stack: False,
@@ -45,13 +45,13 @@ class Looker:
         self._down: frozenset[str] = frozenset()
         self._deploying: dict[str, float] = {}
 
-    async def __call__(self, inventory: Inventory, again: Collection[str] | None = None) -> Round:
+    async def __call__(self, inventory: Inventory, again: Collection[str] | None = None) -> CheckCycle:
         """Look at all instances once; with `again`, look at those of them a second time in the same round."""
         if again is None:
             self._number += 1
         now = self._monotonic()
         overdue = frozenset(one for one, since in self._deploying.items() if now - since > _DEPLOYING_SECONDS)
-        seen = await look_round(
+        seen = await run_checks(
             [one for one in inventory.instances.values() if again is None or one.id in again],
             inventory.clouds,
             self._policy,

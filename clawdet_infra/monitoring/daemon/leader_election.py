@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 
-from clawdet_infra.monitoring.daemon.history_buffer import Keeper
+from clawdet_infra.monitoring.daemon.history_buffer import HistoryBuffer
 from clawdet_infra.monitoring.history import Clock, HistoryError, Lease, LeaseHeld, LeaseLostError
 
 log = logging.getLogger(__name__)
@@ -20,11 +20,11 @@ _STOP_SECONDS = 30
 """How long before the lease runs out the checker stops, so that nothing of it is under way after that."""
 
 
-class OffDutyError(Exception):
+class NotLeaderError(Exception):
     """This process is not the checker any more; the text says why."""
 
 
-class Duty:
+class LeaderElection:
     """The lease of being the checker.  It is renewed in the background while it is held.
 
     `shared` says that processes on other machines use the history too.  One that cannot reach it then stops before its
@@ -32,7 +32,7 @@ class Duty:
     cannot write to the same file, and the checker goes on telling people while that is away.
     """
 
-    def __init__(self, keeper: Keeper, owner: str, *, shared: bool = True, clock: Clock | None = None) -> None:
+    def __init__(self, keeper: HistoryBuffer, owner: str, *, shared: bool = True, clock: Clock | None = None) -> None:
         self._keeper = keeper
         self._owner = owner
         self._shared = shared
@@ -48,12 +48,12 @@ class Duty:
         return not self._shared or self._lease.seconds_left(self._clock) > _STOP_SECONDS
 
     def require(self) -> None:
-        """Raise OffDutyError where this process is not the checker for sure."""
+        """Raise NotLeaderError where this process is not the checker for sure."""
         if self.held:
             return
         if self._lease is None or self._keeper.lease_lost:
-            raise OffDutyError("another process is the checker")
-        raise OffDutyError("the history was away for so long that another process may be the checker")
+            raise NotLeaderError("another process is the checker")
+        raise NotLeaderError("the history was away for so long that another process may be the checker")
 
     async def take(self) -> LeaseHeld | None:
         """Become the checker; where another one is, say who.  Raises HistoryError where that cannot be told."""

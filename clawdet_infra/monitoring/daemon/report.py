@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clawdet_infra.inventory.observation import Condition, Observation
-from clawdet_infra.monitoring.checks import Round
-from clawdet_infra.monitoring.remediation import Plan, Take
+from clawdet_infra.monitoring.checks import CheckCycle
+from clawdet_infra.monitoring.remediation import Act, Plan
 
 _NAMED = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class RoundReport:
+class CycleReport:
     """What became of one round.  `problems` are sentences about the checker itself."""
 
     number: int
-    round: Round
+    round: CheckCycle
     plan: Plan = field(default_factory=Plan)
     notices: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
@@ -65,7 +65,7 @@ def _cause(one: Observation) -> str:
 
 
 def _decision(decision: Any) -> Mapping[str, str]:
-    if isinstance(decision, Take):
+    if isinstance(decision, Act):
         return {"action": decision.step.value, "reason": decision.why}
     word = {"Wait": "wait", "GiveUp": "escalate"}[type(decision).__name__]
     return {"action": word, "reason": decision.why}

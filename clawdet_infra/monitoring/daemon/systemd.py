@@ -7,7 +7,7 @@ import socket
 from collections.abc import Mapping
 
 
-class Notifier:
+class SystemdNotifier:
     """Sends states to the socket that systemd names in NOTIFY_SOCKET; without one, does nothing."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:

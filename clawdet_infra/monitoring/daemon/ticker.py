@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 
-class Beat:
+class Ticker:
     """Marks that are `interval` seconds apart, the first of them now.
 
     A round that takes too long makes the marks that it ran over be left out; none is made up for.

@@ -31,7 +31,7 @@ from sqlalchemy import (
 
 from clawdet_infra import database
 from clawdet_infra.database.leases import lease_table
-from clawdet_infra.database.migrations import Form
+from clawdet_infra.database.migrations import SchemaSpec
 
 HOUR = 3_600_000
 """Milliseconds of an hour."""
@@ -45,7 +45,7 @@ class LeaseLostError(HistoryError, database.LeaseLostError):
     """Another process has taken the lease."""
 
 
-PURPOSE = database.Purpose(
+PURPOSE = database.DatabaseRole(
     name="the history",
     variable="CLAWDET_HISTORY",
     file="/var/lib/clawdet/history.db",
@@ -211,7 +211,7 @@ windows = Table(
 
 leases = lease_table("history_lease", metadata)
 
-FORM = Form(
+FORM = SchemaSpec(
     head="0003", migrations=Path(__file__).parent / "migrations", version_table=VERSION_TABLE, metadata=metadata
 )
 """The form of these tables; a test compares it with the migrations."""

@@ -1,30 +1,30 @@
-"""Bounded self-healing: a pure ladder that decides, an executor that acts, and a record that keeps both honest.
+"""Bounded remediation: a pure ladder decides, an executor acts, and a record keeps both honest.
 
-`next_step` says what is done for one instance, `brake` when nothing is done at all; `Healer` applies both after each
-round and cleans up after checkers that died.
+`next_step` decides for one instance, and `circuit_breaker` when nothing is done at all.  `Remediator` applies both after
+each check cycle, and cleans up after daemons that died.
 """
 
-from clawdet_infra.monitoring.remediation.actions import Hands, NotNowError, RepairRecord, StepError
-from clawdet_infra.monitoring.remediation.circuit_breaker import brake
-from clawdet_infra.monitoring.remediation.decisions import Case, Decision, GiveUp, Take, Wait
+from clawdet_infra.monitoring.remediation.actions import Actions, NotNowError, RepairRecord, StepError
+from clawdet_infra.monitoring.remediation.circuit_breaker import circuit_breaker
+from clawdet_infra.monitoring.remediation.decisions import Act, Decision, Escalate, RemediationInput, Wait
 from clawdet_infra.monitoring.remediation.ladder import next_step
-from clawdet_infra.monitoring.remediation.policy import CircuitBreaker, HealingPolicy
-from clawdet_infra.monitoring.remediation.remediator import Healer, Plan
+from clawdet_infra.monitoring.remediation.policy import CircuitBreaker, RemediationPolicy
+from clawdet_infra.monitoring.remediation.remediator import Plan, Remediator
 
 __all__ = [
-    "Case",
+    "Act",
+    "Actions",
     "CircuitBreaker",
     "Decision",
-    "GiveUp",
-    "Hands",
-    "Healer",
-    "HealingPolicy",
+    "Escalate",
     "NotNowError",
     "Plan",
+    "RemediationInput",
+    "RemediationPolicy",
+    "Remediator",
     "RepairRecord",
     "StepError",
-    "Take",
     "Wait",
-    "brake",
+    "circuit_breaker",
     "next_step",
 ]

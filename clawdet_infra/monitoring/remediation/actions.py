@@ -18,7 +18,7 @@ class NotNowError(StepError):
     """A step was not begun, because what it was decided upon has changed; the text says how, without secrets."""
 
 
-class Hands(Protocol):
+class Actions(Protocol):
     """Does what the ladder decides.  Every method returns once it is done, or raises StepError."""
 
     async def restart(self, instance: Instance, service: str | None, seen: float) -> bool:

@@ -8,10 +8,12 @@ from datetime import datetime
 
 from clawdet_infra.inventory.observation import Cause, Condition, State, Window
 from clawdet_infra.monitoring.remediation.decisions import window_over
-from clawdet_infra.monitoring.remediation.policy import HealingPolicy
+from clawdet_infra.monitoring.remediation.policy import RemediationPolicy
 
 
-def brake(states: Iterable[State], windows: Iterable[Window], now: datetime, policy: HealingPolicy) -> str | None:
+def circuit_breaker(
+    states: Iterable[State], windows: Iterable[Window], now: datetime, policy: RemediationPolicy
+) -> str | None:
     """Return why nothing may be repaired now, or None.
 
     A server is down where none of its tenants answers, but for those that are being deployed.  Those in a maintenance

@@ -10,7 +10,7 @@ from clawdet_infra.inventory.observation import Diagnosis, Repair, State, Step, 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
+class RemediationInput:
     """One instance as it is now, with all that a step has to respect.
 
     `repairs` are those of the instance and of its server's other tenants, as far back as the ladder looks and at least
@@ -32,7 +32,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Take:
+class Act:
     """Do this step now; `service` narrows a restart to one container."""
 
     step: Step
@@ -49,13 +49,13 @@ class Wait:
 
 
 @dataclass(frozen=True)
-class GiveUp:
+class Escalate:
     """Nothing more may or can be done: people have to look."""
 
     why: str
 
 
-Decision = Take | Wait | GiveUp
+Decision = Act | Wait | Escalate
 
 
 def window_over(windows: Iterable[Window], instance: str, server: str, now: datetime) -> Window | None:

@@ -14,9 +14,9 @@ from clawdet_infra.inventory.instance import Instance
 from clawdet_infra.inventory.observation import Event, Outcome, Repair, Step
 from clawdet_infra.monitoring.history import HistoryError
 from clawdet_infra.monitoring.remediation import messages
-from clawdet_infra.monitoring.remediation.actions import Hands, NotNowError, RepairRecord, StepError
-from clawdet_infra.monitoring.remediation.decisions import Take
-from clawdet_infra.monitoring.remediation.policy import HealingPolicy
+from clawdet_infra.monitoring.remediation.actions import Actions, NotNowError, RepairRecord, StepError
+from clawdet_infra.monitoring.remediation.decisions import Act
+from clawdet_infra.monitoring.remediation.policy import RemediationPolicy
 from clawdet_infra.probe.faults import located
 
 log = logging.getLogger(__name__)
@@ -47,9 +47,9 @@ class Executor:
     def __init__(
         self,
         record: RepairRecord,
-        hands: Hands,
+        hands: Actions,
         owner: str,
-        policy: HealingPolicy,
+        policy: RemediationPolicy,
         clock: Callable[[], datetime],
         ended: Callable[[Step, Outcome], None] = lambda step, outcome: None,
     ) -> None:
@@ -61,7 +61,7 @@ class Executor:
         self._ended = ended
         self._unwritten: list[_End] = []
 
-    async def take(self, instance: Instance, take: Take, tenants: Sequence[Instance]) -> Repair | None:
+    async def take(self, instance: Instance, take: Act, tenants: Sequence[Instance]) -> Repair | None:
         """Take a step for an instance; None where it was not begun.
 
         It is not begun where the instance, or for a step on the server any of its `tenants`, turns out to be healthy,
@@ -120,7 +120,7 @@ class Executor:
         """The numbers of the repairs whose end is not noted yet."""
         return frozenset(end.repair.id for end in self._unwritten)
 
-    async def _do(self, instance: Instance, take: Take, seen: float) -> tuple[Outcome, str]:
+    async def _do(self, instance: Instance, take: Act, seen: float) -> tuple[Outcome, str]:
         """Do a step and look whether it helped; whatever goes wrong with it is an outcome.
 
         Raises NotNowError where it was not begun.
@@ -220,5 +220,5 @@ class Executor:
                 await asyncio.gather(task, return_exceptions=True)
 
 
-def _doing(take: Take, instance: Instance) -> str:
+def _doing(take: Act, instance: Instance) -> str:
     return messages.doing(take, instance.id, instance.server.name)

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 
 from clawdet_infra.formatting.durations import describe
 from clawdet_infra.inventory.observation import Cause, Condition, Repair, Step
-from clawdet_infra.monitoring.remediation.decisions import Case, Decision, GiveUp, Take, Wait, window_over
-from clawdet_infra.monitoring.remediation.policy import HealingPolicy
+from clawdet_infra.monitoring.remediation.decisions import Act, Decision, Escalate, RemediationInput, Wait, window_over
+from clawdet_infra.monitoring.remediation.policy import RemediationPolicy
 
 ON_SERVER = frozenset({Step.REBOOT, Step.POWER_ON})
 """The steps that concern all of a server."""
@@ -36,7 +36,7 @@ _PASSING = {
 }
 
 
-def next_step(case: Case, now: datetime, policy: HealingPolicy) -> Decision:
+def next_step(case: RemediationInput, now: datetime, policy: RemediationPolicy) -> Decision:
     """Decide what is done for an instance now.
 
     A step is only ever named for an instance that is down; a reboot or power-on only where no tenant of the server
@@ -46,15 +46,15 @@ def next_step(case: Case, now: datetime, policy: HealingPolicy) -> Decision:
         return reason
     cause = case.diagnosis.cause if case.diagnosis else case.state.cause or Cause.UNKNOWN
     if cause in _BEYOND_REPAIR:
-        return GiveUp(_BEYOND_REPAIR[cause])
+        return Escalate(_BEYOND_REPAIR[cause])
     taken = {one.step for one in _climb(case)}
     wanted = _rung(cause, taken, case)
-    if isinstance(wanted, GiveUp):
+    if isinstance(wanted, Escalate):
         return wanted
     own = [one for one in case.repairs if one.instance == case.state.instance]
     if len(within(own, now, policy.repair_window_seconds)) >= policy.max_repairs:
         window = describe(timedelta(seconds=policy.repair_window_seconds))
-        return GiveUp(f"{policy.max_repairs} repairs within {window} are the most, and all were made")
+        return Escalate(f"{policy.max_repairs} repairs within {window} are the most, and all were made")
     if wanted.step in ON_SERVER and (refused := _server_refuses(case, now, policy)):
         return refused
     return _cooled(case, now, policy) or wanted
@@ -65,7 +65,7 @@ def within(repairs: Iterable[Repair], now: datetime, seconds: float) -> list[Rep
     return [one for one in repairs if one.begun > now - timedelta(seconds=seconds)]
 
 
-def _not_yet(case: Case, now: datetime, policy: HealingPolicy) -> Wait | None:
+def _not_yet(case: RemediationInput, now: datetime, policy: RemediationPolicy) -> Wait | None:
     state = case.state
     if state.condition is not Condition.DOWN:
         return Wait(None, f"it is {state.condition}")
@@ -85,7 +85,7 @@ def _not_yet(case: Case, now: datetime, policy: HealingPolicy) -> Wait | None:
     return None
 
 
-def _climb(case: Case) -> list[Repair]:
+def _climb(case: RemediationInput) -> list[Repair]:
     """Return the repairs of the present spell of trouble: since it began, or since the last step that healed it.
 
     What was done to the server counts for each of its tenants.
@@ -103,28 +103,28 @@ def _climb(case: Case) -> list[Repair]:
     return climb
 
 
-def _rung(cause: Cause, taken: set[Step], case: Case) -> Take | GiveUp:
+def _rung(cause: Cause, taken: set[Step], case: RemediationInput) -> Act | Escalate:
     sentence = case.diagnosis.sentence if case.diagnosis else case.state.sentence
     why = sentence or f"it is down ({cause})"
     if cause is Cause.SERVER_OFF:
-        return GiveUp("powering the server on did not help") if Step.POWER_ON in taken else Take(Step.POWER_ON, why)
+        return Escalate("powering the server on did not help") if Step.POWER_ON in taken else Act(Step.POWER_ON, why)
     if cause is Cause.CERTIFICATE:
         if case.shared:
-            return GiveUp("the proxy that holds the certificate serves other customers too, and is left alone")
+            return Escalate("the proxy that holds the certificate serves other customers too, and is left alone")
         if Step.RESTART in taken:
-            return GiveUp("a restart of the proxy did not bring a valid certificate")
-        return Take(Step.RESTART, why, PROXY)
+            return Escalate("a restart of the proxy did not bring a valid certificate")
+        return Act(Step.RESTART, why, PROXY)
     # Nothing can be restarted on a server that cannot be reached.
     reachable = cause is not Cause.NETWORK
     if reachable and Step.RESTART not in taken:
-        return Take(Step.RESTART, why)
+        return Act(Step.RESTART, why)
     if not taken & ON_SERVER:
-        return Take(Step.REBOOT, why)
+        return Act(Step.REBOOT, why)
     done = " and ".join(f"a {one.value}" for one in Step if one in taken)
-    return GiveUp(f"{done} did not help")
+    return Escalate(f"{done} did not help")
 
 
-def _server_refuses(case: Case, now: datetime, policy: HealingPolicy) -> Wait | GiveUp | None:
+def _server_refuses(case: RemediationInput, now: datetime, policy: RemediationPolicy) -> Wait | Escalate | None:
     others = [one for one in case.tenants if one is None or one.instance != case.state.instance]
     if any(one is None for one in others):
         return Wait(None, "not all of the server's tenants have been looked at")
@@ -134,7 +134,7 @@ def _server_refuses(case: Case, now: datetime, policy: HealingPolicy) -> Wait | 
     if any(one.cause is Cause.DEPLOYING for one in known):
         return Wait(None, "another tenant of its server is being deployed")
     if alive := sum(one.condition is not Condition.DOWN for one in known):
-        return GiveUp(f"the server is not rebooted, because {alive} of its other tenants answer")
+        return Escalate(f"the server is not rebooted, because {alive} of its other tenants answer")
     if any(one.failures < policy.failure_threshold for one in known):
         return Wait(None, "other tenants of the server have only just stopped answering")
     for one in known:
@@ -143,11 +143,11 @@ def _server_refuses(case: Case, now: datetime, policy: HealingPolicy) -> Wait | 
     reboots = within((one for one in case.repairs if one.step in ON_SERVER), now, policy.reboot_window_seconds)
     if len(reboots) >= policy.max_reboots:
         last = describe(timedelta(seconds=policy.reboot_window_seconds))
-        return GiveUp(f"the server was rebooted or powered on within the last {last}")
+        return Escalate(f"the server was rebooted or powered on within the last {last}")
     return None
 
 
-def _cooled(case: Case, now: datetime, policy: HealingPolicy) -> Wait | None:
+def _cooled(case: RemediationInput, now: datetime, policy: RemediationPolicy) -> Wait | None:
     concerned: Sequence[Repair] = [
         one for one in case.repairs if one.instance == case.state.instance or one.step in ON_SERVER
     ]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from clawdet_infra.inventory.observation import Step
-from clawdet_infra.monitoring.remediation.decisions import Take
+from clawdet_infra.monitoring.remediation.decisions import Act
 
 
-def doing(take: Take, instance: str, server: str) -> str:
+def doing(take: Act, instance: str, server: str) -> str:
     """Return what a step does, such as `restart the containers of ada`."""
     match take.step:
         case Step.RESTART if take.service:
@@ -19,18 +19,18 @@ def doing(take: Take, instance: str, server: str) -> str:
             return f"power the server {server} on"
 
 
-def begun(take: Take, instance: str, server: str) -> str:
+def begun(take: Act, instance: str, server: str) -> str:
     """Return the sentence for the beginning of a step."""
     what = doing(take, instance, server)
     return f"Begun to {what}. Seen: {_sentence(take.why)}"
 
 
-def would(take: Take, instance: str, server: str) -> str:
+def would(take: Act, instance: str, server: str) -> str:
     """Return the sentence for a step that a dry run does not take."""
     return f"Would {doing(take, instance, server)}. Seen: {_sentence(take.why)}"
 
 
-def ended(take: Take, instance: str, server: str, seconds: float, trouble: str | None, *, docker: bool = False) -> str:
+def ended(take: Act, instance: str, server: str, seconds: float, trouble: str | None, *, docker: bool = False) -> str:
     """Return the sentence for a step that was done, after which `trouble` was seen, or nothing.
 
     `docker` says that Docker itself was started.
@@ -41,12 +41,12 @@ def ended(take: Take, instance: str, server: str, seconds: float, trouble: str |
     return f"{what[0].upper()}{what[1:]}: still not healthy after {seconds:.0f} s: {_sentence(trouble)}"
 
 
-def impossible(take: Take, instance: str, server: str, why: str) -> str:
+def impossible(take: Act, instance: str, server: str, why: str) -> str:
     """Return the sentence for a step that could not be done."""
     return f"Could not {doing(take, instance, server)}: {_sentence(why)}"
 
 
-def withheld(take: Take, instance: str, server: str, why: str) -> str:
+def withheld(take: Act, instance: str, server: str, why: str) -> str:
     """Return the sentence for a step that was not begun after all."""
     return f"Did not {doing(take, instance, server)}: {_sentence(why)}"
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from datetime import datetime, timedelta
 
 
-class SteadyTimes:
+class MonotonicTimes:
     """Says when things happened, on the wall clock as it is now, by what the monotonic clock counted since.
 
     The first time that a moment is asked for, its age is taken from the wall clock (nothing for one in the future);

@@ -25,7 +25,7 @@ class CircuitBreaker:
 
 
 @dataclass(frozen=True, kw_only=True)
-class HealingPolicy:
+class RemediationPolicy:
     """The bounds of remediation.
 
     An instance is not repaired before `failure_threshold` probes in a row found it down.  Between the end of a repair

@@ -24,13 +24,13 @@ from clawdet_infra.inventory.observation import (
 )
 from clawdet_infra.monitoring.history import HistoryError
 from clawdet_infra.monitoring.remediation import messages
-from clawdet_infra.monitoring.remediation.actions import Hands, RepairRecord
-from clawdet_infra.monitoring.remediation.circuit_breaker import brake
-from clawdet_infra.monitoring.remediation.decisions import Case, Decision, GiveUp, Take, Wait
+from clawdet_infra.monitoring.remediation.actions import Actions, RepairRecord
+from clawdet_infra.monitoring.remediation.circuit_breaker import circuit_breaker
+from clawdet_infra.monitoring.remediation.decisions import Act, Decision, Escalate, RemediationInput, Wait
 from clawdet_infra.monitoring.remediation.executor import Executor
 from clawdet_infra.monitoring.remediation.ladder import next_step
-from clawdet_infra.monitoring.remediation.monotonic_times import SteadyTimes
-from clawdet_infra.monitoring.remediation.policy import HealingPolicy
+from clawdet_infra.monitoring.remediation.monotonic_times import MonotonicTimes
+from clawdet_infra.monitoring.remediation.policy import RemediationPolicy
 from clawdet_infra.probe.faults import located
 from clawdet_infra.process_identity import lives
 
@@ -62,7 +62,7 @@ class Plan:
 
     def healing(self, instance: str) -> bool:
         """Whether an instance is being healed or may yet be."""
-        hopeful = isinstance(self.decisions.get(instance), Take | Wait)
+        hopeful = isinstance(self.decisions.get(instance), Act | Wait)
         return hopeful and self.braked is None and not self.dry_run
 
 
@@ -75,7 +75,7 @@ def _is_starting(diagnosis: Diagnosis | None, look: HostLook | None) -> bool:
     return by_itself or (gateway is not None and gateway.health == "starting")
 
 
-class Healer:
+class Remediator:
     """Heals the instances of one checker.  `clock` says the time of day, `monotonic` seconds that never jump.
 
     With `dry_run` it says what it would do and does nothing.
@@ -84,9 +84,9 @@ class Healer:
     def __init__(
         self,
         record: RepairRecord,
-        hands: Hands,
+        hands: Actions,
         owner: str,
-        policy: HealingPolicy,
+        policy: RemediationPolicy,
         *,
         clock: Callable[[], datetime],
         monotonic: Callable[[], float] = time.monotonic,
@@ -102,7 +102,7 @@ class Healer:
         self._alive = alive
         self._dry_run = dry_run
         self._executor = Executor(record, hands, owner, policy, clock, ended)
-        self._times = SteadyTimes(monotonic, 2 * policy.horizon_seconds)
+        self._times = MonotonicTimes(monotonic, 2 * policy.horizon_seconds)
         self._running: dict[str, asyncio.Task[None]] = {}
         self._said: dict[str, str] = {}
         self._held: set[str] = set()
@@ -143,7 +143,7 @@ class Healer:
         if not down:
             return Plan(dry_run=self._dry_run)
         windows = tuple(await asyncio.to_thread(self._record.windows, now))
-        if why := brake(known.values(), windows, now, self._policy):
+        if why := circuit_breaker(known.values(), windows, now, self._policy):
             self._say(_FLEET, why)
             return Plan({one: Wait(None, why) for one in down}, why, dry_run=self._dry_run)
         self._said.pop(_FLEET, None)
@@ -180,7 +180,7 @@ class Healer:
         for one, state in sorted(down.items()):
             instance = inventory.instances[one]
             tenants = inventory.tenants(instance.server.name)
-            case = Case(
+            case = RemediationInput(
                 state=replace(state, since=self._times(("since", one, state.since), state.since, now)),
                 diagnosis=diagnoses.get(one),
                 repairs=tuple(self._aged(repair, now) for tenant in tenants for repair in repairs.get(tenant.id, ())),
@@ -192,7 +192,7 @@ class Healer:
                 neighbour_held=any(tenant.id in self._held for tenant in tenants if tenant.id != one),
             )
             decision = next_step(case, now, self._policy)
-            if isinstance(decision, Take):
+            if isinstance(decision, Act):
                 decision = self._begin(instance, decision, tenants)
             decisions[one] = decision
             done[one] = tuple(
@@ -243,7 +243,7 @@ class Healer:
             return replace(repair, begun=begun)
         return replace(repair, begun=begun, finished=self._times(("end", repair.id), repair.finished, now))
 
-    def _begin(self, instance: Instance, take: Take, tenants: list[Instance]) -> Decision:
+    def _begin(self, instance: Instance, take: Act, tenants: list[Instance]) -> Decision:
         if self._dry_run:
             return take
         if instance.id in self._running or any(one.id in self._running for one in tenants):
@@ -254,7 +254,7 @@ class Healer:
         task.add_done_callback(lambda _: self._running.pop(instance.id, None))
         return take
 
-    async def _repair(self, instance: Instance, take: Take, tenants: list[Instance]) -> None:
+    async def _repair(self, instance: Instance, take: Act, tenants: list[Instance]) -> None:
         try:
             repair = await self._executor.take(instance, take, tenants)
         except HistoryError as error:
@@ -268,15 +268,15 @@ class Healer:
     async def _note(self, instance: Instance, decision: Decision) -> None:
         """Log what was decided, and keep in the history that an instance was given up; each once."""
         match decision:
-            case Take() if self._dry_run:
+            case Act() if self._dry_run:
                 text = messages.would(decision, instance.id, instance.server.name)
-            case Take():
+            case Act():
                 return
             case Wait():
                 text = f"nothing is done: {decision.why}"
-            case GiveUp():
+            case Escalate():
                 text = f"No repair: {decision.why}. People have to look."
-        if self._say(instance.id, text) and isinstance(decision, GiveUp) and not self._dry_run:
+        if self._say(instance.id, text) and isinstance(decision, Escalate) and not self._dry_run:
             event = Event(
                 at=self._clock(), kind="repair", instance=instance.id, what=text, data={"outcome": "given-up"}
             )

@@ -5,14 +5,14 @@ import logging
 import pytest
 from pydantic import SecretStr
 
-from clawdet_infra.monitoring.alerts.heartbeat import DeadMan
+from clawdet_infra.monitoring.alerts.heartbeat import Heartbeat
 from tests.contract.alerts.receivers import Web
 
 CANARY = "0f3a7b1c-c4nary"
 
 
-def dead_man(port: int, seconds: float = 1) -> DeadMan:
-    return DeadMan(SecretStr(f"http://127.0.0.1:{port}/{CANARY}?x=1"), seconds=seconds)
+def dead_man(port: int, seconds: float = 1) -> Heartbeat:
+    return Heartbeat(SecretStr(f"http://127.0.0.1:{port}/{CANARY}?x=1"), seconds=seconds)
 
 
 async def test_each_round_fetches_the_address(receiver: Web) -> None:

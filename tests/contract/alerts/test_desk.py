@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from clawdet_infra.inventory.observation import Cause
-from clawdet_infra.monitoring.alerts import AlertPolicy, Desk
+from clawdet_infra.monitoring.alerts import AlertManager, AlertPolicy
 from clawdet_infra.monitoring.alerts.channels import Channel
 from clawdet_infra.monitoring.alerts.sender import Sender, SenderPolicy
 from clawdet_infra.monitoring.history import History
@@ -37,7 +37,7 @@ class Checker:
 
     def restart(self) -> None:
         """Forget all that is not in the history, as a killed checker does."""
-        self.desk = Desk(self.history, self.sender, AlertPolicy(), lambda: self.now)
+        self.desk = AlertManager(self.history, self.sender, AlertPolicy(), lambda: self.now)
 
     async def rounds(self, count: int, *, wait: bool = True) -> None:
         for _ in range(count):
@@ -261,10 +261,10 @@ async def test_a_whole_fleet_that_is_down_is_one_message(history: History, recei
 def test_moments_survive_the_history(history: History) -> None:
     """Whether an alert ended with a notice is told by the equality of two moments."""
     from clawdet_infra.inventory.observation import Alert
-    from clawdet_infra.monitoring.alerts import Notice, after
+    from clawdet_infra.monitoring.alerts import Notification, after
 
     odd = datetime.fromisoformat("2026-03-01T12:00:00.123999+00:00")
     alert = Alert(key="fleet", cause=Cause.NETWORK, server="", instances=("a",), seen="x", done=(), raised=START)
-    history.save_alert(after(Notice(kind="resolved", title="", body="", key="fleet"), alert, odd))
+    history.save_alert(after(Notification(kind="resolved", title="", body="", key="fleet"), alert, odd))
     [kept] = history.alerts(START)
     assert kept.told == kept.resolved

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from clawdet_infra.inventory.observation import Cause
 from clawdet_infra.monitoring.alerts.channels import Channel, ChannelsError
-from clawdet_infra.monitoring.alerts.notification import Delivery, Notice
+from clawdet_infra.monitoring.alerts.notification import Delivery, Notification
 from clawdet_infra.monitoring.alerts.sender import Sender, SenderPolicy
 from clawdet_infra.redaction import Redactor
 from tests.contract.alerts.receivers import Mail, Web
@@ -21,7 +21,7 @@ from tests.unit.monitoring.alerts.world import Patient, Ward
 
 CANARY = "c4naryT0kenOfTheChannel"
 QUICK = SenderPolicy(attempt_seconds=1, attempts=3, pause_seconds=0.05)
-NOTICE = Notice(
+NOTICE = Notification(
     kind="raised",
     title="[clawdet] jürgen-日本 is down",
     body="Customer: jürgen-日本 (https://ada.clawdet.test)\nSeen: it hangs & <waits>\nRun: clawdet show ada --live",
@@ -141,7 +141,7 @@ async def test_a_channel_that_hangs_holds_up_nobody(receiver: Web) -> None:
 
 
 async def test_notices_of_one_round_arrive_all_of_them(receiver: Web) -> None:
-    several = [Notice(kind="raised", title=f"number {number}", body="x") for number in range(10)]
+    several = [Notification(kind="raised", title=f"number {number}", body="x") for number in range(10)]
     one = sender(receiver.url())
     answers = await asyncio.gather(*(one.send(notice) for notice in several))
     assert all(only(answer).arrived for answer in answers), answers
@@ -149,7 +149,7 @@ async def test_notices_of_one_round_arrive_all_of_them(receiver: Web) -> None:
 
 
 async def test_secrets_of_the_fleet_are_taken_out_at_the_last_moment(receiver: Web) -> None:
-    slipped = Notice(kind="raised", title=f"it says {CANARY}", body=f"last answer: {CANARY}")
+    slipped = Notification(kind="raised", title=f"it says {CANARY}", body=f"last answer: {CANARY}")
     await sender(receiver.url(), redactor=Redactor([CANARY])).send(slipped)
     [(_, message)] = receiver.taken
     assert message["title"] == "it says [secret]"

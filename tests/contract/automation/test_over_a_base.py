@@ -8,7 +8,7 @@ import pytest
 from hcloud.servers import BoundServer
 
 from clawdet_infra.automation import BusyError
-from clawdet_infra.catalog import Lease, Phase, Registry
+from clawdet_infra.catalog import Catalog, Lease, Phase
 from tests.contract.automation.conftest import CARA, CELL, OverBase, signup
 from tests.contract.hcloud_api.making import off
 
@@ -28,7 +28,7 @@ def delete(server: BoundServer) -> None:
 
 
 def test_a_preview_makes_no_stack(over_base: OverBase) -> None:
-    with Registry.open() as registry:
+    with Catalog.open() as registry:
         lease = registry.acquire(f"cell:{CELL}", 60)
         assert isinstance(lease, Lease)
         with pytest.raises(BusyError):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from clawdet_infra.catalog import Registry
+from clawdet_infra.catalog import Catalog
 from tests.support.frozen_clock import SetClock
 
 
@@ -16,6 +16,6 @@ def clock() -> SetClock:
 
 
 @pytest.fixture
-def registry(url: str, clock: SetClock) -> Iterator[Registry]:
-    with Registry.open(url, clock=clock) as opened:
+def registry(url: str, clock: SetClock) -> Iterator[Catalog]:
+    with Catalog.open(url, clock=clock) as opened:
         yield opened

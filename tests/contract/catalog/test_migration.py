@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import MetaData, insert, text
 from sqlalchemy.engine import make_url
 
-from clawdet_infra.catalog import LeaseHeld, Registry, Seal
+from clawdet_infra.catalog import Catalog, LeaseHeld, RecordCipher
 from clawdet_infra.catalog.errors import PURPOSE
 from clawdet_infra.catalog.schema import FORM
 from clawdet_infra.database import connect, migrate
@@ -23,7 +23,7 @@ from tests.support.signups import signup, want
 
 MADE = Path(__file__).parent / "taken_over"
 EXPECTED: dict[str, Any] = json.loads((MADE / "answers.json").read_text())
-SEAL = Seal("0123456789abcdef" * 4)
+SEAL = RecordCipher("0123456789abcdef" * 4)
 CELL = "prod-cell-1"
 RENAMED = {"wanted": "desired", "seen": "synced_version"}
 
@@ -63,7 +63,7 @@ def plain(records: list[Any], names: dict[str, str]) -> Any:
 @differs
 def test_a_catalog_of_the_version_before_answers_what_it_did(old_url: str) -> None:
     before = {new: old for old, new in RENAMED.items()}
-    with Registry.open(old_url) as registry:
+    with Catalog.open(old_url) as registry:
         cells, rows = registry.everything()
         assert plain(cells, before) == EXPECTED["cells"]
         assert plain(rows, before) == EXPECTED["instances"]
@@ -73,7 +73,7 @@ def test_a_catalog_of_the_version_before_answers_what_it_did(old_url: str) -> No
 
 @differs
 def test_what_is_asked_for_next_goes_on_from_there(old_url: str) -> None:
-    with Registry.open(old_url) as registry:
+    with Catalog.open(old_url) as registry:
         held = registry.acquire("cell:prod-cell-2", 60)
         assert isinstance(held, LeaseHeld), "a lease that another machine holds is held on"
         assert held.owner == "elsewhere"
@@ -81,11 +81,11 @@ def test_what_is_asked_for_next_goes_on_from_there(old_url: str) -> None:
         dan = {"id": "dan", "plan": "pro", "anthropicApiKey": "key of dan", "telegramBotToken": "123456789:AAAA"}
         again = want(registry, dan, seal=SEAL, cell_size=4)
         assert (again.created, again.changed, again.revision) == (False, True, 1), "it still waits"
-    with Registry.open(old_url) as registry:
+    with Catalog.open(old_url) as registry:
         assert len(registry.instances()) == len(EXPECTED["instances"]) + 1
 
 
 def test_a_program_of_before_sees_that_the_database_is_newer(old_url: str) -> None:
-    with Registry.open(old_url) as registry, registry._database.read() as connection:
+    with Catalog.open(old_url) as registry, registry._database.read() as connection:
         version = connection.exec_driver_sql("SELECT version_num FROM registry_version").scalar_one()
     assert version == FORM.head > "0004"

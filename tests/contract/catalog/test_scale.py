@@ -7,9 +7,9 @@ import time
 import pytest
 from sqlalchemy import event, insert
 
-from clawdet_infra.catalog import Registry, Seal
+from clawdet_infra.catalog import Catalog, RecordCipher
 from clawdet_infra.catalog.desired_state import columns_of, new_columns
-from clawdet_infra.catalog.names import Claim, cell_name
+from clawdet_infra.catalog.names import NameClaim, cell_name
 from clawdet_infra.catalog.schema import cells, instances
 from tests.contract.conftest import differs
 from tests.support.frozen_clock import NOON
@@ -18,14 +18,14 @@ from tests.support.signups import BASE, SEAL, signup, want
 MANY, SIZE, SHARING = 10_000, 50, 100
 
 
-def fill(registry: Registry) -> None:
+def fill(registry: Catalog) -> None:
     """As many customers as a loop of `want` would make, at once."""
     rows = []
     for number in range(MANY):
         shares = {"plan": "free", "host": f"shared-{number % 7}"} if number < SHARING else {}
         record = signup(f"c{number}", subdomain=f"n{number}", gatewayToken=f"{number:064x}", **shares)
         new = new_columns(BASE, record["id"], cell_name(BASE, number // SIZE + 1), NOON)
-        rows.append({**new, **columns_of(Claim.of(record), record, SEAL)})
+        rows.append({**new, **columns_of(NameClaim.of(record), record, SEAL)})
     stacks = sorted({row["cell"] for row in rows})
     empty = dict.fromkeys(("synced_version", "fingerprint", "version", "outcome", "error"), "")
     with registry._database.write() as connection:
@@ -38,19 +38,17 @@ def fill(registry: Registry) -> None:
         connection.exec_driver_sql("ANALYZE")
 
 
-def test_ten_thousand_customers_make_the_next_one_no_dearer(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ten_thousand_customers_make_the_next_one_no_dearer(registry: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(registry)
     opened: list[str] = []
     statements: list[str] = []
-    real = Seal.open
+    real = RecordCipher.open
 
-    def counting(self: Seal, text: str, identity: str) -> dict[str, object]:
+    def counting(self: RecordCipher, text: str, identity: str) -> dict[str, object]:
         opened.append(identity)
         return real(self, text, identity)
 
-    monkeypatch.setattr(Seal, "open", counting)
+    monkeypatch.setattr(RecordCipher, "open", counting)
     event.listen(registry._database.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
     record = signup("new", subdomain="below.n5", gatewayToken=f"{4321:064x}")
     wanted = want(registry, record, cell_size=SIZE)
@@ -63,7 +61,7 @@ def test_ten_thousand_customers_make_the_next_one_no_dearer(
 
 
 @pytest.mark.slow  # It measures time.
-def test_one_more_than_ten_thousand_takes_no_second(registry: Registry) -> None:
+def test_one_more_than_ten_thousand_takes_no_second(registry: Catalog) -> None:
     fill(registry)
     begun = time.monotonic()
     want(registry, signup("new", subdomain="below.n5", gatewayToken=f"{4321:064x}"), cell_size=SIZE)
@@ -71,7 +69,7 @@ def test_one_more_than_ten_thousand_takes_no_second(registry: Registry) -> None:
 
 
 @differs
-def test_lookups_go_by_indexes(registry: Registry) -> None:
+def test_lookups_go_by_indexes(registry: Catalog) -> None:
     fill(registry)
     plans: list[str] = []
     asked = "EXPLAIN " if not registry._database.is_sqlite else "EXPLAIN QUERY PLAN "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clawdet_infra.catalog import Applied, ClashError, Mark, Phase, Registry, RegistryError
+from clawdet_infra.catalog import Applied, Catalog, CatalogError, ConflictError, DeploymentFingerprint, Phase
 from tests.contract.conftest import differs
 from tests.support.frozen_clock import MINUTE, NOON, SetClock
 from tests.support.signups import BASE, OTHER_SEAL, SEAL, healthy, related_to, signup, want
@@ -20,7 +20,7 @@ ACME = {
 }
 
 
-def test_the_customers_of_a_base_stack_are_known_as_its_outputs_have_them(registry: Registry, clock: SetClock) -> None:
+def test_the_customers_of_a_base_stack_are_known_as_its_outputs_have_them(registry: Catalog, clock: SetClock) -> None:
     registry.mirror(BASE, BASE, "7", {"acme": ACME, "bob": {**ACME, "subdomain": "robert"}})
     acme, bob = registry.instances()
     assert (acme.base, acme.cell, acme.plan, acme.server, acme.phase) == (BASE, BASE, "pro", "acme", Phase.HEALTHY)
@@ -39,7 +39,7 @@ def test_the_customers_of_a_base_stack_are_known_as_its_outputs_have_them(regist
     assert (acme.image, acme.changed_at) == ("j", NOON + MINUTE)
 
 
-def test_who_of_a_base_stack_has_failed_is_known_until_an_update_says_otherwise(registry: Registry) -> None:
+def test_who_of_a_base_stack_has_failed_is_known_until_an_update_says_otherwise(registry: Catalog) -> None:
     new = {"error": "sold out", "plan": "pro", "subdomain": "new"}
     broken = {"error": "the gateway does not stay up", "plan": "pro", "subdomain": "acme"}
     registry.mirror(BASE, BASE, "1", {"acme": ACME, "ada": ACME}, {"acme": broken, "new": new})
@@ -60,24 +60,24 @@ def test_who_of_a_base_stack_has_failed_is_known_until_an_update_says_otherwise(
 
 
 @differs
-def test_two_customers_of_a_base_may_exchange_their_subdomains(registry: Registry) -> None:
+def test_two_customers_of_a_base_may_exchange_their_subdomains(registry: Catalog) -> None:
     registry.mirror(BASE, BASE, "1", {"a": {"subdomain": "one"}, "b": {"subdomain": "two"}})
     registry.mirror(BASE, BASE, "2", {"a": {"subdomain": "two"}, "b": {"subdomain": "one"}})
     assert [row.subdomain for row in registry.instances()] == ["two", "one"]
 
 
-def test_who_is_listed_and_who_signed_up_do_not_clash(registry: Registry) -> None:
+def test_who_is_listed_and_who_signed_up_do_not_clash(registry: Catalog) -> None:
     registry.mirror(BASE, BASE, "1", {"acme": {**ACME, "subdomain": "corp"}})
     assert related_to(registry, signup("x", subdomain="corp")) == [], "there is no record to be checked against"
     for record in (signup("acme"), signup("x", subdomain="corp")):
-        with pytest.raises(ClashError) as raised:
+        with pytest.raises(ConflictError) as raised:
             want(registry, record)
         assert raised.value.holder == "acme"
-    with pytest.raises(RegistryError, match=r"Take it out of that list, and run: pulumi up -s prod"):
+    with pytest.raises(CatalogError, match=r"Take it out of that list, and run: pulumi up -s prod"):
         registry.withdraw("acme")
 
 
-def test_the_other_way_round_it_is_told_and_nothing_is_lost(registry: Registry) -> None:
+def test_the_other_way_round_it_is_told_and_nothing_is_lost(registry: Catalog) -> None:
     registry.mirror(BASE, BASE, "1", {"acme": ACME})
     healthy(registry, signup("ada"))
     before = registry.instances()
@@ -96,11 +96,11 @@ def test_the_other_way_round_it_is_told_and_nothing_is_lost(registry: Registry) 
     assert [cell.synced_version for cell in registry.cells()] == ["2", ""]
 
 
-def test_a_mirrored_cell_changes_only_what_is_known(registry: Registry) -> None:
+def test_a_mirrored_cell_changes_only_what_is_known(registry: Catalog) -> None:
     healthy(registry, signup("ada", plan="enterprise"))
     want(registry, signup("bob"))
     before = registry.desired(CELL, SEAL)
-    registry.set_mark(CELL, BASE, Mark(fingerprint="f", version="3", outcome="succeeded", at=NOON))
+    registry.set_mark(CELL, BASE, DeploymentFingerprint(fingerprint="f", version="3", outcome="succeeded", at=NOON))
     assert registry.mirror(BASE, CELL, "4", {"ada": ACME, "bob": {}}) == []
     ada, bob = registry.instances()
     assert (ada.ipv4, ada.plan, ada.phase, ada.host) == ("192.0.2.1", "enterprise", Phase.HEALTHY, "")
@@ -112,7 +112,7 @@ def test_a_mirrored_cell_changes_only_what_is_known(registry: Registry) -> None:
     )
 
 
-def test_a_customer_of_a_cell_that_has_no_entry_is_told_until_there_is_one(registry: Registry) -> None:
+def test_a_customer_of_a_cell_that_has_no_entry_is_told_until_there_is_one(registry: Catalog) -> None:
     healthy(registry, signup("ada"))
     for _ in range(2):
         [told] = registry.mirror(BASE, CELL, "4", {"ada": ACME, "stranger": ACME})
@@ -122,7 +122,7 @@ def test_a_customer_of_a_cell_that_has_no_entry_is_told_until_there_is_one(regis
     assert [row.id for row in registry.instances()] == ["ada"]
 
 
-def test_a_registry_that_was_lost_is_made_anew(registry: Registry) -> None:
+def test_a_registry_that_was_lost_is_made_anew(registry: Catalog) -> None:
     records = {name: signup(name, subdomain=f"s-{name}") for name in ("ada", "bob")}
     registry.restore(BASE, "prod-cell-2", records, SEAL)
     assert [(row.id, row.cell, row.phase, row.revision, row.applied) for row in registry.instances()] == [
@@ -136,7 +136,7 @@ def test_a_registry_that_was_lost_is_made_anew(registry: Registry) -> None:
     assert places == ["prod-cell-2", "prod-cell-3"], "cells that are not known of may be there"
 
 
-def test_what_is_newer_than_the_stack_is_kept(registry: Registry) -> None:
+def test_what_is_newer_than_the_stack_is_kept(registry: Catalog) -> None:
     for name in ("ada", "bob", "eve", "gone"):
         healthy(registry, signup(name), cell_size=10)
     registry.mirror(BASE, CELL, "1", {"eve": ACME})
@@ -161,7 +161,7 @@ def test_what_is_newer_than_the_stack_is_kept(registry: Registry) -> None:
     assert (registry.record("eve", SEAL), eve.ipv4) == (stack["eve"], "192.0.2.1")
 
 
-def test_restoring_twice_changes_nothing(registry: Registry) -> None:
+def test_restoring_twice_changes_nothing(registry: Catalog) -> None:
     records = {name: signup(name) for name in ("ada", "bob")}
     registry.restore(BASE, CELL, records, SEAL)
     before = registry.instances(), registry.cells()
@@ -169,7 +169,7 @@ def test_restoring_twice_changes_nothing(registry: Registry) -> None:
     assert (registry.instances(), registry.cells()) == before
 
 
-def test_records_whose_key_was_lost_are_made_anew_with_the_new_one(registry: Registry) -> None:
+def test_records_whose_key_was_lost_are_made_anew_with_the_new_one(registry: Catalog) -> None:
     for name in ("ada", "bob"):
         healthy(registry, signup(name))
     want(registry, signup("ada", plan="enterprise"))
@@ -180,7 +180,7 @@ def test_records_whose_key_was_lost_are_made_anew_with_the_new_one(registry: Reg
     assert want(registry, signup("zoe"), seal=OTHER_SEAL).created
 
 
-def test_a_customer_in_two_stacks_is_told(registry: Registry) -> None:
+def test_a_customer_in_two_stacks_is_told(registry: Catalog) -> None:
     registry.restore(BASE, CELL, {"ada": signup("ada")}, SEAL)
     others = {"ada": signup("ada"), "bob": signup("bob"), "carl": signup("carl", subdomain="ada")}
     twice, taken = registry.restore(BASE, "prod-cell-2", others, SEAL)
@@ -189,7 +189,7 @@ def test_a_customer_in_two_stacks_is_told(registry: Registry) -> None:
     assert {row.id: row.cell for row in registry.instances()} == {"ada": CELL, "bob": "prod-cell-2"}
 
 
-def test_a_cells_customer_is_restored_in_place_of_one_that_the_base_lists(registry: Registry) -> None:
+def test_a_cells_customer_is_restored_in_place_of_one_that_the_base_lists(registry: Catalog) -> None:
     registry.mirror(BASE, BASE, "1", {"ada": ACME, "acme": ACME})
     [told] = registry.restore(BASE, CELL, {"ada": signup("ada")}, SEAL)
     assert "ada is both in the stack prod and in prod-cell-1" in told
@@ -197,7 +197,7 @@ def test_a_cells_customer_is_restored_in_place_of_one_that_the_base_lists(regist
     assert {row.id: row.cell for row in registry.instances()} == {"ada": CELL, "acme": BASE}
 
 
-def test_a_base_is_forgotten_with_its_cells_and_customers_and_no_other_is(registry: Registry) -> None:
+def test_a_base_is_forgotten_with_its_cells_and_customers_and_no_other_is(registry: Catalog) -> None:
     for base in (BASE, "local"):
         registry.mirror(base, base, "1", {"acme": ACME})
         want(registry, signup("ada"), base=base)

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections import Counter
 
-from clawdet_infra.catalog import Applied, Phase, Registry
+from clawdet_infra.catalog import Applied, Catalog, Phase
 from tests.support.signups import SEAL, healthy, signup, want
 
 DATABASES_DIFFER = True  # In how they lock.
@@ -56,7 +56,7 @@ def test_callers_at_once_double_nobody_and_fill_no_cell_too_far(url: str) -> Non
     assert len(said) == 2 * 4 * customers
     firsts = Counter(name for name, _, created in said if created)
     assert firsts == {f"c{number}": 1 for number in range(customers)}, "each customer was new to exactly one caller"
-    with Registry.open(url) as registry:
+    with Catalog.open(url) as registry:
         cells = {row.id: row.cell for row in registry.instances()}
         assert all(cells[name] == cell for name, cell, _ in said), "whoever asked was told the same cell"
         assert sorted(Counter(cells.values()).values()) == [3, 5, 5, 5, 5]
@@ -80,7 +80,7 @@ def test_callers_that_are_killed_leave_whole_entries(url: str) -> None:
             if line.endswith("]\n"):
                 name, cell, _ = json.loads(line)
                 assert told.setdefault(name, cell) == cell
-    with Registry.open(url) as registry:
+    with Catalog.open(url) as registry:
         cells = {row.id: row.cell for row in registry.instances()}
         assert cells.items() >= told.items(), "what was told is kept"
         assert max(Counter(cells.values()).values()) <= 4
@@ -92,7 +92,7 @@ def test_callers_that_are_killed_leave_whole_entries(url: str) -> None:
         assert [cell.customers for cell in registry.cells()] == [4] * 7 + [2]
 
 
-def test_updates_and_wishes_at_once_lose_no_wish(registry: Registry) -> None:
+def test_updates_and_wishes_at_once_lose_no_wish(registry: Catalog) -> None:
     healthy(registry, signup("ada"))
     stop = threading.Event()
 

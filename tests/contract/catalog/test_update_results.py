@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from clawdet_infra.catalog import Applied, Lease, LeaseLostError, Mark, Phase, Registry, RegistryError, Wish
+from clawdet_infra.catalog import (
+    Applied,
+    Catalog,
+    CatalogError,
+    DeploymentFingerprint,
+    DesiredState,
+    Lease,
+    LeaseLostError,
+    Phase,
+)
 from tests.contract.conftest import differs
 from tests.support.frozen_clock import MINUTE, NOON, SetClock
 from tests.support.signups import SEAL, healthy, signup, want
@@ -19,14 +28,14 @@ FACTS = {
 }
 
 
-def phase(registry: Registry, identity: str = "ada") -> Phase:
+def phase(registry: Catalog, identity: str = "ada") -> Phase:
     row = registry.instance(identity)
     assert row is not None
     return row.phase
 
 
 @differs
-def test_an_update_that_succeeds_is_kept_with_what_it_found(registry: Registry, clock: SetClock) -> None:
+def test_an_update_that_succeeds_is_kept_with_what_it_found(registry: Catalog, clock: SetClock) -> None:
     want(registry, signup("ada"))
     registry.updating(CELL, {"ada": 1})
     assert phase(registry) is Phase.UPDATING
@@ -42,7 +51,7 @@ def test_an_update_that_succeeds_is_kept_with_what_it_found(registry: Registry, 
     assert row.plan == "pro", "the plan is what is wanted"
 
 
-def test_an_update_that_fails_says_why_until_one_succeeds(registry: Registry) -> None:
+def test_an_update_that_fails_says_why_until_one_succeeds(registry: Catalog) -> None:
     healthy(registry, signup("ada"))
     want(registry, signup("ada", tokenVersion=2))
     registry.applied(CELL, {"ada": Applied(revision=2, ok=False, error="no capacity in fsn1")})
@@ -61,7 +70,7 @@ def test_an_update_that_fails_says_why_until_one_succeeds(registry: Registry) ->
 
 
 @pytest.mark.parametrize("ok", [True, False])
-def test_what_was_asked_for_meanwhile_goes_on_waiting(registry: Registry, ok: bool) -> None:
+def test_what_was_asked_for_meanwhile_goes_on_waiting(registry: Catalog, ok: bool) -> None:
     want(registry, signup("ada"))
     registry.updating(CELL, {"ada": 1})
     want(registry, signup("ada", plan="enterprise"))
@@ -75,7 +84,7 @@ def test_what_was_asked_for_meanwhile_goes_on_waiting(registry: Registry, ok: bo
     assert row.error == ("" if ok else "it broke"), "whoever waits for the older one sees how it ended"
 
 
-def test_a_result_that_comes_late_takes_nothing_back(registry: Registry) -> None:
+def test_a_result_that_comes_late_takes_nothing_back(registry: Catalog) -> None:
     want(registry, signup("ada"))
     want(registry, signup("ada", tokenVersion=2))
     registry.applied(CELL, {"ada": Applied(revision=2, ok=True)})
@@ -89,7 +98,7 @@ def test_a_result_that_comes_late_takes_nothing_back(registry: Registry) -> None
     assert len(registry.instances()) == 1
 
 
-def test_one_who_was_removed_is_gone_only_when_that_succeeded(registry: Registry) -> None:
+def test_one_who_was_removed_is_gone_only_when_that_succeeded(registry: Catalog) -> None:
     healthy(registry, signup("ada"))
     registry.withdraw("ada")
     registry.updating(CELL, {"ada": 2})
@@ -105,17 +114,17 @@ def test_one_who_was_removed_is_gone_only_when_that_succeeded(registry: Registry
     assert registry.instance("ada") is None
 
 
-def test_an_update_of_before_the_removal_removes_nobody(registry: Registry) -> None:
+def test_an_update_of_before_the_removal_removes_nobody(registry: Catalog) -> None:
     want(registry, signup("ada"))
     registry.updating(CELL, {"ada": 1})
     registry.withdraw("ada")
     registry.applied(CELL, {"ada": Applied(revision=1, ok=True)})
     row = registry.instance("ada")
     assert row is not None
-    assert (row.desired, row.phase, row.applied) == (Wish.ABSENT, Phase.WAITING, 1)
+    assert (row.desired, row.phase, row.applied) == (DesiredState.ABSENT, Phase.WAITING, 1)
 
 
-def test_a_cell_is_told_all_that_it_is_to_have(registry: Registry) -> None:
+def test_a_cell_is_told_all_that_it_is_to_have(registry: Catalog) -> None:
     for name in ("zoe", "ada", "bob", "eve"):
         healthy(registry, signup(name))
     registry.withdraw("bob")
@@ -124,23 +133,25 @@ def test_a_cell_is_told_all_that_it_is_to_have(registry: Registry) -> None:
     assert [one.record for one in registry.desired(CELL, SEAL)] == [signup("ada"), signup("bob"), signup("zoe")]
 
 
-def test_marks_are_kept_for_cells_and_bases(registry: Registry) -> None:
+def test_marks_are_kept_for_cells_and_bases(registry: Catalog) -> None:
     want(registry, signup("ada"))
     assert registry.mark(CELL) is None
-    mark = Mark(fingerprint="f1", version="12", outcome="succeeded", at=NOON)
+    mark = DeploymentFingerprint(fingerprint="f1", version="12", outcome="succeeded", at=NOON)
     registry.set_mark(CELL, "prod", mark)
-    registry.set_mark("prod", "prod", Mark(fingerprint="f0", version="3", outcome="failed", error="why", at=NOON))
+    registry.set_mark(
+        "prod", "prod", DeploymentFingerprint(fingerprint="f0", version="3", outcome="failed", error="why", at=NOON)
+    )
     assert registry.mark(CELL) == mark
     base, cell = registry.cells()
     assert (base.stack, base.number, base.outcome, base.error, base.customers) == ("prod", None, "failed", "why", 0)
     assert (cell.fingerprint, cell.version, cell.updated_at, cell.customers) == ("f1", "12", NOON, 1)
-    with pytest.raises(RegistryError, match="elsewhere is no cell of prod: those are called prod-cell-1"):
+    with pytest.raises(CatalogError, match="elsewhere is no cell of prod: those are called prod-cell-1"):
         registry.set_mark("elsewhere", "prod", mark)
 
 
-def test_a_cell_is_forgotten_only_when_it_is_empty(registry: Registry) -> None:
+def test_a_cell_is_forgotten_only_when_it_is_empty(registry: Catalog) -> None:
     wanted = want(registry, signup("ada"))
-    with pytest.raises(RegistryError, match="still has 1 customer"):
+    with pytest.raises(CatalogError, match="still has 1 customer"):
         registry.forget_cell(CELL)
     registry.withdraw("ada")
     registry.applied(CELL, {"ada": Applied(revision=wanted.revision + 1, ok=True)})
@@ -150,7 +161,7 @@ def test_a_cell_is_forgotten_only_when_it_is_empty(registry: Registry) -> None:
 
 
 @differs
-def test_an_update_whose_lease_another_process_has_notes_nothing(registry: Registry) -> None:
+def test_an_update_whose_lease_another_process_has_notes_nothing(registry: Catalog) -> None:
     want(registry, signup("ada"))
     lease = registry.acquire(f"cell:{CELL}", 60)
     assert isinstance(lease, Lease)
@@ -162,6 +173,8 @@ def test_an_update_whose_lease_another_process_has_notes_nothing(registry: Regis
     with pytest.raises(LeaseLostError):
         registry.updating(CELL, {"ada": 1}, lease)
     with pytest.raises(LeaseLostError):
-        registry.set_mark(CELL, "prod", Mark(fingerprint="f", version="1", outcome="failed", at=NOON), lease)
+        registry.set_mark(
+            CELL, "prod", DeploymentFingerprint(fingerprint="f", version="1", outcome="failed", at=NOON), lease
+        )
     assert phase(registry) is Phase.UPDATING
     assert registry.mark(CELL) is None

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from clawdet_infra.ci import comments
-from clawdet_infra.ci.errors import ForgeError, PassingForgeError, SettingsError
+from clawdet_infra.ci.errors import SettingsError, TransientVcsError, VcsError
 from clawdet_infra.ci.report import Report
 from clawdet_infra.ci.run import Change, Forge, Run
-from clawdet_infra.ci.vcs import Desk, desk_of
+from clawdet_infra.ci.vcs import VcsClient, client_for
 from tests.contract.ci.forges import PROJECT, PROJECT_ID, Account, Answer, FakeForge, FakeGitHub, FakeGitLab, serving
 
 TOKEN = "canary-forge-token-5d41402abc4b"
@@ -42,8 +42,8 @@ def run_on(forge: FakeForge, number: int = 10) -> Run:
     return replace(RUN, number=number, forge=Forge.GITHUB if isinstance(forge, FakeGitHub) else Forge.GITLAB)
 
 
-def desk(forge: FakeForge, token: str = TOKEN) -> Desk:
-    return desk_of(run_on(forge), environment_of(forge, token))
+def desk(forge: FakeForge, token: str = TOKEN) -> VcsClient:
+    return client_for(run_on(forge), environment_of(forge, token))
 
 
 class Naps:
@@ -168,7 +168,7 @@ def test_a_forge_that_stays_down_is_said_so_after_a_few_attempts(forge: Any) -> 
     naps = Naps()
     where = desk(forge)
     forge.troubles = [Answer(503, {"message": "down"}) for _ in range(9)]
-    with pytest.raises(PassingForgeError, match="503: down"):
+    with pytest.raises(TransientVcsError, match="503: down"):
         comments.comment(FINE, run_on(forge), CHANGE, where, sleep=naps)
     assert len(naps.seconds) == 3
     assert forge.comments == []
@@ -176,11 +176,11 @@ def test_a_forge_that_stays_down_is_said_so_after_a_few_attempts(forge: Any) -> 
 
 def test_a_token_that_may_not_is_told_and_not_shown(forge: Any) -> None:
     forge.accounts["weak-token"] = replace(forge.bot, may_write=frozenset())
-    with pytest.raises(ForgeError, match="403") as refused:
+    with pytest.raises(VcsError, match="403") as refused:
         comments.comment(FINE, run_on(forge), CHANGE, desk(forge, "weak-token"), sleep=Naps())
     assert "lacks a permission" in str(refused.value)
     assert "weak-token" not in str(refused.value)
-    with pytest.raises(ForgeError, match="401"):
+    with pytest.raises(VcsError, match="401"):
         comments.comment(FINE, run_on(forge), CHANGE, desk(forge, "wrong-token"), sleep=Naps())
 
 
@@ -197,10 +197,10 @@ def test_the_token_goes_to_no_other_host(forge: Any) -> None:
     where = desk(forge)
     with serving(FakeGitHub()) as elsewhere:
         forge.troubles = [Answer(307, None, {"Location": f"{elsewhere.url}/steal"})]
-        with pytest.raises(ForgeError, match="307"):
+        with pytest.raises(VcsError, match="307"):
             list(where.comments(3))
         forge.troubles = [Answer(200, [], {"Link": f'<{elsewhere.url}/steal>; rel="next"'})]
-        with pytest.raises(ForgeError, match="another host"):
+        with pytest.raises(VcsError, match="another host"):
             list(where.comments(3))
         assert elsewhere.requests == []
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from clawdet_infra.catalog import Lease, LeaseHeld, LeaseLostError, Registry, RegistryError
+from clawdet_infra.catalog import Catalog, CatalogError, Lease, LeaseHeld, LeaseLostError
 from clawdet_infra.database.engine import Database
 from clawdet_infra.monitoring.history import History, HistoryError, HistoryPolicy, this_process
 from clawdet_infra.monitoring.history import Lease as HistoryLease
@@ -90,7 +90,7 @@ class _History(Store):
 class _Registry(Store):
     name = "catalog"
     version_table = "registry_version"
-    error = RegistryError
+    error = CatalogError
     refusals = (
         r"the catalog at .*server refuses: .*database \"nowhere\" does not exist",
         r"It has to own the catalog's tables, or be allowed to create some",
@@ -100,7 +100,7 @@ class _Registry(Store):
 
     def open(self, url: str, *, lock_seconds: float | None = None, clock: SetClock | None = None) -> Opened:
         more: dict[str, Any] = {} if lock_seconds is None else {"lock_seconds": lock_seconds}
-        return Registry.open(url, **more, **({"clock": clock} if clock else {}))
+        return Catalog.open(url, **more, **({"clock": clock} if clock else {}))
 
     def put(self, opened: Opened, number: int) -> None:
         want(opened, self._entry(number), cell_size=50)

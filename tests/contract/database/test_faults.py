@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from clawdet_infra.catalog import Registry
+from clawdet_infra.catalog import Catalog
 from clawdet_infra.monitoring.history import History
 from tests.contract.database.stores import STORES, Opened, Store
 from tests.support.postgresql import Server
@@ -117,7 +117,7 @@ def test_a_form_that_is_newer_than_the_program_is_left_alone(store: Store, url: 
 
 
 def test_registry_and_history_may_share_a_database(url: str) -> None:
-    with Registry.open(url) as registry, History.open(url) as history, history._database.write():
+    with Catalog.open(url) as registry, History.open(url) as history, history._database.write():
         assert registry.instances() == []
-    with Registry.open(url) as registry:
+    with Catalog.open(url) as registry:
         assert want(registry, signup("ada")).created

@@ -25,7 +25,7 @@ from clawdet_infra import render
 from clawdet_infra.agent import names
 from clawdet_infra.agent.package import bring_command, build
 from clawdet_infra.config import AcmeAccess, Release, load_fleet
-from clawdet_infra.layout import CustomerLayout, Layout, lay_out
+from clawdet_infra.layout import CustomerLayout, Layout, plan_layout
 from clawdet_infra.probe import Target
 from clawdet_infra.render.bundle import COMPOSE_FILE
 from tests.support.gateways import gateway
@@ -317,7 +317,7 @@ def example(name: str) -> Layout:
             {"id": "big", "plan": "enterprise", "telegramBotToken": TELEGRAM, **key},
         ],
     }
-    return lay_out(load_fleet(raw))
+    return plan_layout(load_fleet(raw))
 
 
 def pinned(cloud: dict[str, Any]) -> Release:

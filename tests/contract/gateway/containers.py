@@ -17,7 +17,7 @@ import yaml
 
 from clawdet_infra import render
 from clawdet_infra.config import Release, load_fleet
-from clawdet_infra.layout import CustomerLayout, Layout, lay_out
+from clawdet_infra.layout import CustomerLayout, Layout, plan_layout
 from localcloud.host import ensure_docker
 from localcloud.images.catalog import CATALOG, build_images
 from localcloud.images.oci import Image
@@ -109,7 +109,7 @@ def customer(**changes: Any) -> CustomerLayout:
 
 def fleet(**changes: Any) -> Layout:
     """A fleet with one customer, as `customer` returns it, and a host for free ones."""
-    return lay_out(
+    return plan_layout(
         load_fleet(
             {
                 "domain": "gateway.test",

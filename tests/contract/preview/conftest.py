@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from clawdet_infra.cli.main import app
 from clawdet_infra.cli.up import POLICY_PACK, exit_code
 from clawdet_infra.preview.report import Report
-from clawdet_infra.preview.run import Wish, preview
+from clawdet_infra.preview.run import PreviewOptions, preview
 from clawdet_infra.preview.sources import CheckoutSource
 from tests.contract.hcloud_api.running import TOKEN, RunningCloud, free_port, running_cloud
 from tests.support.idle_commands import idle_commands
@@ -76,7 +76,9 @@ class Fleet:
         """What `clawdet preview` would tell, and the code that it would end with."""
         for name, value in self.stack.env.items():
             monkeypatch.setenv(name, value)
-        report = preview([CheckoutSource(self.stack.name, self.stack.folder)], Wish(policy_pack=str(POLICY_PACK)))
+        report = preview(
+            [CheckoutSource(self.stack.name, self.stack.folder)], PreviewOptions(policy_pack=str(POLICY_PACK))
+        )
         return report, int(exit_code(report))
 
     def up(self, *arguments: str) -> Result:

@@ -11,7 +11,7 @@ from pulumi.automation import LocalWorkspaceOptions, ProjectBackend, ProjectSett
 
 from clawdet_infra.cli.up import POLICY_PACK
 from clawdet_infra.config import load_fleet
-from clawdet_infra.preview.analyze import tell
+from clawdet_infra.preview.analyze import stack_report
 from clawdet_infra.preview.engine_plan import ask
 from clawdet_infra.program import declare
 from tests.contract.hcloud_api.running import TOKEN
@@ -192,7 +192,7 @@ def test_a_stack_of_the_automation_api_is_asked_in_the_same_way(
     planned = ask(stack, policy_pack=str(POLICY_PACK))
     assert planned.errors == ()
     assert planned.policies_ran
-    told = tell("prod-cell-1", planned, prices="nobody asked")
+    told = stack_report("prod-cell-1", planned, prices="nobody asked")
     customers = [(one.id, one.verdict) for one in told.subjects if one.kind == "customer"]
     assert customers == [("acme", "new"), ("alice", "new"), ("user123", "new")]
     assert CANARY_API_KEY not in str(planned)

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from clawdet_infra.monitoring.checks import RoundPolicy, look_round
+from clawdet_infra.monitoring.checks import CheckPolicy, run_checks
 from tests.support.simulated.fleet import Simulated, simulated_fleet
 
 _ROOT = Path(__file__).resolve().parents[3]
@@ -61,9 +61,9 @@ def run(orders: Orders, seconds: float = 300) -> list[Report]:
     return [Report(**json.loads(line)) for line in done.stdout.splitlines()]
 
 
-def _round(fleet: Simulated, policy: RoundPolicy) -> Report:
+def _round(fleet: Simulated, policy: CheckPolicy) -> Report:
     begun, used = time.perf_counter(), time.process_time()
-    done = asyncio.run(look_round(fleet.instances, fleet.clouds, policy))
+    done = asyncio.run(run_checks(fleet.instances, fleet.clouds, policy))
     return Report(
         seen=[
             (fleet.modes[one.instance], one.condition, one.stage, one.diagnosis and one.diagnosis.cause)
@@ -91,7 +91,7 @@ def main() -> None:
         folder = Path(name)
         with simulated_fleet(folder, orders.modes, delay=orders.delay) as fleet:
             for _ in range(orders.rounds):
-                print(json.dumps(asdict(_round(fleet, RoundPolicy(**orders.policy)))), flush=True)
+                print(json.dumps(asdict(_round(fleet, CheckPolicy(**orders.policy)))), flush=True)
 
 
 if __name__ == "__main__":

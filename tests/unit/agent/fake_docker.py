@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from clawdet_infra.agent.commands import Answer
+from clawdet_infra.agent.commands import CommandResult
 
 World = dict[str, Any]
 
@@ -52,7 +52,7 @@ class FakeDocker:
         self._folder = folder
         self._world = folder / "world.json"
 
-    def answer(self, arguments: Sequence[str], environment: Mapping[str, str]) -> Answer:
+    def answer(self, arguments: Sequence[str], environment: Mapping[str, str]) -> CommandResult:
         """Do what `docker` does when it is called with these arguments, and return what it says."""
         with (self._folder / "calls.jsonl").open("a") as calls:
             calls.write(json.dumps(arguments) + "\n")
@@ -61,8 +61,8 @@ class FakeDocker:
         try:
             call.act()
         except _FailedError as failure:
-            return Answer(failure.code, call.output.getvalue(), f"{failure}\n")
-        return Answer(0, call.output.getvalue(), "")
+            return CommandResult(failure.code, call.output.getvalue(), f"{failure}\n")
+        return CommandResult(0, call.output.getvalue(), "")
 
     def _save(self, world: World) -> None:
         new = self._world.with_suffix(".new")

@@ -79,11 +79,11 @@ def unpacked(payload: str) -> dict[str, Any]:
 def _replace_docker(where: Server, before: int | None, after: int | None) -> None:
     real, step, stand_in = commands.run, 0, FakeDocker(where.bin)
 
-    def run(command: list[str], *, seconds: float) -> commands.Answer:
+    def run(command: list[str], *, seconds: float) -> commands.CommandResult:
         nonlocal step
         if command[0] != "docker":
             real_here = command[0] in ("cp", "du", "rm")
-            return real(command, seconds=seconds) if real_here else commands.Answer(0, "", "")
+            return real(command, seconds=seconds) if real_here else commands.CommandResult(0, "", "")
         step += 1
         if step == before:
             os._exit(KILLED)

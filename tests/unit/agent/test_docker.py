@@ -12,23 +12,23 @@ from pydantic import TypeAdapter
 
 from clawdet_infra import render
 from clawdet_infra.agent import containers, server
-from clawdet_infra.agent.commands import Answer
+from clawdet_infra.agent.commands import CommandResult
 from clawdet_infra.agent.errors import DeploymentError
 from clawdet_infra.config import SharedHost
 from clawdet_infra.render.bundle import COMPOSE_FILE
 from clawdet_infra.render.templates import text
 from tests.unit.render.examples import PINNED, customer
 
-LIMITED = Answer(1, "", "Error response from daemon: toomanyrequests: You have reached your pull rate limit.")
-BROKEN = Answer(1, "", "Error response from daemon: unexpected EOF")
-GONE = Answer(1, "", "Error response from daemon: manifest for gateway:gone not found: manifest unknown")
-DONE = Answer(0, "sha256:1", "")
+LIMITED = CommandResult(1, "", "Error response from daemon: toomanyrequests: You have reached your pull rate limit.")
+BROKEN = CommandResult(1, "", "Error response from daemon: unexpected EOF")
+GONE = CommandResult(1, "", "Error response from daemon: manifest for gateway:gone not found: manifest unknown")
+DONE = CommandResult(0, "sha256:1", "")
 
 
 class Registry:
     """A registry that gives these answers, the last one again and again, and a clock that only sleeping moves."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *answers: Answer, seconds: float = 1) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *answers: CommandResult, seconds: float = 1) -> None:
         self._answers = list(answers)
         self._seconds = seconds
         self.now = 0.0
@@ -41,9 +41,9 @@ class Registry:
     def _sleep(self, seconds: float) -> None:
         self.now += seconds
 
-    def _run(self, command: list[str], *, seconds: float) -> Answer:
+    def _run(self, command: list[str], *, seconds: float) -> CommandResult:
         if command[1] == "image":
-            return Answer(1, "", "no such image")
+            return CommandResult(1, "", "no such image")
         self.asked.append(self.now)
         self.bounds.append(seconds)
         self.now += min(self._seconds, seconds)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from clawdet_infra import render
 from clawdet_infra.agent import names
 from clawdet_infra.config import ConfigurationError, load_fleet
-from clawdet_infra.layout import CustomerLayout, lay_out
+from clawdet_infra.layout import CustomerLayout, plan_layout
 from clawdet_infra.render.bundle import COMPOSE_FILE
 from tests.unit.agent.server import Server
 from tests.unit.render.examples import PINNED, raw_fleet
@@ -79,7 +79,7 @@ def test_no_derived_name_of_a_customer_is_any_of_anothers(ids: tuple[str, str], 
         for number, (one, plan) in enumerate(zip(ids, plans, strict=True))
     ]
     try:
-        first, second = lay_out(load_fleet(raw)).customers
+        first, second = plan_layout(load_fleet(raw)).customers
     except ConfigurationError:
         assume(False)
     assert not set(derived(first)) & set(derived(second))

@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from clawdet_infra.agent.status import look, overruled
-from clawdet_infra.hosts import Answer, Host, HostError, HostPolicy
+from clawdet_infra.hosts import CommandResult, Host, HostError, HostPolicy
 from clawdet_infra.hosts.reports import HostReport, read_reports
 from clawdet_infra.inventory.instance import Instance, Server
 from clawdet_infra.inventory.observation import HostFailure
 from clawdet_infra.monitoring.checks import diagnose
-from clawdet_infra.probe import Failure, Verdict
+from clawdet_infra.probe import Failure, ProbeResult
 from tests.support.examples import examples
 from tests.unit.hosts.docker_socket import container, docker
 
@@ -229,7 +229,7 @@ def test_whatever_a_server_says_is_a_report_that_can_be_judged_or_a_failure(path
     else:
         said = odd
     host = Saying(json.dumps(said))
-    verdict = Verdict("user123", Failure("healthz", "no", "HTTP 502", status=502), {})
+    verdict = ProbeResult("user123", Failure("healthz", "no", "HTTP 502", status=502), {})
     try:
         found: Any = asyncio.run(host.report([instance("user123")]))["user123"].look
     except HostError as error:
@@ -253,5 +253,5 @@ class Saying(Host):
         super().__init__(instance("user123").server, HostPolicy(), None)  # type: ignore[arg-type]
         self._text = text
 
-    async def run(self, argv: Sequence[str], *, seconds: float | None = None, stdin: str = "") -> Answer:
-        return Answer(0, self._text, "")
+    async def run(self, argv: Sequence[str], *, seconds: float | None = None, stdin: str = "") -> CommandResult:
+        return CommandResult(0, self._text, "")

@@ -396,9 +396,9 @@ INSPECTED = """[{
 def test_containers_are_what_docker_and_the_kernel_say(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def answer(command: list[str], *, seconds: float) -> docker.Answer:
+    def answer(command: list[str], *, seconds: float) -> docker.CommandResult:
         asked.append(command)
-        return docker.Answer(0, "" if "ps" in command else INSPECTED.replace("PID", str(os.getpid())), "")
+        return docker.CommandResult(0, "" if "ps" in command else INSPECTED.replace("PID", str(os.getpid())), "")
 
     monkeypatch.setattr(docker, "run", answer)
     monkeypatch.setattr(docker, "must", lambda command, *, seconds, doing: asked.append(command) or "f00 ba5")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from clawdet_infra.agent.commands import Answer
+from clawdet_infra.agent.commands import CommandResult
 from clawdet_infra.agent.docker import Container
 from clawdet_infra.agent.errors import DeploymentError
 from clawdet_infra.agent.names import PREFLIGHT
@@ -86,17 +86,17 @@ class Guarded:
                 found[one.project].append(one)
         return found
 
-    def _act(self, step: str, container: Container) -> Answer:
+    def _act(self, step: str, container: Container) -> CommandResult:
         name = f"{container.project}/{container.service}"
         self.did.append((self.before + self.uptime, step, name))
         owner = next((one for one in self.containers.values() if one.id == container.joined), None)
         if owner and owner.status != "running":
-            return Answer(1, "", "cannot join network of a non running container")
+            return CommandResult(1, "", "cannot join network of a non running container")
         if name not in self.broken:
             health = container.health and "starting"
             network = owner.network if owner else f"net:[{name} at {self.before + self.uptime}]"
             self.change(name, status="running", health=health, network=network)
-        return Answer(0, "", "")
+        return CommandResult(0, "", "")
 
 
 def refuse(*_: Any) -> Any:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from clawdet_infra.catalog import InstanceRow, Phase, Wish
+from clawdet_infra.catalog import DesiredState, InstanceRow, Phase
 
 _ROW = InstanceRow(
     id="bob",
@@ -15,7 +15,7 @@ _ROW = InstanceRow(
     subdomain="bob",
     plan="pro",
     host="",
-    desired=Wish.PRESENT,
+    desired=DesiredState.PRESENT,
     phase=Phase.HEALTHY,
     revision=1,
     applied=1,

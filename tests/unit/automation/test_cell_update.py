@@ -13,8 +13,8 @@ import pytest
 from clawdet_infra.automation import SetupError, cell_update, cleanup
 from clawdet_infra.automation.base import Base
 from clawdet_infra.automation.cell_update import CellUpdate
-from clawdet_infra.automation.progress import Follower
-from clawdet_infra.catalog import Desired, Record, Wish
+from clawdet_infra.automation.progress import UpdateProgress
+from clawdet_infra.catalog import Desired, DesiredState, Record
 from clawdet_infra.hosts import HostError
 from clawdet_infra.resources import CUSTOMER, SERVER
 from tests.unit.automation.samples import base, customer, hosts
@@ -23,7 +23,7 @@ from tests.unit.automation.world import CELL
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPHJrSmEsAEpu4Fq1J7aGFQ1BhJbGXBCfFBNGHa1DPtL"
 
 
-def wish(record: Record, wanted: Wish = Wish.PRESENT) -> Desired:
+def wish(record: Record, wanted: DesiredState = DesiredState.PRESENT) -> Desired:
     return Desired(
         id=str(record["id"]), wanted=wanted, revision=2, applied=1, has_data=True, failed=False, record=record
     )
@@ -77,7 +77,7 @@ def removed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def results(made: Update) -> Mapping[str, Any]:
-    follower = Follower([], lambda name, passed: None, addresses={}, ca_bundle=None)
+    follower = UpdateProgress([], lambda name, passed: None, addresses={}, ca_bundle=None)
     return made._results(follower, "")
 
 
@@ -86,7 +86,7 @@ def test_a_server_that_does_not_answer_keeps_nobody_else_from_being_updated(monk
         raise HostError("192.0.2.99 does not answer")
 
     monkeypatch.setattr(cleanup, "remove_from", fail)
-    gone = wish(customer("ada", "free", host="shared-1"), Wish.ABSENT)
+    gone = wish(customer("ada", "free", host="shared-1"), DesiredState.ABSENT)
     made = update(base(sharedHosts=hosts(shared_1=3)), gone, wish(customer("bob")))
     assert made.prepare() == {"ada": 2, "bob": 2}
     ended = results(made)["ada"]
@@ -98,7 +98,7 @@ def test_a_server_whose_protection_stays_keeps_nobody_else_from_being_updated(mo
         raise cleanup.LeftoverError("the server's protection could not be taken away: locked")
 
     monkeypatch.setattr(cleanup, "unprotect_servers", fail)
-    made = update(base(), wish(customer("ada"), Wish.ABSENT), wish(customer("bob")))
+    made = update(base(), wish(customer("ada"), DesiredState.ABSENT), wish(customer("bob")))
     assert made.prepare() == {"ada": 2, "bob": 2}
     assert "locked" in results(made)["ada"].error
 
@@ -117,7 +117,7 @@ def test_a_server_whose_protection_stays_keeps_nobody_else_from_being_updated(mo
     ids=range(7),
 )
 def test_who_goes_need_not_fit_the_present_settings(gone: Record, cleared: list[str], removed: list[str]) -> None:
-    made = update(base(sharedHosts=hosts(shared_1=3)), wish(gone, Wish.ABSENT))
+    made = update(base(sharedHosts=hosts(shared_1=3)), wish(gone, DesiredState.ABSENT))
     assert made.prepare() == {"ada": 2}
     assert removed == cleared
     assert results(made)["ada"].ok
@@ -126,7 +126,7 @@ def test_who_goes_need_not_fit_the_present_settings(gone: Record, cleared: list[
 def test_a_host_that_is_gone_from_the_base_has_nothing_to_be_cleared(removed: list[str]) -> None:
     over = base(sharedHosts=hosts(shared_1=3))
     over.outputs["base"]["hosts"].clear()
-    assert update(over, wish(customer("ada", "free", host="shared-1"), Wish.ABSENT)).prepare() == {"ada": 2}
+    assert update(over, wish(customer("ada", "free", host="shared-1"), DesiredState.ABSENT)).prepare() == {"ada": 2}
     assert removed == []
 
 
@@ -142,7 +142,7 @@ def test_who_was_on_a_shared_host_that_the_provider_does_not_have_is_removed_wit
     deployed: bool, removed: list[str], at_the_provider: set[str]
 ) -> None:
     at_the_provider.clear()
-    gone = wish(customer("ada", "free", host="shared-1"), Wish.ABSENT)
+    gone = wish(customer("ada", "free", host="shared-1"), DesiredState.ABSENT)
     made = update(base(sharedHosts=hosts(shared_1=3)), gone)
     component = {"urn": f"urn:pulumi:{CELL}::clawdet::{CUSTOMER}::ada", "type": CUSTOMER}
     within = f"urn:pulumi:{CELL}::clawdet::{CUSTOMER}"

@@ -11,7 +11,7 @@ import pytest
 
 from clawdet_infra.automation import (
     AutomationError,
-    LossError,
+    DataLossError,
     Provisioner,
 )
 from clawdet_infra.automation.leases import has_tags_untold
@@ -23,7 +23,7 @@ def test_a_signup_costs_no_neighbour_its_data(fleet: Provisioner, world: World) 
     fleet.provision(signup("ada"))
     world.basis, world.losing = "another type of server", ["ada"]
     for call in (lambda: fleet.provision(signup()), lambda: fleet.update(CELL)):
-        with pytest.raises(LossError, match="ada-server would be replaced") as caught:
+        with pytest.raises(DataLossError, match="ada-server would be replaced") as caught:
             call()
         assert caught.value.action == "escalate"
     assert len(world.updates) == 1, "it is refused before the update"

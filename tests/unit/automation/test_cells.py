@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import yaml
 
-from clawdet_infra.automation.cells import CellSource, Known
-from clawdet_infra.catalog import Applied, Mark, Registry
+from clawdet_infra.automation.cells import CatalogSnapshot, CellSource
+from clawdet_infra.catalog import Applied, Catalog, DeploymentFingerprint
 from clawdet_infra.preview import sources
-from clawdet_infra.preview.digests import Answer
+from clawdet_infra.preview.digests import DigestAnswer
 from clawdet_infra.preview.fingerprint import CODE, is_unchanged
 from clawdet_infra.preview.sources import CheckoutSource
 from tests.support.signups import BASE, marked, signup, want
@@ -40,9 +40,9 @@ class World:
         self.asked: list[str] = []
         self.digest = OLD
 
-    def digests(self, references: Iterable[str], ca_directory: str | None = None) -> dict[str, Answer]:
+    def digests(self, references: Iterable[str], ca_directory: str | None = None) -> dict[str, DigestAnswer]:
         self.asked += sorted(references)
-        return {one: Answer(self.digest) for one in references}
+        return {one: DigestAnswer(self.digest) for one in references}
 
     def release(self, **images: str) -> None:
         file = self.root / "Pulumi.prod.yaml"
@@ -51,7 +51,7 @@ class World:
         file.write_text(yaml.safe_dump(content))
 
     def sign_up(self, image: str) -> None:
-        with Registry.open(root=self.root) as registry:
+        with Catalog.open(root=self.root) as registry:
             for number in range(4):
                 want(registry, signup(f"c{number}"), cell_size=2)
             for cell in CELLS:
@@ -62,13 +62,13 @@ class World:
                 registry.set_mark(cell, BASE, marked(source))
         self.asked.clear()
 
-    def sources(self, known: Known | None = None) -> dict[str, CellSource]:
+    def sources(self, known: CatalogSnapshot | None = None) -> dict[str, CellSource]:
         base = CheckoutSource(BASE, self.root, digest=lambda root, code: "the program")
         return {cell: CellSource(cell, base, known) for cell in CELLS}
 
     def unchanged(self) -> list[str]:
         """The cells that the engine would not be asked about."""
-        known = Known(self.root)
+        known = CatalogSnapshot(self.root)
         return [name for name, source in self.sources(known).items() if is_unchanged(source, known, "policy/run")]
 
 
@@ -116,7 +116,7 @@ def test_nobody_is_asked_for_what_is_written_with_its_digest(pinned: World) -> N
 
 
 def test_a_tag_that_only_a_customer_has_is_asked_for(pinned: World) -> None:
-    with Registry.open(root=pinned.root) as registry:
+    with Catalog.open(root=pinned.root) as registry:
         registry.applied(CELLS[1], {"c2": Applied(revision=1, ok=True, facts={"image": f"ghcr.io/own/gate:1@{OLD}"})})
     assert pinned.unchanged() == [CELLS[0]]
     assert pinned.asked == ["ghcr.io/own/gate:1"]
@@ -124,14 +124,14 @@ def test_a_tag_that_only_a_customer_has_is_asked_for(pinned: World) -> None:
 
 def test_what_runs_without_a_tag_cannot_be_asked_for_and_cannot_move(pinned: World) -> None:
     image = f"ghcr.io/own/gate@{OLD}"
-    with Registry.open(root=pinned.root) as registry:
+    with Catalog.open(root=pinned.root) as registry:
         registry.applied(CELLS[1], {"c2": Applied(revision=1, ok=True, facts={"image": image})})
         registry.set_mark(CELLS[1], BASE, marked(pinned.sources()[CELLS[1]]))
     assert pinned.unchanged() == list(CELLS)
     assert pinned.asked == []
 
 
-CHANGES: dict[str, Callable[[World, Registry], object]] = {
+CHANGES: dict[str, Callable[[World, Catalog], object]] = {
     "a new wish": lambda _, registry: want(registry, signup("c2", tokenVersion=2), cell_size=2),
     "a wish to go": lambda _, registry: registry.withdraw("c2"),
     "a failure": lambda _, registry: registry.applied(CELLS[1], {"c2": Applied(revision=1, ok=False, error="no")}),
@@ -140,7 +140,7 @@ CHANGES: dict[str, Callable[[World, Registry], object]] = {
     ),
     "its state": lambda world, _: (world.states / f"{CELLS[1]}.json").write_text("{}"),
     "an update that failed": lambda _, registry: registry.set_mark(
-        CELLS[1], BASE, Mark(fingerprint="", version="", outcome="failed", at=datetime.now(UTC))
+        CELLS[1], BASE, DeploymentFingerprint(fingerprint="", version="", outcome="failed", at=datetime.now(UTC))
     ),
 }
 
@@ -148,7 +148,7 @@ CHANGES: dict[str, Callable[[World, Registry], object]] = {
 @pytest.mark.parametrize("what", CHANGES)
 def test_a_change_of_one_cell_is_none_of_the_other(what: str, world: World) -> None:
     world.sign_up(f"{TAG}@{OLD}")
-    with Registry.open(root=world.root) as registry:
+    with Catalog.open(root=world.root) as registry:
         CHANGES[what](world, registry)
     assert world.unchanged() == [CELLS[0]]
 
@@ -163,27 +163,27 @@ def test_what_a_base_shares_concerns_all_its_cells(world: World) -> None:
 def test_the_registry_is_read_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.sign_up(f"{TAG}@{OLD}")
     opened: list[Path] = []
-    real = Registry.open
+    real = Catalog.open
 
-    def counted(*arguments: Any, root: Path) -> Registry:
+    def counted(*arguments: Any, root: Path) -> Catalog:
         opened.append(root)
         return real(*arguments, root=root)
 
-    monkeypatch.setattr(Registry, "open", counted)
+    monkeypatch.setattr(Catalog, "open", counted)
     assert world.unchanged() == list(CELLS)
     assert opened == [world.root]
 
 
 def test_only_cells_of_stacks_that_are_there_are_named(world: World) -> None:
     world.sign_up(f"{TAG}@{OLD}")
-    known = Known(world.root)
+    known = CatalogSnapshot(world.root)
     assert known.cells([BASE]) == dict.fromkeys(CELLS, BASE)
     assert known.cells(["other"]) == {}
     assert known.rows("other-cell-1") == []
 
 
 def test_to_look_for_a_registry_does_not_make_one(world: World) -> None:
-    known = Known(world.root)
+    known = CatalogSnapshot(world.root)
     assert not known.error
     assert known.cells([BASE]) == {}
     assert known.mark(BASE) is None
@@ -193,13 +193,13 @@ def test_to_look_for_a_registry_does_not_make_one(world: World) -> None:
 def test_two_addresses_of_a_catalog_are_told_and_not_chosen_from(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLAWDET_CATALOG", "sqlite:///one.db")
     monkeypatch.setenv("CLAWDET_REGISTRY", "sqlite:///another.db")
-    assert "unset CLAWDET_REGISTRY" in Known(world.root).error
+    assert "unset CLAWDET_REGISTRY" in CatalogSnapshot(world.root).error
 
 
 def test_a_registry_that_cannot_be_read_knows_nothing_and_says_why(world: World) -> None:
     world.sign_up(f"{TAG}@{OLD}")
     (world.root / ".clawdet" / "catalog.db").write_bytes(b"no database, but long enough to be looked at" * 200)
-    known = Known(world.root)
+    known = CatalogSnapshot(world.root)
     assert "the catalog" in known.error
     assert known.cells([BASE]) == {}
     assert known.rows(CELLS[0]) is None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from clawdet_infra.automation.exclusions import aside
-from clawdet_infra.catalog import Desired, Wish
-from clawdet_infra.layout import lay_out
+from clawdet_infra.catalog import Desired, DesiredState
+from clawdet_infra.layout import plan_layout
 from tests.unit.automation.exported_states import STACK, component, exported, inside
 from tests.unit.automation.samples import base, customer, hosts
 
@@ -19,7 +19,7 @@ HEALTH = f"{STACK}::clawdet:index:Customer$clawdet:index:HealthCheck$command:loc
 
 
 def asked(identity: str, **more: Any) -> Desired:
-    values = {"wanted": Wish.PRESENT, "revision": 2, "applied": 2, "has_data": False, "failed": True, **more}
+    values = {"wanted": DesiredState.PRESENT, "revision": 2, "applied": 2, "has_data": False, "failed": True, **more}
     return Desired(id=identity, record=customer(identity), **values)
 
 
@@ -29,7 +29,7 @@ def placed(identity: str) -> dict[str, Any]:
 
 def found(desired: Desired, *resources: dict[str, Any], plan: str = "pro") -> dict[str, list[str]]:
     record = customer(desired.id, plan=plan)
-    layout = lay_out(base(sharedHosts=hosts(shared_1=3)).fleet_with([record], listed=False), cell=CELL)
+    layout = plan_layout(base(sharedHosts=hosts(shared_1=3)).fleet_with([record], listed=False), cell=CELL)
     return aside(CELL, [desired], layout.customers, exported(*resources))
 
 
@@ -64,7 +64,7 @@ def test_what_was_made_by_an_older_release_is_named_as_the_program_names_it_now(
 
 def test_who_is_well_or_was_asked_for_again_or_is_to_go_is_updated() -> None:
     assert found(asked("bob", failed=False), *BOB) == {}
-    assert found(asked("bob", wanted=Wish.ABSENT), *BOB) == {}
+    assert found(asked("bob", wanted=DesiredState.ABSENT), *BOB) == {}
 
 
 def test_who_has_no_server_or_no_address_yet_is_made_as_ever() -> None:
@@ -83,7 +83,7 @@ def test_a_name_that_another_customer_has_by_now_is_updated_for_that_one() -> No
     fleet = base(sharedHosts=hosts(shared_1=3)).fleet_with(
         [customer("bob"), customer("eve", subdomain="desk")], listed=False
     )
-    layouts = lay_out(fleet, cell=CELL).customers
+    layouts = plan_layout(fleet, cell=CELL).customers
     [urns] = aside(CELL, [asked("bob"), eve], layouts, exported(*BOB, record)).values()
     assert record["urn"] not in urns
     assert record["urn"] in aside(CELL, [asked("bob")], layouts[:1], exported(*BOB, record))["bob"]

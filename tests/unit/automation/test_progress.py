@@ -9,11 +9,11 @@ import pytest
 from pulumi.automation.events import EngineEvent
 
 from clawdet_infra.automation import progress
-from clawdet_infra.automation.progress import Follower
+from clawdet_infra.automation.progress import UpdateProgress
 from clawdet_infra.engine.output import Cause, Failure
 from clawdet_infra.engine.stages import Passed
 from clawdet_infra.error_line import FailureCode, marked
-from clawdet_infra.layout import lay_out
+from clawdet_infra.layout import plan_layout
 from tests.unit.automation.samples import STACK, base, customer, event, step, urn_of
 
 SERVER, RECORD = "hcloud:index/server:Server", "hcloud:index/zoneRrset:ZoneRrset"
@@ -45,7 +45,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> type[Looks]:
     return Looks
 
 
-def sentence(follower: Follower, identity: str) -> str:
+def sentence(follower: UpdateProgress, identity: str) -> str:
     found = follower.why(identity)
     assert found is not None
     return found.sentence
@@ -57,8 +57,8 @@ class Followed:
     def __init__(self, *ids: str, addresses: dict[str, str] | None = None) -> None:
         fleet = base().fleet_with([customer(one) for one in ids], listed=False)
         self.told: list[tuple[str, str, str]] = []
-        layouts = lay_out(fleet, cell="prod-cell-1").customers
-        self.follower = Follower(layouts, self._tell, addresses=addresses or {}, ca_bundle=None)
+        layouts = plan_layout(fleet, cell="prod-cell-1").customers
+        self.follower = UpdateProgress(layouts, self._tell, addresses=addresses or {}, ca_bundle=None)
 
     def _tell(self, identity: str, passed: Passed) -> None:
         self.told.append((identity, passed.stage, passed.note))

@@ -35,7 +35,7 @@ from clawdet_infra.automation import (
     provisioner,
     server_type,
 )
-from clawdet_infra.catalog import Lease, RefusedError, Registry, RegistryError, Seal, Wish
+from clawdet_infra.catalog import Catalog, CatalogError, DesiredState, Lease, RecordCipher, RefusedError
 from tests.unit.automation.samples import CANARY
 from tests.unit.automation.world import CELL, SOON, World, signup
 
@@ -48,7 +48,7 @@ def test_a_customer_is_made_and_told(fleet: Provisioner, world: World) -> None:
     assert [one.stage for one in told] == ["queued", "server", "healthy"], "each stage once"
     assert result.stages == tuple(told)
     assert [one.seconds for one in told] == sorted(one.seconds for one in told)
-    assert world.updates == [[("bob", Wish.PRESENT, 1)]]
+    assert world.updates == [[("bob", DesiredState.PRESENT, 1)]]
 
 
 def test_a_second_call_changes_nothing(fleet: Provisioner, world: World) -> None:
@@ -365,7 +365,7 @@ def test_an_update_that_lost_its_lease_notes_nothing(fleet: Provisioner, world: 
 
 
 def test_who_waits_for_another_until_the_deadline_is_told_so(fleet: Provisioner, url: str) -> None:
-    with Registry.open(url) as other:
+    with Catalog.open(url) as other:
         lease = other.acquire(f"cell:{CELL}", 60)
         assert isinstance(lease, Lease)
         with pytest.raises(BusyError, match="what was asked for is stored"):
@@ -385,7 +385,7 @@ def test_a_customer_is_removed_and_its_id_is_free_again(fleet: Provisioner, worl
     told: list[str] = []
     assert fleet.deprovision("bob", lambda event: told.append(event.stage)).existed
     assert told[-1] == "removed"
-    assert world.updates[-1] == [("bob", Wish.ABSENT, 2)]
+    assert world.updates[-1] == [("bob", DesiredState.ABSENT, 2)]
     assert not fleet.deprovision("bob").existed
     assert fleet.provision(signup(plan="enterprise", subdomain="robert")).created
 
@@ -427,11 +427,11 @@ def test_a_new_registry_reads_the_stacks_before_it_says_that_nobody_is_there(
             fleet.deprovision("lost")
 
 
-@pytest.mark.parametrize(("raised", "kind"), [(RefusedError, InputError), (RegistryError, SetupError)])
+@pytest.mark.parametrize(("raised", "kind"), [(RefusedError, InputError), (CatalogError, SetupError)])
 def test_what_the_caller_can_do_follows_from_the_kind_of_error_and_not_from_its_words(
     fleet: Provisioner,
     monkeypatch: pytest.MonkeyPatch,
-    raised: type[RegistryError],
+    raised: type[CatalogError],
     kind: type[AutomationError],
 ) -> None:
     def refuse(*_: Any) -> None:
@@ -451,7 +451,7 @@ def test_nothing_is_known_of_a_stranger(fleet: Provisioner, monkeypatch: pytest.
 
 def test_a_callers_secrets_are_in_no_column_in_plain_text(fleet: Provisioner, tmp_path: Path) -> None:
     fleet.provision(signup())
-    assert fleet._registry.record("bob", Seal("5e" * 32), "prod") == signup().record()
+    assert fleet._registry.record("bob", RecordCipher("5e" * 32), "prod") == signup().record()
     assert not [one for one in tmp_path.glob("registry.db*") if CANARY.encode() in one.read_bytes()]
 
 

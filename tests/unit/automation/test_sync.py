@@ -10,7 +10,7 @@ import pytest
 
 from clawdet_infra.automation import SetupError, sync
 from clawdet_infra.automation.sync import facts_of, note_update, rebuild, refresh
-from clawdet_infra.catalog import Phase, Registry
+from clawdet_infra.catalog import Catalog, Phase
 from clawdet_infra.inventory import InventoryError
 from tests.support.signups import SEAL, signup, want
 from tests.unit.automation.samples import base
@@ -92,12 +92,12 @@ def stacks(monkeypatch: pytest.MonkeyPatch) -> Stacks:
 
 
 @pytest.fixture
-def registry(tmp_path: Path) -> Registry:
-    return Registry.open(f"sqlite:///{tmp_path}/registry.db")
+def registry(tmp_path: Path) -> Catalog:
+    return Catalog.open(f"sqlite:///{tmp_path}/registry.db")
 
 
 def test_customers_of_the_base_are_known_by_their_whole_subdomain(
-    stacks: Stacks, registry: Registry, tmp_path: Path
+    stacks: Stacks, registry: Catalog, tmp_path: Path
 ) -> None:
     stacks.all["prod"] = 1, of_base(acme="assistant.acme.clawdet.com")
     refresh(registry, "prod", tmp_path)
@@ -106,7 +106,7 @@ def test_customers_of_the_base_are_known_by_their_whole_subdomain(
     ]
 
 
-def test_only_stacks_that_have_changed_are_read_again(stacks: Stacks, registry: Registry, tmp_path: Path) -> None:
+def test_only_stacks_that_have_changed_are_read_again(stacks: Stacks, registry: Catalog, tmp_path: Path) -> None:
     stacks.all = {"prod": (1, of_base(acme="acme.clawdet.com")), "prod-cell-1": (1, exported())}
     stacks.all |= {"local": (1, of_base(ada="ada.clawdet.test")), "prod-cell-x": (1, exported())}
     refresh(registry, "prod", tmp_path)
@@ -119,12 +119,12 @@ def test_only_stacks_that_have_changed_are_read_again(stacks: Stacks, registry: 
     assert registry.instances("prod") == []
 
 
-def failed(registry: Registry) -> dict[str, str]:
+def failed(registry: Catalog) -> dict[str, str]:
     return {one.id: one.error for one in registry.instances("prod") if one.phase == Phase.FAILED}
 
 
 def test_who_has_failed_has_failed_until_an_update_succeeds_by_whatever_command(
-    stacks: Stacks, registry: Registry, tmp_path: Path
+    stacks: Stacks, registry: Catalog, tmp_path: Path
 ) -> None:
     stacks.all["prod"] = 1, of_base(acme="acme.clawdet.com", ada="ada.clawdet.com")
     note_update(registry, "prod", tmp_path, {"acme": {"error": "the gateway does not stay up"}}, ["ada"])
@@ -140,7 +140,7 @@ def test_who_has_failed_has_failed_until_an_update_succeeds_by_whatever_command(
     assert failed(registry) == {}, "also where the update left the stack as it was"
 
 
-def test_a_registry_that_was_lost_is_made_anew(stacks: Stacks, registry: Registry, tmp_path: Path) -> None:
+def test_a_registry_that_was_lost_is_made_anew(stacks: Stacks, registry: Catalog, tmp_path: Path) -> None:
     record = signup("bob", subdomain="assistant.bob")
     stacks.all = {
         "prod": (1, of_base(acme="assistant.acme.clawdet.com")),
@@ -157,7 +157,7 @@ def test_a_registry_that_was_lost_is_made_anew(stacks: Stacks, registry: Registr
 
 
 def test_stacks_that_cannot_be_read_are_for_a_person(
-    stacks: Stacks, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stacks: Stacks, registry: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stacks.all["prod"] = 1, of_base()
 

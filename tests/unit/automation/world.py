@@ -15,7 +15,7 @@ from clawdet_infra.automation import (
 )
 from clawdet_infra.automation.base import Base
 from clawdet_infra.automation.error_mapping import code_of
-from clawdet_infra.catalog import Applied, Desired, Wish
+from clawdet_infra.catalog import Applied, Desired, DesiredState
 from clawdet_infra.engine.engine import Stopped
 from clawdet_infra.engine.output import failure
 from clawdet_infra.engine.recovery import LockedError
@@ -32,7 +32,7 @@ class World:
 
     def __init__(self) -> None:
         self.base = base(customer("listed"))
-        self.updates: list[list[tuple[str, Wish, int]]] = []
+        self.updates: list[list[tuple[str, DesiredState, int]]] = []
         self.broken: dict[str, str] = {}
         self.basis: str | None = "settings"
         self.losing: list[str] = []
@@ -60,7 +60,7 @@ class World:
         tell: Callable[[str, Passed], Any],
         everybody: bool,
     ) -> Update:
-        taken = [one for one in desired if everybody or one.wanted == Wish.ABSENT or not one.failed]
+        taken = [one for one in desired if everybody or one.wanted == DesiredState.ABSENT or not one.failed]
         return Update(self, cell, taken, stop, tell)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
-from clawdet_infra.catalog import Registry, RegistryError, registry_url
+from clawdet_infra.catalog import Catalog, CatalogError, catalog_url
 from tests.support.signups import SEAL, healthy, signup, want
 
 
@@ -17,22 +17,22 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "registry.db"
 
 
-def opened(file: Path) -> Registry:
-    return Registry.open(f"sqlite:///{file}", lock_seconds=0.5)
+def opened(file: Path) -> Catalog:
+    return Catalog.open(f"sqlite:///{file}", lock_seconds=0.5)
 
 
 def test_it_is_in_the_project_unless_something_else_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CLAWDET_REGISTRY", raising=False)
     monkeypatch.delenv("CLAWDET_CATALOG", raising=False)
-    with Registry.open(root=tmp_path) as registry:
+    with Catalog.open(root=tmp_path) as registry:
         want(registry, signup("ada"))
     file = tmp_path / ".clawdet" / "catalog.db"
     assert file.stat().st_mode & 0o777 == 0o600
     monkeypatch.setenv("CLAWDET_CATALOG", f"sqlite:///{tmp_path}/other.db")
-    assert registry_url(tmp_path) == f"sqlite:///{tmp_path}/other.db"
-    with Registry.open(root=tmp_path) as registry:
+    assert catalog_url(tmp_path) == f"sqlite:///{tmp_path}/other.db"
+    with Catalog.open(root=tmp_path) as registry:
         assert registry.instances() == []
-    with Registry.open(f"sqlite:///{file}", root=tmp_path) as registry:
+    with Catalog.open(f"sqlite:///{file}", root=tmp_path) as registry:
         assert len(registry.instances()) == 1
 
 
@@ -42,13 +42,13 @@ def test_a_checkout_goes_on_with_the_file_that_it_has_from_before(
     for name in ("CLAWDET_CATALOG", "CLAWDET_REGISTRY"):
         monkeypatch.delenv(name, raising=False)
     former = tmp_path / ".clawdet" / "registry.db"
-    with Registry.open(f"sqlite:///{former}") as registry:
+    with Catalog.open(f"sqlite:///{former}") as registry:
         want(registry, signup("ada"))
-    with Registry.open(root=tmp_path) as registry:
+    with Catalog.open(root=tmp_path) as registry:
         assert [one.id for one in registry.instances()] == ["ada"]
     assert [one.name for one in former.parent.glob("*.db")] == ["registry.db"]
-    with Registry.open(f"sqlite:///{tmp_path}/.clawdet/catalog.db"):
-        assert registry_url(tmp_path) == f"sqlite:///{tmp_path}/.clawdet/catalog.db", "the new one, once there is one"
+    with Catalog.open(f"sqlite:///{tmp_path}/.clawdet/catalog.db"):
+        assert catalog_url(tmp_path) == f"sqlite:///{tmp_path}/.clawdet/catalog.db", "the new one, once there is one"
 
 
 def test_the_old_variable_works_and_two_different_ones_are_an_error(
@@ -56,16 +56,16 @@ def test_the_old_variable_works_and_two_different_ones_are_an_error(
 ) -> None:
     monkeypatch.delenv("CLAWDET_CATALOG", raising=False)
     monkeypatch.setenv("CLAWDET_REGISTRY", f"sqlite:///{tmp_path}/other.db")
-    assert registry_url(tmp_path) == f"sqlite:///{tmp_path}/other.db"
+    assert catalog_url(tmp_path) == f"sqlite:///{tmp_path}/other.db"
     monkeypatch.setenv("CLAWDET_CATALOG", f"sqlite:///{tmp_path}/another.db")
-    with pytest.raises(RegistryError, match="are set to different values: unset CLAWDET_REGISTRY"):
-        Registry.open(root=tmp_path)
+    with pytest.raises(CatalogError, match="are set to different values: unset CLAWDET_REGISTRY"):
+        Catalog.open(root=tmp_path)
 
 
 def test_a_lock_of_another_process_is_waited_for_and_then_told(file: Path) -> None:
     with opened(file) as registry, sqlite3.connect(file, isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(RegistryError, match=r"the catalog at .*another process holds it locked.*nothing was"):
+        with pytest.raises(CatalogError, match=r"the catalog at .*another process holds it locked.*nothing was"):
             want(registry, signup("ada"))
         assert registry.instances() == [], "reading does not wait for writers"
         other.execute("ROLLBACK")
@@ -88,7 +88,7 @@ def test_on_a_full_disk_nothing_is_half_written(file: Path) -> None:
                 connection.execute(f"PRAGMA max_page_count = {most}")
 
             registry._database.engine.dispose()
-            with pytest.raises(RegistryError, match=r"the disk is full\. Make room; nothing of this was written"):
+            with pytest.raises(CatalogError, match=r"the disk is full\. Make room; nothing of this was written"):
                 want(registry, record, cell_size=1)
             assert (registry.instances(), registry.cells()) == before
     with opened(file) as registry:
@@ -101,7 +101,7 @@ def test_a_form_that_is_newer_than_the_program_is_left_alone(file: Path) -> None
         connection.execute("UPDATE registry_version SET version_num = '9999'")
     connection.close()
     content = file.read_bytes()
-    with pytest.raises(RegistryError, match=r"the catalog at .* was written by a newer clawdet \(its form is 9999"):
+    with pytest.raises(CatalogError, match=r"the catalog at .* was written by a newer clawdet \(its form is 9999"):
         opened(file)
     assert file.read_bytes() == content
 
@@ -109,7 +109,7 @@ def test_a_form_that_is_newer_than_the_program_is_left_alone(file: Path) -> None
 def test_a_file_that_is_no_database_is_left_alone(file: Path) -> None:
     file.write_text("These are notes of somebody's, and no database at all. " * 100)
     content = file.read_bytes()
-    with pytest.raises(RegistryError, match=r"no SQLite database\. Name another one with CLAWDET_CATALOG"):
+    with pytest.raises(CatalogError, match=r"no SQLite database\. Name another one with CLAWDET_CATALOG"):
         opened(file)
     assert file.read_bytes() == content
 
@@ -124,7 +124,7 @@ def test_a_damaged_file_is_told(file: Path) -> None:
     content[size * 2 :] = b"\xff" * (len(content) - size * 2)
     file.write_bytes(content)
     with (
-        pytest.raises(RegistryError, match=r"the file is damaged\. Put a backup in its place"),
+        pytest.raises(CatalogError, match=r"the file is damaged\. Put a backup in its place"),
         opened(file) as registry,
     ):
         registry.instances()
@@ -141,7 +141,7 @@ def test_a_record_that_was_swapped_or_cut_is_told_by_name(file: Path) -> None:
     connection.close()
     with opened(file) as registry:
         for identity in ("ada", "grace"):
-            with pytest.raises(RegistryError, match=f"record of {identity} is damaged, or another customer's"):
+            with pytest.raises(CatalogError, match=f"record of {identity} is damaged, or another customer's"):
                 registry.record(identity, SEAL)
         assert len(registry.instances()) == 2, "what is not secret can be read all the same"
 
@@ -158,8 +158,8 @@ def test_a_record_that_was_swapped_or_cut_is_told_by_name(file: Path) -> None:
     ],
 )
 def test_an_address_of_another_kind_is_refused_without_being_shown(url: str, said: str) -> None:
-    with pytest.raises(RegistryError, match=said) as raised:
-        Registry.open(url.format("pass-wörd-123"))
+    with pytest.raises(CatalogError, match=said) as raised:
+        Catalog.open(url.format("pass-wörd-123"))
     assert "pass-wörd-123" not in str(raised.value)
 
 

@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
-from clawdet_infra.catalog import Phase, Registry
+from clawdet_infra.catalog import Catalog, Phase
 from clawdet_infra.catalog.errors import PURPOSE
 from clawdet_infra.catalog.schema import FORM
 from clawdet_infra.database import connect, migrate
@@ -24,7 +24,7 @@ def test_the_newest_migration_is_the_one_that_the_program_asks_for() -> None:
 
 
 def test_the_migrations_make_the_tables_of_the_schema(tmp_path: Path) -> None:
-    with Registry.open(f"sqlite:///{tmp_path}/registry.db") as registry, registry._database.read() as connection:
+    with Catalog.open(f"sqlite:///{tmp_path}/registry.db") as registry, registry._database.read() as connection:
         options = {"version_table": FORM.version_table, "compare_type": True}
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, FORM.metadata) == []
@@ -46,7 +46,7 @@ def test_a_failure_of_before_there_were_codes_stays_as_it_was_told(tmp_path: Pat
         values = ", ".join(f":{name}" for name in columns)
         connection.execute(text(f"INSERT INTO registry_instance ({names}) VALUES ({values})"), columns)
     before.close()
-    with Registry.open(url) as registry:
+    with Catalog.open(url) as registry:
         row = registry.instance("ada")
     assert row is not None
     assert (row.phase, row.error, row.error_code) == (Phase.FAILED, "it broke", "")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clawdet_infra.catalog import cell_name, cell_number
-from clawdet_infra.catalog.names import Claim
+from clawdet_infra.catalog.names import NameClaim
 
 BASES = st.from_regex(r"[a-z][a-z0-9.-]{0,20}", fullmatch=True)
 
@@ -26,12 +26,14 @@ def test_other_stacks_are_no_cells(stack: str) -> None:
 
 
 def test_a_claim_is_what_others_may_not_have() -> None:
-    claim = Claim.of({"id": "a.b", "plan": "free", "subdomain": "x.y.z", "host": "shared-1", "gatewayToken": "g" * 64})
+    claim = NameClaim.of(
+        {"id": "a.b", "plan": "free", "subdomain": "x.y.z", "host": "shared-1", "gatewayToken": "g" * 64}
+    )
     assert (claim.id, claim.name, claim.plan, claim.host) == ("a.b", "x.y.z", "free", "shared-1")
     assert (claim.slugs, claim.above, claim.apex) == (("a-b", "x-y-z"), ["y.z", "z"], "z")
     assert "ggg" not in repr(claim)
-    assert Claim.of({"id": "ada"}).name == "ada"
-    odd = Claim.of(
+    assert NameClaim.of({"id": "ada"}).name == "ada"
+    odd = NameClaim.of(
         {"id": "ada", "plan": 7, "host": ["x"], "gatewayToken": 5, "telegramBotToken": None, "existingServer": "x"}
     )
     assert odd.existing_ipv4 is None

@@ -13,7 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from clawdet_infra.catalog import Applied, BeingRemovedError, ClashError, Phase, Registry, cell_number
+from clawdet_infra.catalog import Applied, BeingRemovedError, Catalog, ConflictError, Phase, cell_number
 from tests.support.examples import examples
 from tests.support.signups import BASE, SEAL, signup, want
 
@@ -39,7 +39,7 @@ class Wishes(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.mkdtemp()
-        self.registry = Registry.open(f"sqlite:///{self.folder}/registry.db")
+        self.registry = Catalog.open(f"sqlite:///{self.folder}/registry.db")
         self.known: dict[str, Known] = {}
 
     def teardown(self) -> None:
@@ -56,7 +56,7 @@ class Wishes(RuleBasedStateMachine):
                 want(self.registry, record, cell_size=SIZE)
             return
         if taken:
-            with pytest.raises(ClashError) as raised:
+            with pytest.raises(ConflictError) as raised:
                 want(self.registry, record, cell_size=SIZE)
             assert [raised.value.holder] == taken
             return

@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clawdet_infra.catalog import Applied, Registry, RegistryError
+from clawdet_infra.catalog import Applied, Catalog, CatalogError
 from tests.support.examples import examples
 from tests.support.signups import BASE, SEAL, healthy, want
 
@@ -47,7 +47,7 @@ def rows(file: Path, table: str) -> list[tuple[object, ...]]:
         connection.close()
 
 
-def act(registry: Registry, record: dict[str, Any], what: str) -> None:
+def act(registry: Catalog, record: dict[str, Any], what: str) -> None:
     if what == "restore":
         registry.restore(BASE, "prod-cell-1", {record["id"]: record}, SEAL)
     elif what == "fail":
@@ -66,14 +66,14 @@ def act(registry: Registry, record: dict[str, Any], what: str) -> None:
 @given(st.lists(SIGNUPS, min_size=1, max_size=6), st.data())
 def test_no_secret_is_in_any_column_or_in_the_file(signups: list[dict[str, Any]], data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        with Registry.open(f"sqlite:///{folder}/registry.db") as registry:
+        with Catalog.open(f"sqlite:///{folder}/registry.db") as registry:
             said = []
             for record in signups:
                 try:
                     act(
                         registry, record, data.draw(st.sampled_from(["want", "healthy", "fail", "restore", "withdraw"]))
                     )
-                except RegistryError as error:
+                except CatalogError as error:
                     said.append(str(error).encode())
             columns = [
                 str(value).encode()

@@ -11,7 +11,7 @@ from clawdet_infra import render
 from clawdet_infra.checks.finding import Finding, merged
 from clawdet_infra.checks.renderings import Rendering, of_fleet
 from clawdet_infra.config import load_fleet
-from clawdet_infra.layout import CustomerLayout, lay_out
+from clawdet_infra.layout import CustomerLayout, plan_layout
 from tests.support.examples import examples
 from tests.unit.checks.conftest import Templates
 from tests.unit.render.examples import BOT, PINNED, raw_fleet
@@ -67,7 +67,7 @@ def text_without_names(one: CustomerLayout) -> str:
 def test_customers_of_one_kind_differ_in_their_names_alone(plan: str, names: list[str], fields: dict[str, Any]) -> None:
     entries = [{"id": names[0], "plan": plan, "anthropicApiKey": KEY}]
     entries.append({"id": names[1], "plan": plan, "anthropicApiKey": KEY, **fields})
-    first, second = lay_out(load_fleet({**raw_fleet(), "customers": entries})).customers
+    first, second = plan_layout(load_fleet({**raw_fleet(), "customers": entries})).customers
     assert text_without_names(first) == text_without_names(second)
 
 

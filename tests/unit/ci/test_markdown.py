@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clawdet_infra.ci.markdown import block, harmless, listed
+from clawdet_infra.ci.markdown import block, listed, sanitize
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from clawdet_infra.ci.markdown import block, harmless, listed
     ],
 )
 def test_what_would_call_load_hide_or_order_is_taken_apart(text: str, forbidden: str) -> None:
-    assert not re.search(forbidden, harmless(text))
+    assert not re.search(forbidden, sanitize(text))
 
 
 @pytest.mark.parametrize(
@@ -40,16 +40,16 @@ def test_what_would_call_load_hide_or_order_is_taken_apart(text: str, forbidden:
     ],
 )
 def test_what_a_report_is_made_of_stays(text: str) -> None:
-    assert harmless(text) == text
+    assert sanitize(text) == text
 
 
 def test_a_block_of_code_that_was_left_open_takes_in_nothing_that_follows() -> None:
-    assert harmless("```\nopen").endswith("\n```")
-    assert harmless("~~~~\nopen\n~~~").endswith("\n~~~~")
+    assert sanitize("```\nopen").endswith("\n```")
+    assert sanitize("~~~~\nopen\n~~~").endswith("\n~~~~")
 
 
 def test_what_only_looks_like_the_end_of_a_block_opens_nothing() -> None:
-    shown = harmless("```\n``` not the end\n/merge\n```\n/merge")
+    shown = sanitize("```\n``` not the end\n/merge\n```\n/merge")
     assert shown.split("\n")[2] == "/merge", "it is still code"
     assert shown.split("\n")[4] != "/merge", "the block has ended"
 
@@ -67,7 +67,7 @@ def test_text_cannot_leave_its_block(text: str) -> None:
 def test_no_order_is_left_outside_of_blocks(text: str) -> None:
     """Judged by the rules of CommonMark on fences, worked out once more here in another way."""
     fence = ""
-    for line in harmless(text).split("\n"):
+    for line in sanitize(text).split("\n"):
         stripped = line.lstrip(" ")
         indent = len(line) - len(stripped)
         marks = re.match(r"(`{3,}|~{3,})(.*)", stripped) if indent < 4 else None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from clawdet_infra.catalog import Registry
+from clawdet_infra.catalog import Catalog
 from clawdet_infra.cli import demo, project
 from clawdet_infra.cli.main import app
 from clawdet_infra.engine import process
@@ -45,14 +45,14 @@ def removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_nothing_of_a_demo_shows_up_in_the_next_one(removed: list[str], tmp_path: Path) -> None:
     folder = tmp_path / ".clawdet" / "cells" / "local-cell-1"
     folder.mkdir(parents=True)
-    with Registry.open(root=tmp_path) as registry:
+    with Catalog.open(root=tmp_path) as registry:
         want(registry, signup("ghost"), base="local")
         want(registry, signup("ada"), base="prod")
     done = CliRunner().invoke(app, ["demo", "down"])
     assert done.exit_code == 0, done.output
     assert removed == ["local-cell-1", "local-cell-12", "local"]
     assert not folder.exists()
-    with Registry.open(root=tmp_path) as registry:
+    with Catalog.open(root=tmp_path) as registry:
         assert [(one.base, one.id) for one in registry.instances()] == [("prod", "ada")]
         assert {one.base for one in registry.cells()} == {"prod"}
 

@@ -25,7 +25,7 @@ from clawdet_infra.hosts import HostError
 from clawdet_infra.inventory import InventoryError
 from clawdet_infra.inventory.instance import Instance, Inventory, Server
 from clawdet_infra.inventory.observation import Condition, HostFailure, HostLook, Observation
-from clawdet_infra.monitoring.checks import Round, RoundPolicy
+from clawdet_infra.monitoring.checks import CheckCycle, CheckPolicy
 from tests.support.simulated.answers import PASSWORD, TOKEN
 from tests.support.simulated.fleet import STACK, Simulated, simulated_fleet
 from tests.unit.monitoring.checks.samples import container, host
@@ -85,8 +85,8 @@ def world(monkeypatch: pytest.MonkeyPatch, fleet: Simulated) -> None:
     monkeypatch.setattr(health_round, "Hosts", Hosts)
     monkeypatch.setattr(
         health_round,
-        "RoundPolicy",
-        lambda cycle_timeout_seconds: RoundPolicy(confirm_delay_seconds=0.1, jitter_seconds=0),
+        "CheckPolicy",
+        lambda cycle_timeout_seconds: CheckPolicy(confirm_delay_seconds=0.1, jitter_seconds=0),
     )
 
 
@@ -181,8 +181,8 @@ def test_watching_looks_again_until_it_is_interrupted(monkeypatch: pytest.Monkey
 def test_what_was_not_looked_at_in_time_is_told_and_is_an_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    hurried = RoundPolicy(cycle_timeout_seconds=0.4, confirm=False, jitter_seconds=0)
-    monkeypatch.setattr(health_round, "RoundPolicy", lambda cycle_timeout_seconds: hurried)
+    hurried = CheckPolicy(cycle_timeout_seconds=0.4, confirm=False, jitter_seconds=0)
+    monkeypatch.setattr(health_round, "CheckPolicy", lambda cycle_timeout_seconds: hurried)
     result = runner.invoke(app, ["health", LATE])
     assert result.exit_code == 1
     assert "not looked at" in result.stdout
@@ -200,12 +200,12 @@ def test_an_answer_with_brackets_is_not_taken_for_colours(fleet: Simulated) -> N
         host=HostFailure("it said [bold]loud[/bold] [link=x]"),
     )
     console = Console(width=200, record=True, file=StringIO(), force_terminal=True)
-    console.print(as_table(Round([slow], [DEAD], 0.1), instances, host=True))
+    console.print(as_table(CheckCycle([slow], [DEAD], 0.1), instances, host=True))
     shown = console.export_text()
     assert "it said [bold]loud[/bold] [link=x]" in shown
     assert shown.index("not looked at") < shown.index("healthy"), "the worst comes first"
-    assert as_text(Round([replace(slow, host=None)], [], 0.1), instances).startswith("CUSTOMER")
-    assert facts(Round([slow], [DEAD], 0.1), instances)["notChecked"] == [DEAD]
+    assert as_text(CheckCycle([replace(slow, host=None)], [], 0.1), instances).startswith("CUSTOMER")
+    assert facts(CheckCycle([slow], [DEAD], 0.1), instances)["notChecked"] == [DEAD]
 
 
 def test_a_channel_that_is_not_ready_is_shown_beside_a_healthy_instance(fleet: Simulated) -> None:
@@ -218,7 +218,7 @@ def test_a_channel_that_is_not_ready_is_shown_beside_a_healthy_instance(fleet: S
         latency_seconds=0.1,
         not_ready=("telegram", "discord"),
     )
-    done = Round([well], [], 0.1)
+    done = CheckCycle([well], [], 0.1)
     assert re.search(r" healthy .* channels not ready: telegram, discord$", as_text(done, instances), re.MULTILINE)
     assert facts(done, instances)["instances"][0]["notReady"] == ["telegram", "discord"]
     assert health.exit_code(done) == 0

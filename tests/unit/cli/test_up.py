@@ -59,7 +59,7 @@ class Started:
         self.shown: list[Sequence[str]] = []
         self.events: list[Any] = []
         self.printed = ""
-        self.wishes: list[run.Wish] = []
+        self.wishes: list[run.PreviewOptions] = []
         self.off: list[str] = []
         self.gone = False
         self.hinted: list[str] = []
@@ -95,7 +95,7 @@ class Started:
         self.hinted.append(stack)
         return self.gone
 
-    def preview(self, sources: Iterable[run.Source], wish: run.Wish) -> Any:
+    def preview(self, sources: Iterable[run.Source], wish: run.PreviewOptions) -> Any:
         self.wishes.append(wish)
         return self.report
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from clawdet_infra.cli import update_view
 from clawdet_infra.cli.update_view import View
-from clawdet_infra.preview.report import Report, StackReport, Subject
+from clawdet_infra.preview.report import AffectedOwner, Report, StackReport
 from clawdet_infra.resources import REMOTE_COMMAND
 from tests.unit.engine.engine_events import component, ends, failed, starts, whole
 
@@ -66,7 +66,7 @@ def test_a_transcript_ends_as_an_update_does(
 ) -> None:
     found, seconds = parsed(lines)
     subjects = [
-        Subject(kind="customer", id=one, verdict="new" if what == "new" else "changed") for what, one, _ in found
+        AffectedOwner(kind="customer", id=one, verdict="new" if what == "new" else "changed") for what, one, _ in found
     ]
     report = Report(stacks=(StackReport(stack="local", state="changed", subjects=tuple(subjects)),))
     terminal = Console(force_terminal=True, width=80, height=30, color_system=None)

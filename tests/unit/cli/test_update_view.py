@@ -12,13 +12,13 @@ from rich.console import Console
 from clawdet_infra.cli import update_view
 from clawdet_infra.cli.update_view import Outcome, View, outcomes
 from clawdet_infra.engine.progress import Progress
-from clawdet_infra.preview.report import Report, StackReport, Subject, Verdict
+from clawdet_infra.preview.report import AffectedOwner, Report, StackReport, Verdict
 from clawdet_infra.resources import LOCAL_COMMAND, REMOTE_COMMAND, SERVER
 from tests.unit.engine.engine_events import component, ends, failed, removed, starts, whole
 
 
 def report(**customers: Verdict) -> Report:
-    subjects = tuple(Subject(kind="customer", id=one, verdict=verdict) for one, verdict in customers.items())
+    subjects = tuple(AffectedOwner(kind="customer", id=one, verdict=verdict) for one, verdict in customers.items())
     return Report(stacks=(StackReport(stack="prod", state="changed", subjects=subjects),))
 
 

@@ -12,7 +12,7 @@ import yaml
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from clawdet_infra.config import Fleet, check_file, dump_fleet, load_fleet
-from clawdet_infra.layout import lay_out
+from clawdet_infra.layout import plan_layout
 from tests.unit.config.samples import CLOUD_TOKEN, fleet
 
 ROOT = Path(__file__).parents[3]
@@ -65,7 +65,7 @@ def test_an_example_decrypts_to_a_fleet_with_a_customer_of_each_plan(example):
 
 
 def test_an_example_can_be_laid_out(example):
-    layout = lay_out(example)
+    layout = plan_layout(example)
     assert {customer.host_id for customer in layout.customers if not customer.plan.dedicated} == {"shared-1"}
 
 

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from clawdet_infra.config import ConfigurationError, Customer, Encrypted, load_fleet
 from clawdet_infra.config.secrets import bot_of
-from clawdet_infra.layout import lay_out
+from clawdet_infra.layout import plan_layout
 from tests.unit.config.samples import (
     API_KEY,
     BOT_TOKEN,
@@ -224,7 +224,7 @@ def _spill(value: Any) -> str:
 
 def test_neither_fleet_nor_layout_shows_a_secret():
     fleet_ = load_fleet(fleet(customer(**CANARIES)))
-    shown = _spill(fleet_) + _spill(fleet_.customers[0]) + _spill(lay_out(fleet_)) + fleet_.model_dump_json()
+    shown = _spill(fleet_) + _spill(fleet_.customers[0]) + _spill(plan_layout(fleet_)) + fleet_.model_dump_json()
     shown += json.dumps(fleet_.model_dump(mode="json"))
     for secret in [*CANARIES.values(), CLOUD_TOKEN]:
         assert secret not in shown, "a fleet ends up in logs and assertion messages"

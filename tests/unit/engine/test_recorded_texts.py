@@ -11,7 +11,7 @@ import pytest
 from pulumi.automation.events import EngineEvent
 
 from clawdet_infra.automation.error_mapping import code_of
-from clawdet_infra.automation.progress import Follower
+from clawdet_infra.automation.progress import UpdateProgress
 from clawdet_infra.config.source import PROJECT
 from clawdet_infra.engine.errors import explain
 from clawdet_infra.engine.events import Problem, Violation, read_event
@@ -20,7 +20,7 @@ from clawdet_infra.engine.process import FailedError
 from clawdet_infra.engine.progress import Progress
 from clawdet_infra.engine.stack_locks import read_locks
 from clawdet_infra.engine.stages import Watch
-from clawdet_infra.layout import lay_out
+from clawdet_infra.layout import plan_layout
 from clawdet_infra.preview.engine_plan import ask
 from tests.contract.engine.lab import RECORDED, REFUSALS, SAID, SCENARIOS, UPDATE, Text
 from tests.support.stack import ROOT
@@ -177,9 +177,9 @@ def test_the_events_of_an_update_are_understood() -> None:
 def test_the_same_events_are_understood_as_those_of_a_cell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Watch, "start", lambda *_: None)  # Nothing answers at the addresses that were recorded.
     fleet = base().fleet_with([record(one) for one in ("ada", "bob")], listed=False)
-    customers = [_at_home(one) for one in lay_out(fleet, cell="prod-cell-1").customers]
+    customers = [_at_home(one) for one in plan_layout(fleet, cell="prod-cell-1").customers]
     passed: list[tuple[str, str]] = []
-    follower = Follower(
+    follower = UpdateProgress(
         customers,  # type: ignore[arg-type]
         lambda identity, one: passed.append((identity, one.stage)),
         addresses={},

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from clawdet_infra.agent.deployments import deployments
 from clawdet_infra.hosts import HostError
-from clawdet_infra.hosts.host import Answer
+from clawdet_infra.hosts.host import CommandResult
 from clawdet_infra.hosts.strays import StrayReport, find_strays
 from clawdet_infra.inventory.instance import Inventory, Server
 from tests.unit.agent.test_status import instance
@@ -78,8 +78,8 @@ class Hosts:
         if server.name == "away":
             raise HostError("away does not answer")
 
-        async def agent(*_: str, **__: Any) -> Answer:
-            return Answer(0, json.dumps(self._found), "")
+        async def agent(*_: str, **__: Any) -> CommandResult:
+            return CommandResult(0, json.dumps(self._found), "")
 
         return SimpleNamespace(agent=agent)
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from clawdet_infra.config import Limits, Release, load_fleet
-from clawdet_infra.layout import fleet_label, lay_out, wave_of
+from clawdet_infra.layout import fleet_label, plan_layout, wave_of
 from tests.unit.config.samples import CLOUD_TOKEN, customer, fleet
 
 LABEL_VALUE = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9._-]{0,61}[a-zA-Z0-9])?")
@@ -15,7 +15,7 @@ LABEL_VALUE = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9._-]{0,61}[a-zA-Z0-9])?")
 
 def one(entry, **changes):
     """The layout of a fleet's only customer."""
-    (layout,) = lay_out(load_fleet(fleet(entry, **changes))).customers
+    (layout,) = plan_layout(load_fleet(fleet(entry, **changes))).customers
     return layout
 
 
@@ -106,7 +106,7 @@ def test_labels_say_whose_server_it_is():
     "domain", ["clawdet.com", "a" * 60 + ".com", "x" * 45 + "." + "y" * 40 + ".com", "-".join("a" * 30) + ".org"]
 )
 def test_labels_are_what_hetzner_accepts(domain):
-    layout = lay_out(load_fleet(fleet(customer("x" * 50), customer("a.b-c", "free"), domain=domain)))
+    layout = plan_layout(load_fleet(fleet(customer("x" * 50), customer("a.b-c", "free"), domain=domain)))
     for labels in (*(one.labels for one in layout.customers), *(host.labels for host in layout.shared_hosts)):
         assert all(LABEL_VALUE.fullmatch(value) for value in labels.values()), labels
 
@@ -116,30 +116,30 @@ def test_fleets_of_different_long_domains_have_different_labels():
 
 
 def test_the_selector_finds_every_server_of_the_fleet_and_no_other():
-    layout = lay_out(load_fleet(fleet(customer("user123"))))
+    layout = plan_layout(load_fleet(fleet(customer("user123"))))
     key, value = layout.server_selector.split("=")
     assert [one.labels[key] for one in (*layout.customers, *layout.shared_hosts)] == [value] * 2
-    other = lay_out(load_fleet(fleet(domain="clawdet.org")))
+    other = plan_layout(load_fleet(fleet(domain="clawdet.org")))
     assert other.server_selector != layout.server_selector
 
 
 def test_a_shared_host_knows_its_server_and_none_of_its_tenants():
-    few = lay_out(load_fleet(fleet(customer("alice", "free"))))
-    many = lay_out(load_fleet(fleet(*(customer(f"c{n}", "free") for n in range(5)))))
+    few = plan_layout(load_fleet(fleet(customer("alice", "free"))))
+    many = plan_layout(load_fleet(fleet(*(customer(f"c{n}", "free") for n in range(5)))))
     assert few.shared_hosts == many.shared_hosts, "a new tenant must not touch the host"
     (host,) = few.shared_hosts
     assert (host.id, host.server_name, host.server.type, host.protect) == ("shared-1", "shared-1", "cx43", True)
 
 
 def test_the_parts_of_a_shared_host_cannot_be_taken_for_a_customers():
-    layout = lay_out(load_fleet(fleet(customer("clawd", "free"))))
+    layout = plan_layout(load_fleet(fleet(customer("clawd", "free"))))
     (host,) = layout.shared_hosts
     assert host.project.startswith("clawdet-"), "no id may begin so"
     assert host.directory != layout.customers[0].directory
 
 
 def test_tenants_of_a_host_are_found():
-    layout = lay_out(load_fleet(fleet(customer("b", "free"), customer("a", "free"), customer("c"))))
+    layout = plan_layout(load_fleet(fleet(customer("b", "free"), customer("a", "free"), customer("c"))))
     assert [one.id for one in layout.tenants("shared-1")] == ["a", "b"]
     assert layout.tenants("elsewhere") == ()
 
@@ -164,10 +164,10 @@ def test_waves_get_about_the_share_of_customers_that_they_are_given():
 
 
 def test_a_single_wave_takes_everybody():
-    layout = lay_out(load_fleet(fleet(*(customer(f"c{n}") for n in range(50)), rollout={"waves": [100]})))
+    layout = plan_layout(load_fleet(fleet(*(customer(f"c{n}") for n in range(50)), rollout={"waves": [100]})))
     assert [len(wave) for wave in layout.waves] == [50]
 
 
 def test_waves_without_customers_are_left_out():
-    layout = lay_out(load_fleet(fleet(customer("a", wave=2), customer("b", wave=0), customer("c", wave=2))))
+    layout = plan_layout(load_fleet(fleet(customer("a", wave=2), customer("b", wave=0), customer("c", wave=2))))
     assert [[one.id for one in wave] for wave in layout.waves] == [["b"], ["a", "c"]]

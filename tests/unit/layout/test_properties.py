@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clawdet_infra.config import ConfigurationError, load_fleet
-from clawdet_infra.layout import lay_out
+from clawdet_infra.layout import plan_layout
 from tests.unit.config.strategies import customers, fleets
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
 def by_id(raw):
-    return {layout.id: layout for layout in lay_out(load_fleet(raw)).customers}
+    return {layout.id: layout for layout in plan_layout(load_fleet(raw)).customers}
 
 
 @given(fleets(least=1), st.data())
@@ -44,7 +44,7 @@ def test_adding_a_customer_changes_no_other(raw, entry, chance: random.Random):
 def test_reordering_customers_changes_nothing_at_all(raw, chance: random.Random):
     entries = list(raw["customers"])
     chance.shuffle(entries)
-    before, after = lay_out(load_fleet(raw)), lay_out(load_fleet(raw | {"customers": entries}))
+    before, after = plan_layout(load_fleet(raw)), plan_layout(load_fleet(raw | {"customers": entries}))
     assert (before.customers, before.shared_hosts, before.waves) == (after.customers, after.shared_hosts, after.waves)
 
 
@@ -61,7 +61,7 @@ def test_a_changed_customer_changes_no_other(raw, data):
 
 @given(fleets())
 def test_no_two_customers_share_a_name_a_folder_or_an_address(raw):
-    layout = lay_out(load_fleet(raw))
+    layout = plan_layout(load_fleet(raw))
     for name in ("id", "slug", "fqdn", "url", "directory", "user", "subdomain"):
         values = [getattr(one, name) for one in layout.customers]
         assert len(set(values)) == len(values), f"two customers have the same {name}"
@@ -71,7 +71,7 @@ def test_no_two_customers_share_a_name_a_folder_or_an_address(raw):
 
 @given(fleets())
 def test_every_name_is_safe_where_it_is_used(raw):
-    layout = lay_out(load_fleet(raw))
+    layout = plan_layout(load_fleet(raw))
     for one in layout.customers:
         assert SLUG.fullmatch(one.slug), "a Compose project's name, a folder and a host name"
         assert SLUG.fullmatch(one.server_name)
@@ -82,7 +82,7 @@ def test_every_name_is_safe_where_it_is_used(raw):
 
 @given(fleets())
 def test_every_customer_is_in_exactly_one_wave_and_free_ones_on_exactly_one_host(raw):
-    layout = lay_out(load_fleet(raw))
+    layout = plan_layout(load_fleet(raw))
     assert sorted(one.id for wave in layout.waves for one in wave) == [one.id for one in layout.customers]
     hosts = {host.id for host in layout.shared_hosts}
     for one in layout.customers:

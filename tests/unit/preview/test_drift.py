@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from clawdet_infra.preview.analyze import tell
+from clawdet_infra.preview.analyze import stack_report
 from clawdet_infra.preview.as_json import as_json
 from clawdet_infra.preview.engine_plan import ask
 from clawdet_infra.preview.markdown import as_markdown
@@ -50,7 +50,7 @@ class Refreshed:
 
 def report(before: str, now: str) -> Report:
     planned = ask(Refreshed(before, now), refresh=True)
-    return Report(stacks=(tell("prod", planned, prices="not asked"),))
+    return Report(stacks=(stack_report("prod", planned, prices="not asked"),))
 
 
 @pytest.mark.parametrize(("before", "now"), [("running", "off"), ("off", "off"), ("running", "stopping")])

@@ -16,9 +16,9 @@ import pytest
 import yaml
 
 from clawdet_infra.preview import sources
-from clawdet_infra.preview.digests import Answer
+from clawdet_infra.preview.digests import DigestAnswer
 from clawdet_infra.preview.fingerprint import CODE, UPDATED, fingerprint, is_unchanged, output_version
-from clawdet_infra.preview.run import Wish, preview
+from clawdet_infra.preview.run import PreviewOptions, preview
 from clawdet_infra.preview.sources import CheckoutSource
 
 PACK = "policy/run"
@@ -61,8 +61,8 @@ class World:
         self.backend = f"file://{folder}/state"
         self.moved = ""
 
-    def digests(self, references: set[str], ca_directory: str | None = None) -> dict[str, Answer]:
-        return {one: Answer(f"sha256:{one}{self.moved}") for one in references}
+    def digests(self, references: set[str], ca_directory: str | None = None) -> dict[str, DigestAnswer]:
+        return {one: DigestAnswer(f"sha256:{one}{self.moved}") for one in references}
 
     @property
     def source(self) -> CheckoutSource:
@@ -129,10 +129,10 @@ CHANGES: dict[str, Callable[[World, pytest.MonkeyPatch], object]] = {
     "the state, which is gone": lambda world, _: world.state.unlink(),
     "the backend": lambda world, patch: patch.setenv("PULUMI_BACKEND_URL", "s3://bucket"),
     "a registry that does not answer": lambda world, patch: patch.setattr(
-        sources, "digests", lambda references, _: dict.fromkeys(references, Answer())
+        sources, "digests", lambda references, _: dict.fromkeys(references, DigestAnswer())
     ),
     "an image that is gone": lambda world, patch: patch.setattr(
-        sources, "digests", lambda references, _: dict.fromkeys(references, Answer(missing=True))
+        sources, "digests", lambda references, _: dict.fromkeys(references, DigestAnswer(missing=True))
     ),
     "a file that cannot be read": lambda world, _: (world.root / "Pulumi.prod.yaml").write_text("config: ["),
 }
@@ -141,7 +141,7 @@ CHANGES: dict[str, Callable[[World, pytest.MonkeyPatch], object]] = {
 def test_what_nobody_has_touched_is_unchanged(world: World) -> None:
     marks = Marks(world.mark())
     assert is_unchanged(world.source, marks, PACK)
-    report = preview([world.source], Wish(policy_pack=PACK), marks=marks)
+    report = preview([world.source], PreviewOptions(policy_pack=PACK), marks=marks)
     assert not report.changes
     assert not report.stacks[0].asked
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from clawdet_infra.preview.analyze import tell
+from clawdet_infra.preview.analyze import stack_report
 from clawdet_infra.preview.as_json import as_json
 from clawdet_infra.preview.engine_plan import Planned
 from clawdet_infra.preview.interruptions import interruptions
@@ -140,7 +140,7 @@ def test_the_report_has_it_as_a_row_and_for_programs() -> None:
     component = step("same", TOP, "ada")
     component["oldState"]["custom"] = False
     steps = (component, deployed(summary(), summary("gateway 2, proxy 1", gateway="1 cpus"), diffReasons=["create"]))
-    report = Report(stacks=(tell("prod", Planned(steps=steps), prices="nobody asked"),))
+    report = Report(stacks=(stack_report("prod", Planned(steps=steps), prices="nobody asked"),))
     [subject] = report.stacks[0].subjects
     assert subject.interruptions == (
         Interruption(kind="gateway", seconds=15, sentence="gateway restarts, about 15 s without an answer"),
@@ -157,5 +157,5 @@ def test_who_comes_or_goes_is_not_interrupted(op: str) -> None:
     top = step(op, TOP, "ada")
     (top.get("oldState") or top["newState"])["custom"] = False
     gone = deployed(summary(), summary("gateway 2, proxy 1"), "delete")
-    [subject] = tell("prod", Planned(steps=(top, gone)), prices="nobody asked").subjects
+    [subject] = stack_report("prod", Planned(steps=(top, gone)), prices="nobody asked").subjects
     assert subject.interruptions == ()

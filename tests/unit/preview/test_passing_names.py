@@ -8,10 +8,10 @@ import pytest
 
 from clawdet_infra.engine.owners import Owner, Owners
 from clawdet_infra.preview import field_changes
-from clawdet_infra.preview.analyze import tell
+from clawdet_infra.preview.analyze import stack_report
 from clawdet_infra.preview.data_loss import losses
 from clawdet_infra.preview.engine_plan import Planned
-from clawdet_infra.preview.report import Change, Subject
+from clawdet_infra.preview.report import AffectedOwner, Change
 from tests.unit.preview.test_data_loss import COMMAND, RECORD_SET, step, urn
 
 TOP = "clawdet:index:Customer"
@@ -65,12 +65,12 @@ def deployment(owner: str, old: str, new: str) -> dict[str, Any]:
     }
 
 
-def told(*steps: dict[str, Any]) -> dict[str, Subject]:
-    report = tell("prod", Planned(steps=steps), prices="nobody asked")
+def told(*steps: dict[str, Any]) -> dict[str, AffectedOwner]:
+    report = stack_report("prod", Planned(steps=steps), prices="nobody asked")
     return {one.id: one for one in report.subjects}
 
 
-def words(subject: Subject) -> list[str]:
+def words(subject: AffectedOwner) -> list[str]:
     return [str(one) for one in subject.changes]
 
 

@@ -10,7 +10,7 @@ import yaml
 
 from clawdet_infra import render
 from clawdet_infra.config import load_fleet
-from clawdet_infra.layout import CustomerLayout, lay_out
+from clawdet_infra.layout import CustomerLayout, plan_layout
 from tests.support.customer_changes import CHANGES, HOSTS, Change, entry, rows
 from tests.unit.render.examples import raw_fleet
 from tests.unit.test_docs import FIELDS
@@ -22,7 +22,7 @@ GROUPS = {"server", "limits", "release"}
 
 def laid_out(change: Change, *, after: bool) -> CustomerLayout:
     raw = raw_fleet() | {"customers": [entry(change, 1, after=after)], "sharedHosts": HOSTS}
-    return lay_out(load_fleet(raw)).customers[0]
+    return plan_layout(load_fleet(raw)).customers[0]
 
 
 def services(layout: CustomerLayout) -> dict[str, Any]:

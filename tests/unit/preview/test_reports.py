@@ -11,13 +11,22 @@ from rich.console import Console
 
 from clawdet_infra.preview.as_json import as_json
 from clawdet_infra.preview.markdown import MARK, MOST_CHARACTERS, as_markdown, escaped
-from clawdet_infra.preview.report import Bill, Change, LostData, Objection, Report, StackReport, Subject, Verdict
+from clawdet_infra.preview.report import (
+    AffectedOwner,
+    Blocker,
+    Change,
+    CostDelta,
+    LostData,
+    Report,
+    StackReport,
+    Verdict,
+)
 from clawdet_infra.preview.text import as_text
 
 
-def subject(number: int, verdict: Verdict = "changed", *, own: bool = False, lost: bool = False) -> Subject:
+def subject(number: int, verdict: Verdict = "changed", *, own: bool = False, lost: bool = False) -> AffectedOwner:
     image = f"registry.test/gateway:{number if own else 2}"
-    return Subject(
+    return AffectedOwner(
         kind="customer",
         id=f"customer-{number}",
         verdict=verdict,
@@ -25,11 +34,11 @@ def subject(number: int, verdict: Verdict = "changed", *, own: bool = False, los
         lost=(LostData(sentence=f"customer-{number}-server is deleted", name=f"customer-{number}", allowed=False),)
         if lost
         else (),
-        bill=Bill(before=Decimal("5.99"), after=Decimal("8.99")),
+        bill=CostDelta(before=Decimal("5.99"), after=Decimal("8.99")),
     )
 
 
-def stack(*subjects: Subject, name: str = "prod", **more: object) -> StackReport:
+def stack(*subjects: AffectedOwner, name: str = "prod", **more: object) -> StackReport:
     return StackReport(stack=name, state="changed", subjects=subjects, currency="EUR", **more)  # type: ignore[arg-type]
 
 
@@ -48,7 +57,7 @@ def test_the_same_change_to_a_thousand_is_one_line_with_a_count() -> None:
 def test_a_thousand_different_changes_fit_a_comment(lost: bool) -> None:
     subjects = [subject(one, "removed" if lost else "changed", own=True, lost=lost) for one in range(1000)]
     objections = tuple(
-        Objection(rule="data_loss", message="x" * 2000, about=(f"customer customer-{one}",)) for one in range(1000)
+        Blocker(rule="data_loss", message="x" * 2000, about=(f"customer customer-{one}",)) for one in range(1000)
     )
     text = as_markdown(Report(stacks=(stack(*subjects, objections=objections, errors=("y" * 5000,) * 1000),)))
     assert len(text) <= MOST_CHARACTERS
@@ -81,7 +90,7 @@ def test_links_are_not_followed() -> None:
 
 
 def test_several_stacks_are_one_report_with_one_sum() -> None:
-    bill = Bill(before=Decimal(10), after=Decimal("12.50"))
+    bill = CostDelta(before=Decimal(10), after=Decimal("12.50"))
     report = Report(
         stacks=(
             stack(subject(1), bill=bill),
@@ -102,7 +111,7 @@ def test_several_stacks_are_one_report_with_one_sum() -> None:
 def test_an_outcome_is_told_from_the_stacks() -> None:
     quiet = StackReport(stack="a", state="unchanged")
     assert not Report(stacks=(quiet,)).changes
-    warned = StackReport(stack="a", state="unchanged", objections=(Objection(rule="x", message="m", mandatory=False),))
+    warned = StackReport(stack="a", state="unchanged", objections=(Blocker(rule="x", message="m", mandatory=False),))
     assert not Report(stacks=(warned,)).refused
     assert Report(stacks=(quiet, StackReport(stack="b", state="failed"))).failed
     assert Report(stacks=(StackReport(stack="b", state="misconfigured"),)).misconfigured

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from clawdet_infra.preview.offline import EmptySource, SourceError
+from clawdet_infra.preview.offline import OfflineSource, SourceError
 from clawdet_infra.preview.sources import CheckoutSource
 from tests.unit.config.samples import customer, fleet
 
@@ -33,4 +33,4 @@ def test_the_engine_is_asked_and_nothing_is_taken_for_unchanged(root: Path) -> N
 
 def test_against_an_empty_state_it_is_said_why_there_is_no_preview(root: Path) -> None:
     with pytest.raises(SourceError, match=r"Pulumi\.test\.yaml cannot be previewed alone: .* only the engine can read"):
-        EmptySource("test", root).open()
+        OfflineSource("test", root).open()

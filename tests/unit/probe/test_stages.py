@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from clawdet_infra.probe import Failure, Target, Verdict, probe, probe_once
+from clawdet_infra.probe import Failure, ProbeResult, Target, probe, probe_once
 from tests.unit.probe.world import HOST, KNOWN, PAGE, PASSWORD, TOKEN, Authority, Gateway, Names
 
 Make = Callable[..., Target]
 STAGES = ["dns", "tcp", "tls", "healthz", "startupz", "auth", "api", "readyz"]
 
 
-def failed(verdict: Verdict, stage: str) -> Failure:
+def failed(verdict: ProbeResult, stage: str) -> Failure:
     assert verdict.failure is not None, "the probe passed"
     assert verdict.failure.stage == stage, f"the wrong stage is named: {verdict.failure}"
     assert not verdict.healthy

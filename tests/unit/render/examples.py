@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from clawdet_infra.config import Release, load_fleet
-from clawdet_infra.layout import CustomerLayout, Layout, lay_out
+from clawdet_infra.layout import CustomerLayout, Layout, plan_layout
 
 DIGEST = "sha256:" + "4f" * 32
 PINNED = Release.model_construct(
@@ -42,7 +42,7 @@ def raw_fleet(**changes: Any) -> dict[str, Any]:
 
 def layout(**changes: Any) -> Layout:
     """The fleet, laid out."""
-    return lay_out(load_fleet(raw_fleet(**changes)))
+    return plan_layout(load_fleet(raw_fleet(**changes)))
 
 
 def customer(plan: str, **changes: Any) -> CustomerLayout:

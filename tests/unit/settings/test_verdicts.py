@@ -23,7 +23,7 @@ from clawdet_infra.config import ConfigurationError, Fleet, Problem, check_file,
 from clawdet_infra.config.stackfile import read_stack_file
 from clawdet_infra.engine import stacks as inventory
 from clawdet_infra.inventory import InventoryError
-from clawdet_infra.preview.run import Wish, preview
+from clawdet_infra.preview.run import PreviewOptions, preview
 from clawdet_infra.preview.sources import CheckoutSource
 from tests.support.cases import CASES, Case
 from tests.unit.config.samples import CLOUD_TOKEN
@@ -92,7 +92,7 @@ def test_preview_has_the_verdict_before_it_starts_the_engine(case: Case, root: P
     if not case.refused:
         assert source.problems() == []
         return
-    report = preview([source], Wish())
+    report = preview([source], PreviewOptions())
     assert report.misconfigured
     (stack,) = report.stacks
     assert not stack.asked

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from clawdet_infra.config import Fleet, load_fleet
-from clawdet_infra.layout import lay_out
+from clawdet_infra.layout import plan_layout
 from clawdet_infra.test_deploy.customer import trial_fleet
 from tests.unit.render.examples import raw_fleet
 
@@ -24,7 +24,7 @@ def test_there_is_one_customer_of_the_plan_and_only_what_it_needs(plan: Any) -> 
     fleet = trial_fleet(settings(protect=True), plan, NAME, own_domain=True)
     assert [(one.id, one.plan) for one in fleet.customers] == [(NAME, plan)]
     assert len(fleet.shared_hosts) == (1 if plan == "free" else 0)
-    layout = lay_out(fleet, label=NAME)
+    layout = plan_layout(fleet, label=NAME)
     assert not any(one.protect for one in (*layout.customers, *layout.shared_hosts)), "a trial has to be removable"
 
 
@@ -39,8 +39,8 @@ def test_release_plans_and_servers_are_those_of_the_stack(plan: Any) -> None:
 @pytest.mark.parametrize("own_domain", [True, False])
 @pytest.mark.parametrize("plan", PLANS)
 def test_no_name_or_label_is_one_of_the_stacks(plan: Any, own_domain: bool) -> None:
-    stack = lay_out(settings())
-    trial = lay_out(trial_fleet(settings(), plan, NAME, own_domain=own_domain), label=NAME)
+    stack = plan_layout(settings())
+    trial = plan_layout(trial_fleet(settings(), plan, NAME, own_domain=own_domain), label=NAME)
 
     def names(layout: Any) -> set[str]:
         owners = [*layout.customers, *layout.shared_hosts]

@@ -10,7 +10,7 @@ import pytest
 
 from clawdet_infra import render
 from clawdet_infra.config import load_fleet
-from clawdet_infra.layout import lay_out
+from clawdet_infra.layout import plan_layout
 from clawdet_infra.test_deploy import server
 from clawdet_infra.test_deploy.customer import trial_fleet
 from clawdet_infra.test_deploy.failures import TrialError
@@ -22,7 +22,7 @@ PLANS = ["free", "pro", "enterprise"]
 
 
 def planned(plan: Any) -> server._Plan:
-    return server._plan(lay_out(trial_fleet(load_fleet(raw_fleet()), plan, NAME, own_domain=True), label=NAME))
+    return server._plan(plan_layout(trial_fleet(load_fleet(raw_fleet()), plan, NAME, own_domain=True), label=NAME))
 
 
 class Says(Ssh):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
-from clawdet_infra.monitoring.alerts import AlertPolicy, Delivery, Desk, Notice
+from clawdet_infra.monitoring.alerts import AlertManager, AlertPolicy, Delivery, Notification
 from tests.unit.monitoring.alerts.world import MINUTE, START, Memory, Patient
 
 
@@ -16,7 +16,7 @@ class Courier:
         self.taken: list[str] = []
         self.error: Exception | None = None
 
-    async def send(self, notice: Notice) -> tuple[Delivery, ...]:
+    async def send(self, notice: Notification) -> tuple[Delivery, ...]:
         await self.gate.wait()
         if self.error:
             raise self.error
@@ -29,7 +29,7 @@ class Office:
         self.now = START
         self.memory = Memory()
         self.courier = Courier()
-        self.desk = Desk(self.memory, self.courier, AlertPolicy(), lambda: self.now)
+        self.desk = AlertManager(self.memory, self.courier, AlertPolicy(), lambda: self.now)
         self.ada = Patient("ada")
 
     async def rounds(self, count: int) -> None:

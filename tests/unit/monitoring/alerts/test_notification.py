@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clawdet_infra.monitoring.alerts.notification import Notice, plain, trial
+from clawdet_infra.monitoring.alerts.notification import Notification, plain, sample_notification
 from clawdet_infra.monitoring.alerts.truncation import ENTRY, fitted, size
 from tests.support.examples import examples
 
@@ -42,7 +42,7 @@ def test_long_text_is_cut() -> None:
 
 
 def test_a_test_says_that_nothing_is_wrong() -> None:
-    notice = trial(datetime(2026, 3, 1, 12, tzinfo=UTC), "ops-1")
+    notice = sample_notification(datetime(2026, 3, 1, 12, tzinfo=UTC), "ops-1")
     assert notice.kind == "test"
     assert "Nothing is wrong" in notice.body
     assert "ops-1 at 2026-03-01 12:00 UTC" in notice.body
@@ -62,7 +62,7 @@ def test_a_notice_is_never_longer_than_its_channel_takes_it(
     lines: list[tuple[bool, str]], title: str, title_longest: int, body_longest: int
 ) -> None:
     body = "\n".join(f"{ENTRY if entry else ''}{text}" for entry, text in lines)
-    notice = Notice(kind="raised", title=title, body=body, key="fleet")
+    notice = Notification(kind="raised", title=title, body=body, key="fleet")
     fit = fitted(notice, title_longest, body_longest)
     assert size(fit.title) + size(fit.body) < body_longest
     assert not title_longest or size(fit.title) <= title_longest
@@ -74,7 +74,7 @@ def test_a_notice_is_never_longer_than_its_channel_takes_it(
 def test_the_list_is_shortened_before_anything_else() -> None:
     entries = [f"{ENTRY}{name * 40}" for name in "abcdefgh"]
     body = "\n".join(["Server: s", "Customers (8):", *entries, "Seen: x", "Next: y"])
-    lines = fitted(Notice(kind="raised", title="down", body=body), 250, 400).body.split("\n")
+    lines = fitted(Notification(kind="raised", title="down", body=body), 250, 400).body.split("\n")
     kept = len(lines) - 5
     assert 1 < kept < 8
     more = f"{ENTRY}and more, for which there is no room here"

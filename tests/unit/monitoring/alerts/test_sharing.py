@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from clawdet_infra.inventory.observation import Cause, Condition
-from clawdet_infra.monitoring.alerts.notification import Notice
+from clawdet_infra.monitoring.alerts.notification import Notification
 from tests.unit.monitoring.alerts.world import MINUTE, Patient, Ward
 
 
@@ -19,7 +19,7 @@ def keys(ward: Ward) -> set[str]:
     return {one.key for one in ward.open}
 
 
-def only(notices: list[Notice]) -> Notice:
+def only(notices: list[Notification]) -> Notification:
     [notice] = notices
     return notice
 

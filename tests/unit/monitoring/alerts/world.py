@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from clawdet_infra.inventory.observation import Alert, Cause, Condition, Event, State, Window
-from clawdet_infra.monitoring.alerts import AlertPolicy, Decision, Notice, Subject, after, decide
-from clawdet_infra.monitoring.alerts.evaluate import Looks
+from clawdet_infra.monitoring.alerts import AlertPolicy, AlertTarget, Decision, Notification, after, decide
+from clawdet_infra.monitoring.alerts.evaluate import Streaks
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -44,7 +44,7 @@ class Patient:
     def well(self) -> None:
         self.condition = Condition.HEALTHY
 
-    def look(self, now: datetime) -> Subject:
+    def look(self, now: datetime) -> AlertTarget:
         if self.condition is not self._seen:
             self._since, self._seen = now, self.condition
         self._failures = self._failures + 1 if self.condition is Condition.DOWN else 0
@@ -59,7 +59,7 @@ class Patient:
             cause=self.cause if self.condition is Condition.DOWN else None,
             sentence=self.sentence if ill else "",
         )
-        return Subject(
+        return AlertTarget(
             state=state,
             url=f"https://{self.name}.clawdet.test",
             whole_server=self.whole_server and self.condition is Condition.DOWN,
@@ -80,9 +80,9 @@ class Ward:
         self.now = START
         self.windows: list[Window] = []
         self.alerts: dict[tuple[str, datetime], Alert] = {}
-        self.notices: list[tuple[datetime, Notice]] = []
+        self.notices: list[tuple[datetime, Notification]] = []
         self.reachable = True
-        self._looks = Looks()
+        self._looks = Streaks()
 
     def round(self, step: timedelta = MINUTE) -> Decision:
         self.now += step
@@ -97,7 +97,7 @@ class Ward:
             self._save(after(notice, alert, self.now))
         return decision
 
-    def rounds(self, count: int, step: timedelta = MINUTE) -> list[Notice]:
+    def rounds(self, count: int, step: timedelta = MINUTE) -> list[Notification]:
         """Make rounds, and return what people were told in them."""
         before = len(self.notices)
         for _ in range(count):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from clawdet_infra.inventory.observation import ContainerLook, HostLook
-from clawdet_infra.probe import Failure, Sign, Stage, Verdict
+from clawdet_infra.probe import Failure, ProbeResult, Sign, Stage
 
 
 def failed(
     stage: Stage, sign: Sign = "answer", status: int | None = None, last_answer: str = "something", what: str = "wrong"
-) -> Verdict:
+) -> ProbeResult:
     """A look that failed at a stage."""
-    return Verdict("ada", Failure(stage, what, last_answer, sign, status), {stage: 0.1})
+    return ProbeResult("ada", Failure(stage, what, last_answer, sign, status), {stage: 0.1})
 
 
 def container(service: str, state: str = "running", health: str | None = "healthy", **more: Any) -> ContainerLook:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from clawdet_infra.inventory.observation import Cause, ContainerLook, HostFailure, HostLook, ServerStatus
 from clawdet_infra.monitoring.checks import diagnose
-from clawdet_infra.probe import Failure, Sign, Stage, Verdict
+from clawdet_infra.probe import Failure, ProbeResult, Sign, Stage
 from tests.unit.monitoring.checks.samples import container, failed, host
 
 NO_SSH = HostFailure("no connection to 10.0.0.1 port 22 within 10 s")
@@ -20,7 +20,7 @@ PROXY = container("proxy")
 
 # What was seen from outside, what the server said, what the provider said; the cause, whether it is all of the server,
 # and words that the sentence has to have.
-Case = tuple[Verdict, HostLook | HostFailure | None, ServerStatus | None, Cause, bool, str]
+Case = tuple[ProbeResult, HostLook | HostFailure | None, ServerStatus | None, Cause, bool, str]
 CASES: dict[str, Case] = {
     "the server is gone": (failed("tcp", "timeout"), NO_SSH, None, Cause.SERVER_GONE, True, "no such server"),
     "the server is gone and its name too": (failed("dns", "no-name"), None, None, Cause.SERVER_GONE, True, "no such"),
@@ -244,7 +244,7 @@ def test_every_cause_has_a_case() -> None:
 
 
 def test_a_look_that_did_not_fail_has_no_cause() -> None:
-    assert diagnose(Verdict("ada", None, {})).cause is Cause.UNKNOWN
+    assert diagnose(ProbeResult("ada", None, {})).cause is Cause.UNKNOWN
 
 
 def test_a_server_that_could_not_be_asked_is_told_beside_what_is_known() -> None:
@@ -293,7 +293,7 @@ servers = st.none() | literals(ServerStatus)
 def test_whatever_was_seen_it_is_named_in_a_sentence(
     failure: Failure, said: HostLook | HostFailure | None, server: ServerStatus | None
 ) -> None:
-    diagnosis = diagnose(Verdict("ada", failure, {}), said, server)
+    diagnosis = diagnose(ProbeResult("ada", failure, {}), said, server)
     assert diagnosis.cause in Cause
     assert diagnosis.sentence.strip()
     assert diagnosis.sentence[0].isupper()
@@ -303,7 +303,7 @@ def test_whatever_was_seen_it_is_named_in_a_sentence(
 def test_what_only_one_customer_can_have_is_never_all_of_a_server(
     failure: Failure, said: HostLook | HostFailure | None, server: ServerStatus | None
 ) -> None:
-    diagnosis = diagnose(Verdict("ada", failure, {}), said, server)
+    diagnosis = diagnose(ProbeResult("ada", failure, {}), said, server)
     always = {Cause.SERVER_GONE, Cause.SERVER_BUSY, Cause.SERVER_OFF, Cause.NETWORK, Cause.DISK_FULL}
     sometimes = {Cause.PROXY_STOPPED, Cause.OUT_OF_MEMORY}
     assert diagnosis.whole_server or diagnosis.cause not in always
@@ -314,4 +314,4 @@ def test_what_only_one_customer_can_have_is_never_all_of_a_server(
 def test_a_server_that_answered_is_neither_off_nor_gone(
     failure: Failure, said: HostLook, server: ServerStatus | None
 ) -> None:
-    assert diagnose(Verdict("ada", failure, {}), said, server).cause not in (Cause.SERVER_OFF, Cause.SERVER_GONE)
+    assert diagnose(ProbeResult("ada", failure, {}), said, server).cause not in (Cause.SERVER_OFF, Cause.SERVER_GONE)

@@ -11,15 +11,15 @@ from dataclasses import replace
 import pytest
 
 from clawdet_infra.inventory.observation import Condition
-from clawdet_infra.monitoring.checks import RoundPolicy, probes
-from clawdet_infra.monitoring.checks.limiter import Crowd
-from clawdet_infra.monitoring.checks.probes import Seen, look_from_outside
-from clawdet_infra.probe import Failure, Target, Verdict
+from clawdet_infra.monitoring.checks import CheckPolicy, probes
+from clawdet_infra.monitoring.checks.limiter import AdaptiveLimiter
+from clawdet_infra.monitoring.checks.probes import ProbeOutcome, probe_instances
+from clawdet_infra.probe import Failure, ProbeResult, Target
 
-POLICY = RoundPolicy(jitter_seconds=0, confirm_delay_seconds=0.01)
-WELL = Verdict("ada", None, {"dns": 0.1})
-LATE = Verdict("ada", None, {"dns": 0.1, "healthz": 2.0})
-DOWN = Verdict("ada", Failure("tcp", "no connection", "Connection refused", "refused"), {"dns": 0.1, "tcp": 0.1})
+POLICY = CheckPolicy(jitter_seconds=0, confirm_delay_seconds=0.01)
+WELL = ProbeResult("ada", None, {"dns": 0.1})
+LATE = ProbeResult("ada", None, {"dns": 0.1, "healthz": 2.0})
+DOWN = ProbeResult("ada", Failure("tcp", "no connection", "Connection refused", "refused"), {"dns": 0.1, "tcp": 0.1})
 
 
 def targets(count: int) -> dict[str, Target]:
@@ -36,10 +36,10 @@ Looks = Counter[str]
 def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Looks]:
     """Let looks see the given verdicts, one after the other, the last one ever after."""
 
-    def make(*verdicts: Verdict, seconds: float = 0) -> Looks:
+    def make(*verdicts: ProbeResult, seconds: float = 0) -> Looks:
         looks: Looks = Counter()
 
-        async def look(target: Target, *_: object, **__: object) -> Verdict:
+        async def look(target: Target, *_: object, **__: object) -> ProbeResult:
             looks[target.customer] += 1
             seen = verdicts[min(looks[target.customer], len(verdicts)) - 1]
             await asyncio.sleep(seconds)
@@ -51,9 +51,9 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Looks]:
     return make
 
 
-async def seen_by(count: int, policy: RoundPolicy) -> dict[str, Seen]:
-    seen: dict[str, Seen] = {}
-    await look_from_outside(targets(count), policy, seen)
+async def seen_by(count: int, policy: CheckPolicy) -> dict[str, ProbeOutcome]:
+    seen: dict[str, ProbeOutcome] = {}
+    await probe_instances(targets(count), policy, seen)
     return seen
 
 
@@ -69,7 +69,7 @@ async def seen_by(count: int, policy: RoundPolicy) -> dict[str, Seen]:
     ids=["well", "a lost packet", "a busy moment", "late", "down twice"],
 )
 async def test_what_is_not_well_is_looked_at_once_more_and_that_counts(
-    answers: Callable[..., Looks], verdicts: list[Verdict], looks: int, condition: Condition
+    answers: Callable[..., Looks], verdicts: list[ProbeResult], looks: int, condition: Condition
 ) -> None:
     taken = answers(*verdicts)
     seen = await seen_by(1, POLICY)
@@ -95,17 +95,17 @@ async def test_looks_do_not_begin_all_in_the_same_moment_nor_in_the_same_order(a
 
 async def test_the_first_look_counts_where_there_was_no_time_for_a_second(answers: Callable[..., Looks]) -> None:
     answers(DOWN, WELL)
-    seen: dict[str, Seen] = {}
+    seen: dict[str, ProbeOutcome] = {}
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.3):
-            await look_from_outside(targets(1), replace(POLICY, confirm_delay_seconds=5), seen)
+            await probe_instances(targets(1), replace(POLICY, confirm_delay_seconds=5), seen)
     assert seen["c0"].condition is Condition.DOWN
 
 
 class Guests:
     """People in a crowd, who note how many of them were inside together."""
 
-    def __init__(self, crowd: Crowd) -> None:
+    def __init__(self, crowd: AdaptiveLimiter) -> None:
         self._crowd = crowd
         self._inside = 0
         self.most = 0
@@ -119,13 +119,13 @@ class Guests:
 
 
 async def test_no_more_than_so_many_work_at_once() -> None:
-    guests = Guests(Crowd(3, 100, slot_timeout_seconds=10))
+    guests = Guests(AdaptiveLimiter(3, 100, slot_timeout_seconds=10))
     await asyncio.gather(*(guests(0.01) for _ in range(20)))
     assert guests.most == 3
 
 
 async def test_those_who_wait_give_their_place_to_the_next() -> None:
-    guests = Guests(Crowd(2, 8, slot_timeout_seconds=0.05))
+    guests = Guests(AdaptiveLimiter(2, 8, slot_timeout_seconds=0.05))
     begun = time.monotonic()
     await asyncio.gather(*(guests(1) for _ in range(8)))
     assert guests.most == 8
@@ -133,13 +133,13 @@ async def test_those_who_wait_give_their_place_to_the_next() -> None:
 
 
 async def test_never_more_than_the_most_are_inside() -> None:
-    guests = Guests(Crowd(2, 4, slot_timeout_seconds=0.01))
+    guests = Guests(AdaptiveLimiter(2, 4, slot_timeout_seconds=0.01))
     await asyncio.gather(*(guests(0.2) for _ in range(8)))
     assert guests.most == 4
 
 
 async def test_no_place_is_given_away_while_this_machine_is_what_is_slow() -> None:
-    guests = Guests(Crowd(1, 10, slot_timeout_seconds=0.1))
+    guests = Guests(AdaptiveLimiter(1, 10, slot_timeout_seconds=0.1))
 
     async def be_busy() -> None:
         end = time.monotonic() + 1
@@ -156,7 +156,7 @@ async def test_no_place_is_given_away_while_this_machine_is_what_is_slow() -> No
 
 
 async def test_a_place_is_given_back_once_even_where_both_its_timer_and_its_owner_do_so() -> None:
-    crowd = Crowd(1, 10, slot_timeout_seconds=0.01)
+    crowd = AdaptiveLimiter(1, 10, slot_timeout_seconds=0.01)
     for _ in range(5):
         async with crowd.place():
             await asyncio.sleep(0.03)

@@ -14,12 +14,12 @@ import pytest
 
 from clawdet_infra.inventory.instance import Instance, Server
 from clawdet_infra.inventory.observation import Cause, Condition, HostFailure, Observation, ServerStatus
-from clawdet_infra.monitoring.checks import Host, Round, RoundPolicy, look_round, probes
+from clawdet_infra.monitoring.checks import CheckCycle, CheckPolicy, Host, probes, run_checks
 from clawdet_infra.probe import probe_once
 from tests.support.simulated.fleet import Simulated
 from tests.unit.monitoring.checks.samples import container, host
 
-QUICK = RoundPolicy(request_timeout_seconds=1.5, confirm_delay_seconds=0.1, jitter_seconds=0.1, host_timeout_seconds=1)
+QUICK = CheckPolicy(request_timeout_seconds=1.5, confirm_delay_seconds=0.1, jitter_seconds=0.1, host_timeout_seconds=1)
 STOPPED = host(container("gateway", "exited", None), container("proxy"))
 
 
@@ -53,18 +53,18 @@ def of(fleet: Simulated, *modes: str) -> list[Instance]:
     return [one for one in fleet.instances if fleet.modes[one.id] in modes]
 
 
-def by_mode(fleet: Simulated, done: Round) -> dict[str, Observation]:
+def by_mode(fleet: Simulated, done: CheckCycle) -> dict[str, Observation]:
     return {fleet.modes[one.instance]: one for one in done.observations}
 
 
 async def look_at_all(*who: Any, **how: Any) -> list[Observation]:
-    done = await look_round(*who, **how)
+    done = await run_checks(*who, **how)
     return done.observations
 
 
 async def test_what_is_well_is_neither_asked_about_nor_diagnosed(fleet: Simulated) -> None:
     servers = Servers()
-    done = await look_round(
+    done = await run_checks(
         of(fleet, "healthy"), fleet.clouds, QUICK, host_look=servers.host_look, server_status=servers.server_status
     )
     assert [one.condition for one in done.observations] == [Condition.HEALTHY] * 3
@@ -79,7 +79,7 @@ async def test_servers_of_what_is_down_are_asked_and_the_provider_about_those_th
     servers = Servers()
     chosen = of(fleet, "healthy", "late", "dead", "refused", "unnamed")
     policy = replace(QUICK, request_timeout_seconds=5)
-    done = await look_round(
+    done = await run_checks(
         chosen, fleet.clouds, policy, host_look=servers.host_look, server_status=servers.server_status
     )
     seen = by_mode(fleet, done)
@@ -102,7 +102,7 @@ async def test_a_server_is_asked_once_about_all_who_share_it(fleet: Simulated) -
     servers = Servers()
     # Their addresses differ from the server's, so all of them are down, at DNS.
     tenants = [replace(one, server=shared) for one in of(fleet, "healthy")]
-    done = await look_round(
+    done = await run_checks(
         tenants, fleet.clouds, QUICK, host_look=servers.host_look, server_status=servers.server_status
     )
     assert servers.looks == [("shared-1", [one.id for one in tenants])]
@@ -122,7 +122,7 @@ async def test_a_server_and_a_provider_that_cannot_be_asked_leave_what_was_seen_
     fleet: Simulated, status: ServerStatus | Exception
 ) -> None:
     servers = Servers(RuntimeError("canary"), status)
-    done = await look_round(
+    done = await run_checks(
         of(fleet, "refused"), fleet.clouds, QUICK, host_look=servers.host_look, server_status=servers.server_status
     )
     (one,) = done.observations
@@ -134,7 +134,7 @@ async def test_a_server_and_a_provider_that_cannot_be_asked_leave_what_was_seen_
 
 
 async def test_one_hostile_answer_blinds_nobody_else(fleet: Simulated) -> None:
-    done = await look_round(of(fleet, "nested", "healthy", "dead", "channel"), fleet.clouds, QUICK)
+    done = await run_checks(of(fleet, "nested", "healthy", "dead", "channel"), fleet.clouds, QUICK)
     seen = by_mode(fleet, done)
     assert not done.unseen
     assert (seen["nested"].condition, seen["nested"].stage) == (Condition.DOWN, "healthz")
@@ -154,11 +154,11 @@ async def test_an_error_in_one_look_or_one_diagnosis_is_that_instances_alone(
         return await probe_once(target, *rest, **more)
 
     monkeypatch.setattr(probes, "probe_once", look)
-    done = await look_round(chosen, fleet.clouds, QUICK)
+    done = await run_checks(chosen, fleet.clouds, QUICK)
     assert Counter(one.condition for one in done.observations) == {Condition.HEALTHY: 3, Condition.DOWN: 1}
     odd = replace(host(), disk_used_share="full")  # type: ignore[arg-type]
     monkeypatch.undo()
-    done = await look_round(chosen, fleet.clouds, QUICK, host_look=Servers(odd).host_look)
+    done = await run_checks(chosen, fleet.clouds, QUICK, host_look=Servers(odd).host_look)
     assert Counter(one.condition for one in done.observations) == {Condition.HEALTHY: 3, Condition.DOWN: 1}
     assert [one.diagnosis.cause for one in done.observations if one.diagnosis] == [Cause.UNKNOWN]
     assert "canary" not in repr(done)
@@ -166,7 +166,7 @@ async def test_an_error_in_one_look_or_one_diagnosis_is_that_instances_alone(
 
 async def test_a_server_that_is_gone_is_told_so(fleet: Simulated) -> None:
     servers = Servers(HostFailure("no connection"), None)
-    done = await look_round(
+    done = await run_checks(
         of(fleet, "refused"), fleet.clouds, QUICK, host_look=servers.host_look, server_status=servers.server_status
     )
     assert [one.diagnosis.cause for one in done.observations if one.diagnosis] == [Cause.SERVER_GONE]
@@ -176,7 +176,7 @@ async def test_a_server_that_hangs_is_given_up_in_time(fleet: Simulated) -> None
     servers = Servers()
     servers.delay = 30
     begun = time.monotonic()
-    done = await look_round(of(fleet, "dead"), fleet.clouds, QUICK, host_look=servers.host_look)
+    done = await run_checks(of(fleet, "dead"), fleet.clouds, QUICK, host_look=servers.host_look)
     assert time.monotonic() - begun < 10
     (one,) = done.observations
     assert one.host == HostFailure(f"{one.server} did not answer over SSH within 1 s")
@@ -189,7 +189,7 @@ async def test_what_was_not_looked_at_in_time_is_not_called_down(fleet: Simulate
         QUICK, request_timeout_seconds=30, probe_timeout_seconds=30, cycle_timeout_seconds=2, confirm=False
     )
     begun = time.monotonic()
-    done = await look_round(of(fleet, "healthy", "hanging", "silent"), fleet.clouds, patient)
+    done = await run_checks(of(fleet, "healthy", "hanging", "silent"), fleet.clouds, patient)
     assert time.monotonic() - begun < 4
     assert [one.condition for one in done.observations] == [Condition.HEALTHY] * 3
     assert done.unseen == sorted(one.id for one in of(fleet, "hanging", "silent"))
@@ -199,7 +199,7 @@ async def test_a_server_that_had_no_time_to_answer_is_told_so(fleet: Simulated) 
     servers = Servers()
     servers.delay = 30
     hurried = replace(QUICK, host_timeout_seconds=30, cycle_timeout_seconds=4)
-    done = await look_round(of(fleet, "dead"), fleet.clouds, hurried, host_look=servers.host_look)
+    done = await run_checks(of(fleet, "dead"), fleet.clouds, hurried, host_look=servers.host_look)
     (one,) = done.observations
     assert isinstance(one.host, HostFailure)
     assert "the round ended before" in one.host.what
@@ -207,14 +207,14 @@ async def test_a_server_that_had_no_time_to_answer_is_told_so(fleet: Simulated) 
 
 async def test_a_look_that_takes_too_long_in_all_has_failed(fleet: Simulated) -> None:
     policy = replace(QUICK, request_timeout_seconds=5, probe_timeout_seconds=2.1, confirm=False)
-    (one,) = (await look_round(of(fleet, "late"), fleet.clouds, policy)).observations
+    (one,) = (await run_checks(of(fleet, "late"), fleet.clouds, policy)).observations
     assert (one.condition, one.stage) == (Condition.DOWN, "auth")
     assert one.diagnosis is not None
     assert one.diagnosis.cause is Cause.GATEWAY_HANGS
 
 
 async def test_nobody_looks_at_nobody(fleet: Simulated) -> None:
-    assert (await look_round([], fleet.clouds, QUICK)).observations == []
+    assert (await run_checks([], fleet.clouds, QUICK)).observations == []
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ async def test_nobody_looks_at_nobody(fleet: Simulated) -> None:
 )
 def test_a_policy_that_makes_no_sense_is_refused_by_name(field: str, value: float) -> None:
     with pytest.raises(ValueError, match=field):
-        RoundPolicy(**{field: value})  # type: ignore[arg-type]
+        CheckPolicy(**{field: value})  # type: ignore[arg-type]
 
 
 async def test_an_instance_that_answers_from_a_full_disk_is_down(fleet: Simulated) -> None:

@@ -11,8 +11,8 @@ import pytest
 from clawdet_infra.hosts import BusyError, ChangedError, HostError
 from clawdet_infra.inventory.instance import Instance, Inventory, Server
 from clawdet_infra.inventory.observation import HostFailure, HostLook
-from clawdet_infra.monitoring.daemon.actions import FleetHands
-from clawdet_infra.monitoring.daemon.clients import Reach
+from clawdet_infra.monitoring.daemon.actions import FleetActions
+from clawdet_infra.monitoring.daemon.clients import Clients
 from clawdet_infra.monitoring.remediation import NotNowError, StepError
 from tests.unit.monitoring.checks.samples import host
 from tests.unit.monitoring.remediation.world import fleet, instance
@@ -50,8 +50,8 @@ class Reached:
         self.done.append(f"reboot {name}")
 
 
-def hands(reached: Reached) -> FleetHands:
-    return FleetHands(cast(Reach, reached), 1)
+def hands(reached: Reached) -> FleetActions:
+    return FleetActions(cast(Clients, reached), 1)
 
 
 @pytest.mark.parametrize(

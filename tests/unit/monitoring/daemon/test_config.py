@@ -8,17 +8,17 @@ import pytest
 
 from clawdet_infra.formatting.durations import Seconds
 from clawdet_infra.monitoring.alerts.policy import AlertPolicy, FleetOutage
-from clawdet_infra.monitoring.checks.policy import RoundPolicy
-from clawdet_infra.monitoring.daemon.config import Operations, OperationsError, load_operations
+from clawdet_infra.monitoring.checks.policy import CheckPolicy
+from clawdet_infra.monitoring.daemon.config import DaemonConfig, DaemonConfigError, load_config
 from clawdet_infra.monitoring.daemon.document import leaves, written
 from clawdet_infra.monitoring.daemon.old_keys import RENAMED
 from clawdet_infra.monitoring.history import Retention
-from clawdet_infra.monitoring.remediation import CircuitBreaker, HealingPolicy
+from clawdet_infra.monitoring.remediation import CircuitBreaker, RemediationPolicy
 
 ROOT = Path(__file__).resolve().parents[4]
 EXAMPLE = ROOT / "ops" / "operations.example.yaml"
 REFERENCE = ROOT / "docs" / "reference" / "operations.md"
-LEAVES = {place: (kind, default) for place, kind, default in leaves(Operations)}
+LEAVES = {place: (kind, default) for place, kind, default in leaves(DaemonConfig)}
 WORDS = {int: "whole number", float: "number", bool: "true or false", timedelta: "time", Seconds: "time"}
 BEFORE = Path(__file__).parent / "taken_over" / "operations.yaml"
 """The example of the version before, with every key that it had."""
@@ -32,8 +32,8 @@ def write(folder: Path, text: str) -> Path:
 
 def problems(folder: Path, text: str) -> list[str]:
     file = write(folder, text)
-    with pytest.raises(OperationsError) as caught:
-        load_operations(file)
+    with pytest.raises(DaemonConfigError) as caught:
+        load_config(file)
     lines = str(caught.value).splitlines()
     assert all(line.startswith(f"{file}:") for line in lines), "each problem says where it is"
     return [line.removeprefix(f"{file}:") for line in lines]
@@ -46,7 +46,7 @@ def reference() -> tuple[str, str]:
 
 
 def test_the_documented_example_is_what_holds_without_a_file() -> None:
-    assert load_operations(EXAMPLE) == Operations()
+    assert load_config(EXAMPLE) == DaemonConfig()
 
 
 def test_the_documented_example_has_every_key() -> None:
@@ -67,21 +67,21 @@ def test_every_key_is_documented_with_its_type_and_default() -> None:
 
 
 def test_a_file_that_is_missing_stands_for_the_defaults_unless_it_was_named(tmp_path: Path) -> None:
-    assert load_operations(tmp_path / "none.yaml", required=False) == Operations()
-    with pytest.raises(OperationsError, match="there is no file"):
-        load_operations(tmp_path / "none.yaml")
+    assert load_config(tmp_path / "none.yaml", required=False) == DaemonConfig()
+    with pytest.raises(DaemonConfigError, match="there is no file"):
+        load_config(tmp_path / "none.yaml")
 
 
 def test_an_empty_file_stands_for_the_defaults(tmp_path: Path) -> None:
-    assert load_operations(write(tmp_path, "# nothing\n")) == Operations()
+    assert load_config(write(tmp_path, "# nothing\n")) == DaemonConfig()
 
 
 def test_what_is_set_is_taken_and_the_rest_stays(tmp_path: Path) -> None:
-    read = load_operations(write(tmp_path, "interval: 15s\nalerts: {maxDelay: 1h30m, reminders: [90, 2d]}\n"))
+    read = load_config(write(tmp_path, "interval: 15s\nalerts: {maxDelay: 1h30m, reminders: [90, 2d]}\n"))
     assert read.interval_seconds == 15
     assert read.alerts.max_delay == timedelta(minutes=90)
     assert read.alerts.reminders == (timedelta(seconds=90), timedelta(days=2))
-    assert read.remediation == Operations().remediation
+    assert read.remediation == DaemonConfig().remediation
 
 
 def test_an_unknown_key_names_the_nearest_known_one_and_its_line(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_time_that_no_clock_can_hold_is_refused(tmp_path: Path, value: str) ->
 def test_keys_of_the_version_before_work_with_a_warning_that_names_the_new_ones(tmp_path: Path) -> None:
     warnings: list[str] = []
     file = write(tmp_path, "retention: {looks: 3d, fiveMinutes: 4d, hours: 40d, days: 100d, events: 30d}\n")
-    read = load_operations(file, warn=warnings.append)
+    read = load_config(file, warn=warnings.append)
     assert read.retention == Retention(
         samples=timedelta(days=3), aggregates=timedelta(days=100), events=timedelta(days=30)
     )
@@ -141,7 +141,7 @@ def test_keys_of_the_version_before_work_with_a_warning_that_names_the_new_ones(
 
 def test_the_example_of_the_version_before_means_the_same_and_each_old_key_has_a_warning() -> None:
     warnings: list[str] = []
-    assert load_operations(BEFORE, warn=warnings.append) == Operations()
+    assert load_config(BEFORE, warn=warnings.append) == DaemonConfig()
     named = [line.split(" ", 2)[1] for line in warnings]
     assert len(named) == len(set(named)), "one for each key"
     assert {*RENAMED} - {*named} == {"retention.looks", "retention.days", "retention.fiveMinutes", "retention.hours"}
@@ -169,12 +169,12 @@ alerts: {raiseFailures: 4, raiseAfter: 21m, raiseAfterFailures: 22, slowLooks: 1
   fleetShare: 0.6, fleetServers: 4, channelLooks: 61, certificateDays: 13.5, flapWindow: 2h, flapCalmLooks: 31}
 """,
     )
-    assert load_operations(file, warn=lambda text: None) == Operations(
+    assert load_config(file, warn=lambda text: None) == DaemonConfig(
         interval_seconds=30,
         inventory_interval_seconds=301,
         aggregation_interval_seconds=302,
         shutdown_timeout_seconds=21,
-        checks=RoundPolicy(
+        checks=CheckPolicy(
             latency_threshold_seconds=3,
             request_timeout_seconds=11,
             probe_timeout_seconds=22,
@@ -189,7 +189,7 @@ alerts: {raiseFailures: 4, raiseAfter: 21m, raiseAfterFailures: 22, slowLooks: 1
             full_host_check_every=3,
             cycle_timeout_seconds=56,
         ),
-        remediation=HealingPolicy(
+        remediation=RemediationPolicy(
             failure_threshold=4,
             cooldown_seconds=303,
             max_repairs=5,
@@ -241,7 +241,7 @@ def test_a_key_that_is_set_by_both_names_is_an_error_that_says_so(tmp_path: Path
 
 
 def test_old_and_new_keys_may_stand_beside_each_other(tmp_path: Path) -> None:
-    read = load_operations(
+    read = load_config(
         write(
             tmp_path,
             "rounds: {atOnce: 7}\nchecks: {jitter: 1s}\nhealing: {brakeShare: 0.5}\n"
@@ -266,7 +266,7 @@ def test_what_is_wrong_with_an_old_key_is_said_by_its_own_name_and_line(tmp_path
 def test_new_keys_in_a_section_of_before_work_too(tmp_path: Path) -> None:
     warnings: list[str] = []
     file = write(tmp_path, "rounds: {jitter: 1s, concurrency: 3}\n")
-    read = load_operations(file, warn=warnings.append)
+    read = load_config(file, warn=warnings.append)
     assert (read.checks.jitter_seconds, read.checks.concurrency) == (1, 3)
     assert warnings == [f"{file}:1: rounds is now checks; the old name works in this version for the last time"]
 
@@ -284,5 +284,5 @@ def test_what_is_no_yaml_is_said_with_its_line(tmp_path: Path) -> None:
 
 
 def test_looks_further_apart_than_two_rounds_and_a_half_count_for_nothing() -> None:
-    assert Operations(interval_seconds=600).longest_gap == timedelta(seconds=1500)
-    assert Operations(interval_seconds=5).longest_gap == timedelta(seconds=150)
+    assert DaemonConfig(interval_seconds=600).longest_gap == timedelta(seconds=1500)
+    assert DaemonConfig(interval_seconds=5).longest_gap == timedelta(seconds=150)

@@ -22,7 +22,7 @@ from clawdet_infra.inventory.observation import Cause, HostFailure, Step
 from clawdet_infra.monitoring.daemon import daemon
 from clawdet_infra.monitoring.daemon.daemon import FleetError, HeldError, stop_on_signals
 from clawdet_infra.monitoring.history import History, LeaseLostError
-from clawdet_infra.monitoring.remediation import HealingPolicy, Plan
+from clawdet_infra.monitoring.remediation import Plan, RemediationPolicy
 from tests.unit.monitoring.daemon.world import ADA, BOB, World, look, quick
 from tests.unit.monitoring.remediation.world import fleet
 
@@ -135,7 +135,7 @@ def kept_rows(tmp_path: Path) -> list[int]:
 
 @pytest.mark.parametrize("when", ["before a round", "during a round"])
 async def test_one_that_lost_its_lease_neither_records_nor_tells_nor_repairs(tmp_path: Path, when: str) -> None:
-    world = World(tmp_path, quick(remediation=HealingPolicy(failure_threshold=1)))
+    world = World(tmp_path, quick(remediation=RemediationPolicy(failure_threshold=1)))
     assert await world.duty.take() is None
     world.sick = {"ada": Cause.GATEWAY_STOPPED}
     if when == "before a round":
@@ -173,7 +173,7 @@ async def test_what_was_kept_while_the_history_was_away_is_dropped_by_one_that_l
 
 
 async def test_one_that_loses_its_lease_while_it_decides_on_repairs_tells_nobody(tmp_path: Path) -> None:
-    world = World(tmp_path, quick(remediation=HealingPolicy(failure_threshold=1)))
+    world = World(tmp_path, quick(remediation=RemediationPolicy(failure_threshold=1)))
     assert await world.duty.take() is None
     world.sick = {"ada": Cause.TOKEN}
     decide = world.healer.round
@@ -199,7 +199,7 @@ async def test_one_round_that_loses_its_lease_is_an_error(tmp_path: Path) -> Non
 async def test_a_locked_database_stops_repairs_and_nothing_else(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world = World(tmp_path, quick(remediation=HealingPolicy(failure_threshold=1)))
+    world = World(tmp_path, quick(remediation=RemediationPolicy(failure_threshold=1)))
     world.hands.heals = {Step.RESTART}
     assert await world.duty.take() is None
     await world.checker.round(world.stacks.get(), may_heal=True, inventory_age=0)
@@ -248,7 +248,7 @@ async def test_a_round_that_fails_is_said_without_its_secrets_and_the_next_one_c
 
 
 async def test_people_are_told_why_nothing_is_repaired(tmp_path: Path) -> None:
-    world = World(tmp_path, quick(remediation=HealingPolicy(failure_threshold=1)))
+    world = World(tmp_path, quick(remediation=RemediationPolicy(failure_threshold=1)))
     world.sick = {"ada": Cause.TOKEN}
     await world.daemon.once()
     told = world.people.told[0]["ada"]
@@ -257,10 +257,10 @@ async def test_people_are_told_why_nothing_is_repaired(tmp_path: Path) -> None:
 
 
 async def test_an_instance_that_was_not_looked_at_is_not_repaired_and_that_is_said(tmp_path: Path) -> None:
-    world = World(tmp_path, quick(remediation=HealingPolicy(failure_threshold=1)))
+    world = World(tmp_path, quick(remediation=RemediationPolicy(failure_threshold=1)))
     world.sick = {"ada": Cause.DNS}
     await world.daemon.once()
-    world = World(tmp_path, quick(remediation=HealingPolicy(failure_threshold=1)))
+    world = World(tmp_path, quick(remediation=RemediationPolicy(failure_threshold=1)))
     world.unseen = ["ada"]
     report = await world.daemon.once()
     assert report.plan.decisions == {}
@@ -299,7 +299,7 @@ async def test_systemd_hears_that_it_is_ready_alive_and_stopping(tmp_path: Path)
 
 
 async def test_a_checker_that_was_killed_in_a_repair_is_cleaned_up_after(tmp_path: Path) -> None:
-    world = World(tmp_path, quick(remediation=HealingPolicy(recovery_timeout_seconds=0)))
+    world = World(tmp_path, quick(remediation=RemediationPolicy(recovery_timeout_seconds=0)))
     begin = (
         "import os, signal, sys\n"
         "from datetime import UTC, datetime\n"
@@ -324,7 +324,7 @@ async def test_a_checker_that_was_killed_in_a_repair_is_cleaned_up_after(tmp_pat
 
 
 async def test_a_full_disk_loses_no_look_and_no_repair(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    world = World(tmp_path, quick(remediation=HealingPolicy(failure_threshold=1)))
+    world = World(tmp_path, quick(remediation=RemediationPolicy(failure_threshold=1)))
     assert await world.duty.take() is None
     await world.checker.round(world.stacks.get(), may_heal=True, inventory_age=0)
     disk = {"full": True}

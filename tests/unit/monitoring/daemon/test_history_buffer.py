@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from clawdet_infra.inventory.observation import Alert, Cause, Condition, Event, Observation, Step
-from clawdet_infra.monitoring.daemon.history_buffer import Keeper
+from clawdet_infra.monitoring.daemon.history_buffer import HistoryBuffer
 from clawdet_infra.monitoring.history import History, HistoryError, HistoryPolicy, this_process
 from tests.unit.monitoring.remediation.world import instance
 
@@ -37,7 +37,7 @@ class Store:
         self.url = f"sqlite:///{self.file}"
         self.clock = 1000.0
         self.opened = 0
-        self.keeper = Keeper(self._open, rest_seconds=10, monotonic=lambda: self.clock)
+        self.keeper = HistoryBuffer(self._open, rest_seconds=10, monotonic=lambda: self.clock)
 
     def _open(self) -> History:
         self.opened += 1
@@ -137,7 +137,7 @@ def test_a_database_that_takes_no_writes_is_tried_again_only_after_a_rest(store:
 def test_a_database_that_cannot_be_opened_is_opened_when_it_can(tmp_path: Path) -> None:
     there = tmp_path / "folder"
     there.write_text("a file where the folder should be")
-    keeper = Keeper(lambda: History.open(f"sqlite:///{there}/history.db", IMPATIENT), rest_seconds=0)
+    keeper = HistoryBuffer(lambda: History.open(f"sqlite:///{there}/history.db", IMPATIENT), rest_seconds=0)
     states = keeper.record(look(0, Condition.DOWN))
     assert states["ada"].condition is Condition.DOWN
     there.unlink()

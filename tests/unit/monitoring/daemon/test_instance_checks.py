@@ -10,7 +10,7 @@ import pytest
 
 from clawdet_infra.inventory.instance import Inventory
 from clawdet_infra.inventory.observation import Cause, Condition, Diagnosis, HostLook, Observation
-from clawdet_infra.monitoring.checks import Round, RoundPolicy
+from clawdet_infra.monitoring.checks import CheckCycle, CheckPolicy
 from clawdet_infra.monitoring.daemon import instance_checks
 from clawdet_infra.monitoring.daemon.instance_checks import Looker
 from clawdet_infra.probe.result import Sign
@@ -34,11 +34,11 @@ class World:
     also: list[frozenset[str]] = field(default_factory=list)
     clock: float = 0
 
-    async def look_round(self, instances: Any, *_: Any, overdue: frozenset[str], **more: Any) -> Round:
+    async def look_round(self, instances: Any, *_: Any, overdue: frozenset[str], **more: Any) -> CheckCycle:
         self.overdue.append(overdue)
         self.ask.append(more["ask"])
         self.also.append(more["also"])
-        return Round([self._look(one.id) for one in instances], [], 0.1)
+        return CheckCycle([self._look(one.id) for one in instances], [], 0.1)
 
     def _look(self, one: str) -> Observation:
         cause = self.causes.get(one)
@@ -55,7 +55,7 @@ class World:
         )
 
     def looker(self) -> Looker:
-        return Looker(RoundPolicy(), Any, Any, self.updating.__contains__, lambda: self.clock)  # type: ignore[arg-type]
+        return Looker(CheckPolicy(), Any, Any, self.updating.__contains__, lambda: self.clock)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     return world
 
 
-def causes(done: Round) -> list[Cause | None]:
+def causes(done: CheckCycle) -> list[Cause | None]:
     return [one.diagnosis.cause if one.diagnosis else None for one in done.observations]
 
 

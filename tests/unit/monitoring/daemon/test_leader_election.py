@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from clawdet_infra.monitoring.daemon import leader_election as module
-from clawdet_infra.monitoring.daemon.history_buffer import Keeper
-from clawdet_infra.monitoring.daemon.leader_election import Duty, OffDutyError
+from clawdet_infra.monitoring.daemon.history_buffer import HistoryBuffer
+from clawdet_infra.monitoring.daemon.leader_election import LeaderElection, NotLeaderError
 from clawdet_infra.monitoring.history import Clock, History, HistoryPolicy, LeaseHeld, this_process
 
 IMPATIENT = HistoryPolicy(lock=timedelta(milliseconds=50))
@@ -31,8 +31,10 @@ class Place:
     def __init__(self, folder: Path, *, shared: bool) -> None:
         self.file = folder / "history.db"
         self.clock = SetClock()
-        self.keeper = Keeper(lambda: History.open(f"sqlite:///{self.file}", IMPATIENT, self.clock), rest_seconds=0)
-        self.duty = Duty(self.keeper, this_process(), shared=shared, clock=self.clock)
+        self.keeper = HistoryBuffer(
+            lambda: History.open(f"sqlite:///{self.file}", IMPATIENT, self.clock), rest_seconds=0
+        )
+        self.duty = LeaderElection(self.keeper, this_process(), shared=shared, clock=self.clock)
 
     def lock(self) -> sqlite3.Connection:
         holder = sqlite3.connect(self.file, isolation_level=None)
@@ -55,7 +57,7 @@ async def test_a_checker_that_cannot_reach_a_shared_history_stops_before_its_lea
     place.duty.require()
     place.clock.passed = 91
     assert not place.duty.held
-    with pytest.raises(OffDutyError, match="the history was away for so long"):
+    with pytest.raises(NotLeaderError, match="the history was away for so long"):
         place.duty.require()
     holder.close()
     assert not place.taken_elsewhere(), "nobody could take it before that"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from clawdet_infra.monitoring.daemon.systemd import Notifier
+from clawdet_infra.monitoring.daemon.systemd import SystemdNotifier
 
 UNIT = Path(__file__).resolve().parents[4] / "ops" / "systemd" / "clawdet.service"
 
@@ -23,7 +23,7 @@ def listener(address: str) -> socket.socket:
 
 def test_states_reach_the_socket_that_systemd_names(tmp_path: Path) -> None:
     with listener(str(tmp_path / "notify")) as heard:
-        notifier = Notifier({"NOTIFY_SOCKET": str(tmp_path / "notify")})
+        notifier = SystemdNotifier({"NOTIFY_SOCKET": str(tmp_path / "notify")})
         notifier.ready()
         notifier.alive()
         notifier.status("round 1:\n 3 healthy")
@@ -39,13 +39,13 @@ def test_states_reach_the_socket_that_systemd_names(tmp_path: Path) -> None:
 def test_an_abstract_socket_is_reached_too() -> None:
     name = f"clawdet-test-{os.getpid()}"
     with listener(f"\0{name}") as heard:
-        Notifier({"NOTIFY_SOCKET": f"@{name}"}).ready()
+        SystemdNotifier({"NOTIFY_SOCKET": f"@{name}"}).ready()
         assert heard.recv(200) == b"READY=1"
 
 
 def test_without_systemd_nothing_happens(tmp_path: Path) -> None:
-    Notifier({}).ready()
-    Notifier({"NOTIFY_SOCKET": str(tmp_path / "gone")}).alive()
+    SystemdNotifier({}).ready()
+    SystemdNotifier({"NOTIFY_SOCKET": str(tmp_path / "gone")}).alive()
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_without_systemd_nothing_happens(tmp_path: Path) -> None:
 def test_the_watchdogs_patience_is_read_where_it_is_meant_for_this_process(
     environment: dict[str, str], seconds: float | None
 ) -> None:
-    assert Notifier(environment).watchdog_seconds == seconds
+    assert SystemdNotifier(environment).watchdog_seconds == seconds
 
 
 def unit() -> configparser.RawConfigParser:

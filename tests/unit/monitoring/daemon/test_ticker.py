@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from clawdet_infra.monitoring.daemon.ticker import Beat
+from clawdet_infra.monitoring.daemon.ticker import Ticker
 
 
 class Clock:
@@ -13,7 +13,7 @@ class Clock:
 
 def test_the_first_round_begins_at_once_and_the_others_on_the_beat() -> None:
     clock = Clock()
-    beat = Beat(60, clock)
+    beat = Ticker(60, clock)
     assert beat.wait_seconds() == 0
     clock.at += 12
     assert beat.wait_seconds() == 48
@@ -23,7 +23,7 @@ def test_the_first_round_begins_at_once_and_the_others_on_the_beat() -> None:
 
 def test_a_round_that_is_a_little_late_is_not_left_out() -> None:
     clock = Clock()
-    beat = Beat(60, clock)
+    beat = Ticker(60, clock)
     beat.wait_seconds()
     clock.at += 70
     assert beat.wait_seconds() == 0
@@ -33,7 +33,7 @@ def test_a_round_that_is_a_little_late_is_not_left_out() -> None:
 
 def test_marks_that_a_round_ran_over_are_left_out_and_not_made_up_for() -> None:
     clock = Clock()
-    beat = Beat(60, clock)
+    beat = Ticker(60, clock)
     beat.wait_seconds()
     clock.at += 60 * 5 + 10
     assert beat.wait_seconds() == 0

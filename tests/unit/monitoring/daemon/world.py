@@ -11,16 +11,16 @@ from pathlib import Path
 
 from clawdet_infra.inventory.instance import Instance, Inventory
 from clawdet_infra.inventory.observation import Cause, Condition, Diagnosis, HostFailure, Observation
-from clawdet_infra.monitoring.alerts import Notice, Subject
-from clawdet_infra.monitoring.checks import Round
-from clawdet_infra.monitoring.daemon.config import Operations
+from clawdet_infra.monitoring.alerts import AlertTarget, Notification
+from clawdet_infra.monitoring.checks import CheckCycle
+from clawdet_infra.monitoring.daemon.config import DaemonConfig
 from clawdet_infra.monitoring.daemon.cycle import Checker, Tally
 from clawdet_infra.monitoring.daemon.daemon import Daemon, FleetError
-from clawdet_infra.monitoring.daemon.history_buffer import Keeper
-from clawdet_infra.monitoring.daemon.leader_election import Duty
-from clawdet_infra.monitoring.daemon.systemd import Notifier
+from clawdet_infra.monitoring.daemon.history_buffer import HistoryBuffer
+from clawdet_infra.monitoring.daemon.leader_election import LeaderElection
+from clawdet_infra.monitoring.daemon.systemd import SystemdNotifier
 from clawdet_infra.monitoring.history import History, HistoryPolicy, this_process
-from clawdet_infra.monitoring.remediation import Healer
+from clawdet_infra.monitoring.remediation import Remediator
 from tests.unit.monitoring.remediation.world import Doing, fleet, instance
 
 ADA, BOB = instance("ada"), instance("bob")
@@ -84,10 +84,10 @@ class Stacks:
 class People:
     """The alerts' desk: notes who was said to be how."""
 
-    told: list[dict[str, Subject]] = field(default_factory=list)
+    told: list[dict[str, AlertTarget]] = field(default_factory=list)
     settled: int = 0
 
-    async def round(self, subjects: Sequence[Subject]) -> tuple[Notice, ...]:
+    async def round(self, subjects: Sequence[AlertTarget]) -> tuple[Notification, ...]:
         self.told.append({one.id: one for one in subjects})
         return ()
 
@@ -114,9 +114,9 @@ class World:
     `right` is how instances have to be listed to be well; `again` has who was looked at twice in a round.
     """
 
-    def __init__(self, folder: Path, operations: Operations | None = None, *, owner: str | None = None) -> None:
+    def __init__(self, folder: Path, operations: DaemonConfig | None = None, *, owner: str | None = None) -> None:
         self.url = f"sqlite:///{folder}/history.db"
-        self.operations = operations or Operations(interval_seconds=1)
+        self.operations = operations or DaemonConfig(interval_seconds=1)
         self.sick: dict[str, Cause] = {}
         self.rounds = 0
         self.again: list[Collection[str]] = []
@@ -128,12 +128,14 @@ class World:
         self.hands, self.stacks, self.people, self.pings = Doing(), Stacks(), People(), Pings()
         self.used: list[Inventory] = []
         policy = HistoryPolicy(lock=timedelta(milliseconds=200))
-        self.keeper = Keeper(lambda: History.open(self.url, policy), rest_seconds=0)
+        self.keeper = HistoryBuffer(lambda: History.open(self.url, policy), rest_seconds=0)
         owner = owner or this_process()
         repairs = Tally()
-        self.healer = Healer(self.keeper, self.hands, owner, self.operations.remediation, clock=self.now, ended=repairs)
+        self.healer = Remediator(
+            self.keeper, self.hands, owner, self.operations.remediation, clock=self.now, ended=repairs
+        )
         self.checker = Checker(self._look, self.keeper, self.healer, self.people, repairs, self.now)
-        self.duty = Duty(self.keeper, owner)
+        self.duty = LeaderElection(self.keeper, owner)
         self.daemon = self.make({})
 
     def make(self, environment: dict[str, str]) -> Daemon:
@@ -148,14 +150,14 @@ class World:
             clock=self.now,
             used=self.used.append,
             heartbeat=self.pings,
-            notifier=Notifier(environment),
+            notifier=SystemdNotifier(environment),
         )
 
     @staticmethod
     def now() -> datetime:
         return datetime.now(UTC)
 
-    async def _look(self, inventory: Inventory, again: Collection[str] | None = None) -> Round:
+    async def _look(self, inventory: Inventory, again: Collection[str] | None = None) -> CheckCycle:
         self.rounds += again is None
         self.again += [again] if again is not None else []
         self.looking()
@@ -165,7 +167,7 @@ class World:
         looked_at = [one for one in inventory.instances.values() if again is None or one.id in again]
         seen = [one for one in looked_at if one.id not in self.unseen]
         looks = [replace(look(one, self._cause(one)), host=self.hosts.get(one.id)) for one in seen]
-        return Round(looks, self.unseen, 0.1)
+        return CheckCycle(looks, self.unseen, 0.1)
 
     def _cause(self, one: Instance) -> Cause | None:
         return None if one in self.right else self.sick.get(one.id)
@@ -181,6 +183,6 @@ class World:
         await running
 
 
-def quick(**changes: object) -> Operations:
+def quick(**changes: object) -> DaemonConfig:
     """Operations with rounds as fast as they may be."""
-    return Operations(interval_seconds=1, **changes)  # type: ignore[arg-type]
+    return DaemonConfig(interval_seconds=1, **changes)  # type: ignore[arg-type]

@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clawdet_infra.inventory.observation import Cause, Condition, State, Step
-from clawdet_infra.monitoring.remediation import CircuitBreaker, Healer, HealingPolicy
+from clawdet_infra.monitoring.remediation import CircuitBreaker, RemediationPolicy, Remediator
 from tests.support.examples import examples
 from tests.unit.monitoring.remediation.world import ME, Clocks, Doing, Record, diagnoses, down, fleet, instance, up
 
 TENANTS = [instance("a", on="s"), instance("b", on="s")]
 ALONE = [instance("c"), instance("d")]
 EVERYBODY = TENANTS + ALONE
-POLICY = HealingPolicy(circuit_breaker=CircuitBreaker(max_down_ratio=1.0))
+POLICY = RemediationPolicy(circuit_breaker=CircuitBreaker(max_down_ratio=1.0))
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,9 @@ class Fleet:
     def __init__(self) -> None:
         self.record, self.hands, self.clocks = Record(), Doing(), Clocks()
         self.states: dict[str, State] = {}
-        self.healer = Healer(self.record, self.hands, ME, POLICY, clock=self.clocks.now, monotonic=self.clocks.seconds)
+        self.healer = Remediator(
+            self.record, self.hands, ME, POLICY, clock=self.clocks.now, monotonic=self.clocks.seconds
+        )
 
     async def live(self, seen: Seen) -> None:
         self.clocks.go_on(seen.seconds)

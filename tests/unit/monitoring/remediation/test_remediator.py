@@ -10,13 +10,13 @@ from clawdet_infra.inventory.instance import Instance, Inventory
 from clawdet_infra.inventory.observation import Cause, Diagnosis, HostLook, Repair, State, Step, Window
 from clawdet_infra.monitoring.history import HistoryError
 from clawdet_infra.monitoring.remediation import (
+    Act,
     CircuitBreaker,
-    GiveUp,
-    Healer,
-    HealingPolicy,
+    Escalate,
     NotNowError,
     Plan,
-    Take,
+    RemediationPolicy,
+    Remediator,
     Wait,
     executor,
 )
@@ -44,15 +44,15 @@ ADA, BOB = instance("ada"), instance("bob")
 class World:
     """One checker with all that it works on."""
 
-    def __init__(self, *instances: Instance, dry_run: bool = False, policy: HealingPolicy | None = None) -> None:
+    def __init__(self, *instances: Instance, dry_run: bool = False, policy: RemediationPolicy | None = None) -> None:
         self.record, self.hands, self.clocks = Record(), Doing(), Clocks()
         self.inventory: Inventory = fleet(*(instances or (ADA, BOB)))
         self.ended: list[tuple[Step, str]] = []
-        self.healer = Healer(
+        self.healer = Remediator(
             self.record,
             self.hands,
             ME,
-            policy or HealingPolicy(),
+            policy or RemediationPolicy(),
             clock=self.clocks.now,
             monotonic=self.clocks.seconds,
             alive={DEAD: False, ALIVE: True}.get,
@@ -106,7 +106,7 @@ async def test_what_does_not_help_goes_up_the_ladder_and_ends_with_people() -> N
         plan = await world.round(down(ADA), up(BOB))
         world.clocks.go_on(60)
     assert world.record.steps() == [("ada", Step.RESTART, "failed"), ("ada", Step.REBOOT, "failed")]
-    assert isinstance(plan.decisions["ada"], GiveUp)
+    assert isinstance(plan.decisions["ada"], Escalate)
     assert not plan.healing("ada")
     assert len(plan.done["ada"]) == 2, "what was done is said to those who are told"
     given_up = [event for event in world.record.events if event.data["outcome"] == "given-up"]
@@ -136,7 +136,7 @@ async def test_an_error_nobody_thought_of_leaves_no_repair_open_and_no_secret_in
 
 
 async def test_a_step_that_takes_too_long_has_failed() -> None:
-    world = World(policy=HealingPolicy(step_timeout_seconds=0.01))
+    world = World(policy=RemediationPolicy(step_timeout_seconds=0.01))
 
     async def hang(instance: Instance, service: str | None, seen: float) -> None:
         await asyncio.sleep(60)
@@ -176,7 +176,7 @@ async def test_tenants_that_share_a_fault_are_healed_by_one_step() -> None:
 
 async def test_no_more_steps_run_at_once_than_are_allowed() -> None:
     many = [instance(f"i{n}") for n in range(20)]
-    world = World(*many, policy=HealingPolicy(circuit_breaker=CircuitBreaker(max_down_ratio=1), concurrency=3))
+    world = World(*many, policy=RemediationPolicy(circuit_breaker=CircuitBreaker(max_down_ratio=1), concurrency=3))
     await world.round(*(down(one) for one in many), settle=False)
     assert world.healer.running == 3
     await world.healer.settle(5)
@@ -200,7 +200,7 @@ async def test_a_dry_run_says_what_it_would_do_and_does_nothing(caplog: pytest.L
     world.left_behind(DEAD, of=BOB)
     with caplog.at_level(logging.INFO):
         plan = await world.round(down(ADA), up(BOB))
-    assert isinstance(plan.decisions["ada"], Take)
+    assert isinstance(plan.decisions["ada"], Act)
     assert "ada: Would restart the containers of ada. Seen: It has gateway-stopped." in caplog.text
     assert world.hands.done == []
     assert world.record.steps() == [("bob", Step.RESTART, None)]
@@ -438,10 +438,10 @@ async def test_a_hold_is_gone_with_its_server() -> None:
 
     await round(Cause.NETWORK, {"ada": host(held=True)})
     gone = await round(Cause.SERVER_GONE, {})
-    assert isinstance(gone.decisions["ada"], GiveUp)
+    assert isinstance(gone.decisions["ada"], Escalate)
     assert not gone.healing("ada"), "so people are told"
     new = await round(Cause.GATEWAY_STOPPED, {})
-    assert isinstance(new.decisions["ada"], Take), "a new server has no hold"
+    assert isinstance(new.decisions["ada"], Act), "a new server has no hold"
     await world.healer.settle(5)
 
 

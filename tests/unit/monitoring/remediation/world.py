@@ -13,10 +13,10 @@ from pydantic import SecretStr
 from clawdet_infra.inventory.instance import Instance, Inventory, Server
 from clawdet_infra.inventory.observation import Cause, Condition, Diagnosis, Event, Outcome, Repair, State, Step, Window
 from clawdet_infra.monitoring.history import HistoryError
-from clawdet_infra.monitoring.remediation import HealingPolicy, StepError
+from clawdet_infra.monitoring.remediation import RemediationPolicy, StepError
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-POLICY = HealingPolicy()
+POLICY = RemediationPolicy()
 ME, DEAD, ALIVE, STRANGER = "me", "dead", "alive", "stranger"
 
 
