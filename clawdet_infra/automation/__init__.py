@@ -11,6 +11,7 @@ is an `AutomationError`, whose `action` is `fix_input`, `retry` or `escalate`.
 from __future__ import annotations
 
 import importlib
+import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -57,9 +58,15 @@ __all__ = [
 _ROOMS = {"AsyncProvisioner": "asynchronous", "Provisioner": "provisioner", "Signup": "signup"}
 _ROOMS |= dict.fromkeys(("Provisioned", "Removed", "StageEvent"), "results")
 
+_RENAMED = {"LossError": "DataLossError"}
+"""Former names, which work in this version for the last time."""
+
 
 def __getattr__(name: str) -> Any:
     # Pulumi takes a third of a second to import, and not everybody who looks at cells needs it.
+    if new := _RENAMED.get(name):
+        warnings.warn(f"{__name__}.{name} is called {new} now", DeprecationWarning, stacklevel=2)
+        name = new
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_ROOMS.get(name, 'errors')}"), name)

@@ -116,8 +116,8 @@ def save_fingerprint(
 
     Raises LeaseLostError where another process has taken the cell's lease.
 
-    `made_from` is the `input_fingerprint` of before the update.  If that has changed meanwhile, the inputs of the update
-    are not known.
+    `made_from` is the `input_fingerprint` of before the update.  If that has changed meanwhile, the update's inputs are
+    not known.
     """
     failed = sorted(name for name, one in results.items() if not one.ok)
     source = CellSource(cell, CheckoutSource(base.name, root))

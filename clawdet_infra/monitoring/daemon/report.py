@@ -9,7 +9,7 @@ from typing import Any
 
 from clawdet_infra.inventory.observation import Condition, Observation
 from clawdet_infra.monitoring.checks import CheckCycle
-from clawdet_infra.monitoring.remediation import Act, Plan
+from clawdet_infra.monitoring.remediation import Act, Decision, Escalate, Plan, Wait
 
 _NAMED = 10
 
@@ -64,8 +64,12 @@ def _cause(one: Observation) -> str:
     return one.diagnosis.cause.value if one.diagnosis else "unknown"
 
 
-def _decision(decision: Any) -> Mapping[str, str]:
-    if isinstance(decision, Act):
-        return {"action": decision.step.value, "reason": decision.why}
-    word = {"Wait": "wait", "GiveUp": "escalate"}[type(decision).__name__]
-    return {"action": word, "reason": decision.why}
+def _decision(decision: Decision) -> Mapping[str, str]:
+    match decision:
+        case Act(step=step):
+            action = step.value
+        case Wait():
+            action = "wait"
+        case Escalate():
+            action = "escalate"
+    return {"action": action, "reason": decision.why}

@@ -1,7 +1,7 @@
 """Bounded remediation: a pure ladder decides, an executor acts, and a record keeps both honest.
 
-`next_step` decides for one instance, and `circuit_breaker` when nothing is done at all.  `Remediator` applies both after
-each check cycle, and cleans up after daemons that died.
+`next_step` decides for one instance, and `circuit_breaker` when nothing is done at all.  `Remediator` applies both
+after each check cycle, and cleans up after daemons that died.
 """
 
 from clawdet_infra.monitoring.remediation.actions import Actions, NotNowError, RepairRecord, StepError

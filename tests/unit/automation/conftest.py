@@ -14,13 +14,13 @@ from tests.unit.automation.world import World
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     made = World()
-    monkeypatch.setattr(provisioner, "Bases", made.bases)
+    monkeypatch.setattr(provisioner, "BaseCache", made.bases)
     monkeypatch.setattr(provisioner, "CellUpdate", made.update)
     monkeypatch.setattr(provisioner, "_POLL_SECONDS", 0.02)
     monkeypatch.setattr(leases, "_LOOK_SECONDS", 0.02)
     monkeypatch.setattr(CellSource, "version", lambda self: "7")
     monkeypatch.setattr(CellSource, "fingerprint", lambda self, *, policies: "f1")
-    monkeypatch.setattr(leases, "basis", lambda base, root: made.basis)
+    monkeypatch.setattr(leases, "input_fingerprint", lambda base, root: made.basis)
     monkeypatch.setattr(sync, "versions", lambda root: {})
     return made
 

@@ -61,7 +61,7 @@ class World:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
-    monkeypatch.setattr(instance_checks, "look_round", world.look_round)
+    monkeypatch.setattr(instance_checks, "run_checks", world.look_round)
     return world
 
 
