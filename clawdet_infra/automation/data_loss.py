@@ -42,7 +42,7 @@ def refuse_losses(
 
     Who is being removed may, and who never came up.  Where the settings are those of the last time, nobody is asked.
     Raises SetupError where the provider would refuse it.
-    Raises RegistryError too.
+    Raises CatalogError too.
     """
     if settings is not None and registry.loss_checked(cell) == settings:
         return

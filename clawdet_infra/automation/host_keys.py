@@ -24,7 +24,7 @@ def shown_host_key(address: str, customer: str, *, port: int = 22, seconds: floa
         # A name would be looked up, and whoever writes it would choose whom this machine calls.
         IPv4Address(address)
     except ValueError:
-        raise InputError(f"customer {customer}: {quoted(address)} is no IPv4 address.", customer) from None
+        raise InputError(f"customer {customer}: {quoted(address)} is not an IPv4 address.", customer) from None
 
     why: list[Exception] = []
 

@@ -40,10 +40,10 @@ class RecordCipher:
         self._name = _derived(secret, "name").hex()[:16]
 
     def __repr__(self) -> str:
-        return "Seal(…)"
+        return "RecordCipher(…)"
 
     def __reduce__(self) -> str:
-        raise TypeError("a Seal is not written down")
+        raise TypeError("a RecordCipher is not serialized")
 
     def seal(self, record: Record) -> str:
         """Return a record encrypted; it has to have its `id`.  The same record gives another text each time."""

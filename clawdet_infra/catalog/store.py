@@ -80,7 +80,7 @@ class Catalog:
         clock: Clock | None = None,
         lock_seconds: float = LOCK_SECONDS,
     ) -> Catalog:
-        """Open the catalog at `url` (by default `registry_url(root)`), and make or migrate its tables where needed."""
+        """Open the catalog at `url` (by default `catalog_url(root)`), and make or migrate its tables where needed."""
         database = connect(PURPOSE, url or catalog_url(root), lock_seconds)
         try:
             migrate(database, FORM)
@@ -115,7 +115,7 @@ class Catalog:
         `cell_size`, else a new cell.  What is stored and was applied with success already changes nothing.  What is
         stored and waits to be applied, or is being applied, keeps its revision; else `revision` is one more.
 
-        Raises BeingRemovedError while the customer is being removed, ClashError where another one has the id or the
+        Raises BeingRemovedError while the customer is being removed, ConflictError where another one has the id or the
         subdomain after all.
         """
         if cell_size < 1:
@@ -139,7 +139,7 @@ class Catalog:
         return queries.record_of(row, seal)
 
     def refuse_used_server(self, base: str, record: Record) -> None:
-        """Raise ClashError where a record names an existing server that another customer of any base is on.
+        """Raise ConflictError where a record names an existing server that another customer of any base is on.
 
         `upsert` does it too; this is for who wants to know before a first connection to that server.
         """

@@ -27,7 +27,7 @@ def comment(report: Report | None, run: Run, change: Change, desk: VcsClient, *,
     """Write the report of a preview into the one comment on a change, and say in words what was done.
 
     Without a report the job ended before it had one; the comment then says so, as the last one is about other code.
-    Raises ForgeError where the forge keeps refusing.
+    Raises VcsError where the forge keeps refusing.
     """
     body = report.text if report else _no_report("preview", run)
     text = _fitting(_marked("preview", run, body), run, desk)

@@ -24,7 +24,7 @@ class Note:
 
 
 class VcsClient(Protocol):
-    """Where results are told.  All raise ForgeError, and PassingForgeError where a second attempt may succeed."""
+    """Where results are told.  All raise VcsError, and TransientVcsError where a second attempt may succeed."""
 
     @property
     def longest(self) -> int:

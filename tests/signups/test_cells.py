@@ -41,7 +41,7 @@ def test_settings_reach_a_cell_and_nobodys_data_goes_by_mistake(signups: Signups
         assert "vera" in refused.output
         assert "all data on it" in refused.output
         waiting = signups.one(signup("walt", "free"))
-        assert (waiting.get("kind"), waiting.get("action")) == ("LossError", "escalate"), waiting
+        assert (waiting.get("kind"), waiting.get("action")) == ("DataLossError", "escalate"), waiting
         assert "vera-server would be replaced" in waiting["error"]
         assert servers(signups) == before, "nothing was touched"
 

@@ -235,11 +235,11 @@ async def test_a_program_ends_while_a_channel_hangs(receiver: Web) -> None:
         "import asyncio, sys\n"
         "from pydantic import SecretStr\n"
         "from clawdet_infra.monitoring.alerts.channels import Channel\n"
-        "from clawdet_infra.monitoring.alerts.notification import Notice\n"
+        "from clawdet_infra.monitoring.alerts.notification import Notification\n"
         "from clawdet_infra.monitoring.alerts.sender import Sender, SenderPolicy\n"
         "url = sys.stdin.read()\n"
         "one = Sender([Channel('one', SecretStr(url))], policy=SenderPolicy(attempt_seconds=0.5))\n"
-        "print(asyncio.run(one.send(Notice(kind='test', title='t', body='b')))[0].problem)\n"
+        "print(asyncio.run(one.send(Notification(kind='test', title='t', body='b')))[0].problem)\n"
     )
     process = await asyncio.create_subprocess_exec(
         "python", "-c", script, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE

@@ -17,10 +17,10 @@ DATABASES_DIFFER = True  # In how they lock.
 # Each thread asks for all customers, in an order of its own, and says of each which cell it has and whether it was new.
 _CALLER = """
 import json, random, sys, threading
-from clawdet_infra.catalog import Registry
+from clawdet_infra.catalog import Catalog
 from tests.support.signups import signup, want
 url, seed, threads, customers, size = sys.argv[1], *map(int, sys.argv[2:])
-registry = Registry.open(url)
+registry = Catalog.open(url)
 failures = []
 def call(number):
     names = [f"c{n}" for n in range(customers)]

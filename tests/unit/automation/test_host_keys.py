@@ -89,5 +89,5 @@ def test_a_server_without_a_key_of_this_kind_is_told_at_once(port: int) -> None:
 
 @pytest.mark.parametrize("address", ["example.com", "", "192.0.2.7; reboot"])
 def test_a_name_is_not_looked_up(address: str) -> None:
-    with pytest.raises(InputError, match="is no IPv4 address"):
+    with pytest.raises(InputError, match="is not an IPv4 address"):
         shown_host_key(address, "bob")

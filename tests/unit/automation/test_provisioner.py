@@ -230,7 +230,7 @@ HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPHJrSmEsAEpu4Fq1J7aGFQ1BhJbGXBC
         ({"ipv4": "0.0.0.0"}, "no server's address"),
         ({"ipv4": "224.0.0.5"}, "multicast"),
         ({"ipv4": "10.0.0.7"}, "private"),
-        ({"ipv4": "2130706433"}, "no IPv4 address"),
+        ({"ipv4": "2130706433"}, "not an IPv4 address"),
         ({"ipv4": "5.75.200.1"}, "the server shared-1 of this fleet"),
         ({"ipv4": "5.75.200.2"}, "the server listed of this fleet"),
         ({"ipv4": "5.75.200.3"}, "the server listed of this fleet"),

@@ -76,9 +76,9 @@ def test_what_is_no_key_is_refused_without_being_shown(key: str) -> None:
 
 
 def test_a_key_shows_nothing_of_itself() -> None:
-    assert repr(SEAL) == str(SEAL) == "Seal(…)"
+    assert repr(SEAL) == str(SEAL) == "RecordCipher(…)"
     assert not hasattr(SEAL, "__dict__")
-    with pytest.raises(TypeError, match="not written down"):
+    with pytest.raises(TypeError, match="not serialized"):
         pickle.dumps(SEAL)
     with pytest.raises(TypeError, match="not JSON serializable"):
         json.dumps(SEAL)
