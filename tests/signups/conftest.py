@@ -57,7 +57,7 @@ class Calls:
 
 
 class Signups:
-    """The base, and what can be asked of the library, the cloud, the state and the registry."""
+    """The base, and what can be asked of the library, the cloud, the state and the catalog."""
 
     def __init__(self, stack: Stack, cloud: dict[str, Any]) -> None:
         self.stack = stack
@@ -75,10 +75,10 @@ class Signups:
         finally:
             self.stack.configure(before)
 
-    def call(self, *calls: dict[str, Any], cell_size: int = 4, registry: Path | None = None) -> Calls:
+    def call(self, *calls: dict[str, Any], cell_size: int = 4, catalog: Path | None = None) -> Calls:
         base = {
             "base": self.stack.name,
-            "registry": f"sqlite:///{registry or self.registry}",
+            "catalog": f"sqlite:///{catalog or self.registry}",
             "cell_size": cell_size,
             # Gateways take seconds of processor time to start, and there are other tests.
             "parallel": 1,
