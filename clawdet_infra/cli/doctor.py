@@ -16,7 +16,6 @@ import typer
 
 from clawdet_infra.cli.output import Exit, print_json, print_table
 from clawdet_infra.cli.project import ROOT, CommandError, capture_json
-from clawdet_infra.config import passphrase
 
 _OF_A_CHECKOUT = re.compile(r"file://(?P<root>/.+)/\.clawdet/state/?(?:\?.*)?")
 """The state that `activate` sets up in a checkout."""
@@ -125,6 +124,8 @@ def _stack() -> Finding:
 
 
 def _passphrase() -> Finding:
+    from clawdet_infra.config import passphrase
+
     if (given := passphrase.given(os.environ)) is not None:
         source = "the examples' public one, for local clouds alone" if given == passphrase.EXAMPLE else "environment"
         return Finding("passphrase", True, "", source)
