@@ -22,6 +22,7 @@ from clawdet_infra.automation.errors import SetupError
 from clawdet_infra.automation.exclusions import aside
 from clawdet_infra.automation.progress import UpdateProgress
 from clawdet_infra.catalog import Applied, Desired, DesiredState
+from clawdet_infra.catalog.errors import rebuild_hint
 from clawdet_infra.config import ConfigurationError, Encrypted, Fleet, slug_of
 from clawdet_infra.engine.deleted_servers import forget, gone_servers
 from clawdet_infra.engine.engine import Command, Engine
@@ -161,9 +162,8 @@ class CellUpdate:
         exported = self._exported() if self._state is None else self._state
         if unknown := sorted(customers_of(exported) - {one.id for one in self._desired}):
             raise SetupError(
-                f"the catalog does not know {', '.join(unknown[:5])} of {self._cell}, who would be deleted. See that "
-                "CLAWDET_CATALOG names the catalog that is in use; if that is lost or old, make it anew with "
-                f"`clawdet list --rebuild -s {self._base.name}`."
+                f"the catalog does not know {', '.join(unknown[:5])} of {self._cell}, who would be deleted. "
+                f"{rebuild_hint(self._base.name)}."
             )
         if away := sorted({one.server_name for one in self._layout.customers if one.host_id} - self._hosts.keys()):
             raise SetupError(
@@ -215,7 +215,7 @@ class CellUpdate:
                 suppress_progress=True,
             )
         except ConcurrentUpdateError:
-            raise UpdateInProgressError(f"{self._cell} is being updated by somebody else") from None
+            raise UpdateInProgressError(f"another process is updating {self._cell}") from None
         except CommandError as error:
             failure = self._explain(follower, error)
         finally:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class CatalogSnapshot:
     """What the catalog knows of stacks and their customers, read once for all who look at it together.
 
-    Where there is no catalog yet it knows nothing; so it does where that cannot be read, and `error` says why.
+    It is empty if there is no catalog yet, or if the catalog cannot be read; `error` then says why.
     """
 
     def __init__(self, root: Path = ROOT) -> None:

@@ -38,11 +38,10 @@ def refuse_losses(
     settings: str | None,
     allowed: Collection[str],
 ) -> None:
-    """Raise DataLossError where an update of a cell would take data from somebody who is not `allowed` to lose it.
+    """Raise DataLossError if an update of a cell would delete data of a customer who is not in `allowed`.
 
-    Who is being removed may, and who never came up.  Where the settings are those of the last time, nobody is asked.
-    Raises SetupError where the provider would refuse it.
-    Raises CatalogError too.
+    Customers who are being removed, or never came up, may lose theirs.  Unchanged settings are not checked again.
+    Raises SetupError if the provider would refuse the update, and CatalogError.
     """
     if settings is not None and registry.loss_checked(cell) == settings:
         return

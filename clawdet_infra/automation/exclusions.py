@@ -1,4 +1,4 @@
-"""Who is left as it is when a cell is updated for somebody else."""
+"""Customers excluded from an update that another customer caused."""
 
 from __future__ import annotations
 

@@ -121,8 +121,8 @@ def save_fingerprint(
     """
     failed = sorted(name for name, one in results.items() if not one.ok)
     source = CellSource(cell, CheckoutSource(base.name, root))
-    told = not failed and not any(has_tags_untold(one.record) for one in desired)
-    certain = told and made_from is not None and made_from == input_fingerprint(base.name, root)
+    complete = not failed and not any(has_tags_untold(one.record) for one in desired)
+    certain = complete and made_from is not None and made_from == input_fingerprint(base.name, root)
     registry.set_mark(
         cell,
         base.name,

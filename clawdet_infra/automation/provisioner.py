@@ -205,18 +205,18 @@ class Provisioner:
     ) -> Removed:
         """Remove a customer with all its data, also one that never became healthy.
 
-        Does nothing where there is no such customer.  Raises InputError for a customer whom a stack file lists,
-        SetupError where a stack has customers whom the catalog does not know, else what `provision` raises.
+        Does nothing if the customer does not exist.  Raises InputError for a customer in a stack file, SetupError if a
+        stack has customers that the catalog does not know, else what `provision` raises.
         """
         call = self._call(customer, on_stage, deadline, cancelled)
         with _explained(customer):
             wanted = self._registry.withdraw(customer, self.base)
             if wanted is None:
-                # A new catalog knows nobody before it has read the stacks.
+                # A new catalog is empty until it has read the stacks.
                 self._refresh()
                 wanted = self._registry.withdraw(customer, self.base)
         if wanted is None and self.clashes:
-            raise SetupError(f"nobody can say that {customer} is gone: {self.clashes[0]}.", customer)
+            raise SetupError(f"{customer} may still run: {self.clashes[0]}.", customer)
         if wanted is None:
             return Removed(success=True, customer=customer, existed=False, remove_time=call.seconds)
         self._until_applied(call, wanted.instance.cell, _done_after(wanted), lambda _: None)
@@ -266,7 +266,7 @@ class Provisioner:
 
     @whole
     def rebuild(self) -> builtins.list[InstanceRow]:
-        """Make the catalog anew from the stacks, and return all customers."""
+        """Rebuild the catalog from the stacks, and return all customers."""
         from clawdet_infra.automation import sync
 
         with _explained():
@@ -316,13 +316,13 @@ class Provisioner:
 
         Returns the customer as it is then, None where there is none of that id any more.
         """
-        told: dict[str, float] = {}
+        reported: dict[str, float] = {}
 
         def tell(stage: str, seconds: float, note: str = "") -> None:
-            if stage not in told:
+            if stage not in reported:
                 # An update that another call makes has begun at another time than this one.
-                told[stage] = max(seconds, *told.values(), 0.0)
-                event = StageEvent(customer=call.customer, stage=stage, seconds=told[stage], note=note)
+                reported[stage] = max(seconds, *reported.values(), 0.0)
+                event = StageEvent(customer=call.customer, stage=stage, seconds=reported[stage], note=note)
                 keep(event)
                 call.tell(event)
 

@@ -37,3 +37,11 @@ PURPOSE = database.DatabaseRole(
     # The beginning of a hash of "clawdet registry".
     lock=0x72656769,
 )
+
+
+def rebuild_hint(base: str) -> str:
+    """Return what to do if the stacks have customers that the catalog does not know, without a full stop."""
+    return (
+        "Check that CLAWDET_CATALOG names the catalog in use. If that catalog is lost or outdated, rebuild it with "
+        f"`clawdet list --rebuild -s {base}`"
+    )

@@ -12,7 +12,7 @@ from clawdet_infra.catalog.cell_assignment import ensure, see
 from clawdet_infra.catalog.conflicts import refuse_conflict
 from clawdet_infra.catalog.desired_state import columns_of, new_columns
 from clawdet_infra.catalog.encryption import RecordCipher
-from clawdet_infra.catalog.errors import ConflictError
+from clawdet_infra.catalog.errors import ConflictError, rebuild_hint
 from clawdet_infra.catalog.names import NameClaim, apex_of
 from clawdet_infra.catalog.queries import row_of
 from clawdet_infra.catalog.records import DesiredState, Phase, Record
@@ -104,10 +104,7 @@ def _twice(identity: str, base: str, cell: str) -> str:
 
 
 def _unknown(identity: str, base: str, cell: str) -> str:
-    return (
-        f"the customer {identity} runs in {cell}, and the catalog does not know it. See that CLAWDET_CATALOG names "
-        f"the catalog that is in use; if that is lost or old, make it anew with `clawdet list --rebuild -s {base}`"
-    )
+    return f"the customer {identity} runs in {cell}, and the catalog does not know it. {rebuild_hint(base)}"
 
 
 def restore(

@@ -191,4 +191,4 @@ def _secrets(stdin: bool, given: dict[str, str | None]) -> dict[str, str]:
 
 
 def _wrong(text: str) -> NoReturn:
-    fail(text, Exit.CONFIGURATION, action="fix_input")
+    fail(text, Exit.CONFIGURATION)

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import sqlite3
-from contextlib import closing
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import MetaData, insert, text
-from sqlalchemy.engine import make_url
 
 from clawdet_infra.catalog import Catalog, LeaseHeld, RecordCipher
 from clawdet_infra.catalog.errors import PURPOSE
 from clawdet_infra.catalog.schema import FORM
-from clawdet_infra.database import connect, migrate
 from tests.contract.conftest import differs
+from tests.support.former_database import put_former
 from tests.support.signups import signup, want
 
 MADE = Path(__file__).parent / "taken_over"
@@ -31,28 +26,8 @@ RENAMED = {"wanted": "desired", "seen": "synced_version"}
 @pytest.fixture
 def old_url(url: str, tmp_path: Path) -> str:
     """A database as the version before left it; on PostgreSQL it has the same rows."""
-    dump = gzip.decompress((MADE / "catalog-0004.sql.gz").read_bytes()).decode()
-    file = make_url(url).database if url.startswith("sqlite") else str(tmp_path / "made.db")
-    assert file is not None
-    with closing(sqlite3.connect(file)) as made:
-        made.executescript(dump)
-    if not url.startswith("sqlite"):
-        _copy(f"sqlite:///{file}", url)
+    put_former(url, MADE / "catalog-0004.sql.gz", PURPOSE, FORM, "0004", tmp_path)
     return url
-
-
-def _copy(source: str, url: str) -> None:
-    old, new = connect(PURPOSE, source, 10), connect(PURPOSE, url, 10)
-    migrate(new, replace(FORM, head="0004"))
-    tables = MetaData()
-    with old.read() as reading, new.write() as writing:
-        tables.reflect(writing)
-        for table in tables.sorted_tables:
-            rows = reading.execute(text(f"SELECT * FROM {table.name}")).mappings().all()
-            if rows and table.name != FORM.version_table:
-                writing.execute(insert(table), [dict(row) for row in rows])
-    old.close()
-    new.close()
 
 
 def plain(records: list[Any], names: dict[str, str]) -> Any:

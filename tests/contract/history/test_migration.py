@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import sqlite3
-from contextlib import closing
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import MetaData, insert, text
-from sqlalchemy.engine import make_url
+from sqlalchemy import text
 
 from clawdet_infra.database import LeaseHeld
 from clawdet_infra.database.engine import connect
-from clawdet_infra.database.migrations import migrate
 from clawdet_infra.monitoring.history import Availability, History, Retention
 from clawdet_infra.monitoring.history.schema import FORM, HOUR, PURPOSE
 from tests.contract.conftest import differs
+from tests.support.former_database import put_former
 from tests.support.frozen_clock import look
 
 MADE = Path(__file__).parent / "taken_over"
@@ -39,32 +35,8 @@ EXPECTED: dict[str, Any] = json.loads((MADE / "answers.json").read_text())
 @pytest.fixture
 def old_url(url: str, tmp_path: Path) -> str:
     """A database as the version before left it; on PostgreSQL it has the same rows."""
-    dump = gzip.decompress((MADE / "history-0001.sql.gz").read_bytes()).decode()
-    file = make_url(url).database if url.startswith("sqlite") else str(tmp_path / "made.db")
-    assert file is not None
-    with closing(sqlite3.connect(file)) as made:
-        made.executescript(dump)
-    if not url.startswith("sqlite"):
-        _copy(f"sqlite:///{file}", url)
+    put_former(url, MADE / "history-0001.sql.gz", PURPOSE, FORM, "0001", tmp_path)
     return url
-
-
-def _copy(source: str, url: str) -> None:
-    old, new = connect(PURPOSE, source, 10), connect(PURPOSE, url, 10)
-    migrate(new, replace(FORM, head="0001"))
-    tables = MetaData()
-    with old.read() as reading, new.write() as writing:
-        tables.reflect(writing)
-        for table in tables.sorted_tables:
-            rows = reading.execute(text(f"SELECT * FROM {table.name}")).mappings().all()
-            if rows and table.name != FORM.version_table:
-                writing.execute(insert(table), [dict(row) for row in rows])
-            # What is inserted with a number of its own does not count the sequence on.
-            if rows and "id" in table.c:
-                last = max(row["id"] for row in rows)
-                writing.execute(text(f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), {last})"))
-    old.close()
-    new.close()
 
 
 def plain(value: Any) -> Any:
